@@ -1,0 +1,31 @@
+# The commands of this repository. Each is thin: what it does is said in make/, .ci/ and the rooms' own Makefiles.
+#
+#   make demo              builds all, runs one job per file through four languages   [INPUT=dir] [OUT=dir] [CHAOS=1]
+#   make test              sets up, then lints and tests everything
+#   make test-fast         the part of it that answers in minutes
+#   make lint              formatting and static checks
+#   make bench             the figures of bench/
+#   make setup             installs what is missing (the others call it)
+
+export INPUT OUT CHAOS
+
+.PHONY: demo test test-fast lint bench setup
+.NOTPARALLEL:
+
+demo: setup
+	@$(MAKE) --no-print-directory -C examples/pipeline run
+
+test: setup
+	@make/test.sh all
+
+test-fast: setup
+	@make/test.sh fast
+
+lint: setup
+	@make/test.sh lint
+
+bench: setup
+	@$(MAKE) --no-print-directory -C bench run
+
+setup:
+	@make/setup.sh
