@@ -1,0 +1,107 @@
+-- Argument checks. Each names the argument, and runs before anything is written.
+local check = {}
+
+local function refuse(name, problem)
+  fail('INVALID_ARGUMENT', name .. ' ' .. problem)
+end
+
+-- A name: 1 to 255 bytes, no control characters.
+function check.name(value, name)
+  if type(value) ~= 'string' then
+    refuse(name, 'must be text')
+  end
+  if value == '' then
+    refuse(name, 'is empty')
+  end
+  if #value > MAX_NAME then
+    refuse(name, 'has ' .. #value .. ' bytes, at most ' .. MAX_NAME .. ' are allowed')
+  end
+  if find(value, '[%z\1-\31\127]') then
+    refuse(name, 'has a control character')
+  end
+  return value
+end
+
+-- A whole number, given as number (JSON) or as text (flat arguments).
+function check.integer(value, name, least, most)
+  local number = value
+  if type(value) == 'string' then
+    number = match(value, '^-?%d+$') and tonumber(value)
+  end
+  if type(number) ~= 'number' or number ~= floor(number) then
+    refuse(name, 'must be a whole number')
+  end
+  if number < least or number > most then
+    refuse(name, text(number) .. ' is outside ' .. text(least) .. '..' .. text(most))
+  end
+  return number
+end
+
+-- The longest span the engine takes: 100 years.
+check.LONGEST_MS = 3155760000000
+
+function check.span(value, name)
+  return check.integer(value, name, 0, check.LONGEST_MS)
+end
+
+function check.text(value, name, most)
+  if type(value) ~= 'string' then
+    refuse(name, 'must be text')
+  end
+  return #value <= most and value or sub(value, 1, most)
+end
+
+-- A list of names, at most `most`.
+function check.names(value, name, most)
+  if type(value) ~= 'table' then
+    refuse(name, 'must be a list of texts')
+  end
+  local count = 0
+  for _ in pairs(value) do
+    count = count + 1
+  end
+  if count ~= #value then
+    refuse(name, 'must be a list of texts')
+  end
+  if count > most then
+    refuse(name, 'has ' .. count .. ' items, at most ' .. most .. ' are allowed')
+  end
+  for index, item in ipairs(value) do
+    check.name(item, name .. '[' .. (index - 1) .. ']')
+  end
+  return value
+end
+
+-- A JSON object whose keys are all in `known`; '' is the empty object.
+function check.object(value, name, known)
+  if value == nil or value == '' then
+    return {}
+  end
+  local ok, object = pcall(decode_json, value)
+  if not ok or type(object) ~= 'table' then
+    refuse(name, 'must be a JSON object')
+  end
+  for key, item in pairs(object) do
+    if not known[key] then
+      refuse(name, 'has the unknown key ' .. tostring(key))
+    end
+    if item == null then
+      object[key] = nil
+    end
+  end
+  return object
+end
+
+-- Flat items of `width` arguments from `first` on: how many there are.
+function check.items(argv, first, width)
+  local count = (#argv - first + 1) / width
+  if count ~= floor(count) then
+    fail('INVALID_ARGUMENT', 'the items must have ' .. width .. ' arguments each')
+  end
+  if count > MAX_ITEMS then
+    fail('INVALID_ARGUMENT', 'the call has ' .. count .. ' items, at most ' .. MAX_ITEMS .. ' are allowed')
+  end
+  return count
+end
+
+return check

@@ -1,0 +1,93 @@
+-- The settings: one table says every name, its default, range, and whether it is a span or per queue.
+local config = {}
+
+local DAY_MS = 86400000
+
+local settings = {
+  ['heartbeat'] = { default = 60000, least = 100, most = DAY_MS, span = true, per_queue = true },
+  ['grace-period'] = { default = 10000, least = 0, most = DAY_MS, span = true, per_queue = true },
+  ['jobs-history'] = { default = 7 * DAY_MS, least = 60000, most = check.LONGEST_MS, span = true },
+  ['jobs-history-count'] = { default = 50000, least = 0, most = 1e9 },
+  ['stats-history'] = { default = 30 * DAY_MS, least = DAY_MS, most = check.LONGEST_MS, span = true },
+  ['max-data'] = { default = 1048576, least = 1, most = 1048576 },
+}
+
+local TEST_CLOCK = 'test-clock'
+
+local function field(name, queue)
+  return queue and (name .. ':' .. queue) or name
+end
+
+local function known(name, queue)
+  local setting = settings[name]
+  if not setting then
+    fail('INVALID_ARGUMENT', 'name ' .. tostring(name) .. ' is not a setting')
+  end
+  if queue and not setting.per_queue then
+    fail('INVALID_ARGUMENT', 'queue: ' .. name .. ' is not set per queue')
+  end
+  return setting
+end
+
+-- The value in force: of the queue, else of all queues, else the default. Spans in ms.
+function config.get(name, queue)
+  if queue then
+    local values = call('HMGET', keys.config(), field(name, queue), name)
+    return tonumber(values[1] or values[2] or settings[name].default)
+  end
+  return tonumber(call('HGET', keys.config(), name) or settings[name].default)
+end
+
+local function milliseconds_per(unit)
+  if unit == nil or unit == 'ms' then
+    return 1
+  end
+  if unit == 's' then
+    return 1000
+  end
+  fail('INVALID_ARGUMENT', "unit must be 's' or 'ms'")
+end
+
+-- For the operation config_get: the value in the asked unit.
+function config.read(name, queue, unit)
+  local per_unit = milliseconds_per(unit)
+  if name == TEST_CLOCK then
+    return meta.clock and tonumber(meta.clock) or 'off'
+  end
+  local value = known(name, queue) and config.get(name, queue)
+  if settings[name].span and per_unit ~= 1 then
+    return { double = value / per_unit }
+  end
+  return value
+end
+
+local function set_clock(value)
+  if value == nil or value == 'off' then
+    call('HDEL', meta.key, 'clock')
+  else
+    call('HSET', meta.key, 'clock', text(check.integer(value, 'value', 0, 2 ^ 43)))
+  end
+end
+
+-- For the operation config_set: nil puts the default back.
+function config.write(name, queue, value, unit)
+  local per_unit = milliseconds_per(unit)
+  if name == TEST_CLOCK then
+    return set_clock(value)
+  end
+  local setting = known(name, queue)
+  if value == nil then
+    call('HDEL', keys.config(), field(name, queue))
+    return
+  end
+  if type(value) ~= 'number' then
+    fail('INVALID_ARGUMENT', 'value must be a number')
+  end
+  if setting.span then
+    value = floor(value * per_unit + 0.5)
+  end
+  check.integer(value, 'value of ' .. name, setting.least, setting.most)
+  call('HSET', keys.config(), field(name, queue), text(value))
+end
+
+return config

@@ -1,0 +1,102 @@
+-- What happened to a job. The stage in progress is told by the record itself; only what the record
+-- is about to forget is appended to the history key, so a job that runs once has no such key.
+local history = {}
+
+local CAP = 100
+
+local function entry(code, at, detail)
+  return { code, at, detail or '' }
+end
+
+-- The entries that the record still tells: put and reserved of the run in progress.
+local function of_record(job)
+  local entries = {}
+  if not record.has(job, PUT_IN_HISTORY) then
+    entries[1] = entry('p', job[PUT_AT], job[QUEUE])
+  end
+  if (job[RESERVED_AT] or 0) ~= 0 then
+    entries[#entries + 1] = entry('r', job[RESERVED_AT], job[WORKER])
+  end
+  return entries
+end
+
+local function append(jid, job, entries)
+  local packed = {}
+  for index, item in ipairs(entries) do
+    packed[index] = pack(item)
+  end
+  local count = (job[HISTORY_COUNT] or 0) + #entries
+  if count <= CAP then
+    call('APPEND', keys.history(jid), concat(packed))
+  else
+    local all = { unpack_all(call('GET', keys.history(jid)) or '') }
+    for _, item in ipairs(entries) do
+      all[#all + 1] = item
+    end
+    local kept = { pack(all[1]) }
+    for index = #all - CAP + 2, #all do
+      kept[#kept + 1] = pack(all[index])
+    end
+    call('SET', keys.history(jid), concat(kept))
+    count = CAP
+  end
+  job[HISTORY_COUNT] = count
+  record.mark(job, HAS_HISTORY)
+end
+
+-- Ends the run told by the record with `code`; the job stays in this stage.
+function history.close_run(jid, job, code, detail)
+  local entries = of_record(job)
+  entries[#entries + 1] = entry(code, now, detail)
+  append(jid, job, entries)
+  record.mark(job, PUT_IN_HISTORY)
+  job[RESERVED_AT] = false
+end
+
+-- The same, and the job leaves this stage: the next put is told by the record again.
+function history.close_stage(jid, job, code, detail)
+  history.close_run(jid, job, code, detail)
+  record.unmark(job, PUT_IN_HISTORY)
+end
+
+local views = {
+  p = { 'put', 'queue' },
+  r = { 'reserved', 'worker' },
+  c = { 'completed', 'run_ms' },
+  t = { 'retried', 'group' },
+  s = { 'snoozed' },
+  l = { 'lost' },
+  f = { 'failed', 'group' },
+}
+
+local function view(item)
+  local shape = views[item[1]]
+  local map = { what = shape[1], at_ms = item[2] }
+  if shape[2] and item[3] ~= '' then
+    map[shape[2]] = item[3]
+  end
+  return { map = map }
+end
+
+-- All entries, oldest first, for readers.
+function history.read(jid, job)
+  local entries = {}
+  if record.has(job, HAS_HISTORY) then
+    entries = { unpack_all(call('GET', keys.history(jid)) or '') }
+  end
+  for _, item in ipairs(of_record(job)) do
+    entries[#entries + 1] = item
+  end
+  if job[STATE] == COMPLETED then
+    entries[#entries + 1] = entry('c', job[ENDED_AT], job[RUN_MS] or 0)
+  elseif job[STATE] == FAILED then
+    entries[#entries + 1] = entry('f', job[ENDED_AT], job[GROUP])
+  end
+  local list = {}
+  for index, item in ipairs(entries) do
+    list[index] = view(item)
+  end
+  return list
+end
+
+return history

@@ -1,0 +1,72 @@
+-- Tokens and leases: who may change a running job.
+local lease = {}
+
+local reasons = { e = 'expired', f = 'finished', r = 'replaced', c = 'cancelled' }
+
+-- A token that only grows, whatever was trimmed or lost.
+function lease.new_token()
+  local token = max(tonumber(call('GET', keys.token()) or '0') + 1, now * 1024)
+  call('SET', keys.token(), text(token))
+  return token
+end
+
+-- The item when `token` still holds the job, else nil and 'LOCK_LOST <reason>'.
+function lease.held(jid, token)
+  local item = state.load(jid)
+  if not item then
+    return nil, 'LOCK_LOST unknown'
+  end
+  local job = item.job
+  local held, given = job[TOKEN] or 0, tonumber(token)
+  if given == held and job[STATE] == RUNNING then
+    return item
+  end
+  if given == held then
+    return nil, 'LOCK_LOST ' .. (reasons[job[LOST_REASON]] or 'finished')
+  end
+  return nil, given < held and 'LOCK_LOST expired' or 'LOCK_LOST unknown'
+end
+
+-- Items of jid and token, from argument `first` on.
+function lease.parse(argv, first)
+  local parsed = {}
+  for index = 1, check.items(argv, first, 2) do
+    local at = first + (index - 1) * 2
+    check.integer(argv[at + 1], 'token', 0, 2 ^ 53)
+    parsed[index] = { jid = check.name(argv[at], 'jid'), token = argv[at + 1] }
+  end
+  return parsed
+end
+
+-- Renews the lease to its full length when less than `share` of it is left; returns what is left in ms.
+function lease.renew(item, share)
+  local lease_ms = config.get('heartbeat', item.job[QUEUE])
+  if item.job[LEASE_UNTIL] - now < lease_ms * share or item.job[GRACE_UNTIL] then
+    state.renew(item, now + lease_ms)
+  end
+  return item.job[LEASE_UNTIL] - now
+end
+
+-- The worker ended the run itself: its token is spent.
+function lease.spend(item)
+  item.job[LOST_REASON] = 'f'
+end
+
+-- The lease is over and the job is handed on: a retry is spent, or none is left and it fails.
+function lease.hand_on(item)
+  local job = item.job
+  local queue = job[QUEUE]
+  job[LOST_REASON] = 'e'
+  if (job[REMAINING] or 0) > 0 then
+    job[REMAINING] = job[REMAINING] - 1
+    stats.retry(queue)
+    history.close_run(item.jid, job, 'l')
+    state.wait(item, now, true)
+  else
+    stats.failure(queue)
+    history.close_run(item.jid, job, 'l')
+    failure.write(item, 'failed-retries-' .. queue, 'the lease of worker ' .. job[WORKER] .. ' ran out and no retry was left', '')
+  end
+end
+
+return lease

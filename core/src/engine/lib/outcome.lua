@@ -1,0 +1,219 @@
+-- What became of a running job: one table of verbs for job_complete, job_fail, job_retry, job_snooze,
+-- job_release and worker_turn. Each verb parses its two arguments (before any write) and applies them.
+local outcome = {}
+
+local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
+
+local DETAIL = { group = true, message = true, trace = true }
+local COMPLETION = { queue = true, data = true, delay_ms = true }
+
+local function check_size(value, name, most)
+  if #value > most then
+    fail('INVALID_ARGUMENT', name .. ' has ' .. #value .. ' bytes, max-data is ' .. most)
+  end
+end
+
+local function parse_detail(detail)
+  local parts = check.object(detail, 'detail', DETAIL)
+  return {
+    group = parts.group and check.name(parts.group, 'group'),
+    message = check.text(parts.message or '', 'message', MAX_TEXT),
+    trace = check.text(parts.trace or '', 'trace', MAX_TEXT),
+  }
+end
+
+local function end_run(item, run_ms)
+  lease.spend(item)
+  item.job[RUN_MS] = run_ms
+  stats.sample(item.job, run_ms)
+end
+
+local function store_result(item, result)
+  if result ~= '' then
+    call('SET', keys.result(item.jid), result)
+    record.mark(item.job, HAS_RESULT)
+  elseif record.has(item.job, HAS_RESULT) then
+    call('DEL', keys.result(item.jid))
+    record.unmark(item.job, HAS_RESULT)
+  end
+end
+
+local function next_stage(job, queue)
+  local route = job[ROUTE]
+  if queue or not route then
+    return queue
+  end
+  queue = table.remove(route, 1)
+  job[ROUTE] = #route > 0 and route
+  return queue
+end
+
+local complete = {}
+
+function complete.parse(result, options)
+  local parsed = check.object(options, 'options', COMPLETION)
+  local most = (#result > 0 or parsed.data) and config.get('max-data')
+  check_size(result, 'result', most or 0)
+  if parsed.data then
+    check_size(check.text(parsed.data, 'data', 2 ^ 30), 'data', most)
+  end
+  return {
+    result = result,
+    data = parsed.data,
+    queue = parsed.queue and check.name(parsed.queue, 'queue'),
+    delay_ms = check.span(parsed.delay_ms or 0, 'delay_ms'),
+  }
+end
+
+function complete.apply(item, run_ms, parsed)
+  local job = item.job
+  end_run(item, run_ms)
+  store_result(item, parsed.result)
+  if parsed.data then
+    state.set_payload(item, parsed.data)
+  end
+  local queue = next_stage(job, parsed.queue)
+  if not queue then
+    state.complete(item)
+    return 'completed'
+  end
+  history.close_stage(item.jid, job, 'c', run_ms)
+  job[QUEUE], job[PUT_AT], job[REMAINING], job[SNOOZES] = queue, now, job[RETRIES], 0
+  return state.wait_after(item, parsed.delay_ms)
+end
+
+local give_up = {}
+
+function give_up.parse(group, detail)
+  local parsed = parse_detail(detail)
+  parsed.group = check.name(group, 'group')
+  return parsed
+end
+
+function give_up.apply(item, run_ms, parsed)
+  end_run(item, run_ms)
+  stats.failure(item.job[QUEUE])
+  failure.write(item, parsed.group, parsed.message, parsed.trace)
+  return 'failed'
+end
+
+local retry = {}
+
+function retry.parse(delay_ms, detail)
+  local parsed = parse_detail(detail)
+  parsed.delay_ms = check.span(delay_ms == '' and 0 or delay_ms, 'delay_ms')
+  return parsed
+end
+
+function retry.apply(item, run_ms, parsed)
+  local job = item.job
+  local group = parsed.group or ('failed-retries-' .. job[QUEUE])
+  if (job[REMAINING] or 0) == 0 then
+    parsed.group = group
+    return give_up.apply(item, run_ms, parsed)
+  end
+  end_run(item, run_ms)
+  stats.retry(job[QUEUE])
+  job[REMAINING] = job[REMAINING] - 1
+  if parsed.message ~= '' or parsed.group then
+    failure.note(item, group, parsed.message, parsed.trace)
+  end
+  history.close_run(item.jid, job, 't', parsed.group)
+  return state.wait_after(item, parsed.delay_ms)
+end
+
+local snooze = {}
+
+function snooze.parse(delay_ms)
+  return { delay_ms = check.span(delay_ms, 'delay_ms') }
+end
+
+function snooze.apply(item, _, parsed)
+  lease.spend(item)
+  history.close_run(item.jid, item.job, 's')
+  return state.wait_after(item, parsed.delay_ms)
+end
+
+-- Given back unstarted: its old place, no history, no wait sample, no retry spent.
+local release = {}
+
+function release.parse()
+  return {}
+end
+
+function release.apply(item)
+  lease.spend(item)
+  item.job[RESERVED_AT], item.job[WORKER] = false, false
+  state.wait(item, record.ready_at(item.job), true)
+  return 'waiting'
+end
+
+-- The worker has no handler for this kind: again later while another live worker knows it.
+local unknown_kind = { parse = release.parse }
+
+function unknown_kind.apply(item, run_ms)
+  local job = item.job
+  local pulse = tonumber(call('ZSCORE', keys.kinds(), job[KIND]) or '0')
+  if pulse < now - KNOWN_PULSE_MS then
+    local message = 'no live worker knows the kind ' .. job[KIND]
+    return give_up.apply(item, run_ms, { group = 'unknown-kind:' .. job[KIND], message = message, trace = '' })
+  end
+  local snoozes = min((job[SNOOZES] or 0) + 1, 16)
+  job[SNOOZES] = snoozes
+  return snooze.apply(item, run_ms, { delay_ms = min(FIRST_SNOOZE_MS * 2 ^ (snoozes - 1), LONGEST_SNOOZE_MS) })
+end
+
+outcome.release = release.apply
+
+local verbs = { complete = complete, fail = give_up, retry = retry, snooze = snooze, release = release, unknown_kind = unknown_kind }
+
+-- One item, checked: verb, jid, token, run_ms, and the verb's own two arguments.
+function outcome.parse(verb, jid, token, run_ms, first, second)
+  local rule = verbs[verb]
+  if not rule then
+    fail('INVALID_ARGUMENT', 'verb ' .. tostring(verb) .. ' is not an outcome')
+  end
+  check.name(jid, 'jid')
+  check.integer(token or '', 'token', 0, 2 ^ 53)
+  return {
+    jid = jid,
+    token = token,
+    run_ms = check.span(run_ms == '' and 0 or run_ms, 'run_ms'),
+    rule = rule,
+    parsed = rule.parse(first or '', second or ''),
+  }
+end
+
+-- Applies parsed items in order; the reply has one text for each.
+function outcome.apply(parsed_items)
+  local reply, completed = {}, 0
+  for index, parsed in ipairs(parsed_items) do
+    local item, lost = lease.held(parsed.jid, parsed.token)
+    reply[index] = item and parsed.rule.apply(item, parsed.run_ms, parsed.parsed) or lost
+    if reply[index] == 'completed' then
+      completed = completed + 1
+    end
+  end
+  state.commit()
+  if completed > 0 then
+    sweep.trim(2 * completed, true)
+  end
+  return reply
+end
+
+-- An operation on items of one verb: `width` arguments each, the verb's own after jid, token, run_ms.
+function outcome.operation(verb, width)
+  return function(argv)
+    local count = check.items(argv, 3, width)
+    local parsed_items = {}
+    for index = 1, count do
+      local at = 3 + (index - 1) * width
+      local own = width - 3
+      parsed_items[index] = outcome.parse(verb, argv[at], argv[at + 1], own >= 0 and argv[at + 2] or '', own >= 1 and argv[at + 3] or '', own >= 2 and argv[at + 4] or '')
+    end
+    state.begin()
+    return outcome.apply(parsed_items)
+  end
+end
+
+return outcome

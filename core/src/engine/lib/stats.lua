@@ -1,0 +1,202 @@
+-- Figures per queue and UTC day: wait and run time with count, mean, sum of squared deviations
+-- (Chan, Golub, LeVeque 1983: merged per batch) and a histogram; failures and retries counted apart.
+--
+-- {ns}:stats:<day>:<q>  hash: wc wm ws (wait count, mean, squares) rc rm rs (run), w<bucket> r<bucket>,
+--                       failures, retries. <day> counts days since 1970-01-01.
+local stats = {}
+
+local SECOND, MINUTE, HOUR, DAY = 1000, 60000, 3600000, 86400000
+local FINE = { 1, 2, 5, 10, 20, 50, 100, 200, 500 }
+local FINE_COUNT, DAYS = 9, 30
+
+-- Buckets 1..9 end at 1-2-5 ms; then each second to a minute, minute to an hour, hour to a day, day to 30.
+local function bucket_of(span)
+  if span <= 500 then
+    local bucket = 1
+    while span > FINE[bucket] do
+      bucket = bucket + 1
+    end
+    return bucket
+  end
+  if span <= MINUTE then
+    return FINE_COUNT + ceil(span / SECOND)
+  elseif span <= HOUR then
+    return FINE_COUNT + 59 + ceil(span / MINUTE)
+  elseif span <= DAY then
+    return FINE_COUNT + 118 + ceil(span / HOUR)
+  end
+  return FINE_COUNT + 141 + min(ceil(span / DAY), DAYS + 1)
+end
+
+local LAST_BUCKET = FINE_COUNT + 141 + DAYS + 1
+
+local function upper_of(bucket)
+  if bucket <= FINE_COUNT then
+    return FINE[bucket]
+  end
+  bucket = bucket - FINE_COUNT
+  if bucket <= 60 then
+    return bucket * SECOND
+  elseif bucket <= 119 then
+    return (bucket - 59) * MINUTE
+  elseif bucket <= 142 then
+    return (bucket - 118) * HOUR
+  end
+  return (bucket - 141) * DAY
+end
+
+-- Samples of the call in progress, by queue; written once by flush.
+local samples = {}
+
+local function of_queue(queue)
+  local sample = samples[queue]
+  if not sample then
+    sample = { failures = 0, retries = 0, wait = { n = 0, mean = 0, squares = 0, buckets = {} }, run = { n = 0, mean = 0, squares = 0, buckets = {} } }
+    samples[queue] = sample
+  end
+  return sample
+end
+
+local function add(series, span)
+  series.n = series.n + 1
+  local delta = span - series.mean
+  series.mean = series.mean + delta / series.n
+  series.squares = series.squares + delta * (span - series.mean)
+  local bucket = bucket_of(span)
+  series.buckets[bucket] = (series.buckets[bucket] or 0) + 1
+end
+
+-- One run's outcome: how long it ran by the worker's clock; how long it had waited is what remains.
+function stats.sample(job, run_ms)
+  local sample = of_queue(job[QUEUE])
+  add(sample.run, run_ms)
+  add(sample.wait, max(0, now - run_ms - record.ready_at(job)))
+end
+
+function stats.failure(queue)
+  local sample = of_queue(queue)
+  sample.failures = sample.failures + 1
+end
+
+function stats.retry(queue)
+  local sample = of_queue(queue)
+  sample.retries = sample.retries + 1
+end
+
+local function merged(series, count, mean, squares)
+  count, mean, squares = tonumber(count or '0'), tonumber(mean or '0'), tonumber(squares or '0')
+  local total = count + series.n
+  local delta = series.mean - mean
+  return text(total),
+    format('%.17g', mean + delta * series.n / total),
+    format('%.17g', squares + series.squares + delta * delta * count * series.n / total)
+end
+
+local function flush_queue(key, sample)
+  if sample.run.n > 0 then
+    local old = call('HMGET', key, 'wc', 'wm', 'ws', 'rc', 'rm', 'rs')
+    local wc, wm, ws = merged(sample.wait, old[1], old[2], old[3])
+    local rc, rm, rs = merged(sample.run, old[4], old[5], old[6])
+    call('HSET', key, 'wc', wc, 'wm', wm, 'ws', ws, 'rc', rc, 'rm', rm, 'rs', rs)
+    for bucket, count in pairs(sample.wait.buckets) do
+      call('HINCRBY', key, 'w' .. bucket, text(count))
+    end
+    for bucket, count in pairs(sample.run.buckets) do
+      call('HINCRBY', key, 'r' .. bucket, text(count))
+    end
+  end
+  if sample.failures > 0 then
+    call('HINCRBY', key, 'failures', text(sample.failures))
+  end
+  if sample.retries > 0 then
+    call('HINCRBY', key, 'retries', text(sample.retries))
+  end
+end
+
+function stats.begin()
+  samples = {}
+end
+
+function stats.flush()
+  local day = floor(now / DAY)
+  for queue, sample in pairs(samples) do
+    local key = keys.stats(day, queue)
+    flush_queue(key, sample)
+    if call('PTTL', key) < 0 then
+      call('PEXPIRE', key, text(config.get('stats-history')))
+    end
+  end
+  samples = {}
+end
+
+-- The quantile by the histogram, straight lines within a bucket.
+local function quantile(histogram, count, share)
+  local rank, seen, lower = share * count, 0, 0
+  for _, pair in ipairs(histogram) do
+    lower = pair[1] > 500 and upper_of(bucket_of(pair[1]) - 1) or lower
+    if seen + pair[2] >= rank then
+      return lower + (pair[1] - lower) * (rank - seen) / pair[2]
+    end
+    seen, lower = seen + pair[2], pair[1]
+  end
+  return 0
+end
+
+local function series_view(fields, letter)
+  local histogram = {}
+  for bucket = 1, LAST_BUCKET do
+    local count = fields[letter .. bucket]
+    if count then
+      histogram[#histogram + 1] = { upper_of(bucket), tonumber(count) }
+    end
+  end
+  local count = tonumber(fields[letter .. 'c'] or '0')
+  local squares = tonumber(fields[letter .. 's'] or '0')
+  return {
+    map = {
+      count = count,
+      mean_ms = { double = tonumber(fields[letter .. 'm'] or '0') },
+      deviation_ms = { double = count > 0 and (squares / count) ^ 0.5 or 0 },
+      p50_ms = { double = quantile(histogram, count, 0.5) },
+      p99_ms = { double = quantile(histogram, count, 0.99) },
+      histogram = histogram,
+    },
+  }
+end
+
+-- The day number of YYYY-MM-DD (Howard Hinnant, days_from_civil), or of now.
+local function day_number(day)
+  if day == nil then
+    return floor(now / DAY)
+  end
+  local year, month, date = match(tostring(day), '^(%d%d%d%d)%-(%d%d)%-(%d%d)$')
+  year, month, date = tonumber(year), tonumber(month), tonumber(date)
+  if not year or month < 1 or month > 12 or date < 1 or date > 31 then
+    fail('INVALID_ARGUMENT', 'day must be YYYY-MM-DD')
+  end
+  if month <= 2 then
+    year, month = year - 1, month + 12
+  end
+  local era = floor(year / 400)
+  local year_of_era = year - era * 400
+  local day_of_year = floor((153 * (month - 3) + 2) / 5) + date - 1
+  return era * 146097 + year_of_era * 365 + floor(year_of_era / 4) - floor(year_of_era / 100) + day_of_year - 719468
+end
+
+function stats.read(queue, day)
+  local flat = call('HGETALL', keys.stats(day_number(day), queue))
+  local fields = {}
+  for index = 1, #flat, 2 do
+    fields[flat[index]] = flat[index + 1]
+  end
+  return {
+    map = {
+      wait = series_view(fields, 'w'),
+      run = series_view(fields, 'r'),
+      failures = tonumber(fields.failures or '0'),
+      retries = tonumber(fields.retries or '0'),
+    },
+  }
+end
+
+return stats

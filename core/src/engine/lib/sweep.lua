@@ -1,0 +1,106 @@
+-- What falls due: leases and graces that ended, scheduled jobs. Always by small bounded steps.
+local sweep = {}
+
+local function due_members(key, limit)
+  return call('ZRANGEBYSCORE', key, '-inf', now_text, 'LIMIT', '0', text(limit))
+end
+
+local function due_items(key, limit)
+  local jids = due_members(key, limit)
+  return state.members(key, jids), #jids
+end
+
+local function end_graces(queue, limit)
+  local items, count = due_items(keys.grace(queue), limit)
+  for _, item in ipairs(items) do
+    lease.hand_on(item)
+  end
+  return count
+end
+
+local function end_leases(queue, limit)
+  local items, count = due_items(keys.running(queue), limit)
+  local grace_ms = count > 0 and config.get('grace-period', queue)
+  for _, item in ipairs(items) do
+    if grace_ms == 0 then
+      lease.hand_on(item)
+    else
+      state.grace(item, now + grace_ms)
+    end
+  end
+  return count
+end
+
+local function promote(queue, limit)
+  local items, count = due_items(keys.scheduled(queue), limit)
+  for _, item in ipairs(items) do
+    state.wait(item, record.ready_at(item.job))
+  end
+  return count
+end
+
+-- When the queue has something due next, nil for never.
+local function next_due(queue)
+  local earliest
+  for _, key in ipairs({ keys.scheduled(queue), keys.running(queue), keys.grace(queue) }) do
+    local head = call('ZRANGE', key, '0', '0', 'WITHSCORES')
+    local time = tonumber(head[2])
+    if time and (not earliest or time < earliest) then
+      earliest = time
+    end
+  end
+  return earliest
+end
+
+-- Does at most `limit` jobs of one queue; returns how many it moved.
+function sweep.queue(queue, limit)
+  local moved = end_graces(queue, limit)
+  moved = moved + end_leases(queue, limit - moved)
+  moved = moved + promote(queue, limit - moved)
+  state.commit()
+  local time = next_due(queue)
+  if time then
+    call('ZADD', keys.due(), text(time), queue)
+  else
+    call('ZREM', keys.due(), queue)
+  end
+  return moved
+end
+
+-- Does at most `limit` jobs over all queues that have something due.
+function sweep.all(limit)
+  local moved = 0
+  for _, queue in ipairs(due_members(keys.due(), 64)) do
+    if moved >= limit then
+      break
+    end
+    moved = moved + sweep.queue(queue, limit - moved)
+  end
+  return moved
+end
+
+-- Forgets completed jobs beyond `jobs-history-count` (but none younger than a minute) and those older
+-- than `jobs-history`, at most `limit`, oldest first. `only_surplus`: look no further when the number is kept.
+function sweep.trim(limit, only_surplus)
+  local surplus = call('ZCARD', keys.completed()) - config.get('jobs-history-count')
+  if only_surplus and surplus <= 0 then
+    return 0
+  end
+  local head = call('ZRANGE', keys.completed(), '0', text(limit - 1), 'WITHSCORES')
+  local oldest = now - config.get('jobs-history')
+  local doomed = {}
+  for index = 1, #head, 2 do
+    local ended_at = tonumber(head[index + 1])
+    if ended_at > oldest and (#doomed >= surplus or ended_at > now - 60000) then
+      break
+    end
+    doomed[#doomed + 1] = head[index]
+  end
+  for _, item in ipairs(state.members(keys.completed(), doomed)) do
+    state.forget(item)
+  end
+  state.commit()
+  return #doomed
+end
+
+return sweep

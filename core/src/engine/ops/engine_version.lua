@@ -1,0 +1,9 @@
+-- engine_version: which library answers.
+--
+-- args    none
+-- reply   map   major minor  integers; hash  text, of the library's content
+-- errors  none
+-- keys    none
+operation('engine_version', 'read', function()
+  return { map = { major = ENGINE_MAJOR, minor = ENGINE_MINOR, hash = ENGINE_HASH } }
+end)

@@ -1,0 +1,11 @@
+-- job_fail: the worker gives the job up, whatever retries are left; it is kept in its failure group.
+--
+-- args    items of  jid      text
+--                   token    text     proves the lease
+--                   run_ms   integer  how long it ran by the worker's clock
+--                   group    text     failures that share a cause, 1-255 bytes
+--                   detail   text     '' or a JSON object: message, trace (cut at 16 KiB each)
+-- reply   per item  failed | LOCK_LOST <reason>
+-- errors  INVALID_ARGUMENT
+-- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:failed:<group> {ns}:failures {ns}:stats:<day>:<q>
+operation('job_fail', 'write', outcome.operation('fail', 5))

@@ -1,0 +1,8 @@
+-- job_release: gives a job back unstarted: its old place, no retry spent, no trace in history or stats.
+--
+-- args    items of  jid      text
+--                   token    text     proves the lease
+-- reply   per item  waiting | LOCK_LOST <reason>
+-- errors  INVALID_ARGUMENT
+-- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:waiting:<q> {ns}:wake:<q>
+operation('job_release', 'write', outcome.operation('release', 2))

@@ -1,0 +1,95 @@
+-- queue_put: places jobs in queues, in the order given; one bad item refuses the whole call.
+--
+-- args    items of  jid      text     1-255 bytes
+--                   queue    text     1-255 bytes
+--                   kind     text     1-255 bytes, names the handler
+--                   data     text     JSON, at most max-data bytes; stored as it is
+--                   options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..65535 (5),
+--                                     tags (at most 32), route (queues of the later stages, at most 64),
+--                                     on_conflict replace | keep | reject | move (replace)
+-- reply   per item  put | replaced | kept | exists
+--                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
+-- errors  INVALID_ARGUMENT
+-- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:queues:wake {ns}:seq
+local WIDTH, MAX_TAGS, MAX_ROUTE, MAX_RETRIES, RETRIES_DEFAULT = 5, 32, 64, 65535, 5
+local OPTIONS = { priority = true, delay_ms = true, retries = true, tags = true, route = true, on_conflict = true }
+local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
+
+local function parse_options(value)
+  local options = check.object(value, 'options', OPTIONS)
+  local on_conflict = options.on_conflict or 'replace'
+  if not ON_CONFLICT[on_conflict] then
+    fail('INVALID_ARGUMENT', 'on_conflict must be replace, keep, reject or move')
+  end
+  local tags = check.names(options.tags or {}, 'tags', MAX_TAGS)
+  local route = check.names(options.route or {}, 'route', MAX_ROUTE)
+  return {
+    priority = check.integer(options.priority or 0, 'priority', -128, 127),
+    delay_ms = check.span(options.delay_ms or 0, 'delay_ms'),
+    retries = check.integer(options.retries or RETRIES_DEFAULT, 'retries', 0, MAX_RETRIES),
+    tags = #tags > 0 and tags,
+    route = #route > 0 and route,
+    on_conflict = on_conflict,
+  }
+end
+
+local PLAIN = { priority = 0, delay_ms = 0, retries = RETRIES_DEFAULT, on_conflict = 'replace' }
+
+local function parse(argv)
+  local items, max_data = {}, config.get('max-data')
+  for index = 1, check.items(argv, 3, WIDTH) do
+    local at = 3 + (index - 1) * WIDTH
+    local data, options = argv[at + 3], argv[at + 4]
+    if data == '' or #data > max_data then
+      fail('INVALID_ARGUMENT', 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
+    end
+    items[index] = {
+      jid = check.name(argv[at], 'jid'),
+      queue = check.name(argv[at + 1], 'queue'),
+      kind = check.name(argv[at + 2], 'kind'),
+      data = data,
+      options = options == '' and PLAIN or parse_options(options),
+    }
+  end
+  return items
+end
+
+-- What to answer when `jid` exists already, or nil to put.
+local function conflict(existing, on_conflict)
+  local running = existing.job[STATE] == RUNNING
+  if on_conflict == 'keep' or (on_conflict == 'replace' and running) then
+    return 'kept'
+  elseif on_conflict == 'reject' then
+    return 'exists'
+  end
+end
+
+local function put(item)
+  local options = item.options
+  local existing = state.load(item.jid)
+  local refusal = existing and conflict(existing, options.on_conflict)
+  if refusal then
+    return refusal
+  end
+  local job = {}
+  job[KIND], job[QUEUE], job[PUT_AT] = item.kind, item.queue, now
+  job[SCORE] = (127 - options.priority) * 2 ^ 45
+  job[RETRIES], job[REMAINING] = options.retries, options.retries
+  job[TAGS], job[ROUTE] = options.tags, options.route
+  if existing then
+    job[TOKEN], job[LOST_REASON] = existing.job[TOKEN], 'r'
+  end
+  state.wait_after(state.create(item.jid, job, item.data), options.delay_ms)
+  return existing and 'replaced' or 'put'
+end
+
+operation('queue_put', 'grow', function(argv)
+  local items = parse(argv)
+  state.begin()
+  local reply = {}
+  for index, item in ipairs(items) do
+    reply[index] = put(item)
+  end
+  state.commit()
+  return reply
+end)

@@ -1,0 +1,18 @@
+-- queue_reserve: takes up to `limit` jobs of an ordered list of queues under a lease.
+--
+-- args    worker   text     who holds them
+--         limit    integer  0..1000; 0 takes nothing and passes a wake token on
+--         share    0 | 1    1: at most ceil(limit / queues with jobs) of each queue, the rest refilled in order
+--         queue …  text     1 to 64 queues
+-- reply   token text, ms until the next thing is due in these queues (-1: nothing), queues_version, then per job
+--         jid kind queue data priority retries remaining lease_ms put_at_ms extra ('' or JSON: tags, route)
+--         First hands on jobs whose lease and grace ended and promotes what is due, at most 200.
+-- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
+-- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:scheduled:<q> {ns}:due {ns}:paused
+--         {ns}:worker-jobs:<name> {ns}:workers {ns}:token {ns}:wake:<q> {ns}:history:<jid> {ns}:failure:<jid> {ns}:stats:<day>:<q>
+operation('queue_reserve', 'write', function(argv)
+  local request = reserve.parse(argv, 3, 6, #argv)
+  reserve.refuse_lost(request.worker)
+  state.begin()
+  return reserve.take(request)
+end, reserve.replay)

@@ -1,0 +1,37 @@
+-- worker_lost: a supervisor saw this worker's process die. Its started jobs are handed on as lost leases
+-- (a retry is spent), the others released; whatever it still had on the way is refused.
+--
+-- args    JSON  worker   text
+--               started  list of jids that its handlers had begun (default: none)
+-- reply   map   lost released  integers; at most 1000 jobs a call: call again until both are 0
+-- errors  INVALID_ARGUMENT
+-- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name>, and those of job_release and sweep
+local MAX_JOBS = 1000
+
+operation('worker_lost', 'write', function(argv)
+  local args = check.object(argv[3], 'args', { worker = true, started = true })
+  local worker = check.name(args.worker, 'worker')
+  local started = {}
+  for _, jid in ipairs(check.names(args.started or {}, 'started', MAX_JOBS)) do
+    started[jid] = true
+  end
+  call('ZADD', keys.workers(), '-' .. now_text, worker)
+  call('DEL', keys.worker(worker))
+  state.begin()
+  local lost, released = 0, 0
+  local jids = call('SRANDMEMBER', keys.worker_jobs(worker), text(MAX_JOBS))
+  for _, jid in ipairs(jids) do
+    local item = state.load(jid)
+    if not item or item.worker ~= worker then
+      call('SREM', keys.worker_jobs(worker), jid)
+    elseif started[jid] then
+      lease.hand_on(item)
+      lost = lost + 1
+    else
+      outcome.release(item)
+      released = released + 1
+    end
+  end
+  state.commit()
+  return { map = { lost = lost, released = released } }
+end)

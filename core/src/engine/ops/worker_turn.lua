@@ -1,0 +1,35 @@
+-- worker_turn: a worker's outcomes and its next reservation in one call; first the outcomes.
+--
+-- args    worker   text     who holds the jobs and takes new ones
+--         limit    integer  0..1000
+--         share    0 | 1    as in queue_reserve
+--         count    integer  number of queues, 1 to 64
+--         queue …  text
+--         then items of  verb    complete | fail | retry | snooze | release | unknown_kind
+--                        jid     text
+--                        token   text
+--                        run_ms  integer
+--                        a b     the verb's own, as in its operation: result options | group detail | delay_ms detail | delay_ms '' | '' ''
+-- reply   list of one text per item as its operation answers, then the reply of queue_reserve
+--         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
+-- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
+-- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
+local WIDTH = 6
+
+operation('worker_turn', 'write', function(argv)
+  local count = check.integer(argv[6] or '', 'count', 1, 64)
+  local request = reserve.parse(argv, 3, 7, 6 + count)
+  local first = 7 + count
+  local parsed_items = {}
+  for index = 1, check.items(argv, first, WIDTH) do
+    local at = first + (index - 1) * WIDTH
+    parsed_items[index] = outcome.parse(argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5])
+  end
+  reserve.refuse_lost(request.worker)
+  state.begin()
+  local outcomes = outcome.apply(parsed_items)
+  local reply, memo = reserve.take(request)
+  return { outcomes, reply }, { outcomes, memo }
+end, function(memo)
+  return { memo[1], reserve.replay(memo[2]) }
+end)

@@ -1,0 +1,144 @@
+-- The top of the library: what every file shares.
+--
+-- While a library loads, Redis offers no redis.call, string, table or math; `bind` takes them as
+-- locals at the first call. `enter` opens each call: it reads `meta`, the clock and the once-record.
+-- The context of the call in progress (ns, now, now_text, meta) is shared as plain locals: Redis
+-- runs one function at a time.
+
+local call, try_call, band, bor, ceil, char, concat, decode_json, encode_json, find, floor, format
+local gsub, log, match, max, min, null, pack, sort, sub, unpack_all, unpack_one
+
+-- The call in progress: key prefix `{ns}:`, the instant in ms as number and as text, the meta fields.
+local ns, now, now_text, meta
+
+-- Filled in when the library is bundled.
+local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = @major@, @minor@, '@hash@'
+
+-- A job's record is an array; these are its places. New fields are added at the end.
+local STATE, KIND, QUEUE, SCORE, PUT_AT, READY_AT, RETRIES, REMAINING, FLAGS = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local TOKEN, WORKER, LEASE_UNTIL, RESERVED_AT, GRACE_UNTIL, ENDED_AT, RUN_MS = 10, 11, 12, 13, 14, 15, 16
+local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP, LOST_REASON = 17, 18, 19, 20, 21, 22
+local FIELD_COUNT = 22
+
+-- STATE
+local WAITING, SCHEDULED, BLOCKED, THROTTLED = 'w', 's', 'b', 't'
+local RUNNING, FAILED, COMPLETED = 'r', 'f', 'c'
+
+-- FLAGS: which texts of a job live in keys of their own.
+local HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY = 1, 2, 4, 8, 16
+
+local MAX_ITEMS, MAX_SLICE, MAX_NAME, MAX_TEXT = 1000, 1000, 255, 16384
+local ONCE_SECONDS = '600'
+
+local function bind()
+  call, try_call, log = redis.call, redis.pcall, redis.log
+  band, bor = bit.band, bit.bor
+  char, find, format, gsub, match, sub = string.char, string.find, string.format, string.gsub, string.match, string.sub
+  concat, sort = table.concat, table.sort
+  ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+  decode_json, encode_json, null = cjson.decode, cjson.encode, cjson.null
+  pack, unpack_all, unpack_one = cmsgpack.pack, cmsgpack.unpack, cmsgpack.unpack_one
+end
+
+local function fail(code, message)
+  error(redis.error_reply(code .. ' ' .. message))
+end
+
+-- Whole numbers as text: `..` and tostring keep 14 digits only.
+local function text(number)
+  return format('%.0f', number)
+end
+
+-- Calls a variadic command in slices, so that neither Lua's nor Redis's argument limits are met.
+-- `step` keeps pairs together (2 for score and member).
+local function call_sliced(command, key, list, step)
+  local slice = MAX_SLICE * (step or 1)
+  local count = #list
+  if count <= slice then
+    if count > 0 then
+      call(command, key, unpack(list))
+    end
+    return
+  end
+  for first = 1, count, slice do
+    call(command, key, unpack(list, first, min(first + slice - 1, count)))
+  end
+end
+
+local function read_clock()
+  if meta.clock then
+    now = tonumber(meta.clock)
+  else
+    local time = call('TIME')
+    now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
+  end
+  now_text = text(now)
+end
+
+local function open(keys)
+  if not call then
+    bind()
+  end
+  local meta_key = keys[1]
+  if #keys ~= 1 or sub(meta_key, -5) ~= ':meta' then
+    fail('INVALID_ARGUMENT', 'the only key of a call is {ns}:meta')
+  end
+  ns = sub(meta_key, 1, -5)
+  local fields = call('HMGET', meta_key, 'schema', 'clock', 'queues_version')
+  if fields[1] and fields[1] ~= '1' then
+    fail('SCHEMA_MISMATCH', 'namespace ' .. ns .. ' has schema ' .. fields[1] .. ', this engine works on schema 1')
+  end
+  meta = { key = meta_key, schema = fields[1], clock = fields[2], queues_version = tonumber(fields[3] or '0') }
+  read_clock()
+end
+
+-- Once: the same caller and number change nothing the second time and get the same answer.
+local function writer(run, replay)
+  return function(keys, argv)
+    open(keys)
+    local caller, number = argv[1] or '', argv[2] or ''
+    if not match(caller, '^%x+$') or #caller ~= 16 then
+      fail('INVALID_ARGUMENT', 'caller must be 16 hex digits')
+    end
+    if not match(number, '^%d+$') or #number > 15 then
+      fail('INVALID_ARGUMENT', 'the call number must be a whole number of at most 15 digits')
+    end
+    local once_key = ns .. 'call:' .. caller
+    local last = call('GET', once_key)
+    if last then
+      local last_number, memo = match(last, '^(%d+) (.*)$')
+      if last_number == number then
+        return replay and replay(unpack_all(memo)) or unpack_all(memo)
+      end
+      if tonumber(last_number) > tonumber(number) then
+        fail('OUTCOME_UNKNOWN', 'call ' .. number .. ' of ' .. caller .. ' came after call ' .. last_number)
+      end
+    end
+    if not meta.schema then
+      call('HSET', meta.key, 'schema', '1', 'partitions', '1')
+    end
+    local reply, memo = run(argv)
+    call('SET', once_key, number .. ' ' .. pack(memo == nil and reply or memo), 'EX', ONCE_SECONDS)
+    return reply
+  end
+end
+
+local function reader(run)
+  return function(keys, argv)
+    open(keys)
+    local reply = run(argv)
+    redis.setresp(3) -- so that true and false reach the client as such
+    return reply
+  end
+end
+
+-- Registers mh1_<name>. `kind`: 'read' never writes; 'write' also runs when memory is full, so that
+-- work can be finished; 'grow' is refused then.
+local function operation(name, kind, run, replay)
+  local flags = { read = { 'no-writes' }, write = { 'allow-oom' }, grow = {} }
+  redis.register_function({
+    function_name = 'mh1_' .. name,
+    callback = kind == 'read' and reader(run) or writer(run, replay),
+    flags = flags[kind],
+  })
+end
