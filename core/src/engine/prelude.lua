@@ -14,15 +14,17 @@ local ns, now, now_text, meta
 -- Filled in when the library is bundled.
 local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = @major@, @minor@, '@hash@'
 
--- A job's record is an array; these are its places. New fields are added at the end.
-local STATE, KIND, QUEUE, SCORE, PUT_AT, READY_AT, RETRIES, REMAINING, FLAGS = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local TOKEN, WORKER, LEASE_UNTIL, RESERVED_AT, GRACE_UNTIL, ENDED_AT, RUN_MS = 10, 11, 12, 13, 14, 15, 16
-local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP, LOST_REASON = 17, 18, 19, 20, 21, 22
-local FIELD_COUNT = 22
+-- A job's record is an array; these are its places, nil where unknown. New fields are added at the end.
+local DATA, STATE, KIND, QUEUE, SCORE, PUT_AT, READY_AT, RETRIES, REMAINING = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local FLAGS, TOKEN, WORKER, LEASE_UNTIL, RESERVED_AT, LOST_REASON, ENDED_AT, RUN_MS = 10, 11, 12, 13, 14, 15, 16, 17
+local GRACE_UNTIL, HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 18, 19, 20, 21, 22, 23
+local FIELD_COUNT = 23
 
 -- STATE
 local WAITING, SCHEDULED, BLOCKED, THROTTLED = 'w', 's', 'b', 't'
 local RUNNING, FAILED, COMPLETED = 'r', 'f', 'c'
+-- Running, its lease ended: not a state of its own, but a place.
+local IN_GRACE = 'g'
 
 -- FLAGS: which texts of a job live in keys of their own.
 local HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY = 1, 2, 4, 8, 16
@@ -46,7 +48,7 @@ end
 
 -- Whole numbers as text: `..` and tostring keep 14 digits only.
 local function text(number)
-  return format('%.0f', number)
+  return format('%d', number)
 end
 
 -- Calls a variadic command in slices, so that neither Lua's nor Redis's argument limits are met.

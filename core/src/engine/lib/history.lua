@@ -14,7 +14,7 @@ local function of_record(job)
   if not record.has(job, PUT_IN_HISTORY) then
     entries[1] = entry('p', job[PUT_AT], job[QUEUE])
   end
-  if (job[RESERVED_AT] or 0) ~= 0 then
+  if job[RESERVED_AT] then
     entries[#entries + 1] = entry('r', job[RESERVED_AT], job[WORKER])
   end
   return entries
@@ -50,7 +50,7 @@ function history.close_run(jid, job, code, detail)
   entries[#entries + 1] = entry(code, now, detail)
   append(jid, job, entries)
   record.mark(job, PUT_IN_HISTORY)
-  job[RESERVED_AT] = false
+  job[RESERVED_AT] = nil
 end
 
 -- The same, and the job leaves this stage: the next put is told by the record again.

@@ -29,13 +29,14 @@ end
 
 -- Items of jid and token, from argument `first` on.
 function lease.parse(argv, first)
-  local parsed = {}
+  local parsed, jids = {}, {}
   for index = 1, check.items(argv, first, 2) do
     local at = first + (index - 1) * 2
     check.integer(argv[at + 1], 'token', 0, 2 ^ 53)
-    parsed[index] = { jid = check.name(argv[at], 'jid'), token = argv[at + 1] }
+    jids[index] = check.name(argv[at], 'jid')
+    parsed[index] = { jid = jids[index], token = argv[at + 1] }
   end
-  return parsed
+  return parsed, jids
 end
 
 -- Renews the lease to its full length when less than `share` of it is left; returns what is left in ms.

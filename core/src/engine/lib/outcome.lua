@@ -44,7 +44,7 @@ local function next_stage(job, queue)
     return queue
   end
   queue = table.remove(route, 1)
-  job[ROUTE] = #route > 0 and route
+  job[ROUTE] = #route > 0 and route or nil
   return queue
 end
 
@@ -78,7 +78,7 @@ function complete.apply(item, run_ms, parsed)
     return 'completed'
   end
   history.close_stage(item.jid, job, 'c', run_ms)
-  job[QUEUE], job[PUT_AT], job[REMAINING], job[SNOOZES] = queue, now, job[RETRIES], 0
+  job[QUEUE], job[PUT_AT], job[REMAINING], job[SNOOZES] = queue, now, job[RETRIES], nil
   return state.wait_after(item, parsed.delay_ms)
 end
 
@@ -143,7 +143,7 @@ end
 
 function release.apply(item)
   lease.spend(item)
-  item.job[RESERVED_AT], item.job[WORKER] = false, false
+  item.job[RESERVED_AT], item.job[WORKER] = nil, nil
   state.wait(item, record.ready_at(item.job), true)
   return 'waiting'
 end
@@ -186,7 +186,11 @@ end
 
 -- Applies parsed items in order; the reply has one text for each.
 function outcome.apply(parsed_items)
-  local reply, completed = {}, 0
+  local reply, completed, jids = {}, 0, {}
+  for index, parsed in ipairs(parsed_items) do
+    jids[index] = parsed.jid
+  end
+  state.load_all(jids)
   for index, parsed in ipairs(parsed_items) do
     local item, lost = lease.held(parsed.jid, parsed.token)
     reply[index] = item and parsed.rule.apply(item, parsed.run_ms, parsed.parsed) or lost

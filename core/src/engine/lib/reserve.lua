@@ -38,13 +38,13 @@ local function view(item, lease_ms)
   local job = item.job
   local extra = ''
   if job[TAGS] or job[ROUTE] then
-    extra = encode_json({ tags = job[TAGS] or nil, route = job[ROUTE] or nil })
+    extra = encode_json({ tags = job[TAGS], route = job[ROUTE] })
   end
   return {
     item.jid,
     job[KIND],
     job[QUEUE],
-    record.payload(item.jid, job, item.payload),
+    record.payload(item.jid, job),
     record.priority(job),
     job[RETRIES] or 0,
     job[REMAINING] or 0,
@@ -187,6 +187,7 @@ end
 function reserve.replay(memo)
   state.begin()
   local token = memo[1]
+  state.load_all(memo[4])
   local reply = { token, memo[2], memo[3] }
   for _, jid in ipairs(memo[4]) do
     local item = lease.held(jid, token)

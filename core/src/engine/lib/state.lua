@@ -8,7 +8,7 @@ local state = {}
 
 local SEQ_SPAN = 2 ^ 45
 
--- Jobs of the unit in progress: jid -> item {jid, job, payload, key, score, worker}, and in order of first touch.
+-- The unit in progress: jid -> item (false: looked for and not there), and the changed ones in order of first touch.
 local items, order
 
 function state.begin()
@@ -16,47 +16,94 @@ function state.begin()
   stats.begin()
 end
 
--- Which zset tells where the job is, and its score there.
-local function place(job)
-  local at, queue = job[STATE], job[QUEUE]
-  if at == RUNNING then
-    local grace_until = job[GRACE_UNTIL]
-    if grace_until and grace_until ~= 0 then
-      return keys.grace(queue), grace_until
-    end
-    return keys.running(queue), job[LEASE_UNTIL]
-  elseif at == WAITING then
-    return keys.waiting(queue), job[SCORE]
-  elseif at == COMPLETED then
-    return keys.completed(), job[ENDED_AT]
+-- Which zset tells where the job is, and its score there. Neighbours in a batch mostly share the zset.
+local last_state, last_name, last_ns, last_key
+
+local function zset_key(at, name)
+  if at == last_state and name == last_name and ns == last_ns then
+    return last_key
+  end
+  local key
+  if at == WAITING then
+    key = keys.waiting(name)
+  elseif at == RUNNING then
+    key = keys.running(name)
+  elseif at == IN_GRACE then
+    key = keys.grace(name)
   elseif at == SCHEDULED then
-    return keys.scheduled(queue), record.ready_at(job)
+    key = keys.scheduled(name)
+  elseif at == COMPLETED then
+    key = keys.completed()
   elseif at == FAILED then
-    return keys.failed(job[GROUP]), job[ENDED_AT]
+    key = keys.failed(name)
   elseif at == BLOCKED then
-    return keys.blocked(queue), job[PUT_AT]
+    key = keys.blocked(name)
+  else
+    key = keys.throttled(name)
   end
-  return keys.throttled(queue), job[SCORE]
+  last_state, last_name, last_ns, last_key = at, name, ns, key
+  return key
 end
 
-local function holder(job)
-  return job[STATE] == RUNNING and job[WORKER] or nil
+local function place(job)
+  local at = job[STATE]
+  if at == WAITING or at == THROTTLED then
+    return zset_key(at, job[QUEUE]), job[SCORE]
+  elseif at == RUNNING then
+    local grace_until = job[GRACE_UNTIL]
+    return zset_key(grace_until and IN_GRACE or at, job[QUEUE]), grace_until or job[LEASE_UNTIL]
+  elseif at == COMPLETED then
+    return zset_key(at, at), job[ENDED_AT]
+  elseif at == FAILED then
+    return zset_key(at, job[GROUP]), job[ENDED_AT]
+  end
+  return zset_key(at, job[QUEUE]), record.ready_at(job)
 end
 
--- The item of a job, loaded once per unit; nil when there is no such job.
-function state.load(jid)
-  local item = items[jid]
-  if item then
-    return item.job and item or nil
+local function new_item(jid, job)
+  -- Every field is named here, so that the table never grows.
+  local item = {
+    jid = jid, job = job, key = false, score = false, worker = false, group = false,
+    touched = false, replaced = false, wants_seq = false, payload = false,
+  }
+  if job then
+    item.key, item.score = place(job)
+    local at = job[STATE]
+    item.worker = at == RUNNING and job[WORKER]
+    item.group = at == FAILED and job[GROUP]
   end
-  local job, payload = record.load(jid)
-  if not job then
-    return nil
-  end
-  item = { jid = jid, job = job, payload = payload, worker = holder(job), group = job[STATE] == FAILED and job[GROUP] or nil }
-  item.key, item.score = place(job)
   items[jid] = item
   return item
+end
+
+-- Loads the jobs of a batch in one command a slice; `state.load` then finds them.
+function state.load_all(jids)
+  local wanted, names = {}, {}
+  for _, jid in ipairs(jids) do
+    if items[jid] == nil then
+      items[jid] = false
+      wanted[#wanted + 1] = jid
+      names[#names + 1] = keys.job(jid)
+    end
+  end
+  for first = 1, #wanted, MAX_SLICE do
+    local stored = call('MGET', unpack(names, first, min(first + MAX_SLICE - 1, #names)))
+    for index = 1, #stored do
+      if stored[index] then
+        new_item(wanted[first + index - 1], record.decode(stored[index]))
+      end
+    end
+  end
+end
+
+-- The item of a job, loaded once a unit; nil when there is no such job.
+function state.load(jid)
+  local item = items[jid]
+  if item == nil then
+    state.load_all({ jid })
+    item = items[jid]
+  end
+  return item and item.job and item or nil
 end
 
 local function touch(item)
@@ -69,13 +116,12 @@ end
 -- A new record for `jid`, in no state yet: a transition must follow. What was there before is replaced.
 function state.create(jid, job, payload)
   local item = items[jid]
-  if not item then
-    item = { jid = jid }
-    items[jid] = item
-  else
+  if item then
     item.replaced = true
+  else
+    item = new_item(jid)
   end
-  item.job, item.payload, item.rewritten = job, payload, true
+  item.job, item.payload = job, payload
   touch(item)
   return item
 end
@@ -84,14 +130,15 @@ end
 
 function state.wait(item, ready_at, keep_place)
   local job = item.job
-  job[STATE], job[READY_AT], job[GRACE_UNTIL] = WAITING, ready_at, false
+  job[STATE], job[GRACE_UNTIL] = WAITING, nil
+  job[READY_AT] = ready_at ~= job[PUT_AT] and ready_at or nil
   item.wants_seq = not keep_place
   touch(item)
 end
 
 function state.schedule(item, due)
   local job = item.job
-  job[STATE], job[READY_AT], job[GRACE_UNTIL] = SCHEDULED, due, false
+  job[STATE], job[READY_AT], job[GRACE_UNTIL] = SCHEDULED, due, nil
   touch(item)
 end
 
@@ -108,12 +155,12 @@ end
 function state.run(item, token, worker, lease_until)
   local job = item.job
   job[STATE], job[TOKEN], job[WORKER], job[LEASE_UNTIL], job[RESERVED_AT] = RUNNING, token, worker, lease_until, now
-  job[LOST_REASON] = false
+  job[LOST_REASON] = nil
   touch(item)
 end
 
 function state.renew(item, lease_until)
-  item.job[LEASE_UNTIL], item.job[GRACE_UNTIL] = lease_until, false
+  item.job[LEASE_UNTIL], item.job[GRACE_UNTIL] = lease_until, nil
   touch(item)
 end
 
@@ -124,7 +171,7 @@ end
 
 local function finish(item, ended)
   local job = item.job
-  job[STATE], job[ENDED_AT], job[GRACE_UNTIL] = ended, now, false
+  job[STATE], job[ENDED_AT], job[GRACE_UNTIL] = ended, now, nil
   touch(item)
 end
 
@@ -138,13 +185,12 @@ function state.fail(item, group)
 end
 
 function state.forget(item)
-  item.job = nil
+  item.job = false
   touch(item)
 end
 
--- Rewrites the payload with the record at commit.
 function state.set_payload(item, payload)
-  item.payload, item.rewritten = payload, true
+  item.payload = payload
   touch(item)
 end
 
@@ -196,35 +242,41 @@ local function earlier(times, queue, time)
   end
 end
 
+local function count(groups, group, difference)
+  groups[group] = (groups[group] or 0) + difference
+end
+
+-- What the queue learns of a job that is now in `at`, with the score `score`.
+local function note_queue(changes, at, queue, score)
+  if at == RUNNING then
+    earlier(changes.due, queue, score)
+  elseif at == WAITING then
+    changes.woken[queue] = true
+    changes.entered[queue] = true
+  elseif at == SCHEDULED then
+    earlier(changes.due, queue, score)
+    earlier(changes.scheduled, queue, score)
+    changes.entered[queue] = true
+  end
+end
+
 -- What the changed items mean for every collection.
 local function derive()
   local changes = { removed = {}, added = {}, left = {}, joined = {}, groups = {}, due = {}, scheduled = {}, woken = {}, entered = {} }
   local last_score, last_text
   for _, item in ipairs(order) do
-    local job = item.job
-    local key, score
-    local worker, group
+    local job, old_key = item.job, item.key
+    local key, score, worker, group = false, false, false, false
     if job then
       key, score = place(job)
-      worker = holder(job)
-      local at, queue = job[STATE], job[QUEUE]
-      if at == FAILED then
-        group = job[GROUP]
-      elseif at == RUNNING or at == SCHEDULED then
-        earlier(changes.due, queue, score)
-        if at == SCHEDULED then
-          earlier(changes.scheduled, queue, score)
-          changes.entered[queue] = true
-        end
-      elseif at == WAITING then
-        changes.woken[queue] = true
-        changes.entered[queue] = true
-      end
+      local at = job[STATE]
+      worker, group = at == RUNNING and job[WORKER], at == FAILED and job[GROUP]
+      note_queue(changes, at, job[QUEUE], score)
     end
-    if item.key and item.key ~= key then
-      push(changes.removed, item.key, item.jid)
+    if old_key and old_key ~= key then
+      push(changes.removed, old_key, item.jid)
     end
-    if key and (key ~= item.key or score ~= item.score) then
+    if key and (key ~= old_key or score ~= item.score) then
       if score ~= last_score then
         last_score, last_text = score, text(score)
       end
@@ -232,18 +284,18 @@ local function derive()
     end
     if worker ~= item.worker then
       if item.worker then
-        push(changes.left, keys.worker_jobs(item.worker), item.jid)
+        push(changes.left, item.worker, item.jid)
       end
       if worker then
-        push(changes.joined, keys.worker_jobs(worker), item.jid)
+        push(changes.joined, worker, item.jid)
       end
     end
     if group ~= item.group then
       if item.group then
-        changes.groups[item.group] = (changes.groups[item.group] or 0) - 1
+        count(changes.groups, item.group, -1)
       end
       if group then
-        changes.groups[group] = (changes.groups[group] or 0) + 1
+        count(changes.groups, group, 1)
       end
     end
     item.key, item.score, item.worker, item.group = key, score, worker, group
@@ -258,11 +310,11 @@ local function write_collections(changes)
   for key, list in pairs(changes.added) do
     call_sliced('ZADD', key, list, 2)
   end
-  for key, list in pairs(changes.left) do
-    call_sliced('SREM', key, list)
+  for worker, list in pairs(changes.left) do
+    call_sliced('SREM', keys.worker_jobs(worker), list)
   end
-  for key, list in pairs(changes.joined) do
-    call_sliced('SADD', key, list)
+  for worker, list in pairs(changes.joined) do
+    call_sliced('SADD', keys.worker_jobs(worker), list)
   end
   for group, difference in pairs(changes.groups) do
     if tonumber(call('ZINCRBY', keys.failures(), text(difference), group)) <= 0 then
@@ -275,18 +327,24 @@ local function write_collections(changes)
 end
 
 local function write_records()
+  local names_and_records, length = {}, 0
   for _, item in ipairs(order) do
-    if item.replaced or not item.job then
-      record.delete(item.jid)
+    local jid, job = item.jid, item.job
+    if item.replaced or not job then
+      record.delete(jid)
     end
-    if item.job then
-      local payload = item.payload
-      if record.has(item.job, HAS_DATA) and not item.rewritten then
-        payload = nil -- unchanged, in its own key
+    if job then
+      if item.payload then
+        record.set_payload(jid, job, item.payload)
       end
-      record.save(item.jid, item.job, payload)
+      names_and_records[length + 1] = keys.job(jid)
+      names_and_records[length + 2] = record.encode(job)
+      length = length + 2
     end
-    item.touched, item.rewritten, item.replaced = false, false, false
+    item.touched, item.replaced, item.payload = false, false, false
+  end
+  for first = 1, length, 2 * MAX_SLICE do
+    call('MSET', unpack(names_and_records, first, min(first + 2 * MAX_SLICE - 1, length)))
   end
 end
 
@@ -327,6 +385,7 @@ end
 -- The loaded items of `jids`, which stand in the zset `key`; a member without a record is dropped there.
 function state.members(key, jids)
   local members = {}
+  state.load_all(jids)
   for _, jid in ipairs(jids) do
     local item = state.load(jid)
     if item then

@@ -21,9 +21,9 @@ local function json(value)
   return { verbatim_string = { format = 'jsn', string = value } }
 end
 
-local function view(jid, job, inline)
+local function view(jid, job)
   local running = job[STATE] == RUNNING
-  local in_grace = running and (job[GRACE_UNTIL] or 0) ~= 0
+  local in_grace = running and job[GRACE_UNTIL] ~= nil
   local result = record.has(job, HAS_RESULT) and call('GET', keys.result(jid))
   return {
     map = {
@@ -32,7 +32,7 @@ local function view(jid, job, inline)
       queue = job[QUEUE],
       state = names[job[STATE]],
       stalled = in_grace or (running and job[LEASE_UNTIL] <= now),
-      data = json(record.payload(jid, job, inline)),
+      data = json(record.payload(jid, job)),
       result = result and json(result) or null,
       priority = record.priority(job),
       retries = job[RETRIES] or 0,
@@ -53,6 +53,6 @@ end
 operation('job_get', 'read', function(argv)
   local args = check.object(argv[3], 'args', { jid = true })
   local jid = check.name(args.jid, 'jid')
-  local job, inline = record.load(jid)
-  return job and view(jid, job, inline) or nil
+  local job = record.load(jid)
+  return job and view(jid, job) or nil
 end)

@@ -6,8 +6,9 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:due {ns}:config
 operation('job_heartbeat', 'write', function(argv)
-  local held = lease.parse(argv, 3)
+  local held, jids = lease.parse(argv, 3)
   state.begin()
+  state.load_all(jids)
   local reply = {}
   for index, parsed in ipairs(held) do
     local item, lost = lease.held(parsed.jid, parsed.token)

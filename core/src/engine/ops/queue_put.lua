@@ -27,8 +27,8 @@ local function parse_options(value)
     priority = check.integer(options.priority or 0, 'priority', -128, 127),
     delay_ms = check.span(options.delay_ms or 0, 'delay_ms'),
     retries = check.integer(options.retries or RETRIES_DEFAULT, 'retries', 0, MAX_RETRIES),
-    tags = #tags > 0 and tags,
-    route = #route > 0 and route,
+    tags = #tags > 0 and tags or nil,
+    route = #route > 0 and route or nil,
     on_conflict = on_conflict,
   }
 end
@@ -86,7 +86,11 @@ end
 operation('queue_put', 'grow', function(argv)
   local items = parse(argv)
   state.begin()
-  local reply = {}
+  local reply, jids = {}, {}
+  for index, item in ipairs(items) do
+    jids[index] = item.jid
+  end
+  state.load_all(jids)
   for index, item in ipairs(items) do
     reply[index] = put(item)
   end

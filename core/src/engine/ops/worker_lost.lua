@@ -20,6 +20,7 @@ operation('worker_lost', 'write', function(argv)
   state.begin()
   local lost, released = 0, 0
   local jids = call('SRANDMEMBER', keys.worker_jobs(worker), text(MAX_JOBS))
+  state.load_all(jids)
   for _, jid in ipairs(jids) do
     local item = state.load(jid)
     if not item or item.worker ~= worker then
