@@ -1,0 +1,137 @@
+//! The blocking client.
+
+use std::sync::Arc;
+
+use super::lane::Lane;
+use super::pool::{Pool, PoolCell};
+use super::queue::Queue;
+use crate::error::Result;
+use crate::ops::Operation;
+use crate::options::Options;
+use crate::request::{Args, Request, Value};
+use crate::url::Target;
+
+/// What all clones of a client share.
+pub(crate) struct Shared {
+    pub(super) target: Target,
+    pub(super) options: Options,
+    url: String,
+    pool: PoolCell,
+}
+
+impl Shared {
+    pub(super) fn pool(&self) -> &Pool {
+        self.pool.get()
+    }
+
+    /// KEYS[1] of every call.
+    pub(super) fn meta_key(&self) -> String {
+        self.key("meta")
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{{{}}}:{name}", self.options.namespace)
+    }
+}
+
+/// A client: sends requests to the engine in Redis. Cheap to clone; clones share their connections.
+///
+/// It may be used from many threads at once, and in forked children, which get connections of their own.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// A client for a URL. Checks the arguments only; the first call connects.
+    ///
+    /// url: `redis://[user[:password]@]host[:port][/database]`, `unix:///path[?db=&user=&password=]`, or
+    /// `embedded:DIR[?keep=1]` (a private server in that folder). None: `MANYHANDS_URL`, else `REDIS_URL`, else
+    /// `embedded:.manyhands`, which an environment that says production refuses.
+    ///
+    /// options_json: `{"namespace": "mh", "timeout_ms": 60000, "engine_upgrade": "auto" | "manual"}`, all optional,
+    /// or an empty text. `engine_upgrade` is `auto` by default for `embedded:` and an empty server, else `manual`.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the option or the part of the URL; `UNSUPPORTED_URL`.
+    pub fn open(url: Option<&str>, options_json: &str) -> Result<Client> {
+        let options = Options::parse(options_json)?;
+        let url = crate::url::choose(url)?;
+        let target = Target::parse(&url)?;
+        let url = target.full(&url);
+        Ok(Client { shared: Arc::new(Shared { target, options, url, pool: PoolCell::new() }) })
+    }
+
+    /// Sends a request and waits for its reply; see [`Lane::send`] for repeats and errors.
+    pub fn send<R: Request>(&self, request: R) -> Result<R::Reply> {
+        self.send_ref(&request)
+    }
+
+    pub(crate) fn send_ref<R: Request>(&self, request: &R) -> Result<R::Reply> {
+        self.lane().send(request)
+    }
+
+    /// Performs any operation by name, with JSON in and out; the door for every host language.
+    ///
+    /// # Errors
+    /// `UNKNOWN_OPERATION`; `INVALID_ARGUMENT` naming the argument; those of [`Lane::send`]; and what the operation
+    /// itself answers. In calls with many items, the error of one item stands in its place in the reply.
+    pub fn call(&self, operation: &str, args_json: &str) -> Result<String> {
+        Operation::named(operation)?.call(self, args_json)
+    }
+
+    pub(crate) fn transmit(
+        &self,
+        operation: &'static Operation,
+        encode: impl FnOnce(&mut Args) -> Result<()>,
+    ) -> Result<Value> {
+        self.lane().transmit(operation, encode)
+    }
+
+    /// An exclusive connection with its own caller id. Dropping it gives the connection back.
+    pub fn lane(&self) -> Lane {
+        Lane::new(Arc::clone(&self.shared))
+    }
+
+    /// A queue, to call its operations by.
+    pub fn queue(&self, name: impl Into<String>) -> Queue {
+        Queue::new(self.clone(), name.into())
+    }
+
+    /// Closes the connections of this client and of all its clones, and ends their waiting; later calls get `CLOSED`.
+    /// The last user of an `embedded:` server stops it.
+    pub fn close(&self) {
+        self.shared.pool().close();
+    }
+
+    /// The URL, complete: with the absolute path for `embedded:`. It contains the password, if one was given.
+    pub fn url(&self) -> &str {
+        &self.shared.url
+    }
+
+    /// The namespace, without braces.
+    pub fn namespace(&self) -> &str {
+        &self.shared.options.namespace
+    }
+
+    /// The name this client reserves by when no worker is named: `host:pid:8 hex`, new in every process.
+    pub fn worker_name(&self) -> String {
+        self.shared.pool().worker_name.clone()
+    }
+
+    /// The list that wakes those who wait for jobs of `queue`, for [`Lane::block_pop`].
+    pub(crate) fn wake_key(&self, queue: &str) -> String {
+        self.shared.key(&format!("wake:{queue}"))
+    }
+
+    /// The list that wakes those who wait for a change of the set of queues.
+    pub(crate) fn queues_wake_key(&self) -> String {
+        self.shared.key("queues:wake")
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({}, {})", self.shared.target, self.shared.options.namespace)
+    }
+}

@@ -1,0 +1,241 @@
+//! A lane: one connection with one call outstanding, and the caller id that makes repeated calls happen once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::backoff::Backoff;
+use super::blocking::Shared;
+use super::connection::Connection;
+use super::fault::Fault;
+use crate::error::{Code, Error, Result};
+use crate::identity;
+use crate::ops::Operation;
+use crate::ops::reply;
+use crate::request::{Args, Request};
+
+/// What a lane keeps between calls. The caller id outlives the connection: it belongs to the lane.
+pub(super) struct LaneState {
+    caller: String,
+    calls: u64,
+    connection: Option<Connection>,
+}
+
+impl LaneState {
+    pub fn new() -> LaneState {
+        LaneState { caller: identity::caller(), calls: 0, connection: None }
+    }
+}
+
+/// An exclusive connection. Made by [`crate::Client::lane`]; connects at its first call.
+///
+/// A lane used in a forked child starts anew there, with its own connection and caller id.
+pub struct Lane {
+    shared: Arc<Shared>,
+    pid: u32,
+    /// Always there until drop.
+    state: Option<LaneState>,
+}
+
+impl Lane {
+    pub(super) fn new(shared: Arc<Shared>) -> Lane {
+        let state = shared.pool().check_out();
+        Lane { shared, pid: std::process::id(), state: Some(state) }
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// When the connection breaks, the call is repeated on a new one, for `timeout_ms` (a client option, default
+    /// 60 s) in all; an operation that changes something happens once all the same.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` before anything is sent; `CLOSED`; `UNAVAILABLE` (nothing was changed), `TIMEOUT` (a reading
+    /// call), `OUTCOME_UNKNOWN` (it may have happened); `DENIED`, `READ_ONLY`, `OUT_OF_MEMORY`,
+    /// `ENGINE_OUTDATED`, `NO_SERVER_PROGRAM`; and what the operation itself answers.
+    pub fn send<R: Request>(&mut self, request: &R) -> Result<R::Reply> {
+        let operation = Operation::named(R::OPERATION)?;
+        self.transmit(operation, |args| request.encode(args))
+            .and_then(|value| request.decode(value))
+            .map_err(|error| error.during(R::OPERATION))
+    }
+
+    /// Sends an operation with arguments of any form.
+    pub(crate) fn transmit(
+        &mut self,
+        operation: &'static Operation,
+        encode: impl FnOnce(&mut Args) -> Result<()>,
+    ) -> Result<Value> {
+        let meta_key = self.shared.meta_key();
+        let state = self.state();
+        let mut args = Args::new(&operation.function(), &meta_key);
+        if operation.writes {
+            state.calls += 1;
+            args.text(&state.caller).text(&state.calls.to_string());
+        } else {
+            args.text("").text("");
+        }
+        encode(&mut args)?;
+        self.repeat(&args.packed(), operation.writes)
+    }
+
+    /// Waits until one of `keys` (full names of lists) has an entry, takes it, and answers which it was;
+    /// None when `wait` (rounded up to a millisecond) has passed, or on [`Lane::unblock`].
+    ///
+    /// Tried once: the caller decides what an outage means to it.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when Redis cannot be reached or the connection breaks; `CLOSED`; `DENIED`.
+    pub fn block_pop(&mut self, keys: &[String], wait: Duration) -> Result<Option<String>> {
+        let mut command = redis::cmd("BLPOP");
+        for key in keys {
+            command.arg(key);
+        }
+        let wait = wait.max(Duration::from_millis(1));
+        command.arg(format!("{:.3}", wait.as_secs_f64()));
+        match self.once(&command.get_packed_command(), Some(wait))? {
+            Value::Nil => Ok(None),
+            popped => {
+                let [key, _token] = reply::parts(popped)?;
+                reply::text(key).map(Some)
+            }
+        }
+    }
+
+    /// The number Redis knows this lane's connection by, for [`Lane::unblock`]. Changes with every reconnect.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `CLOSED`, `DENIED`.
+    pub fn client_id(&mut self) -> Result<i64> {
+        let command = redis::cmd("CLIENT").arg("ID").get_packed_command();
+        reply::integer(self.once(&command, None)?)
+    }
+
+    /// Ends the [`Lane::block_pop`] of the connection `client_id`, if it is in one; true when it was.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `CLOSED`, `DENIED`.
+    pub fn unblock(&mut self, client_id: i64) -> Result<bool> {
+        let command = redis::cmd("CLIENT").arg("UNBLOCK").arg(client_id).get_packed_command();
+        Ok(reply::integer(self.once(&command, None)?)? == 1)
+    }
+
+    /// The state, made anew in a forked child. The parent's connection is left open: it is the parent's.
+    fn state(&mut self) -> &mut LaneState {
+        let pid = std::process::id();
+        if self.pid != pid {
+            self.pid = pid;
+            std::mem::forget(self.state.take());
+        }
+        self.state.get_or_insert_with(LaneState::new)
+    }
+
+    /// One try of a plain command.
+    fn once(&mut self, packed: &[u8], wait: Option<Duration>) -> Result<Value> {
+        let deadline = Instant::now() + self.shared.options.timeout;
+        let result = self.connect(deadline).and_then(|connection| match wait {
+            Some(wait) => connection.call_waiting(packed, wait),
+            None => connection.call(packed, deadline),
+        });
+        result.map_err(|fault| match fault {
+            Fault::Later(error) | Fault::Refused(error) => error,
+            Fault::Broken(cause) => {
+                self.state().connection = None;
+                self.unavailable(&cause)
+            }
+            Fault::NoFunction => Error::internal("the server answered a plain command with a missing function"),
+        })
+    }
+
+    /// Tries until there is an answer, or time is up.
+    fn repeat(&mut self, packed: &[u8], writes: bool) -> Result<Value> {
+        let deadline = Instant::now() + self.shared.options.timeout;
+        let mut backoff = Backoff::new();
+        let mut reloaded = false;
+        let mut sent = false;
+        loop {
+            let fault = match self.attempt(packed, deadline, &mut sent) {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
+            let error = match fault {
+                Fault::Refused(error) => return Err(error),
+                Fault::NoFunction if !reloaded => {
+                    reloaded = true;
+                    self.shared.pool().forget_engine();
+                    self.state().connection = None;
+                    continue;
+                }
+                Fault::NoFunction => Error::new(Code::EngineOutdated, "the engine in the server lacks this operation"),
+                Fault::Later(error) => error,
+                Fault::Broken(cause) => {
+                    self.state().connection = None;
+                    self.unavailable(&cause)
+                }
+            };
+            let pool = self.shared.pool();
+            let wait = backoff.wait();
+            let out_of_time = Instant::now() + wait >= deadline;
+            if out_of_time || pool.is_closed() || !(sent || pool.has_connected()) {
+                return Err(self.gave_up(error, sent, writes));
+            }
+            pool.pause(wait);
+        }
+    }
+
+    /// One try. `sent` becomes true when the server may have performed the call without our knowing.
+    fn attempt(&mut self, packed: &[u8], deadline: Instant, sent: &mut bool) -> std::result::Result<Value, Fault> {
+        let connection = self.connect(deadline)?;
+        match connection.call(packed, deadline) {
+            Err(Fault::Broken(cause)) => {
+                *sent = true;
+                Err(Fault::Broken(cause))
+            }
+            answered => answered,
+        }
+    }
+
+    fn connect(&mut self, deadline: Instant) -> std::result::Result<&mut Connection, Fault> {
+        let shared = Arc::clone(&self.shared);
+        let pool = shared.pool();
+        if pool.is_closed() {
+            return Err(Fault::Refused(Error::new(Code::Closed, "the client is closed")));
+        }
+        let state = self.state();
+        let connection = match state.connection.take() {
+            Some(connection) => connection,
+            None => pool.connect(&shared.target, &shared.options, deadline)?,
+        };
+        Ok(state.connection.insert(connection))
+    }
+
+    fn unavailable(&self, cause: &str) -> Error {
+        Error::new(Code::Unavailable, format!("cannot reach {}: {cause}", self.shared.target))
+    }
+
+    fn gave_up(&self, error: Error, sent: bool, writes: bool) -> Error {
+        let limit = self.shared.options.timeout.as_millis();
+        match (sent, writes) {
+            (false, _) => error,
+            (true, true) => Error::new(
+                Code::OutcomeUnknown,
+                format!(
+                    "the call was sent, but no answer came within {limit} ms, so it may have happened: {}",
+                    error.message
+                ),
+            ),
+            (true, false) => Error::new(Code::Timeout, format!("no answer came within {limit} ms: {}", error.message)),
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let Some(state) = self.state.take() else { return };
+        if self.pid == std::process::id() {
+            self.shared.pool().check_in(state);
+        } else {
+            std::mem::forget(state);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The connections of one client in one process.
+//!
+//! A pool belongs to the process that made it. A forked child finds another pid in it and swaps in a
+//! fresh pool; the parent's is never locked nor dropped there (its locks may have been held by a thread
+//! that does not exist in the child, and its sockets are the parent's).
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::fault::Fault;
+use super::lane::LaneState;
+use crate::embedded::Presence;
+use crate::engine;
+use crate::identity;
+use crate::options::Options;
+use crate::url::Target;
+
+/// Idle lanes kept for the next call; more are closed when they come back.
+const MOST_IDLE: usize = 16;
+
+pub(super) struct Pool {
+    pid: u32,
+    idle: Mutex<Vec<LaneState>>,
+    /// Our share in the private server, when the target is `embedded:`.
+    presence: Mutex<Option<Presence>>,
+    /// Set by the first connection; until then a failure to connect is final, as the address may be wrong.
+    connected: AtomicBool,
+    engine_checked: AtomicBool,
+    closed: Mutex<bool>,
+    closing: Condvar,
+    /// The name used for reserving without a worker.
+    pub worker_name: String,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    fn new(closed: bool) -> Pool {
+        Pool {
+            pid: std::process::id(),
+            idle: Mutex::new(Vec::new()),
+            presence: Mutex::new(None),
+            connected: AtomicBool::new(false),
+            engine_checked: AtomicBool::new(false),
+            closed: Mutex::new(closed),
+            closing: Condvar::new(),
+            worker_name: identity::worker(),
+        }
+    }
+
+    /// An idle lane's state, or a new one; nothing is connected here.
+    pub fn check_out(&self) -> LaneState {
+        lock(&self.idle).pop().unwrap_or_else(LaneState::new)
+    }
+
+    /// Keeps a lane's state for the next call.
+    pub fn check_in(&self, state: LaneState) {
+        if self.is_closed() {
+            return;
+        }
+        let mut idle = lock(&self.idle);
+        if idle.len() < MOST_IDLE {
+            idle.push(state);
+        }
+    }
+
+    /// Opens a connection; the first one of a pool also sees to the engine.
+    pub fn connect(&self, target: &Target, options: &Options, deadline: Instant) -> Result<Connection, Fault> {
+        let mut connection = match target {
+            Target::Server { info, .. } => Connection::open(info, deadline)?,
+            Target::Embedded { dir, keep } => {
+                let mut presence = lock(&self.presence);
+                let entered = match presence.take() {
+                    Some(entered) => entered,
+                    None => Presence::enter(dir, *keep).map_err(Fault::Refused)?,
+                };
+                presence.insert(entered).connect(deadline)?
+            }
+        };
+        if !self.engine_checked.load(Ordering::Acquire) {
+            engine::prepare(&mut connection, target, options, deadline)?;
+            self.engine_checked.store(true, Ordering::Release);
+        }
+        self.connected.store(true, Ordering::Release);
+        Ok(connection)
+    }
+
+    /// True once any connection of this pool has worked.
+    pub fn has_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// Makes the next connection look at the engine again.
+    pub fn forget_engine(&self) {
+        self.engine_checked.store(false, Ordering::Release);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        *lock(&self.closed)
+    }
+
+    /// Waits, unless and until the client is closed.
+    pub fn pause(&self, wait: Duration) {
+        let closed = lock(&self.closed);
+        drop(self.closing.wait_timeout_while(closed, wait, |closed| !*closed));
+    }
+
+    /// Closes idle connections, ends all waiting, and leaves the private server.
+    pub fn close(&self) {
+        *lock(&self.closed) = true;
+        self.closing.notify_all();
+        lock(&self.idle).clear();
+        let presence = lock(&self.presence).take();
+        drop(presence);
+    }
+}
+
+/// The pool of whichever process asks.
+pub(super) struct PoolCell {
+    current: AtomicPtr<Pool>,
+}
+
+impl PoolCell {
+    pub fn new() -> PoolCell {
+        PoolCell { current: AtomicPtr::new(Box::into_raw(Box::new(Pool::new(false)))) }
+    }
+
+    /// This process's pool.
+    pub fn get(&self) -> &Pool {
+        let found = self.current.load(Ordering::Acquire);
+        // SAFETY: the pointer came from Box::into_raw, and a pool is freed only by our own drop.
+        let pool = unsafe { &*found };
+        if pool.pid == std::process::id() {
+            return pool;
+        }
+        let fresh = Box::into_raw(Box::new(Pool::new(false)));
+        match self.current.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: `fresh` is now the current pool; the parent's is left as it is, for ever.
+            Ok(_) => unsafe { &*fresh },
+            Err(other) => {
+                // SAFETY: another thread of this process was first; nobody has seen `fresh`.
+                drop(unsafe { Box::from_raw(fresh) });
+                // SAFETY: as above for `found`; `other` was made by this process.
+                unsafe { &*other }
+            }
+        }
+    }
+}
+
+impl Drop for PoolCell {
+    fn drop(&mut self) {
+        let pool = *self.current.get_mut();
+        // SAFETY: no reference is left, as they all borrow from self.
+        if unsafe { (*pool).pid } == std::process::id() {
+            // SAFETY: as above, and the pool is this process's own.
+            drop(unsafe { Box::from_raw(pool) });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A queue's operations, called by the queue.
+
+use super::blocking::Client;
+use crate::error::{Error, Result};
+use crate::json::Fields;
+use crate::ops::{Placed, Put, QueuePut, QueueReserve, Reserved};
+
+/// A named line of jobs. Made by [`Client::queue`]; nothing is asked of Redis until one of its methods is called.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    name: String,
+}
+
+/// How many jobs of a queue are in which state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// May run now.
+    pub waiting: u64,
+    /// Wait for their time.
+    pub scheduled: u64,
+    /// Wait for other jobs.
+    pub blocked: u64,
+    /// Wait for a throttle.
+    pub throttled: u64,
+    /// Are being performed.
+    pub running: u64,
+    /// Of the running: those whose lease ran out.
+    pub stalled: u64,
+    /// Templates that put jobs here.
+    pub recurring: u64,
+    /// Whether the queue gives no jobs for now.
+    pub paused: bool,
+}
+
+impl Queue {
+    pub(super) fn new(client: Client, name: String) -> Queue {
+        Queue { client, name }
+    }
+
+    /// The queue's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Puts one job; its `queue` is set to this one.
+    ///
+    /// # Errors
+    /// `JOB_EXISTS` when its jid exists and `on_conflict` is reject; those of [`Client::send`].
+    pub fn put(&self, job: Put) -> Result<Placed> {
+        let placed = self.put_many([job])?.pop();
+        placed.ok_or_else(|| Error::internal("the engine answered no outcome")).and_then(Placed::accepted)
+    }
+
+    /// Puts 1 to 1000 jobs in one step; their `queue` is set to this one. One answer for each, in order.
+    ///
+    /// # Errors
+    /// Those of [`Client::send`].
+    pub fn put_many(&self, jobs: impl IntoIterator<Item = Put>) -> Result<Vec<Placed>> {
+        let here = jobs.into_iter().map(|job| Put { queue: self.name.clone(), ..job });
+        self.client.send(QueuePut::new(here))
+    }
+
+    /// Takes up to `limit` (1 to 1000) jobs under a lease; does not wait.
+    ///
+    /// # Errors
+    /// Those of [`Client::send`].
+    pub fn reserve(&self, limit: i64) -> Result<Reserved> {
+        self.client.send(QueueReserve {
+            worker: self.client.worker_name(),
+            queues: vec![self.name.clone()],
+            limit,
+            share: false,
+        })
+    }
+
+    /// Counts the queue's jobs by state.
+    ///
+    /// # Errors
+    /// Those of [`Client::send`].
+    pub fn counts(&self) -> Result<Counts> {
+        let json = self.client.call("queue_counts", &self.arguments(None))?;
+        let mut fields = Fields::parse(&json, "queue_counts")?;
+        let mut count = |name| fields.integer(name).map(|number| number.unwrap_or(0).unsigned_abs());
+        Ok(Counts {
+            waiting: count("waiting")?,
+            scheduled: count("scheduled")?,
+            blocked: count("blocked")?,
+            throttled: count("throttled")?,
+            running: count("running")?,
+            stalled: count("stalled")?,
+            recurring: count("recurring")?,
+            paused: fields.boolean("paused")?.unwrap_or(false),
+        })
+    }
+
+    /// The day's figures as JSON: `{"wait", "run", "failures", "retries"}`. `day`: `YYYY-MM-DD` of UTC; None: today.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    pub fn stats(&self, day: Option<&str>) -> Result<String> {
+        self.client.call("queue_stats", &self.arguments(day))
+    }
+
+    fn arguments(&self, day: Option<&str>) -> String {
+        let mut arguments = serde_json::Map::new();
+        arguments.insert("queue".into(), self.name.clone().into());
+        if let Some(day) = day {
+            arguments.insert("day".into(), day.into());
+        }
+        serde_json::Value::Object(arguments).to_string()
+    }
+}

@@ -1,0 +1,55 @@
+//! Names nobody else has. Always drawn from the system's randomness (never a generator of our own),
+//! so that a forked child cannot repeat its parent's.
+
+use uuid::Uuid;
+
+/// A new jid: 32 hex digits.
+pub(crate) fn jid() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// A new caller id for a lane: 16 hex digits.
+pub(crate) fn caller() -> String {
+    hex(16)
+}
+
+/// A new worker name: `host:pid:8 hex digits`.
+pub(crate) fn worker() -> String {
+    format!("{}:{}:{}", host(), std::process::id(), hex(8))
+}
+
+/// The machine's name, or `localhost` when it has none.
+pub(crate) fn host() -> String {
+    let mut buffer = [0_u8; 256];
+    // SAFETY: the pointer and the length describe `buffer`, whose last byte stays 0.
+    let failed = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) } != 0;
+    let length = buffer.iter().position(|byte| *byte == 0).unwrap_or(0);
+    match std::str::from_utf8(&buffer[..length]) {
+        Ok(name) if !failed && !name.is_empty() => name.to_owned(),
+        _ => "localhost".to_owned(),
+    }
+}
+
+/// `length` hex digits, at most 24, all of them random: a v4 UUID has its fixed digits at places 12 and 16.
+fn hex(length: usize) -> String {
+    let digits = jid();
+    let random = format!("{}{}", &digits[..12], &digits[20..]);
+    random[..length].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_shapes() {
+        assert_eq!(jid().len(), 32);
+        assert_eq!(caller().len(), 16);
+        assert_ne!(caller(), caller());
+        let name = worker();
+        let parts: Vec<&str> = name.rsplitn(3, ':').collect();
+        assert_eq!(parts[0].len(), 8);
+        assert_eq!(parts[1], std::process::id().to_string());
+        assert_eq!(parts[2], host());
+    }
+}

@@ -1,0 +1,23 @@
+//! Manyhands: a job system for programs written in several languages.
+//!
+//! This crate holds everything that is hard: the engine (Lua inside Redis), the client, and the worker runtime.
+//! A C ABI and native modules for Python, Node and Ruby are thin layers on [`Client::call`] and [`Worker`].
+
+mod check;
+mod client;
+mod embedded;
+mod engine;
+mod error;
+mod identity;
+mod json;
+pub mod ops;
+mod options;
+mod request;
+mod url;
+mod worker;
+
+pub use client::{Client, Counts, Lane, Queue};
+pub use error::{Code, Error, Result};
+pub use ops::{Answer, Job, Placed, Put};
+pub use request::{Args, Request, Value};
+pub use worker::{Next, Outcome, Refused, Worker};

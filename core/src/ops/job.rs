@@ -1,0 +1,324 @@
+//! A reserved job, and the operations that end its run or keep its lease.
+
+use serde_json::{Map, Value as Json};
+
+use super::outcome::{Again, Completion, Ended, Failure, Pause, Wire};
+use super::reply;
+use crate::check;
+use crate::error::{Error, Result};
+use crate::json::{self, Fields};
+use crate::request::{Args, Request, Value};
+
+/// A job under a lease, as its handler sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub jid: String,
+    /// The name of the handler that performs it.
+    pub kind: String,
+    /// The queue it was taken from.
+    pub queue: String,
+    /// JSON text, as it was put.
+    pub data: String,
+    /// -128 to 127.
+    pub priority: i64,
+    /// How often it may run again after its first run.
+    pub retries: i64,
+    /// How many of these are left.
+    pub remaining: i64,
+    /// Proves the lease; only grows. Text, because it passes 2^53.
+    pub token: String,
+    /// Milliseconds the lease lasts from the reserve on, if it is not renewed.
+    pub lease_ms: u64,
+    /// When it was put, in milliseconds of UTC since 1970.
+    pub put_at_ms: u64,
+    /// The worker that holds it.
+    pub worker: String,
+    /// Its labels.
+    pub tags: Vec<String>,
+    /// The queues it still goes through after this one.
+    pub route: Vec<String>,
+}
+
+impl Job {
+    pub(super) fn decode(value: Value, token: &str, worker: &str) -> Result<Job> {
+        let [jid, kind, queue, data, priority, retries, remaining, lease, put_at, extra] = reply::parts(value)?;
+        let extra = reply::text(extra)?;
+        let (tags, route) = Job::decode_extra(if extra.is_empty() { "{}" } else { &extra })?;
+        Ok(Job {
+            jid: reply::text(jid)?,
+            kind: reply::text(kind)?,
+            queue: reply::text(queue)?,
+            data: reply::text(data)?,
+            priority: reply::integer(priority)?,
+            retries: reply::integer(retries)?,
+            remaining: reply::integer(remaining)?,
+            token: token.to_owned(),
+            lease_ms: reply::natural(lease)?,
+            put_at_ms: reply::natural(put_at)?,
+            worker: worker.to_owned(),
+            tags,
+            route,
+        })
+    }
+
+    /// Members this client does not know belong to a newer engine and are skipped.
+    fn decode_extra(extra: &str) -> Result<(Vec<String>, Vec<String>)> {
+        let fault = |error: Error| Error::internal(format!("the engine answered a job whose {}", error.message));
+        let mut fields = Fields::parse(extra, "extra").map_err(fault)?;
+        Ok((
+            fields.texts("tags").map_err(fault)?.unwrap_or_default(),
+            fields.texts("route").map_err(fault)?.unwrap_or_default(),
+        ))
+    }
+
+    /// The job as JSON; `data` goes in as it was put.
+    pub fn to_json(&self) -> String {
+        let quote = json::quote;
+        let list = |texts: &[String]| Json::from(texts.to_vec()).to_string();
+        format!(
+            "{{\"jid\":{},\"kind\":{},\"queue\":{},\"data\":{},\"priority\":{},\"retries\":{},\"remaining\":{},\
+             \"token\":{},\"lease_ms\":{},\"put_at_ms\":{},\"worker\":{},\"tags\":{},\"route\":{}}}",
+            quote(&self.jid),
+            quote(&self.kind),
+            quote(&self.queue),
+            self.data,
+            self.priority,
+            self.retries,
+            self.remaining,
+            quote(&self.token),
+            self.lease_ms,
+            self.put_at_ms,
+            quote(&self.worker),
+            list(&self.tags),
+            list(&self.route),
+        )
+    }
+}
+
+/// The engine's answer about one job whose run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The state it is in now: `completed`, `waiting`, `scheduled` or `failed`.
+    State(String),
+    /// The token no longer holds: `expired`, `cancelled`, `replaced`, `finished` or `unknown`. Nothing was changed.
+    LockLost(String),
+}
+
+impl Answer {
+    pub(super) fn decode(value: Value) -> Result<Answer> {
+        let text = reply::text(value)?;
+        Ok(match lost_reason(&text) {
+            Some(reason) => Answer::LockLost(reason),
+            None => Answer::State(text),
+        })
+    }
+
+    /// The state, or the error of a lost lease.
+    ///
+    /// # Errors
+    /// [`crate::Code::LockLost`] about `jid`.
+    pub fn accepted(self, jid: &str) -> Result<String> {
+        match self {
+            Answer::State(state) => Ok(state),
+            Answer::LockLost(reason) => Err(Error::lock_lost(jid, &reason)),
+        }
+    }
+}
+
+/// The reason in `LOCK_LOST <reason>`.
+pub(super) fn lost_reason(text: &str) -> Option<String> {
+    text.strip_prefix("LOCK_LOST").map(|reason| reason.trim().to_owned())
+}
+
+/// A job and the token that proves its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The job.
+    pub jid: String,
+    /// The token its reserve gave.
+    pub token: String,
+}
+
+impl Lease {
+    pub(super) fn encode(&self, args: &mut Args) -> Result<()> {
+        check::name(&self.jid, "jid")?;
+        check::token(&self.token)?;
+        args.text(&self.jid).text(&self.token);
+        Ok(())
+    }
+
+    fn from_json(text: &str, path: &str) -> Result<Lease> {
+        let mut fields = Fields::parse(text, path)?;
+        let lease = Lease::take(&mut fields)?;
+        fields.end()?;
+        Ok(lease)
+    }
+
+    pub(super) fn take(fields: &mut Fields) -> Result<Lease> {
+        Ok(Lease { jid: fields.required_text("jid")?, token: fields.required_text("token")? })
+    }
+}
+
+/// Defines a request that ends the runs of 1 to 1000 jobs, each with its own answer.
+macro_rules! outcome_request {
+    ($(#[$doc:meta])+ $name:ident, $how:ty, $operation:literal) => {
+        $(#[$doc])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name {
+            /// The jobs, 1 to 1000.
+            pub jobs: Vec<Ended<$how>>,
+        }
+
+        impl $name {
+            pub(super) fn from_json(text: &str) -> Result<$name> {
+                Ok($name { jobs: items(text, Ended::from_json)? })
+            }
+        }
+
+        impl Request for $name {
+            const OPERATION: &'static str = $operation;
+            type Reply = Vec<Answer>;
+
+            fn encode(&self, args: &mut Args) -> Result<()> {
+                check::count(self.jobs.len(), "jobs")?;
+                for (index, job) in self.jobs.iter().enumerate() {
+                    job.encode(args).map_err(|error| super::in_item(error, index, self.jobs.len()))?;
+                }
+                Ok(())
+            }
+
+            fn decode(&self, value: Value) -> Result<Vec<Answer>> {
+                reply::per_item(value, self.jobs.len())?.into_iter().map(Answer::decode).collect()
+            }
+        }
+    };
+}
+
+outcome_request! {
+    /// The runs succeeded: the jobs are completed, or go on to the next queue of their route.
+    ///
+    /// Source: core/src/engine/ops/job_complete.lua
+    JobComplete, Completion, "job_complete"
+}
+outcome_request! {
+    /// The workers give the jobs up, whatever retries are left.
+    ///
+    /// Source: core/src/engine/ops/job_fail.lua
+    JobFail, Failure, "job_fail"
+}
+outcome_request! {
+    /// The jobs run again later; each spends a retry, or fails when none is left.
+    ///
+    /// Source: core/src/engine/ops/job_retry.lua
+    JobRetry, Again, "job_retry"
+}
+outcome_request! {
+    /// The jobs run again later and spend no retry.
+    ///
+    /// Source: core/src/engine/ops/job_snooze.lua
+    JobSnooze, Pause, "job_snooze"
+}
+
+/// Gives jobs back unstarted, at their old places, spending nothing.
+///
+/// Source: core/src/engine/ops/job_release.lua
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRelease {
+    /// The jobs, 1 to 1000.
+    pub jobs: Vec<Lease>,
+}
+
+/// Renews leases.
+///
+/// Source: core/src/engine/ops/job_heartbeat.lua
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobHeartbeat {
+    /// The jobs, 1 to 1000.
+    pub jobs: Vec<Lease>,
+}
+
+fn encode_leases(jobs: &[Lease], args: &mut Args) -> Result<()> {
+    check::count(jobs.len(), "jobs")?;
+    for (index, lease) in jobs.iter().enumerate() {
+        lease.encode(args).map_err(|error| super::in_item(error, index, jobs.len()))?;
+    }
+    Ok(())
+}
+
+impl JobRelease {
+    pub(super) fn from_json(text: &str) -> Result<JobRelease> {
+        Ok(JobRelease { jobs: items(text, Lease::from_json)? })
+    }
+}
+
+impl Request for JobRelease {
+    const OPERATION: &'static str = "job_release";
+    type Reply = Vec<Answer>;
+
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        encode_leases(&self.jobs, args)
+    }
+
+    fn decode(&self, value: Value) -> Result<Vec<Answer>> {
+        reply::per_item(value, self.jobs.len())?.into_iter().map(Answer::decode).collect()
+    }
+}
+
+impl JobHeartbeat {
+    pub(super) fn from_json(text: &str) -> Result<JobHeartbeat> {
+        Ok(JobHeartbeat { jobs: items(text, Lease::from_json)? })
+    }
+}
+
+impl Request for JobHeartbeat {
+    const OPERATION: &'static str = "job_heartbeat";
+    /// Per job the milliseconds its lease now lasts, or the error `LOCK_LOST`.
+    type Reply = Vec<Result<u64>>;
+
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        encode_leases(&self.jobs, args)
+    }
+
+    fn decode(&self, value: Value) -> Result<Vec<Result<u64>>> {
+        let answers = reply::per_item(value, self.jobs.len())?;
+        self.jobs.iter().zip(answers).map(|(lease, answer)| heartbeat_answer(lease, answer)).collect()
+    }
+}
+
+fn heartbeat_answer(lease: &Lease, answer: Value) -> Result<Result<u64>> {
+    if let Value::Int(_) = answer {
+        return reply::natural(answer).map(Ok);
+    }
+    let text = reply::text(answer)?;
+    match lost_reason(&text) {
+        Some(reason) => Ok(Err(Error::lock_lost(&lease.jid, &reason).during(JobHeartbeat::OPERATION))),
+        None => reply::natural(Value::BulkString(text.into_bytes())).map(Ok),
+    }
+}
+
+/// The `jobs` of a call at the door.
+fn items<T>(text: &str, read: fn(&str, &str) -> Result<T>) -> Result<Vec<T>> {
+    let mut fields = Fields::parse(text, "")?;
+    let items = fields.required_list("jobs")?;
+    fields.end()?;
+    items.iter().enumerate().map(|(index, item)| read(item.get(), &format!("jobs[{index}]"))).collect()
+}
+
+/// Per job `{"jid", <name>}` or `{"jid", "error"}`.
+pub(super) fn answers_json<'a>(
+    operation: &str,
+    name: &str,
+    answers: impl IntoIterator<Item = (&'a str, Result<Json>)>,
+) -> String {
+    let list = answers.into_iter().map(|(jid, answer)| {
+        let mut map = Map::new();
+        map.insert("jid".into(), jid.into());
+        match answer {
+            Ok(value) => map.insert(name.into(), value),
+            Err(error) => map.insert("error".into(), Json::Object(error.during(operation).to_map())),
+        };
+        Json::Object(map)
+    });
+    Json::Array(list.collect()).to_string()
+}

@@ -1,0 +1,173 @@
+//! The operations: one file per noun, each operation a request that encodes itself and decodes its reply.
+//!
+//! [`OPERATIONS`] is the list of what exists. Hosts reach all of it through one door,
+//! [`crate::Client::call`]: hot operations are typed here, the others pass their JSON through.
+
+pub(crate) mod job;
+pub(crate) mod outcome;
+pub(crate) mod queue;
+pub(crate) mod reply;
+pub(crate) mod worker;
+
+pub use job::{Answer, Job, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
+pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
+pub use queue::{OnConflict, Placed, Put, QueuePut, QueueReserve, Reserved};
+pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
+
+use serde_json::Value as Json;
+
+use crate::client::Client;
+use crate::error::{Code, Error, Result};
+use crate::json::Fields;
+use crate::request::Request;
+
+/// One operation of the engine: the function `mh1_<name>`, from `engine/ops/<name>.lua`.
+pub struct Operation {
+    /// Its name, noun first.
+    pub name: &'static str,
+    /// True when it changes anything; it is then sent with a caller and a number, and happens once.
+    pub writes: bool,
+    door: Door,
+}
+
+/// How an operation is called with JSON.
+enum Door {
+    /// By a typed request.
+    Typed(fn(&Client, &str) -> Result<String>),
+    /// Its JSON goes to the engine as it is, and its reply becomes JSON by its shape.
+    Through,
+    /// Not at all: the worker runtime alone speaks it.
+    Shut,
+}
+
+const fn writer(name: &'static str, door: Door) -> Operation {
+    Operation { name, writes: true, door }
+}
+
+const fn reader(name: &'static str, door: Door) -> Operation {
+    Operation { name, writes: false, door }
+}
+
+/// Every operation, by name.
+pub static OPERATIONS: &[Operation] = &[
+    reader("config_get", Door::Through),
+    writer("config_set", Door::Through),
+    reader("engine_version", Door::Through),
+    writer("job_complete", Door::Typed(job_complete)),
+    writer("job_fail", Door::Typed(job_fail)),
+    reader("job_get", Door::Through),
+    writer("job_heartbeat", Door::Typed(job_heartbeat)),
+    writer("job_release", Door::Typed(job_release)),
+    writer("job_retry", Door::Typed(job_retry)),
+    writer("job_snooze", Door::Typed(job_snooze)),
+    reader("queue_counts", Door::Through),
+    writer("queue_put", Door::Typed(queue_put)),
+    writer("queue_reserve", Door::Typed(queue_reserve)),
+    reader("queue_stats", Door::Through),
+    writer("sweep", Door::Through),
+    writer("worker_lost", Door::Through),
+    writer("worker_pulse", Door::Shut),
+    writer("worker_turn", Door::Shut),
+];
+
+impl Operation {
+    /// The operation of this name.
+    ///
+    /// # Errors
+    /// [`Code::UnknownOperation`] when there is none.
+    pub fn named(name: &str) -> Result<&'static Operation> {
+        match OPERATIONS.binary_search_by_key(&name, |operation| operation.name) {
+            Ok(index) => Ok(&OPERATIONS[index]),
+            Err(_) => Err(Error::new(Code::UnknownOperation, format!("there is no operation {name:?}"))),
+        }
+    }
+
+    /// The name of its function in Redis.
+    pub(crate) fn function(&self) -> String {
+        format!("mh1_{}", self.name)
+    }
+
+    /// Performs the operation with JSON arguments.
+    pub(crate) fn call(&'static self, client: &Client, args: &str) -> Result<String> {
+        let reply = match self.door {
+            Door::Typed(call) => call(client, args),
+            Door::Through => self.pass(client, args),
+            Door::Shut => Err(Error::new(
+                Code::UnknownOperation,
+                format!("{} is spoken only by the worker runtime; open a worker instead", self.name),
+            )),
+        };
+        reply.map_err(|error| error.during(self.name))
+    }
+
+    fn pass(&'static self, client: &Client, args: &str) -> Result<String> {
+        Fields::parse(args, "")?;
+        let value = client.transmit(self, |arguments| {
+            arguments.text(args);
+            Ok(())
+        })?;
+        let mut json = String::new();
+        reply::to_json(&value, &mut json)?;
+        Ok(json)
+    }
+}
+
+fn queue_put(client: &Client, args: &str) -> Result<String> {
+    client.send(QueuePut::from_json(args)?).map(QueuePut::reply_json)
+}
+
+fn queue_reserve(client: &Client, args: &str) -> Result<String> {
+    let request = QueueReserve::from_json(args, &client.worker_name())?;
+    Ok(client.send(request)?.to_json())
+}
+
+/// A door to a request whose items each get the state their job is in now.
+macro_rules! outcome_door {
+    ($($door:ident: $request:ident;)+) => {$(
+        fn $door(client: &Client, args: &str) -> Result<String> {
+            let request = $request::from_json(args)?;
+            let answers = client.send_ref(&request)?;
+            let answers = request.jobs.iter().zip(answers).map(|(job, answer)| {
+                (job.jid.as_str(), answer.accepted(&job.jid).map(Json::from))
+            });
+            Ok(job::answers_json($request::OPERATION, "outcome", answers))
+        }
+    )+};
+}
+
+outcome_door! {
+    job_complete: JobComplete;
+    job_fail: JobFail;
+    job_release: JobRelease;
+    job_retry: JobRetry;
+    job_snooze: JobSnooze;
+}
+
+fn job_heartbeat(client: &Client, args: &str) -> Result<String> {
+    let request = JobHeartbeat::from_json(args)?;
+    let answers = client.send_ref(&request)?;
+    let answers = request.jobs.iter().zip(answers).map(|(job, answer)| (job.jid.as_str(), answer.map(Json::from)));
+    Ok(job::answers_json(JobHeartbeat::OPERATION, "lease_ms", answers))
+}
+
+/// Says which item of a call an error is about, when there are several.
+fn in_item(error: Error, index: usize, count: usize) -> Error {
+    if count == 1 {
+        return error;
+    }
+    Error { message: format!("item {index}: {}", error.message), ..error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_in_order_and_found_by_name() {
+        assert!(OPERATIONS.is_sorted_by_key(|operation| operation.name));
+        for operation in OPERATIONS {
+            assert_eq!(Operation::named(operation.name).unwrap().name, operation.name);
+        }
+        assert_eq!(Operation::named("queue_pop").err().unwrap().code, Code::UnknownOperation);
+    }
+}

@@ -1,0 +1,276 @@
+//! How the run of a job ended, as the engine reads it.
+
+use serde_json::{Map, Value as Json};
+
+use super::job::Lease;
+use crate::check;
+use crate::error::Result;
+use crate::json::{self, Fields};
+use crate::request::Args;
+
+/// A job whose run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended<How> {
+    /// The job.
+    pub jid: String,
+    /// The token its reserve gave.
+    pub token: String,
+    /// Milliseconds the handler ran, by the worker's monotonic clock.
+    pub run_ms: u64,
+    /// How it ended.
+    pub how: How,
+}
+
+/// The run succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    /// What the handler returned, as JSON text. None stores no result.
+    pub result: Option<String>,
+    /// The queue it goes on to. None: the next of its route; at the end of the route it is completed.
+    pub queue: Option<String>,
+    /// New data for the next stage, as JSON text. None keeps the old.
+    pub data: Option<String>,
+    /// Milliseconds until it may run in the next queue.
+    pub delay_ms: u64,
+}
+
+/// The job is given up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// Failures that share a cause share a group. 1 to 255 bytes.
+    pub group: String,
+    /// What happened; cut at 16 KiB.
+    pub message: String,
+    /// Where it happened; cut at 16 KiB.
+    pub trace: String,
+}
+
+/// The job runs again and spends a retry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Milliseconds until it may run again.
+    pub delay_ms: u64,
+    /// The group it fails in when no retry is left. Empty: `failed-retries-<queue>`.
+    pub group: String,
+    /// What happened; cut at 16 KiB.
+    pub message: String,
+    /// Where it happened; cut at 16 KiB.
+    pub trace: String,
+}
+
+/// The job runs again later and spends nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// Milliseconds until it may run again.
+    pub delay_ms: u64,
+}
+
+/// Any end of a run: an item of [`super::WorkerTurn`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The run succeeded.
+    Complete(Completion),
+    /// The job is given up.
+    Fail(Failure),
+    /// The job runs again and spends a retry.
+    Retry(Again),
+    /// The job runs again later and spends nothing.
+    Snooze(Pause),
+    /// It was not started and goes back to its old place.
+    Release,
+    /// This worker has no handler for the job's kind.
+    UnknownKind,
+}
+
+/// How an ending is written: its checks, and its two arguments.
+pub(super) trait Wire {
+    /// Two arguments; an operation whose items have only the first gets an empty second one cut off.
+    const TWO: bool;
+
+    fn check(&self) -> Result<()>;
+    fn arguments(&self) -> [String; 2];
+    fn take(fields: &mut Fields) -> Result<Self>
+    where
+        Self: Sized;
+}
+
+/// `{"name": text, …}` of the texts that are not empty, or empty.
+fn object<const N: usize>(members: [(&str, Json); N]) -> String {
+    let map: Map<String, Json> = members
+        .into_iter()
+        .filter(|(_, value)| !matches!(value, Json::Null) && value.as_str() != Some(""))
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    if map.is_empty() { String::new() } else { Json::Object(map).to_string() }
+}
+
+fn take_span(fields: &mut Fields, name: &str) -> Result<u64> {
+    let span = fields.integer_in(name, 0, check::MAX_SPAN_MS)?;
+    Ok(span.map_or(0, i64::unsigned_abs))
+}
+
+fn check_span(span: u64, name: &str) -> Result<()> {
+    check::span_ms(i64::try_from(span).unwrap_or(i64::MAX), name)
+}
+
+/// The longest part of `text` within the engine's limit for messages and traces.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(16 * 1024)]
+}
+
+impl Wire for Completion {
+    const TWO: bool = true;
+
+    fn check(&self) -> Result<()> {
+        for (value, name) in [(&self.result, "result"), (&self.data, "data")] {
+            if let Some(text) = value {
+                json::check(text, name)?;
+            }
+        }
+        if let Some(queue) = &self.queue {
+            check::name(queue, "queue")?;
+        }
+        check_span(self.delay_ms, "delay_ms")
+    }
+
+    fn arguments(&self) -> [String; 2] {
+        let delay = (self.delay_ms > 0).then_some(self.delay_ms);
+        let options = object([
+            ("queue", self.queue.clone().into()),
+            ("data", self.data.clone().into()),
+            ("delay_ms", delay.into()),
+        ]);
+        [self.result.clone().unwrap_or_default(), options]
+    }
+
+    fn take(fields: &mut Fields) -> Result<Completion> {
+        Ok(Completion {
+            result: fields.raw("result")?,
+            queue: fields.text("queue")?,
+            data: fields.raw("data")?,
+            delay_ms: take_span(fields, "delay_ms")?,
+        })
+    }
+}
+
+impl Wire for Failure {
+    const TWO: bool = true;
+
+    fn check(&self) -> Result<()> {
+        check::name(&self.group, "group")
+    }
+
+    fn arguments(&self) -> [String; 2] {
+        let detail = object([("message", cut(&self.message).into()), ("trace", cut(&self.trace).into())]);
+        [self.group.clone(), detail]
+    }
+
+    fn take(fields: &mut Fields) -> Result<Failure> {
+        Ok(Failure {
+            group: fields.required_text("group")?,
+            message: fields.text("message")?.unwrap_or_default(),
+            trace: fields.text("trace")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl Wire for Again {
+    const TWO: bool = true;
+
+    fn check(&self) -> Result<()> {
+        if !self.group.is_empty() {
+            check::name(&self.group, "group")?;
+        }
+        check_span(self.delay_ms, "delay_ms")
+    }
+
+    fn arguments(&self) -> [String; 2] {
+        let detail = object([
+            ("group", self.group.clone().into()),
+            ("message", cut(&self.message).into()),
+            ("trace", cut(&self.trace).into()),
+        ]);
+        [self.delay_ms.to_string(), detail]
+    }
+
+    fn take(fields: &mut Fields) -> Result<Again> {
+        Ok(Again {
+            delay_ms: take_span(fields, "delay_ms")?,
+            group: fields.text("group")?.unwrap_or_default(),
+            message: fields.text("message")?.unwrap_or_default(),
+            trace: fields.text("trace")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl Wire for Pause {
+    const TWO: bool = false;
+
+    fn check(&self) -> Result<()> {
+        check_span(self.delay_ms, "delay_ms")
+    }
+
+    fn arguments(&self) -> [String; 2] {
+        [self.delay_ms.to_string(), String::new()]
+    }
+
+    fn take(fields: &mut Fields) -> Result<Pause> {
+        Ok(Pause { delay_ms: take_span(fields, "delay_ms")? })
+    }
+}
+
+impl<How: Wire> Ended<How> {
+    /// Appends `jid token run_ms a [b]`, the form of the operations that end runs.
+    pub(super) fn encode(&self, args: &mut Args) -> Result<()> {
+        self.how.check()?;
+        let [first, second] = self.how.arguments();
+        self.encode_head(args)?;
+        args.text(&first);
+        if How::TWO {
+            args.text(&second);
+        }
+        Ok(())
+    }
+
+    pub(super) fn from_json(text: &str, path: &str) -> Result<Ended<How>> {
+        let mut fields = Fields::parse(text, path)?;
+        let Lease { jid, token } = Lease::take(&mut fields)?;
+        let run_ms = take_span(&mut fields, "run_ms")?;
+        let how = How::take(&mut fields)?;
+        fields.end()?;
+        Ok(Ended { jid, token, run_ms, how })
+    }
+}
+
+impl<How> Ended<How> {
+    fn encode_head(&self, args: &mut Args) -> Result<()> {
+        check::name(&self.jid, "jid")?;
+        check::token(&self.token)?;
+        check_span(self.run_ms, "run_ms")?;
+        args.text(&self.jid).text(&self.token).text(&self.run_ms.to_string());
+        Ok(())
+    }
+}
+
+impl Ended<Ending> {
+    /// Appends `verb jid token run_ms a b`, the form of worker_turn.
+    pub(super) fn encode_turn(&self, args: &mut Args) -> Result<()> {
+        let (verb, [first, second]) = match &self.how {
+            Ending::Complete(how) => ("complete", checked(how)?),
+            Ending::Fail(how) => ("fail", checked(how)?),
+            Ending::Retry(how) => ("retry", checked(how)?),
+            Ending::Snooze(how) => ("snooze", checked(how)?),
+            Ending::Release => ("release", [String::new(), String::new()]),
+            Ending::UnknownKind => ("unknown_kind", [String::new(), String::new()]),
+        };
+        args.text(verb);
+        self.encode_head(args)?;
+        args.text(&first).text(&second);
+        Ok(())
+    }
+}
+
+fn checked(how: &impl Wire) -> Result<[String; 2]> {
+    how.check()?;
+    Ok(how.arguments())
+}

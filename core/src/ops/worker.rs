@@ -1,0 +1,111 @@
+//! Operations of the worker runtime: the turn and the pulse. The door refuses them; only a worker speaks them.
+
+use super::job::{Answer, Lease, lost_reason};
+use super::outcome::{Ended, Ending};
+use super::queue::{QueueReserve, Reserved};
+use super::reply;
+use crate::check;
+use crate::error::Result;
+use crate::json;
+use crate::request::{Args, Request, Value};
+
+/// Delivers what was finished and takes what comes next, in one step.
+///
+/// Source: core/src/engine/ops/worker_turn.lua
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerTurn {
+    /// What to take. A limit of 0 takes nothing.
+    pub reserve: QueueReserve,
+    /// What was finished, at most 1000.
+    pub ended: Vec<Ended<Ending>>,
+}
+
+/// What a turn did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// One answer for each of [`WorkerTurn::ended`], in order.
+    pub answers: Vec<Answer>,
+    /// What was taken.
+    pub reserved: Reserved,
+}
+
+impl Request for WorkerTurn {
+    const OPERATION: &'static str = "worker_turn";
+    type Reply = Turned;
+
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        self.reserve.encode_head(args)?;
+        args.integer(self.reserve.queues.len() as i64);
+        for queue in &self.reserve.queues {
+            args.text(queue);
+        }
+        if !self.ended.is_empty() {
+            check::count(self.ended.len(), "ended")?;
+        }
+        for (index, ended) in self.ended.iter().enumerate() {
+            ended.encode_turn(args).map_err(|error| super::in_item(error, index, self.ended.len()))?;
+        }
+        Ok(())
+    }
+
+    fn decode(&self, value: Value) -> Result<Turned> {
+        let [answers, reserved] = reply::parts(value)?;
+        let answers = reply::per_item(answers, self.ended.len())?;
+        Ok(Turned {
+            answers: answers.into_iter().map(Answer::decode).collect::<Result<_>>()?,
+            reserved: self.reserve.decode_reserved(reserved)?,
+        })
+    }
+}
+
+/// Renews the leases of everything in hand and tells how the worker does; once a second.
+///
+/// Source: core/src/engine/ops/worker_pulse.lua
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerPulse {
+    /// The worker's name.
+    pub worker: String,
+    /// Its status, a JSON object.
+    pub status: String,
+    /// The leases to renew, at most 1000.
+    pub leases: Vec<Lease>,
+}
+
+/// What a pulse learned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulsed {
+    /// For each of [`WorkerPulse::leases`], in order: None when renewed, else why it is lost.
+    pub lost: Vec<Option<String>>,
+    /// What an operator asks of this worker.
+    pub orders: Vec<String>,
+    /// Grows whenever the set of queues changes.
+    pub queues_version: i64,
+}
+
+impl Request for WorkerPulse {
+    const OPERATION: &'static str = "worker_pulse";
+    type Reply = Pulsed;
+
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        check::name(&self.worker, "worker")?;
+        json::check(&self.status, "status")?;
+        if !self.leases.is_empty() {
+            check::count(self.leases.len(), "leases")?;
+        }
+        args.text(&self.worker).text(&self.status);
+        for (index, lease) in self.leases.iter().enumerate() {
+            lease.encode(args).map_err(|error| super::in_item(error, index, self.leases.len()))?;
+        }
+        Ok(())
+    }
+
+    fn decode(&self, value: Value) -> Result<Pulsed> {
+        let [answers, orders, version] = reply::parts(value)?;
+        let answers = reply::per_item(answers, self.leases.len())?;
+        Ok(Pulsed {
+            lost: answers.into_iter().map(|answer| Ok(lost_reason(&reply::text(answer)?))).collect::<Result<_>>()?,
+            orders: reply::list(orders)?.into_iter().map(reply::text).collect::<Result<_>>()?,
+            queues_version: reply::integer(version)?,
+        })
+    }
+}
