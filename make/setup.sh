@@ -17,14 +17,16 @@ at_least() {
 }
 
 require_toolchains() {
-  local rust=https://rustup.rs node='https://nodejs.org or your package manager'
+  local rust=https://rustup.rs node='https://nodejs.org'
   command -v cargo >/dev/null || give_up "Rust is missing (no cargo on PATH): $rust"
   command -v node >/dev/null || give_up "Node is missing (no node on PATH): $node"
   command -v npm >/dev/null || give_up "npm is missing (no npm on PATH): it comes with Node from $node"
   command -v python3 >/dev/null || give_up 'Python 3 is missing (no python3 on PATH): apt-get install python3'
-  at_least Rust "$(cargo --version | cut -d' ' -f2)" 1.89 "$rust"
-  at_least Node "$(node -p process.versions.node)" 18 "$node"
-  at_least Python "$(python3 -c 'import platform; print(platform.python_version())')" 3.9 'apt-get install python3'
+  at_least Rust "$(cargo --version | cut -d' ' -f2)" "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)" "$rust"
+  at_least Node "$(node -p process.versions.node)" \
+    "$(node -p 'require("./bindings/node/package.json").engines.node.replace(/[^0-9.]/g, "")')" "$node"
+  # The package itself asks for less (bindings/python/pyproject.toml); its tools do not.
+  at_least Python "$(python3 -c 'import platform; print(platform.python_version())')" 3.10 'apt-get install python3'
   local component
   for component in fmt clippy; do
     command -v "cargo-$component" >/dev/null || give_up "cargo $component is missing: rustup component add ${component/fmt/rustfmt}"
@@ -55,30 +57,29 @@ install_packages() {
   as_root make/install-packages.sh "$@"
 }
 
-install_python_tools() {
-  say "Python tools into target/venv"
-  [[ -x target/venv/bin/python ]] && target/venv/bin/python -c '' 2>/dev/null || python3 -m venv --clear target/venv
-  target/venv/bin/pip install --quiet --disable-pip-version-check -r bindings/python/requirements-dev.txt
+python_tools() {
+  say 'Python tools into target/venv'
+  make --no-print-directory --silent -C bindings/python "$PWD/target/venv/.ready"
 }
 
-install_node_tools() {
-  say "Node tools into bindings/node/node_modules"
-  # Build scripts stay off: the binding is built by its own Makefile, not by an install.
+node_tools() {
+  say 'Node tools into bindings/node/node_modules'
+  # No package's install script runs: the binding is built by its own Makefile.
   (cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 }
 
-fetch_crates() {
-  say "crates"
+crates() {
+  say 'crates'
   cargo fetch --locked --quiet
 }
 
-# done_once NAME COMMAND FILE...: runs COMMAND unless it has succeeded with the same content of FILEs.
+# done_once STEP FILE...: runs STEP unless it has succeeded with the same content of FILEs.
 done_once() {
-  local stamp="target/setup/$1" command=$2 content
-  shift 2
+  local step=$1 stamp="target/setup/$1" content
+  shift
   content=$(cat -- "$@" | sha256sum)
   [[ -e $stamp && "$(<"$stamp")" == "$content" ]] && return
-  "$command"
+  "$step"
   mkdir -p target/setup
   printf '%s\n' "$content" >"$stamp"
 }
@@ -86,8 +87,8 @@ done_once() {
 require_toolchains
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
-[[ -x target/venv/bin/pip ]] || rm -f target/setup/python-tools
-[[ -d bindings/node/node_modules ]] || rm -f target/setup/node-tools
-done_once python-tools install_python_tools bindings/python/requirements-dev.txt
-done_once node-tools install_node_tools bindings/node/package.json bindings/node/package-lock.json
-done_once crates fetch_crates Cargo.lock
+[[ -e target/venv/.ready ]] || rm -f target/setup/python_tools
+[[ -d bindings/node/node_modules ]] || rm -f target/setup/node_tools
+done_once python_tools bindings/python/requirements-dev.txt
+done_once node_tools bindings/node/package.json bindings/node/package-lock.json
+done_once crates Cargo.lock

@@ -1,0 +1,90 @@
+#!/bin/bash
+# make/test.sh all|fast|lint: runs the checks one after another, all of them even when one fails, and ends with one line
+# each: passed or FAILED, how long it took, and the last line its runner printed. Full output: target/test/<check>.log.
+#
+# fast leaves out what builds release packages or takes minutes: packages of the bindings, valgrind, the demo.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+logs=target/test
+mkdir -p "$logs"
+summary=()
+failed=0
+
+# check NAME COMMAND...: runs the command, showing its output and keeping it.
+check() {
+  local name=$1 began=$SECONDS verdict=passed
+  shift
+  printf '\n── %s: %s\n' "$name" "$*"
+  if ! "$@" 2>&1 | tee "$logs/$name.log"; then
+    verdict=FAILED
+    failed=1
+  fi
+  summary+=("$(printf '%-6s  %-14s %4d s  %s' "$verdict" "$name" $((SECONDS - began)) "$(closing_line "$name")")")
+}
+
+# The last line with something in it, without colours.
+closing_line() {
+  sed 's/\x1b\[[0-9;]*[A-Za-z]//g' "$logs/$1.log" | grep -v '^make\(\[[0-9]*\]\)\?: \(Leaving\|Entering\)' | grep '[[:alnum:]]' | tail -n1 | cut -c1-150
+}
+
+# No binding may bring threads of its own making or a generator that repeats itself after a fork (docs in core/Cargo.toml).
+guards() {
+  local package crate bad=0
+  for package in manyhands-ffi manyhands-python manyhands-node manyhands-ruby; do
+    for crate in tokio rand; do
+      if cargo tree --locked --quiet -p "$package" -e normal,build -i "$crate" 2>/dev/null | grep .; then
+        echo "guard: $package must not depend on $crate"
+        bad=1
+      fi
+    done
+    if cargo tree --locked --quiet -p "$package" -e features -i uuid 2>/dev/null | grep 'fast-rng'; then
+      echo "guard: $package must not use uuid's fast-rng"
+      bad=1
+    fi
+    cargo tree --locked --quiet -p "$package" >/dev/null || bad=1
+  done
+  ((bad == 0)) && echo 'guards: no tokio, no rand, no uuid fast-rng in any binding'
+}
+
+lint() {
+  check rustfmt cargo fmt --all --check
+  check clippy cargo clippy --locked --workspace --all-targets -- -D warnings
+  check luacheck luacheck --no-color core/src/engine
+  check guards guards
+  check lint-python make --no-print-directory -C bindings/python lint
+  check lint-node make --no-print-directory -C bindings/node lint
+  check lint-ruby make --no-print-directory -C bindings/ruby lint
+  check lint-example make --no-print-directory -C examples/pipeline lint
+}
+
+fast() {
+  check cargo-test cargo test --locked --workspace
+  check scenarios cargo run --locked --quiet -p manyhands-scenarios -- --drivers rust
+}
+
+full() {
+  check ffi make --no-print-directory -C ffi check
+  local language
+  for language in python node ruby; do
+    check "$language" make --no-print-directory -C "bindings/$language" test
+  done
+  check scenarios cargo run --locked --quiet -p manyhands-scenarios -- --drivers all
+  check readme target/venv/bin/python tests/readme/programs.py
+  check demo make --no-print-directory -C examples/pipeline test
+}
+
+case ${1:-} in
+  lint) lint ;;
+  fast) lint; fast ;;
+  all) lint; check cargo-test cargo test --locked --workspace; full ;;
+  *) echo "usage: make/test.sh all|fast|lint" >&2; exit 2 ;;
+esac
+
+printf '\n── summary\n'
+printf '%s\n' "${summary[@]}"
+if ((failed)); then
+  echo "some checks failed; their output is in $logs"
+  exit 1
+fi
+echo "all ${#summary[@]} checks passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
