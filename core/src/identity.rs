@@ -30,6 +30,12 @@ pub(crate) fn host() -> String {
     }
 }
 
+/// 16 hex digits that tell contents apart (FNV-1a), which is all that is asked of them.
+pub(crate) fn fingerprint(bytes: &[u8]) -> String {
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold))
+}
+
 /// `length` hex digits, at most 24, all of them random: a v4 UUID has its fixed digits at places 12 and 16.
 fn hex(length: usize) -> String {
     let digits = jid();

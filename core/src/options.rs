@@ -52,6 +52,11 @@ impl Options {
         fields.end()?;
         Ok(Options { namespace, timeout: Duration::from_millis(timeout_ms.unsigned_abs()), engine_upgrade })
     }
+
+    /// The name in Redis of something that belongs to the namespace as a whole.
+    pub fn key(&self, name: &str) -> String {
+        format!("{{{}}}:{name}", self.namespace)
+    }
 }
 
 #[cfg(test)]

@@ -1,28 +1,350 @@
-//! Where Redis is: the URL given, or the one the environment gives.
-use crate::error::{Error, Result};
-use redis::ConnectionInfo;
-use std::path::PathBuf;
+//! Where Redis is: the URL that was given, or the one the environment gives.
 
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+use redis::io::tcp::TcpSettings;
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+
+use crate::error::{Code, Error, Result};
+
+/// The folder of the default private server, searched upwards like `.git`.
+const DEFAULT_DIR: &str = ".manyhands";
+/// Where a program says that it runs in production.
+const STAGE_VARIABLES: [&str; 4] = ["NODE_ENV", "RAILS_ENV", "RACK_ENV", "MANYHANDS_ENV"];
+
+/// A parsed URL.
 pub(crate) enum Target {
+    /// A server somebody else runs. `shown` is the URL without its password.
     Server { info: ConnectionInfo, shown: String },
+    /// A private server in this (absolute) folder. `keep`: it stays when its last user leaves.
     Embedded { dir: PathBuf, keep: bool },
 }
-impl Target {
-    pub fn parse(_url: &str) -> Result<Target> {
-        Err(Error::internal("soon"))
+
+/// The URL to use: the one given, else `MANYHANDS_URL`, else `REDIS_URL`, else `embedded:.manyhands`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it comes to the last and the environment says production.
+pub(crate) fn choose(given: Option<&str>) -> Result<String> {
+    choose_from(given, |name| env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+fn choose_from(given: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<String> {
+    if let Some(url) = given {
+        return Ok(url.to_owned());
     }
-    pub fn full(&self, url: &str) -> String {
-        url.to_owned()
+    if let Some(url) = variable("MANYHANDS_URL").or_else(|| variable("REDIS_URL")) {
+        return Ok(url);
+    }
+    match STAGE_VARIABLES.into_iter().find(|name| variable(name).as_deref() == Some("production")) {
+        Some(name) => Err(Error::invalid(format!(
+            "no url is given and {name} says production: set MANYHANDS_URL (for example redis://host:6379/0)"
+        ))),
+        None => Ok(format!("embedded:{DEFAULT_DIR}")),
     }
 }
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+
+impl Target {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_URL` for a scheme this build cannot use; `INVALID_ARGUMENT` naming the wrong part.
+    pub fn parse(url: &str) -> Result<Target> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        let unsupported = |what: &str| {
+            Err(Error::new(
+                Code::UnsupportedUrl,
+                format!("url {} {what}; use redis://, unix:// or embedded:", without_password(url)),
+            ))
+        };
+        match scheme {
+            _ if !url.contains(':') => Err(Error::invalid(format!("url {url:?} has no scheme"))),
+            "redis" => server(url),
+            "unix" => socket(url),
+            "embedded" => embedded(&url["embedded:".len()..]),
+            "rediss" => unsupported("asks for TLS, which this version cannot do yet"),
+            "redis+sentinel" => unsupported("asks for Sentinel, which this version cannot do yet"),
+            "redis+cluster" => unsupported("asks for Redis Cluster, which this version cannot do yet"),
+            _ => unsupported("has an unknown scheme"),
+        }
+    }
+
+    /// The URL with what parsing added: the absolute folder of `embedded:`.
+    pub fn full(&self, url: &str) -> String {
         match self {
-            Target::Server { shown, .. } => f.write_str(shown),
-            Target::Embedded { dir, .. } => write!(f, "embedded:{}", dir.display()),
+            Target::Server { .. } => url.to_owned(),
+            Target::Embedded { .. } => self.to_string(),
         }
     }
 }
-pub(crate) fn choose(url: Option<&str>) -> Result<String> {
-    Ok(url.unwrap_or_default().to_owned())
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Server { shown, .. } => f.write_str(shown),
+            Target::Embedded { dir, keep } => {
+                write!(f, "embedded:{}{}", dir.display(), if *keep { "?keep=1" } else { "" })
+            }
+        }
+    }
+}
+
+/// How to connect to a unix socket without a login.
+pub(crate) fn socket_info(path: &Path) -> Result<ConnectionInfo> {
+    connection_info(ConnectionAddr::Unix(path.to_owned()), RedisConnectionInfo::default())
+}
+
+fn connection_info(address: ConnectionAddr, login: RedisConnectionInfo) -> Result<ConnectionInfo> {
+    let login = login.set_protocol(ProtocolVersion::RESP3).set_lib_name("manyhands", env!("CARGO_PKG_VERSION"));
+    let info = address.into_connection_info().map_err(|error| Error::invalid(format!("url: {error}")))?;
+    Ok(info.set_redis_settings(login).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}
+
+/// `redis://[user[:password]@]host[:port][/database]`, also `redis://:password@host`.
+fn server(url: &str) -> Result<Target> {
+    let rest = url.strip_prefix("redis://").ok_or_else(|| Error::invalid("url does not begin with redis://"))?;
+    if let Some((_, query)) = rest.split_once('?') {
+        return Err(unknown_option(query));
+    }
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, address) = match authority.rsplit_once('@') {
+        Some((login, address)) => (login, address),
+        None => ("", authority),
+    };
+    let (host, port) = host_and_port(address)?;
+    let mut settings = RedisConnectionInfo::default();
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    if !user.is_empty() {
+        settings = settings.set_username(decode(user, "user")?);
+    }
+    if !password.is_empty() {
+        settings = settings.set_password(decode(password, "password")?);
+    }
+    let settings = settings.set_db(database(path.trim_end_matches('/'))?);
+    Ok(Target::Server {
+        info: connection_info(ConnectionAddr::Tcp(host, port), settings)?,
+        shown: without_password(url),
+    })
+}
+
+/// `host`, `host:port`, `[ipv6]` or `[ipv6]:port`; the host is 127.0.0.1 by default, the port 6379.
+fn host_and_port(address: &str) -> Result<(String, u16)> {
+    let (host, port) = match address.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) =
+                rest.split_once(']').ok_or_else(|| Error::invalid(format!("url: the host {address} has no ]")))?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => match address.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        },
+    };
+    let port = match port {
+        None => 6379,
+        Some(text) => match text.parse() {
+            Ok(port) if port > 0 => port,
+            _ => return Err(Error::invalid(format!("url: the port {text:?} is not 1..65535"))),
+        },
+    };
+    let host = if host.is_empty() { "127.0.0.1".to_owned() } else { decode(host, "host")? };
+    Ok((host, port))
+}
+
+/// `unix:///path` or `unix:/path`, with `db`, `user` and `password` in the query.
+fn socket(url: &str) -> Result<Target> {
+    let rest = url["unix:".len()..].strip_prefix("//").unwrap_or(&url["unix:".len()..]);
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if path.is_empty() {
+        return Err(Error::invalid("url: the path of the unix socket is missing"));
+    }
+    let mut settings = RedisConnectionInfo::default();
+    for (name, value) in pairs(query)? {
+        settings = match name {
+            "db" => settings.set_db(database(&value)?),
+            "user" => settings.set_username(value),
+            "password" => settings.set_password(value),
+            _ => return Err(unknown_option(name)),
+        };
+    }
+    let path = absolute(Path::new(&decode(path, "path")?))?;
+    Ok(Target::Server { info: connection_info(ConnectionAddr::Unix(path), settings)?, shown: without_password(url) })
+}
+
+/// `DIR`, with `keep=1` in the query. `.manyhands` alone is searched from the working folder upwards.
+fn embedded(rest: &str) -> Result<Target> {
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let (dir, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut keep = false;
+    for (name, value) in pairs(query)? {
+        keep = match (name, value.as_str()) {
+            ("keep", "1") => true,
+            ("keep", "0") => false,
+            ("keep", other) => return Err(Error::invalid(format!("url: keep {other:?} is neither 0 nor 1"))),
+            _ => return Err(unknown_option(name)),
+        };
+    }
+    let dir = match decode(dir, "folder")?.as_str() {
+        "" => return Err(Error::invalid("url: the folder after embedded: is missing")),
+        DEFAULT_DIR => search_upwards(&absolute(Path::new(DEFAULT_DIR))?),
+        dir => absolute(Path::new(dir))?,
+    };
+    Ok(Target::Embedded { dir, keep })
+}
+
+/// The nearest folder of this name in the working folder or above it; where there is none, the working folder's.
+fn search_upwards(here: &Path) -> PathBuf {
+    let found = here.ancestors().skip(1).map(|folder| folder.join(DEFAULT_DIR)).find(|candidate| candidate.is_dir());
+    found.unwrap_or_else(|| here.to_owned())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Error::invalid(format!("url: the path {}: {error}", path.display())))
+}
+
+fn pairs(query: &str) -> Result<Vec<(&str, String)>> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((name, decode(value, name)?))
+        })
+        .collect()
+}
+
+fn unknown_option(query: &str) -> Error {
+    let name = query.split(['=', '&']).next().unwrap_or_default();
+    Error::invalid(format!("url: the option {name:?} is unknown"))
+}
+
+fn database(text: &str) -> Result<i64> {
+    match text.parse() {
+        _ if text.is_empty() => Ok(0),
+        Ok(number) if number >= 0 => Ok(number),
+        _ => Err(Error::invalid(format!("url: the database {text:?} is not a number from 0"))),
+    }
+}
+
+fn decode(text: &str, part: &str) -> Result<String> {
+    match percent_decode_str(text).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => Err(Error::invalid(format!("url: the {part} is not UTF-8"))),
+    }
+}
+
+/// The URL as it may be shown to anyone.
+fn without_password(url: &str) -> String {
+    let mut shown = url.to_owned();
+    if let Some(at) = url.rfind('@') {
+        let login = url.find("://").map_or(0, |at| at + 3);
+        if let Some(colon) = url.get(login..at).and_then(|login| login.find(':')) {
+            shown.replace_range(login + colon + 1..at, "***");
+        }
+    }
+    if let Some(begin) = shown.find("password=").map(|at| at + "password=".len()) {
+        let end = shown[begin..].find('&').map_or(shown.len(), |length| begin + length);
+        shown.replace_range(begin..end, "***");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(url: &str) -> (String, String, i64, Option<String>, Option<String>) {
+        let Target::Server { info, shown } = Target::parse(url).unwrap() else { panic!("{url} is embedded") };
+        let settings = info.redis_settings();
+        (
+            info.addr().to_string(),
+            shown,
+            settings.db(),
+            settings.username().map(str::to_owned),
+            settings.password().map(str::to_owned),
+        )
+    }
+
+    fn fault(url: &str) -> (Code, String) {
+        let error = Target::parse(url).err().unwrap_or_else(|| panic!("{url} was taken"));
+        (error.code, error.message)
+    }
+
+    #[test]
+    fn servers() {
+        assert_eq!(parts("redis://").0, "127.0.0.1:6379");
+        assert_eq!(parts("redis://[::1]:7000/2").0, "::1:7000");
+        let (address, shown, db, user, password) = parts("redis://ann:s%40c:ret@example.org:6380/3");
+        assert_eq!((address.as_str(), db), ("example.org:6380", 3));
+        assert_eq!((user.as_deref(), password.as_deref()), (Some("ann"), Some("s@c:ret")));
+        assert_eq!(shown, "redis://ann:***@example.org:6380/3");
+        assert_eq!(parts("redis://:secret@host").4.as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn sockets() {
+        let (address, shown, db, user, password) = parts("unix:///run/my%20redis.sock?db=2&user=ann&password=a%26b");
+        assert_eq!((address.as_str(), db), ("/run/my redis.sock", 2));
+        assert_eq!((user.as_deref(), password.as_deref()), (Some("ann"), Some("a&b")));
+        assert_eq!(shown, "unix:///run/my%20redis.sock?db=2&user=ann&password=***");
+    }
+
+    #[test]
+    fn embedded_folders_are_absolute() {
+        let target = Target::parse("embedded:/var/tmp/x?keep=1").unwrap();
+        assert_eq!(target.full(""), "embedded:/var/tmp/x?keep=1");
+        let Target::Embedded { dir, keep } = Target::parse("embedded:some/where").unwrap() else { panic!() };
+        assert!(dir.is_absolute() && dir.ends_with("some/where") && !keep);
+    }
+
+    #[test]
+    fn the_default_folder_is_searched_upwards() {
+        let root = std::env::temp_dir().join(format!("manyhands-url-{}", std::process::id()));
+        let deep = root.join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        assert_eq!(search_upwards(&deep.join(DEFAULT_DIR)), deep.join(DEFAULT_DIR));
+        std::fs::create_dir(root.join(DEFAULT_DIR)).unwrap();
+        assert_eq!(search_upwards(&deep.join(DEFAULT_DIR)), root.join(DEFAULT_DIR));
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        for (url, code, words) in [
+            ("http://x", Code::UnsupportedUrl, "unknown scheme"),
+            ("rediss://:secret@x", Code::UnsupportedUrl, "rediss://:***@x asks for TLS"),
+            ("redis+sentinel://a,b/m/0", Code::UnsupportedUrl, "Sentinel"),
+            ("redis+cluster://a", Code::UnsupportedUrl, "Cluster"),
+            ("nonsense", Code::InvalidArgument, "no scheme"),
+            ("redis://h:0", Code::InvalidArgument, "port"),
+            ("redis://h:x", Code::InvalidArgument, "port"),
+            ("redis://h/one", Code::InvalidArgument, "database"),
+            ("redis://h?db=1", Code::InvalidArgument, "option \"db\""),
+            ("unix://", Code::InvalidArgument, "path"),
+            ("unix:///s?tls=1", Code::InvalidArgument, "option \"tls\""),
+            ("embedded:", Code::InvalidArgument, "folder"),
+            ("embedded:x?keep=yes", Code::InvalidArgument, "keep"),
+        ] {
+            let (found, message) = fault(url);
+            assert_eq!(found, code, "{url}");
+            assert!(message.contains(words), "{url}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_environment_decides_when_no_url_is_given() {
+        let choose = |given, variables: &[(&str, &str)]| {
+            let variable =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            choose_from(given, variable)
+        };
+        assert_eq!(choose(Some("a"), &[("MANYHANDS_URL", "b")]).unwrap(), "a");
+        assert_eq!(choose(None, &[("MANYHANDS_URL", "b"), ("REDIS_URL", "c")]).unwrap(), "b");
+        assert_eq!(choose(None, &[("REDIS_URL", "c"), ("RAILS_ENV", "production")]).unwrap(), "c");
+        assert_eq!(choose(None, &[("RAILS_ENV", "test")]).unwrap(), "embedded:.manyhands");
+        let error = choose(None, &[("RACK_ENV", "production")]).unwrap_err();
+        assert_eq!(error.code, Code::InvalidArgument);
+        assert!(error.message.contains("RACK_ENV") && error.message.contains("MANYHANDS_URL"));
+    }
 }

@@ -23,15 +23,6 @@ impl Shared {
     pub(super) fn pool(&self) -> &Pool {
         self.pool.get()
     }
-
-    /// KEYS[1] of every call.
-    pub(super) fn meta_key(&self) -> String {
-        self.key("meta")
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("{{{}}}:{name}", self.options.namespace)
-    }
 }
 
 /// A client: sends requests to the engine in Redis. Cheap to clone; clones share their connections.
@@ -121,12 +112,12 @@ impl Client {
 
     /// The list that wakes those who wait for jobs of `queue`, for [`Lane::block_pop`].
     pub(crate) fn wake_key(&self, queue: &str) -> String {
-        self.shared.key(&format!("wake:{queue}"))
+        self.shared.options.key(&format!("wake:{queue}"))
     }
 
     /// The list that wakes those who wait for a change of the set of queues.
     pub(crate) fn queues_wake_key(&self) -> String {
-        self.shared.key("queues:wake")
+        self.shared.options.key("queues:wake")
     }
 }
 

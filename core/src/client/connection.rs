@@ -16,6 +16,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(crate) struct Connection {
     redis: redis::Connection,
     read_timeout: Duration,
+    /// The number the server knows this connection by, once it was asked for.
+    pub server_id: Option<i64>,
 }
 
 impl Connection {
@@ -24,7 +26,11 @@ impl Connection {
         let client = redis::Client::open(info.clone())?;
         let timeout = left(deadline).min(CONNECT);
         let _held = SignalsHeld::new();
-        Ok(Connection { redis: client.get_connection_with_timeout(timeout)?, read_timeout: Duration::ZERO })
+        Ok(Connection {
+            redis: client.get_connection_with_timeout(timeout)?,
+            read_timeout: Duration::ZERO,
+            server_id: None,
+        })
     }
 
     /// Sends one packed command and waits for its reply, at most 5 s and not past the deadline.

@@ -34,6 +34,8 @@ impl LaneState {
 pub struct Lane {
     shared: Arc<Shared>,
     pid: u32,
+    /// How long a call is repeated before it fails.
+    timeout: Duration,
     /// Always there until drop.
     state: Option<LaneState>,
 }
@@ -41,7 +43,15 @@ pub struct Lane {
 impl Lane {
     pub(super) fn new(shared: Arc<Shared>) -> Lane {
         let state = shared.pool().check_out();
-        Lane { shared, pid: std::process::id(), state: Some(state) }
+        let timeout = shared.options.timeout;
+        Lane { shared, pid: std::process::id(), timeout, state: Some(state) }
+    }
+
+    /// The same lane with another `timeout_ms` than its client's.
+    pub(crate) fn with_timeout(self, timeout: Duration) -> Lane {
+        let mut lane = self;
+        lane.timeout = timeout;
+        lane
     }
 
     /// Sends a request and waits for its reply.
@@ -54,8 +64,18 @@ impl Lane {
     /// call), `OUTCOME_UNKNOWN` (it may have happened); `DENIED`, `READ_ONLY`, `OUT_OF_MEMORY`,
     /// `ENGINE_OUTDATED`, `NO_SERVER_PROGRAM`; and what the operation itself answers.
     pub fn send<R: Request>(&mut self, request: &R) -> Result<R::Reply> {
+        self.state().calls += 1;
+        self.send_again(request)
+    }
+
+    /// Sends the request of the last call once more, under its old number: what happened does not happen again, and its
+    /// answer is given again, for 600 s. For a call that ended in `UNAVAILABLE`, `TIMEOUT` or `OUTCOME_UNKNOWN`.
+    ///
+    /// # Errors
+    /// Those of [`Lane::send`].
+    pub fn send_again<R: Request>(&mut self, request: &R) -> Result<R::Reply> {
         let operation = Operation::named(R::OPERATION)?;
-        self.transmit(operation, |args| request.encode(args))
+        self.transmit_again(operation, |args| request.encode(args))
             .and_then(|value| request.decode(value))
             .map_err(|error| error.during(R::OPERATION))
     }
@@ -66,11 +86,19 @@ impl Lane {
         operation: &'static Operation,
         encode: impl FnOnce(&mut Args) -> Result<()>,
     ) -> Result<Value> {
-        let meta_key = self.shared.meta_key();
+        self.state().calls += 1;
+        self.transmit_again(operation, encode)
+    }
+
+    fn transmit_again(
+        &mut self,
+        operation: &'static Operation,
+        encode: impl FnOnce(&mut Args) -> Result<()>,
+    ) -> Result<Value> {
+        let meta_key = self.shared.options.key("meta");
         let state = self.state();
         let mut args = Args::new(&operation.function(), &meta_key);
         if operation.writes {
-            state.calls += 1;
             args.text(&state.caller).text(&state.calls.to_string());
         } else {
             args.text("").text("");
@@ -102,13 +130,20 @@ impl Lane {
         }
     }
 
-    /// The number Redis knows this lane's connection by, for [`Lane::unblock`]. Changes with every reconnect.
+    /// The number Redis knows this lane's connection by, for [`Lane::unblock`]. Asked once for each connection.
     ///
     /// # Errors
     /// `UNAVAILABLE`, `CLOSED`, `DENIED`.
     pub fn client_id(&mut self) -> Result<i64> {
+        if let Some(id) = self.state().connection.as_ref().and_then(|connection| connection.server_id) {
+            return Ok(id);
+        }
         let command = redis::cmd("CLIENT").arg("ID").get_packed_command();
-        reply::integer(self.once(&command, None)?)
+        let id = reply::integer(self.once(&command, None)?)?;
+        if let Some(connection) = &mut self.state().connection {
+            connection.server_id = Some(id);
+        }
+        Ok(id)
     }
 
     /// Ends the [`Lane::block_pop`] of the connection `client_id`, if it is in one; true when it was.
@@ -132,7 +167,7 @@ impl Lane {
 
     /// One try of a plain command.
     fn once(&mut self, packed: &[u8], wait: Option<Duration>) -> Result<Value> {
-        let deadline = Instant::now() + self.shared.options.timeout;
+        let deadline = Instant::now() + self.timeout;
         let result = self.connect(deadline).and_then(|connection| match wait {
             Some(wait) => connection.call_waiting(packed, wait),
             None => connection.call(packed, deadline),
@@ -149,7 +184,7 @@ impl Lane {
 
     /// Tries until there is an answer, or time is up.
     fn repeat(&mut self, packed: &[u8], writes: bool) -> Result<Value> {
-        let deadline = Instant::now() + self.shared.options.timeout;
+        let deadline = Instant::now() + self.timeout;
         let mut backoff = Backoff::new();
         let mut reloaded = false;
         let mut sent = false;
@@ -170,13 +205,16 @@ impl Lane {
                 Fault::Later(error) => error,
                 Fault::Broken(cause) => {
                     self.state().connection = None;
-                    self.unavailable(&cause)
+                    let error = self.unavailable(&cause);
+                    if !self.shared.pool().has_connected() {
+                        return Err(self.gave_up(error, sent, writes));
+                    }
+                    error
                 }
             };
             let pool = self.shared.pool();
             let wait = backoff.wait();
-            let out_of_time = Instant::now() + wait >= deadline;
-            if out_of_time || pool.is_closed() || !(sent || pool.has_connected()) {
+            if Instant::now() + wait >= deadline || pool.is_closed() {
                 return Err(self.gave_up(error, sent, writes));
             }
             pool.pause(wait);
@@ -214,7 +252,7 @@ impl Lane {
     }
 
     fn gave_up(&self, error: Error, sent: bool, writes: bool) -> Error {
-        let limit = self.shared.options.timeout.as_millis();
+        let limit = self.timeout.as_millis();
         match (sent, writes) {
             (false, _) => error,
             (true, true) => Error::new(

@@ -14,3 +14,4 @@ pub(crate) use connection::Connection;
 pub(crate) use fault::Fault;
 pub use lane::Lane;
 pub use queue::{Counts, Queue};
+pub(crate) use signals::SignalsHeld;

@@ -4,7 +4,8 @@
 //! fresh pool; the parent's is never locked nor dropped there (its locks may have been held by a thread
 //! that does not exist in the child, and its sockets are the parent's).
 
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(super) struct Pool {
     idle: Mutex<Vec<LaneState>>,
     /// Our share in the private server, when the target is `embedded:`.
     presence: Mutex<Option<Presence>>,
+    /// The descriptor of `presence`'s lock, or -1; readable without a lock for a forked child.
+    presence_descriptor: AtomicI32,
     /// Set by the first connection; until then a failure to connect is final, as the address may be wrong.
     connected: AtomicBool,
     engine_checked: AtomicBool,
@@ -44,6 +47,7 @@ impl Pool {
             pid: std::process::id(),
             idle: Mutex::new(Vec::new()),
             presence: Mutex::new(None),
+            presence_descriptor: AtomicI32::new(-1),
             connected: AtomicBool::new(false),
             engine_checked: AtomicBool::new(false),
             closed: Mutex::new(closed),
@@ -78,6 +82,7 @@ impl Pool {
                     Some(entered) => entered,
                     None => Presence::enter(dir, *keep).map_err(Fault::Refused)?,
                 };
+                self.presence_descriptor.store(entered.descriptor(), Ordering::Release);
                 presence.insert(entered).connect(deadline)?
             }
         };
@@ -115,7 +120,18 @@ impl Pool {
         self.closing.notify_all();
         lock(&self.idle).clear();
         let presence = lock(&self.presence).take();
+        self.presence_descriptor.store(-1, Ordering::Release);
         drop(presence);
+    }
+
+    /// Closes a forked child's copy of the parent's lock on a private server, without which the parent's leaving
+    /// would go unseen for as long as the child lives.
+    fn disown(&self) {
+        let descriptor: RawFd = self.presence_descriptor.swap(-1, Ordering::AcqRel);
+        if descriptor >= 0 {
+            // SAFETY: the owner is the parent's pool, which is never used nor dropped in this process.
+            unsafe { libc::close(descriptor) };
+        }
     }
 }
 
@@ -137,6 +153,7 @@ impl PoolCell {
         if pool.pid == std::process::id() {
             return pool;
         }
+        pool.disown();
         let fresh = Box::into_raw(Box::new(Pool::new(false)));
         match self.current.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
             // SAFETY: `fresh` is now the current pool; the parent's is left as it is, for ever.

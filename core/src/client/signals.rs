@@ -11,7 +11,7 @@ const FAULTS: [libc::c_int; 7] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT, libc::SIGSYS];
 
 /// While it lives, this thread takes no signals; they wait until it is dropped.
-pub(super) struct SignalsHeld {
+pub(crate) struct SignalsHeld {
     before: libc::sigset_t,
     /// The mask belongs to the thread: the guard must be dropped where it was made.
     _thread: PhantomData<*const ()>,

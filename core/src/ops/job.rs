@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::outcome::{Again, Completion, Ended, Failure, Pause, Wire};
+use super::outcome::{Again, Completion, Ended, Failure, Pause};
 use super::reply;
 use crate::check;
 use crate::error::{Error, Result};
@@ -132,7 +132,7 @@ pub(super) fn lost_reason(text: &str) -> Option<String> {
 }
 
 /// A job and the token that proves its lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The job.
     pub jid: String,

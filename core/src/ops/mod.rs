@@ -27,6 +27,8 @@ pub struct Operation {
     pub name: &'static str,
     /// True when it changes anything; it is then sent with a caller and a number, and happens once.
     pub writes: bool,
+    /// Its part of the engine.
+    pub(crate) lua: &'static str,
     door: Door,
 }
 
@@ -40,35 +42,42 @@ enum Door {
     Shut,
 }
 
-const fn writer(name: &'static str, door: Door) -> Operation {
-    Operation { name, writes: true, door }
+/// One row for each operation, in order: whether it reads or writes, its name, its door. The row makes it exist:
+/// it is bundled into the engine, and reachable from every host.
+macro_rules! operations {
+    ($($mode:ident $name:ident $door:expr;)+) => {
+        /// Every operation, by name.
+        pub static OPERATIONS: &[Operation] = &[$(Operation {
+            name: stringify!($name),
+            writes: operations!(@writes $mode),
+            lua: include_str!(concat!("../engine/ops/", stringify!($name), ".lua")),
+            door: $door,
+        }),+];
+    };
+    (@writes reads) => { false };
+    (@writes writes) => { true };
 }
 
-const fn reader(name: &'static str, door: Door) -> Operation {
-    Operation { name, writes: false, door }
+operations! {
+    reads  config_get     Door::Through;
+    writes config_set     Door::Through;
+    reads  engine_version Door::Through;
+    writes job_complete   Door::Typed(job_complete);
+    writes job_fail       Door::Typed(job_fail);
+    reads  job_get        Door::Through;
+    writes job_heartbeat  Door::Typed(job_heartbeat);
+    writes job_release    Door::Typed(job_release);
+    writes job_retry      Door::Typed(job_retry);
+    writes job_snooze     Door::Typed(job_snooze);
+    reads  queue_counts   Door::Through;
+    writes queue_put      Door::Typed(queue_put);
+    writes queue_reserve  Door::Typed(queue_reserve);
+    reads  queue_stats    Door::Through;
+    writes sweep          Door::Through;
+    writes worker_lost    Door::Through;
+    writes worker_pulse   Door::Shut;
+    writes worker_turn    Door::Shut;
 }
-
-/// Every operation, by name.
-pub static OPERATIONS: &[Operation] = &[
-    reader("config_get", Door::Through),
-    writer("config_set", Door::Through),
-    reader("engine_version", Door::Through),
-    writer("job_complete", Door::Typed(job_complete)),
-    writer("job_fail", Door::Typed(job_fail)),
-    reader("job_get", Door::Through),
-    writer("job_heartbeat", Door::Typed(job_heartbeat)),
-    writer("job_release", Door::Typed(job_release)),
-    writer("job_retry", Door::Typed(job_retry)),
-    writer("job_snooze", Door::Typed(job_snooze)),
-    reader("queue_counts", Door::Through),
-    writer("queue_put", Door::Typed(queue_put)),
-    writer("queue_reserve", Door::Typed(queue_reserve)),
-    reader("queue_stats", Door::Through),
-    writer("sweep", Door::Through),
-    writer("worker_lost", Door::Through),
-    writer("worker_pulse", Door::Shut),
-    writer("worker_turn", Door::Shut),
-];
 
 impl Operation {
     /// The operation of this name.

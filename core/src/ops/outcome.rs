@@ -83,7 +83,7 @@ pub enum Ending {
 }
 
 /// How an ending is written: its checks, and its two arguments.
-pub(super) trait Wire {
+pub trait Wire {
     /// Two arguments; an operation whose items have only the first gets an empty second one cut off.
     const TWO: bool;
 
