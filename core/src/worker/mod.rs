@@ -1,104 +1,288 @@
-//! The worker runtime. (Signatures only, until the runtime lands.)
+//! The worker runtime that every language's worker sits on.
+//!
+//! The host pulls: its threads wait in [`Worker::next`] on a condition variable, run the handler themselves, and hand
+//! the outcome back with [`Worker::finish`]. Two native threads do the rest, in Rust only: the *runner* flushes
+//! outcomes, fetches and pulses; the *waiter* blocks in Redis while there is nothing to do. What they do when is
+//! decided in `shift`, which has no thread and no clock of its own.
 
-use std::time::Duration;
+mod backoff;
+mod fetch;
+mod hand;
+mod options;
+mod outcome;
+mod outcomes;
+mod pace;
+mod perform;
+mod runner;
+mod shared;
+mod shift;
+mod strategy;
+mod threads;
+mod trouble;
+mod waiter;
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::error::{Error, Result};
-use crate::ops::{Answer, Job};
+use crate::error::{Code, Error, Result};
+use crate::ops::{Answer, Job, JobHeartbeat, Lease};
+use options::WorkerOptions;
+use outcomes::AnswerTo;
+use shared::Shared;
+use threads::Threads;
 
-/// A worker of this process.
+pub use outcome::Outcome;
+pub use outcomes::Refused;
+
+/// How long [`Worker::finish_wait`] waits for an engine that does not answer.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// One process's worker: reserves jobs of its queues and keeps them until they are finished.
+///
+/// Cheap to clone and usable from many threads; all clones are the same worker. Dropping the last one stops it without
+/// waiting for started jobs. In a forked child every call answers `CLOSED`, or nothing: a child opens its own.
 #[derive(Clone)]
-pub struct Worker {}
+pub struct Worker {
+    /// Always there until drop.
+    inner: Option<Arc<Inner>>,
+}
+
+struct Inner {
+    pid: u32,
+    shared: Arc<Shared>,
+    threads: Threads,
+}
 
 /// What [`Worker::next`] found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// A job to perform.
+    /// A job to perform, and then to hand to [`Worker::finish`].
     Job(Job),
     /// Nothing within the time.
     Empty,
-    /// The worker is stopping; no more jobs will come.
+    /// The worker is quiet or stopped: no more jobs will come.
     Stopped,
 }
 
-/// How a handler ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The run succeeded.
-    Complete { result: Option<String>, data: Option<String>, queue: Option<String>, delay_ms: u64 },
-    /// The job is given up.
-    Fail { group: String, message: String, trace: String },
-    /// Again, spending a retry.
-    Retry { delay_ms: u64 },
-    /// Again, spending nothing.
-    Snooze { delay_ms: u64 },
-    /// The handler raised an error.
-    Error { class: String, message: String, trace: String },
-    /// Not started.
-    Release,
-    /// No handler for the kind.
-    UnknownKind,
-}
-
-impl Outcome {
-    /// Reads `{"complete": {…}}` and its like.
-    pub fn from_json(_json: &str) -> Result<Outcome> {
-        Err(Error::internal("not built yet"))
-    }
-}
-
-/// An outcome the engine refused.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// The job.
-    pub jid: String,
-    /// The operation refused.
-    pub operation: String,
-    /// Why.
-    pub reason: String,
-}
-
 impl Worker {
-    /// Opens a worker.
-    pub fn open(_client: &Client, _options_json: &str) -> Result<Worker> {
-        Err(Error::internal("not built yet"))
+    /// A worker on a client. Checks the options only; the first [`Worker::next`] starts its threads and connects.
+    ///
+    /// options_json: `queues` (required), names in the order they are asked, 1 to 64; `strategy`, `ordered` (default: a
+    /// later queue is served when the earlier ones give nothing) or `round_robin` (equal shares); `threads`, how many
+    /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
+    /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`].
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the option.
+    pub fn open(client: &Client, options_json: &str) -> Result<Worker> {
+        let options = WorkerOptions::from_json(options_json)?;
+        let shared = Arc::new(Shared::new(client.clone(), options));
+        Ok(Worker { inner: Some(Arc::new(Inner { pid: std::process::id(), shared, threads: Threads::new() })) })
     }
-    /// The next job.
-    pub fn next(&self, _timeout: Duration) -> Result<Next> {
-        Err(Error::internal("not built yet"))
+
+    /// Waits for a job, at most `timeout`. Waits on a condition variable, never on a socket.
+    ///
+    /// While Redis is away this waits like any other time; a line on standard error says so once.
+    ///
+    /// # Errors
+    /// `CLOSED` in a forked child; what keeps the worker from its calls when that cannot pass by itself, for example
+    /// `DENIED`, `SCHEMA_MISMATCH` or `NO_SERVER_PROGRAM`.
+    pub fn next(&self, timeout: Duration) -> Result<Next> {
+        let inner = self.inner("worker_next")?;
+        let until = Instant::now().checked_add(timeout);
+        let shared = &inner.shared;
+        inner.threads.start(shared)?;
+        let mut shift = shared.shift();
+        if let Some(job) = shift.start(Instant::now()) {
+            return Ok(Next::Job(job));
+        }
+        shift.fetch.enter();
+        if shift.wants_runner() {
+            shared.runner.ring();
+        }
+        if shift.wants_wake() {
+            shared.waiter.ring();
+        }
+        let next = loop {
+            if shift.is_quiet() {
+                break Ok(Next::Stopped);
+            }
+            let now = Instant::now();
+            if let Some(job) = shift.start(now) {
+                break Ok(Next::Job(job));
+            }
+            if let Some(fault) = shift.fault() {
+                break Err(fault.clone());
+            }
+            if until.is_some_and(|until| until <= now) {
+                break Ok(Next::Empty);
+            }
+            shift = shared.hosts.wait(shift, until);
+        };
+        shift.fetch.leave();
+        next
     }
-    /// Hands an outcome in.
-    pub fn finish(&self, _jid: &str, _token: &str, _outcome: Outcome) -> Result<()> {
-        Err(Error::internal("not built yet"))
+
+    /// Hands in how a job's run ended. Returns at once; the engine is told within a millisecond, or with the next fetch.
+    ///
+    /// While Redis is away the outcome is kept. What the engine refuses comes out of [`Worker::take_refused`].
+    ///
+    /// jid, token: of the job from [`Worker::next`].
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the member of the outcome: the job is still in hand then, to be finished otherwise.
+    /// `WRONG_STATE` when no such job is in hand. `CLOSED` after a stop or in a forked child.
+    pub fn finish(&self, jid: &str, token: &str, outcome: Outcome) -> Result<()> {
+        self.hand_in(jid, token, outcome, None)
     }
-    /// Hands an outcome in and waits for the answer.
-    pub fn finish_wait(&self, _jid: &str, _token: &str, _outcome: Outcome) -> Result<Answer> {
-        Err(Error::internal("not built yet"))
+
+    /// The same, and waits for the engine's own answer, at most 60 s.
+    ///
+    /// # Errors
+    /// Those of [`Worker::finish`]; `OUTCOME_UNKNOWN` when no answer came: the outcome is still on its way, unless the
+    /// worker has stopped. A lost lease is an answer, not an error.
+    pub fn finish_wait(&self, jid: &str, token: &str, outcome: Outcome) -> Result<Answer> {
+        let (answer, answered) = sync_channel(1);
+        self.hand_in(jid, token, outcome, Some(answer))?;
+        let unknown = |what: &str| Err(Error::new(Code::OutcomeUnknown, what).during("worker_finish").about(jid));
+        match answered.recv_timeout(ANSWER) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => {
+                unknown("no answer came within 60000 ms; the outcome is kept and sent again")
+            }
+            Err(RecvTimeoutError::Disconnected) => unknown("the worker stopped before an answer came"),
+        }
     }
-    /// Renews a lease.
-    pub fn heartbeat(&self, _jid: &str, _token: &str) -> Result<u64> {
-        Err(Error::internal("not built yet"))
-    }
-    /// Why a lease is lost, if it is.
-    pub fn lost(&self, _jid: &str, _token: &str) -> Option<String> {
-        None
-    }
-    /// Outcomes refused since the last call.
-    pub fn take_refused(&self) -> Vec<Refused> {
-        Vec::new()
-    }
-    /// No new jobs.
-    pub fn quiet(&self) {}
-    /// Stops.
-    pub fn stop(&self, _timeout: Duration) -> Result<()> {
+
+    fn hand_in(&self, jid: &str, token: &str, outcome: Outcome, answer: Option<AnswerTo>) -> Result<()> {
+        const CALL: &str = "worker_finish";
+        let shared = &self.inner(CALL)?.shared;
+        outcome.check().map_err(|error| error.during(CALL).about(jid))?;
+        let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
+        let mut shift = shared.shift();
+        if shift.is_over() {
+            return Err(Error::new(Code::Closed, "the worker has stopped; the job runs again when its lease ends")
+                .during(CALL)
+                .about(jid));
+        }
+        let first = shift.outcomes.flush_at().is_none() || answer.is_some();
+        if !shift.finish(&lease, outcome, answer, Instant::now()) {
+            return Err(Error::new(
+                Code::WrongState,
+                format!("job {jid} is not in this worker's hand under token {token}"),
+            )
+            .during(CALL)
+            .about(jid));
+        }
+        let quiet = shift.is_quiet();
+        drop(shift);
+        if first {
+            shared.runner.ring();
+        }
+        if quiet {
+            shared.end.ring_all();
+        }
         Ok(())
     }
-    /// The worker's name.
-    pub fn name(&self) -> &str {
-        ""
+
+    /// Renews a job's lease now. The runner does so in time by itself; this is for who wants to know.
+    ///
+    /// Returns the milliseconds the lease now lasts.
+    ///
+    /// # Errors
+    /// `LOCK_LOST` with the reason; `CLOSED`; and those of [`crate::Lane::send`].
+    ///
+    /// Source: core/src/engine/ops/job_heartbeat.lua
+    pub fn heartbeat(&self, jid: &str, token: &str) -> Result<u64> {
+        let shared = &self.inner("job_heartbeat")?.shared;
+        let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
+        let mut answers = shared.client.send(JobHeartbeat { jobs: vec![lease] })?;
+        answers.pop().unwrap_or_else(|| Err(Error::internal("the engine answered no heartbeat")))
     }
-    /// Jobs being performed.
+
+    /// Why the lease of a job in hand is lost: `expired`, `cancelled`, `replaced`, `finished` or `unknown`. None while it
+    /// holds, as far as the last pulse (at most a second old) knew.
+    pub fn lost(&self, jid: &str, token: &str) -> Option<String> {
+        let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
+        let reason = self.inner("worker_lost").ok()?.shared.shift().hand.lost(&lease)?.to_owned();
+        Some(reason)
+    }
+
+    /// The outcomes the engine refused since the last call, oldest first; at most the last 1000 are kept.
+    pub fn take_refused(&self) -> Vec<Refused> {
+        self.inner("worker_refused").map_or_else(|_| Vec::new(), |inner| inner.shared.shift().outcomes.take_refused())
+    }
+
+    /// No new jobs from now on: unstarted ones go back, [`Worker::next`] answers [`Next::Stopped`], and started ones are
+    /// finished as ever. [`Worker::stop`] must follow.
+    pub fn quiet(&self) {
+        let Ok(inner) = self.inner("worker_quiet") else { return };
+        inner.shared.shift().fall_quiet();
+        for bell in [&inner.shared.hosts, &inner.shared.runner] {
+            bell.ring_all();
+        }
+    }
+
+    /// Ends the worker: quiet, then up to `timeout` for started jobs to be finished, then all outcomes are flushed (for
+    /// 2 s, or for what is left of `timeout` when that is more) and the native threads end.
+    ///
+    /// A job still running after that is left to its lease; [`Worker::running`] counts them. A second stop does nothing.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when outcomes did not reach Redis in time; `CLOSED` in a forked child.
+    pub fn stop(&self, timeout: Duration) -> Result<()> {
+        let inner = self.inner("worker_stop")?;
+        inner.threads.stop(&inner.shared, timeout).map_err(|error| error.during("worker_stop"))
+    }
+
+    /// How long the host should let started jobs run on at a stop: the option `shutdown_timeout_ms`.
+    pub fn shutdown_timeout(&self) -> Duration {
+        self.inner.as_ref().map_or(Duration::ZERO, |inner| inner.shared.options.shutdown_timeout)
+    }
+
+    /// The worker's name, `host:pid:8 hex digits`: new for every worker.
+    pub fn name(&self) -> &str {
+        self.inner.as_ref().map_or("", |inner| &inner.shared.name)
+    }
+
+    /// Jobs whose handlers run.
     pub fn running(&self) -> usize {
-        0
+        self.inner("worker_running").map_or(0, |inner| inner.shared.shift().hand.started())
+    }
+
+    /// What is behind this handle, in the process that opened it. A forked child never touches the parent's locks.
+    fn inner(&self, call: &str) -> Result<&Inner> {
+        let process = std::process::id();
+        match &self.inner {
+            Some(inner) if inner.pid == process => Ok(inner),
+            _ => {
+                let message = "this worker belongs to the process that opened it; a forked child must open its own";
+                Err(Error::new(Code::Closed, message).during(call))
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.inner("worker_drop").is_err() {
+            // The parent's locks may be held by threads that do not exist here: leak.
+            std::mem::forget(self.inner.take());
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nobody is left to be told: undelivered jobs run again when their leases end.
+        let _ = self.threads.stop(&self.shared, Duration::ZERO);
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Worker({})", self.name())
     }
 }

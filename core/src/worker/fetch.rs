@@ -1,0 +1,111 @@
+//! How many jobs to ask for, and when: as many as threads wait, and a little ahead where jobs are short.
+
+use std::time::{Duration, Instant};
+
+use super::hand::{Hand, MOST_UNSTARTED};
+
+/// Least wait for a due time, so that a clock that stands still costs no busy loop.
+const LEAST_DUE: Duration = Duration::from_millis(1);
+
+/// What is asked for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Jobs to ask for in a call that is made anyway.
+    pub limit: usize,
+    /// True when the call should be made for their sake.
+    pub pressing: bool,
+}
+
+/// What the worker wants and what it knows of its queues.
+pub struct Fetch {
+    threads: usize,
+    /// Threads in `next` without a job.
+    waiting: usize,
+    /// Jobs asked for in calls under way.
+    asked: usize,
+    /// The last reserve gave fewer jobs than it was asked for.
+    dry: bool,
+    /// When something in the queues comes due, as far as the last reserve knew.
+    due_at: Option<Instant>,
+}
+
+impl Fetch {
+    /// `threads`: handlers that run at once.
+    pub fn new(threads: usize) -> Fetch {
+        Fetch { threads, waiting: 0, asked: 0, dry: false, due_at: None }
+    }
+
+    /// A thread without a job waits in `next`.
+    pub fn enter(&mut self) {
+        self.waiting += 1;
+    }
+
+    /// It has a job, or gave up waiting.
+    pub fn leave(&mut self) {
+        self.waiting -= 1;
+    }
+
+    /// Threads in `next` without a job.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Jobs that threads wait for and no call under way has asked for.
+    pub fn need(&self, hand: &Hand) -> usize {
+        self.waiting.saturating_sub(hand.unstarted() + self.asked)
+    }
+
+    /// What to ask for.
+    pub fn demand(&self, hand: &mut Hand, now: Instant) -> Demand {
+        let need = self.need(hand);
+        let asked_ahead = self.asked.saturating_sub(self.waiting.saturating_sub(hand.unstarted()));
+        let ahead = hand.ahead(self.threads, self.waiting, now);
+        let room = ahead.room.saturating_sub(asked_ahead);
+        let most = MOST_UNSTARTED.saturating_sub(hand.unstarted() + self.asked);
+        let limit = (need + room).min(most);
+        let pressing = !self.dry && limit > 0 && (need > 0 || room * 2 > ahead.whole);
+        Demand { limit, pressing }
+    }
+
+    /// A call asks for `limit` jobs.
+    pub fn ask(&mut self, limit: usize) {
+        self.asked += limit;
+    }
+
+    /// That call gave `got` jobs; something comes due in `due` (None: nothing does). One that asked for nothing says nothing.
+    pub fn answer(&mut self, limit: usize, got: usize, due: Option<Duration>, now: Instant) {
+        self.asked -= limit;
+        if limit > 0 {
+            self.dry = got < limit;
+            self.due_at = due.map(|span| now + span.max(LEAST_DUE));
+        }
+    }
+
+    /// That call failed.
+    pub fn forget(&mut self, limit: usize) {
+        self.asked -= limit;
+    }
+
+    /// Looks again at what has come due.
+    pub fn pass_due(&mut self, now: Instant) {
+        if self.due_at.is_some_and(|due| due <= now) {
+            self.due_at = None;
+            self.dry = false;
+        }
+    }
+
+    /// When to look again; None while nobody wants a job, or nothing is known to come due.
+    pub fn due_at(&self, hand: &Hand) -> Option<Instant> {
+        self.due_at.filter(|_| self.need(hand) > 0)
+    }
+
+    /// True when the runner, not the waiter, is to look for the jobs that are needed: at once or at a due time.
+    pub fn wants_runner(&self) -> bool {
+        !self.dry || self.due_at.is_some()
+    }
+
+    /// True when a thread wants a job and the queues had none: time to wait for a wake token.
+    pub fn wants_wake(&self, hand: &Hand) -> bool {
+        self.dry && self.need(hand) > 0
+    }
+}

@@ -1,0 +1,110 @@
+//! A worker's options, read once from JSON.
+
+use std::time::Duration;
+
+use super::strategy::Strategy;
+use crate::check;
+use crate::error::{Error, Result};
+use crate::json::Fields;
+
+/// Most queues one worker reserves from.
+const MAX_QUEUES: usize = 64;
+/// Most handlers one worker runs at once.
+const MAX_THREADS: i64 = 1_000;
+/// Most kinds one worker says it knows.
+const MAX_KINDS: usize = 1_000;
+
+/// What [`Worker::open`](super::Worker::open) was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Queues to reserve from, in this order.
+    pub queues: Vec<String>,
+    /// How the worker chooses among them.
+    pub strategy: Strategy,
+    /// Handlers that run at once.
+    pub threads: usize,
+    /// Kinds the worker has handlers for, told to other workers in its status.
+    pub kinds: Vec<String>,
+    /// The host's language, for the worker's status.
+    pub language: String,
+    /// How long a stop that names no time waits for started jobs.
+    pub shutdown_timeout: Duration,
+}
+
+impl WorkerOptions {
+    /// Reads the options; those absent or null have their defaults.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the option that is missing, wrong or unknown.
+    pub fn from_json(text: &str) -> Result<WorkerOptions> {
+        let mut fields = Fields::parse(text, "options")?;
+        let queues = fields.texts("queues")?.ok_or_else(|| Error::invalid("options.queues is missing"))?;
+        let strategy = fields.text("strategy")?;
+        let options = WorkerOptions {
+            queues: check_queues(queues)?,
+            strategy: strategy.map_or(Ok(Strategy::Ordered), |name| known_strategy(&name))?,
+            threads: fields.integer_in("threads", 1, MAX_THREADS)?.unwrap_or(1) as usize,
+            kinds: fields.texts("kinds")?.unwrap_or_default(),
+            language: fields.text("language")?.unwrap_or_else(|| "rust".to_owned()),
+            shutdown_timeout: Duration::from_millis(
+                fields.integer_in("shutdown_timeout_ms", 0, check::MAX_SPAN_MS)?.unwrap_or(25_000) as u64,
+            ),
+        };
+        fields.end()?;
+        check::names(&options.kinds, "options.kinds", MAX_KINDS)?;
+        check::name(&options.language, "options.language")?;
+        Ok(options)
+    }
+}
+
+fn check_queues(queues: Vec<String>) -> Result<Vec<String>> {
+    if queues.is_empty() {
+        return Err(Error::invalid("options.queues is empty: a worker needs at least one queue"));
+    }
+    check::names(&queues, "options.queues", MAX_QUEUES)?;
+    for (index, queue) in queues.iter().enumerate() {
+        if queues[..index].contains(queue) {
+            return Err(Error::invalid(format!("options.queues[{index}] names {queue} a second time")));
+        }
+    }
+    Ok(queues)
+}
+
+fn known_strategy(name: &str) -> Result<Strategy> {
+    Strategy::named(name).ok_or_else(|| {
+        let known = Strategy::NAMES.map(|(name, _)| name).join(", ");
+        Error::invalid(format!("options.strategy {name} is unknown; known are {known}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(json: &str) -> String {
+        WorkerOptions::from_json(json).unwrap_err().message
+    }
+
+    #[test]
+    fn defaults() {
+        let options = WorkerOptions::from_json(r#"{"queues":["mail"]}"#).unwrap();
+        assert_eq!(options.queues, ["mail"]);
+        assert_eq!((options.strategy, options.threads), (Strategy::Ordered, 1));
+        assert_eq!((options.kinds.len(), options.language.as_str()), (0, "rust"));
+        assert_eq!(options.shutdown_timeout, Duration::from_secs(25));
+    }
+
+    #[test]
+    fn errors_name_the_option() {
+        assert_eq!(message("{}"), "options.queues is missing");
+        assert_eq!(message(r#"{"queues":[]}"#), "options.queues is empty: a worker needs at least one queue");
+        assert_eq!(message(r#"{"queues":["a",""]}"#), "options.queues[1] is empty");
+        assert_eq!(message(r#"{"queues":["a","b","a"]}"#), "options.queues[2] names a a second time");
+        assert_eq!(message(r#"{"queues":["a"],"threads":0}"#), "options.threads 0 is outside 1..1000");
+        assert_eq!(message(r#"{"queues":["a"],"thread":4}"#), "options.thread is unknown");
+        assert_eq!(
+            message(r#"{"queues":["a"],"strategy":"weighted"}"#),
+            "options.strategy weighted is unknown; known are ordered, round_robin"
+        );
+    }
+}

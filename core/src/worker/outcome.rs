@@ -1,0 +1,244 @@
+//! What a handler made of a job, and how the engine is told.
+
+use super::backoff;
+use crate::check;
+use crate::error::{Error, Result};
+use crate::json::{self, Fields};
+use crate::ops::{Again, Completion, Ending, Failure, JobComplete, JobFail, JobRelease, JobRetry, JobSnooze, Pause};
+use crate::request::Request;
+
+/// How a run of a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done: completed, or put into its next queue.
+    Complete {
+        /// What the handler returned, one JSON value kept byte for byte; None stores no result.
+        result: Option<String>,
+        /// New data for the next queue, one JSON value; None keeps the data.
+        data: Option<String>,
+        /// The next queue; None follows the job's route, and completes the job at its end.
+        queue: Option<String>,
+        /// Wait in the next queue before the job can be reserved, in milliseconds.
+        delay_ms: u64,
+    },
+    /// Given up at once, into a failure group.
+    Fail {
+        /// The failure group, 1 to 255 bytes.
+        group: String,
+        /// What went wrong; cut at 16 KiB.
+        message: String,
+        /// Where; cut at 16 KiB.
+        trace: String,
+    },
+    /// Run again later, spending a retry; failed when none is left.
+    Retry {
+        /// Wait before the next run, in milliseconds.
+        delay_ms: u64,
+    },
+    /// Run again later, spending nothing.
+    Snooze {
+        /// Wait before the next run, in milliseconds.
+        delay_ms: u64,
+    },
+    /// The handler threw: run again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
+    /// and failed in group `<kind>:<class>` when no retry is left.
+    Error {
+        /// The class of what was thrown.
+        class: String,
+        /// Its message; cut at 16 KiB.
+        message: String,
+        /// Its trace; cut at 16 KiB.
+        trace: String,
+    },
+    /// Not run, or stopped by an operator: waits again at its old place, spending nothing.
+    Release,
+    /// This worker has no handler for the job's kind: run again later while another live worker has one,
+    /// else failed in group `unknown-kind:<kind>`.
+    UnknownKind,
+}
+
+impl Outcome {
+    /// Done, without a result.
+    pub const DONE: Outcome = Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0 };
+
+    /// Reads `{"complete":{"result"?,"data"?,"queue"?,"delay_ms"?}}`, `{"fail":{"group","message"?,"trace"?}}`,
+    /// `{"retry":{"delay_ms"?}}`, `{"snooze":{"delay_ms"?}}`, `{"error":{"class","message"?,"trace"?}}`,
+    /// `{"release":{}}` or `{"unknown_kind":{}}`.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the member that is missing, wrong or unknown.
+    pub fn from_json(text: &str) -> Result<Outcome> {
+        const VERBS: [&str; 7] = ["complete", "fail", "retry", "snooze", "error", "release", "unknown_kind"];
+        let mut outcome = Fields::parse(text, "outcome")?;
+        let mut given = None;
+        for verb in VERBS {
+            if let Some(members) = outcome.object(verb)?
+                && let Some((first, _)) = given.replace((verb, members))
+            {
+                return Err(Error::invalid(format!("outcome has both {first} and {verb}")));
+            }
+        }
+        outcome.end()?;
+        let (verb, mut fields) =
+            given.ok_or_else(|| Error::invalid(format!("outcome is empty; one of {} is needed", VERBS.join(", "))))?;
+        let outcome = match verb {
+            "complete" => Outcome::Complete {
+                result: fields.raw("result")?,
+                data: fields.raw("data")?,
+                queue: fields.text("queue")?,
+                delay_ms: delay_ms(&mut fields)?,
+            },
+            "fail" => Outcome::Fail {
+                group: fields.required_text("group")?,
+                message: fields.text("message")?.unwrap_or_default(),
+                trace: fields.text("trace")?.unwrap_or_default(),
+            },
+            "retry" => Outcome::Retry { delay_ms: delay_ms(&mut fields)? },
+            "snooze" => Outcome::Snooze { delay_ms: delay_ms(&mut fields)? },
+            "error" => Outcome::Error {
+                class: fields.required_text("class")?,
+                message: fields.text("message")?.unwrap_or_default(),
+                trace: fields.text("trace")?.unwrap_or_default(),
+            },
+            "release" => Outcome::Release,
+            _ => Outcome::UnknownKind,
+        };
+        fields.end()?;
+        Ok(outcome)
+    }
+
+    /// Refuses what the engine would refuse, while the handler's thread can still answer for it.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Outcome::Complete { result, data, queue, delay_ms } => {
+                result.as_ref().map_or(Ok(()), |text| json::check(text, "result"))?;
+                data.as_ref().map_or(Ok(()), |text| json::check(text, "data"))?;
+                queue.as_ref().map_or(Ok(()), |name| check::name(name, "queue"))?;
+                check_delay(*delay_ms)
+            }
+            Outcome::Fail { group, .. } => check::name(group, "group"),
+            Outcome::Retry { delay_ms } | Outcome::Snooze { delay_ms } => check_delay(*delay_ms),
+            Outcome::Error { .. } | Outcome::Release | Outcome::UnknownKind => Ok(()),
+        }
+    }
+
+    /// What the engine is told. `kind`: the job's. `spent`: retries it has spent.
+    pub(super) fn into_ending(self, kind: &str, spent: u32) -> Ending {
+        match self {
+            Outcome::Complete { result, data, queue, delay_ms } => {
+                Ending::Complete(Completion { result, queue, data, delay_ms })
+            }
+            Outcome::Fail { group, message, trace } => Ending::Fail(Failure { group, message, trace }),
+            Outcome::Retry { delay_ms } => Ending::Retry(Again { delay_ms, ..Again::default() }),
+            Outcome::Snooze { delay_ms } => Ending::Snooze(Pause { delay_ms }),
+            Outcome::Error { class, message, trace } => {
+                let delay_ms = backoff::delay_ms(spent, backoff::draw());
+                Ending::Retry(Again { delay_ms, group: failure_group(kind, &class), message, trace })
+            }
+            Outcome::Release => Ending::Release,
+            Outcome::UnknownKind => Ending::UnknownKind,
+        }
+    }
+}
+
+/// The operation of the engine that does the same to one job, for messages.
+pub(super) fn operation(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Complete(_) => JobComplete::OPERATION,
+        Ending::Fail(_) => JobFail::OPERATION,
+        Ending::Retry(_) => JobRetry::OPERATION,
+        Ending::Snooze(_) | Ending::UnknownKind => JobSnooze::OPERATION,
+        Ending::Release => JobRelease::OPERATION,
+    }
+}
+
+/// `<kind>:<class>`, made a name: no control characters, and cut between characters where a name ends.
+fn failure_group(kind: &str, class: &str) -> String {
+    let mut group = format!("{kind}:{class}").replace(|c: char| c.is_ascii_control(), " ");
+    while group.len() > check::MAX_NAME {
+        group.pop();
+    }
+    group
+}
+
+fn delay_ms(fields: &mut Fields) -> Result<u64> {
+    let path = fields.path("delay_ms");
+    let given = fields.integer("delay_ms")?.unwrap_or(0);
+    check::span_ms(given, &path).map(|()| given as u64)
+}
+
+fn check_delay(delay_ms: u64) -> Result<()> {
+    check::span_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX), "delay_ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(json: &str) -> String {
+        Outcome::from_json(json).unwrap_err().message
+    }
+
+    fn ending(json: &str) -> Ending {
+        Outcome::from_json(json).unwrap().into_ending("resize", 2)
+    }
+
+    #[test]
+    fn json_becomes_what_the_engine_is_told() {
+        let complete = |result: Option<&str>| {
+            Ending::Complete(Completion { result: result.map(String::from), ..Completion::default() })
+        };
+        assert_eq!(ending(r#"{"complete":{}}"#), complete(None));
+        assert_eq!(ending(r#"{"complete":{"result": {"b": 1.0}}}"#), complete(Some(r#"{"b": 1.0}"#)));
+        assert_eq!(ending(r#"{"complete":{"result":null}}"#), complete(Some("null")));
+        assert_eq!(
+            ending(r#"{"complete":{"data":{"a": 1},"queue":"next","delay_ms":5}}"#),
+            Ending::Complete(Completion {
+                result: None,
+                data: Some(r#"{"a": 1}"#.into()),
+                queue: Some("next".into()),
+                delay_ms: 5
+            })
+        );
+        assert_eq!(
+            ending(r#"{"fail":{"group":"bad input","message":"no"}}"#),
+            Ending::Fail(Failure { group: "bad input".into(), message: "no".into(), trace: String::new() })
+        );
+        assert_eq!(ending(r#"{"retry":{"delay_ms":7}}"#), Ending::Retry(Again { delay_ms: 7, ..Again::default() }));
+        assert_eq!(ending(r#"{"snooze":{}}"#), Ending::Snooze(Pause { delay_ms: 0 }));
+        assert_eq!(ending(r#"{"release":{}}"#), Ending::Release);
+        assert_eq!(ending(r#"{"unknown_kind":{}}"#), Ending::UnknownKind);
+    }
+
+    #[test]
+    fn an_error_is_a_retry_with_backoff_and_a_group() {
+        let Ending::Retry(again) = ending(r#"{"error":{"class":"Key\nError","message":"x","trace":"y"}}"#) else {
+            panic!("an error retries")
+        };
+        assert!((3_600..=4_400).contains(&again.delay_ms), "{}", again.delay_ms);
+        assert_eq!((again.message.as_str(), again.trace.as_str()), ("x", "y"));
+        assert_eq!(again.group, "resize:Key Error");
+        assert_eq!(failure_group("k", &"é".repeat(200)), "k:".to_owned() + &"é".repeat(126));
+    }
+
+    #[test]
+    fn errors_name_the_member() {
+        assert_eq!(message(r#"{"completed":{}}"#), "outcome.completed is unknown");
+        assert_eq!(message(r#"{"fail":{}}"#), "outcome.fail.group is missing");
+        assert_eq!(message(r#"{"retry":{"delay":1}}"#), "outcome.retry.delay is unknown");
+        assert_eq!(message(r#"{"snooze":{"delay_ms":-1}}"#), "outcome.snooze.delay_ms -1 is negative");
+        assert_eq!(message(r#"{"retry":{},"snooze":{}}"#), "outcome has both retry and snooze");
+        assert!(message("{}").starts_with("outcome is empty; one of complete, "));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_at_once() {
+        let complete =
+            |result: &str| Outcome::Complete { result: Some(result.to_owned()), data: None, queue: None, delay_ms: 0 };
+        assert!(complete("[1]").check().is_ok());
+        assert!(complete("NaN").check().unwrap_err().message.starts_with("result is not JSON"));
+        let fail = Outcome::Fail { group: String::new(), message: String::new(), trace: String::new() };
+        assert_eq!(fail.check().unwrap_err().message, "group is empty");
+        assert!(Outcome::Retry { delay_ms: u64::MAX }.check().is_err());
+    }
+}

@@ -1,0 +1,196 @@
+//! Outcomes on their way to the engine: kept until it has answered.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use super::outcome::{Outcome, operation};
+use crate::error::{Error, Result};
+use crate::ops::{Answer, Ended, Ending, Lease};
+
+/// Longest an outcome waits for others to share its flush.
+const FLUSH_AFTER: Duration = Duration::from_millis(1);
+/// Most outcomes of one flush.
+const MOST_ITEMS: usize = 1_000;
+/// Most bytes of results and data of one flush; one outcome may be larger alone.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Refusals kept for a host that does not ask for them.
+const MOST_REFUSED: usize = 1_000;
+
+/// Where `finish_wait` waits for the engine's answer.
+pub type AnswerTo = SyncSender<Result<Answer>>;
+
+/// An outcome the engine did not accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The job.
+    pub jid: String,
+    /// The token it was finished under.
+    pub token: String,
+    /// The operation that was refused, for example `job_complete`.
+    pub operation: String,
+    /// Why: `expired`, `cancelled`, `replaced`, `finished` or `unknown`; or the error's text when the engine could not take
+    /// the outcome at all (a result larger than `max-data`), and the job is retried as if its handler had thrown that.
+    pub reason: String,
+}
+
+/// A finished job.
+pub struct Finished {
+    pub ended: Ended<Ending>,
+    /// The job's kind, for failure groups.
+    pub kind: String,
+    /// Retries spent before this run.
+    pub spent: u32,
+    pub answer: Option<AnswerTo>,
+}
+
+/// What is left of a [`Finished`] while its ending is in a request.
+struct Sent {
+    kind: String,
+    spent: u32,
+    answer: Option<AnswerTo>,
+}
+
+/// Outcomes not yet answered, and refusals not yet told.
+#[derive(Default)]
+pub struct Outcomes {
+    kept: VecDeque<Finished>,
+    sent: Vec<Sent>,
+    flush_at: Option<Instant>,
+    /// How many of the first kept ones go alone, because one of them spoiled a flush.
+    alone: usize,
+    refused: VecDeque<Refused>,
+}
+
+impl Outcomes {
+    /// Keeps an outcome for the next flush, due at most 1 ms from now, or at once when its answer is waited for.
+    pub fn push(&mut self, finished: Finished, now: Instant) {
+        let due = if finished.answer.is_some() { now } else { now + FLUSH_AFTER };
+        self.flush_at = Some(self.flush_at.map_or(due, |at| at.min(due)));
+        self.kept.push_back(finished);
+    }
+
+    /// When the next flush is due; None when nothing is kept.
+    pub fn flush_at(&self) -> Option<Instant> {
+        self.flush_at
+    }
+
+    /// Outcomes waiting for a flush.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Outcomes the engine has not answered.
+    pub fn unanswered(&self) -> usize {
+        self.kept.len() + self.sent.len()
+    }
+
+    /// The leases of outcomes that wait for a flush.
+    pub fn leases(&self) -> impl Iterator<Item = Lease> {
+        self.kept.iter().map(|finished| Lease { jid: finished.ended.jid.clone(), token: finished.ended.token.clone() })
+    }
+
+    /// Takes the next flush: as many outcomes as one call may carry.
+    pub fn take(&mut self) -> Vec<Ended<Ending>> {
+        let most = if self.alone > 0 { 1 } else { MOST_ITEMS };
+        self.alone = self.alone.saturating_sub(1);
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = self.kept.front() {
+            bytes += weight(&next.ended.how);
+            if batch.len() == most || (bytes > MOST_BYTES && !batch.is_empty()) {
+                break;
+            }
+            let Some(Finished { ended, kind, spent, answer }) = self.kept.pop_front() else { break };
+            self.sent.push(Sent { kind, spent, answer });
+            batch.push(ended);
+        }
+        if self.kept.is_empty() {
+            self.flush_at = None;
+        }
+        batch
+    }
+
+    /// The engine answered the flush of `batch`.
+    pub fn answer(&mut self, batch: &[Ended<Ending>], answers: Vec<Answer>) {
+        let sent = std::mem::take(&mut self.sent);
+        for ((ended, sent), answer) in batch.iter().zip(sent).zip(answers) {
+            if let Answer::LockLost(reason) = &answer {
+                self.refuse(ended, reason.clone());
+            }
+            if let Some(to) = sent.answer {
+                // A caller that no longer waits has taken its error already.
+                let _ = to.send(Ok(answer));
+            }
+        }
+    }
+
+    /// The flush of `batch` changed nothing: it is kept again, in its old place.
+    pub fn restore(&mut self, batch: Vec<Ended<Ending>>, now: Instant) {
+        let sent = std::mem::take(&mut self.sent);
+        for (ended, Sent { kind, spent, answer }) in batch.into_iter().zip(sent).rev() {
+            self.kept.push_front(Finished { ended, kind, spent, answer });
+        }
+        self.flush_at = (!self.kept.is_empty()).then_some(now);
+    }
+
+    /// The engine cannot take the flush of `batch` as it is, and changed nothing. Each outcome goes alone then.
+    /// One that is refused alone is replaced by a retry for that error; a job whose retry is refused too is left to its lease.
+    pub fn spoil(&mut self, batch: Vec<Ended<Ending>>, error: &Error, now: Instant) {
+        if batch.len() != 1 {
+            self.alone += batch.len();
+            return self.restore(batch, now);
+        }
+        let sent = std::mem::take(&mut self.sent);
+        for (ended, Sent { kind, spent, answer }) in batch.into_iter().zip(sent) {
+            self.refuse(&ended, error.to_string());
+            if let Some(to) = answer {
+                let _ = to.send(Err(error.clone().about(&ended.jid)));
+            }
+            if matches!(ended.how, Ending::Complete(_)) {
+                let class = error.code.name().to_owned();
+                let outcome = Outcome::Error { class, message: error.message.clone(), trace: String::new() };
+                let ended = Ended { how: outcome.into_ending(&kind, spent), ..ended };
+                self.kept.push_front(Finished { ended, kind, spent, answer: None });
+            }
+        }
+        self.flush_at = (!self.kept.is_empty()).then_some(now);
+    }
+
+    /// Lets those go who wait for an answer.
+    pub fn leave_unanswered(&mut self) {
+        self.sent.iter_mut().for_each(|sent| sent.answer = None);
+        self.kept.iter_mut().for_each(|finished| finished.answer = None);
+    }
+
+    fn refuse(&mut self, ended: &Ended<Ending>, reason: String) {
+        // A job given back unstarted is nobody's loss.
+        if matches!(ended.how, Ending::Release) {
+            return;
+        }
+        if self.refused.len() == MOST_REFUSED {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(Refused {
+            jid: ended.jid.clone(),
+            token: ended.token.clone(),
+            operation: operation(&ended.how).to_owned(),
+            reason,
+        });
+    }
+
+    /// Refusals since the last call, oldest first.
+    pub fn take_refused(&mut self) -> Vec<Refused> {
+        self.refused.drain(..).collect()
+    }
+}
+
+/// About how many bytes an ending adds to a call.
+fn weight(ending: &Ending) -> usize {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    match ending {
+        Ending::Complete(completion) => length(&completion.result) + length(&completion.data),
+        Ending::Fail(failure) => failure.message.len() + failure.trace.len(),
+        Ending::Retry(again) => again.message.len() + again.trace.len(),
+        Ending::Snooze(_) | Ending::Release | Ending::UnknownKind => 0,
+    }
+}

@@ -1,0 +1,151 @@
+//! The runner: the native thread that flushes outcomes, fetches jobs and pulses.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::shared::Shared;
+use super::shift::Step;
+use crate::client::Lane;
+use crate::error::Result;
+use crate::ops::{Lease, WorkerPulse, WorkerTurn};
+
+/// Most leases of one pulse call.
+const MOST_LEASES: usize = 1_000;
+/// Between two tries to end the waiter's blocking call: it may not have begun it yet.
+const UNBLOCK_EVERY: Duration = Duration::from_millis(5);
+
+/// Works until the shift is over.
+pub fn run(shared: Arc<Shared>) {
+    let _leaving = Leaving(Arc::clone(&shared));
+    let lane = shared.lane();
+    let mut runner = Runner { shared, lane, unanswered: None };
+    while let Some(step) = runner.next_step() {
+        match step {
+            Step::Pulse => runner.pulse(),
+            Step::Turn(turn) => {
+                let answer = runner.lane.send(&turn);
+                runner.note(turn, answer);
+            }
+            Step::Repeat => runner.repeat(),
+            Step::Sleep(_) | Step::Leave => {}
+        }
+    }
+    runner.unblock_waiter();
+}
+
+/// Tells everybody that nothing more reaches the engine, also when the runner leaves by a panic.
+struct Leaving(Arc<Shared>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.shift().end();
+        for bell in [&self.0.hosts, &self.0.waiter, &self.0.end] {
+            bell.ring_all();
+        }
+    }
+}
+
+struct Runner {
+    shared: Arc<Shared>,
+    lane: Lane,
+    /// The turn that was sent and not answered; its number is the lane's last.
+    unanswered: Option<WorkerTurn>,
+}
+
+impl Runner {
+    /// Waits for something to do; None when it is time to leave.
+    fn next_step(&self) -> Option<Step> {
+        let mut shift = self.shared.shift();
+        loop {
+            match shift.step(Instant::now()) {
+                Step::Sleep(until) => shift = self.shared.runner.wait(shift, Some(until)),
+                Step::Leave => return None,
+                step => return Some(step),
+            }
+        }
+    }
+
+    fn repeat(&mut self) {
+        if let Some(turn) = self.unanswered.take() {
+            let answer = self.lane.send_again(&turn);
+            self.note(turn, answer);
+        }
+    }
+
+    fn note(&mut self, turn: WorkerTurn, answer: Result<crate::ops::Turned>) {
+        let now = Instant::now();
+        let mut shift = self.shared.shift();
+        let came = match answer {
+            Ok(turned) => shift.turned(&turn, turned, now),
+            Err(error) => {
+                self.unanswered = shift.turn_failed(turn, error, now);
+                0
+            }
+        };
+        self.shared.announce(shift, came);
+    }
+
+    fn pulse(&mut self) {
+        let shift = self.shared.shift();
+        let (mut leases, status) = (shift.leases(), self.shared.status(&shift));
+        drop(shift);
+        // An unanswered turn must stay its lane's last call until it is repeated.
+        let mut other_lane;
+        let lane = match &self.unanswered {
+            None => &mut self.lane,
+            Some(turn) => {
+                leases.extend(
+                    turn.ended.iter().map(|ended| Lease { jid: ended.jid.clone(), token: ended.token.clone() }),
+                );
+                other_lane = self.shared.lane();
+                &mut other_lane
+            }
+        };
+        let answer = renew(lane, &self.shared.name, &status, &leases);
+        let now = Instant::now();
+        let mut shift = self.shared.shift();
+        match answer {
+            Ok(lost) => {
+                for (lease, reason) in lost {
+                    shift.hand.lose(lease, &reason);
+                }
+                shift.pulsed(now);
+            }
+            Err(error) => shift.failed(error, now),
+        }
+        self.shared.announce(shift, 0);
+    }
+
+    fn unblock_waiter(&mut self) {
+        let mut shift = self.shared.shift();
+        while shift.is_waiter_here() {
+            drop(shift);
+            match self.shared.blocked.load(Ordering::Acquire) {
+                0 => {}
+                connection if self.lane.unblock(connection).is_err() => return,
+                _ => {}
+            }
+            shift = self.shared.shift();
+            if shift.is_waiter_here() {
+                shift = self.shared.end.wait(shift, Some(Instant::now() + UNBLOCK_EVERY));
+            }
+        }
+    }
+}
+
+/// Sends the pulse, in as many calls as the leases need. Returns the lost ones with their reasons.
+fn renew<'a>(lane: &mut Lane, worker: &str, status: &str, leases: &'a [Lease]) -> Result<Vec<(&'a Lease, String)>> {
+    let mut lost = Vec::new();
+    let mut rest = leases;
+    loop {
+        let (slice, others) = rest.split_at(rest.len().min(MOST_LEASES));
+        let pulse = WorkerPulse { worker: worker.to_owned(), status: status.to_owned(), leases: slice.to_vec() };
+        let reasons = lane.send(&pulse)?.lost;
+        lost.extend(slice.iter().zip(reasons).filter_map(|(lease, reason)| Some((lease, reason?))));
+        rest = others;
+        if rest.is_empty() {
+            return Ok(lost);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a worker's threads share: the shift behind one lock, and the bells by which they wake each other.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::options::WorkerOptions;
+use super::shift::Shift;
+use super::strategy::Queues;
+use crate::client::{Client, Lane};
+use crate::identity;
+
+/// How long a native thread's lane tries before the thread looks around: whether to leave, and whether to pulse first.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One worker in one process.
+pub struct Shared {
+    pub name: String,
+    pub client: Client,
+    pub options: WorkerOptions,
+    shift: Mutex<Shift>,
+    /// Threads in `next`.
+    pub hosts: Bell,
+    pub runner: Bell,
+    pub waiter: Bell,
+    /// Whoever waits for the end: of the started jobs, of the native threads.
+    pub end: Bell,
+    /// The connection on which the waiter blocks, as Redis numbers it; 0 before the first.
+    pub blocked: AtomicI64,
+}
+
+impl Shared {
+    pub fn new(client: Client, options: WorkerOptions) -> Shared {
+        let name = identity::worker();
+        let queues = Queues::new(options.queues.clone(), options.strategy);
+        let shift = Shift::new(name.clone(), queues, options.threads, Instant::now());
+        Shared {
+            name,
+            client,
+            options,
+            shift: Mutex::new(shift),
+            hosts: Bell::default(),
+            runner: Bell::default(),
+            waiter: Bell::default(),
+            end: Bell::default(),
+            blocked: AtomicI64::new(0),
+        }
+    }
+
+    /// The shift, locked. Nothing waits for a socket while it holds this.
+    pub fn shift(&self) -> MutexGuard<'_, Shift> {
+        self.shift.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until `ended` is true of the shift, at most until then (None: for ever).
+    pub fn wait_for_end(&self, until: Option<Instant>, ended: impl Fn(&Shift) -> bool) {
+        let mut shift = self.shift();
+        while !ended(&shift) && until.is_none_or(|until| Instant::now() < until) {
+            shift = self.end.wait(shift, until);
+        }
+    }
+
+    /// The worker's status, as a pulse tells it.
+    pub fn status(&self, shift: &Shift) -> String {
+        let WorkerOptions { queues, threads, kinds, language, .. } = &self.options;
+        serde_json::json!({
+            "language": language,
+            "version": env!("CARGO_PKG_VERSION"),
+            "host": identity::host(),
+            "pid": std::process::id(),
+            "threads": threads,
+            "queues": queues,
+            "kinds": kinds,
+            "running": shift.hand.started(),
+            "quiet": shift.is_quiet(),
+        })
+        .to_string()
+    }
+
+    /// A connection of a native thread's own.
+    pub fn lane(&self) -> Lane {
+        self.client.lane().with_timeout(PATIENCE)
+    }
+
+    /// Lets go of the shift after an answer, and wakes whom it concerns: `came` jobs came.
+    pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
+        let fault = shift.fault().is_some();
+        let jobs = came.min(shift.fetch.waiting());
+        let (waiter, runner, notice) = (shift.wants_wake(), shift.wants_runner(), shift.take_notice());
+        drop(shift);
+        if fault {
+            self.hosts.ring_all();
+        }
+        for _ in 0..jobs {
+            self.hosts.ring();
+        }
+        if waiter {
+            self.waiter.ring();
+        }
+        if runner {
+            self.runner.ring();
+        }
+        if let Some(notice) = notice {
+            eprintln!("manyhands: {notice}");
+        }
+    }
+}
+
+/// Threads sleep here on the shift's lock until it rings. Ringing where nobody sleeps costs next to nothing.
+#[derive(Default)]
+pub struct Bell {
+    condvar: Condvar,
+    /// Counted up under the lock before it is let go, so that no ring after a change is missed.
+    sleepers: AtomicUsize,
+}
+
+impl Bell {
+    /// Sleeps until a ring, at most until then (None: for ever). May wake for nothing.
+    pub fn wait<'a>(&self, shift: MutexGuard<'a, Shift>, until: Option<Instant>) -> MutexGuard<'a, Shift> {
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        let shift = match until {
+            None => self.condvar.wait(shift).unwrap_or_else(PoisonError::into_inner),
+            Some(until) => {
+                let span = until.saturating_duration_since(Instant::now());
+                self.condvar.wait_timeout(shift, span).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        shift
+    }
+
+    /// Wakes one sleeper.
+    pub fn ring(&self) {
+        if self.sleepers.load(Ordering::Relaxed) > 0 {
+            self.condvar.notify_one();
+        }
+    }
+
+    /// Wakes all sleepers.
+    pub fn ring_all(&self) {
+        self.condvar.notify_all();
+    }
+}

@@ -1,0 +1,306 @@
+//! One worker's shift: everything its threads share, and what the runner does next.
+//!
+//! No threads, sockets or clocks: the time is passed in, calls are values, and their answers are brought back.
+
+use std::time::{Duration, Instant};
+
+use super::fetch::{Demand, Fetch};
+use super::hand::Hand;
+use super::outcome::Outcome;
+use super::outcomes::{AnswerTo, Finished, Outcomes};
+use super::strategy::Queues;
+use super::trouble::{Meaning, Trouble, meaning};
+use crate::error::Error;
+use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
+
+/// Between two pulses.
+const PULSE_EVERY: Duration = Duration::from_secs(1);
+/// With so many outcomes kept, nothing new is fetched.
+const MOST_KEPT: usize = 1_000;
+
+/// What the runner does next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send a pulse for everything in hand.
+    Pulse,
+    /// Make this call.
+    Turn(WorkerTurn),
+    /// Make the unanswered call again, under its old number.
+    Repeat,
+    /// Wait for news, at most until then.
+    Sleep(Instant),
+    /// Everything is done, or the time for it is over.
+    Leave,
+}
+
+/// The state of a worker between open and stop.
+pub struct Shift {
+    worker: String,
+    queues: Queues,
+    pub fetch: Fetch,
+    pub hand: Hand,
+    pub outcomes: Outcomes,
+    pulse_at: Instant,
+    /// A turn was sent and not answered.
+    unanswered: bool,
+    trouble: Option<Trouble>,
+    quiet: bool,
+    leave_by: Option<Instant>,
+    /// The runner has left: nothing more reaches the engine.
+    over: bool,
+    /// The waiter may be in a blocking call.
+    waiter_here: bool,
+    /// A line for the log.
+    notice: Option<String>,
+}
+
+impl Shift {
+    /// `worker`: its name. `threads`: handlers that run at once. The first pulse is due `now`.
+    pub fn new(worker: String, queues: Queues, threads: usize, now: Instant) -> Shift {
+        Shift {
+            worker,
+            queues,
+            fetch: Fetch::new(threads),
+            hand: Hand::default(),
+            outcomes: Outcomes::default(),
+            pulse_at: now,
+            unanswered: false,
+            trouble: None,
+            quiet: false,
+            leave_by: None,
+            over: false,
+            waiter_here: false,
+            notice: None,
+        }
+    }
+
+    /// Decides what the runner does next.
+    pub fn step(&mut self, now: Instant) -> Step {
+        if self.leave_by.is_some_and(|by| by <= now || self.is_done()) {
+            return Step::Leave;
+        }
+        let leave_by = self.leave_by.unwrap_or(now + PULSE_EVERY);
+        match &self.trouble {
+            Some(trouble) if now < trouble.retry_at => return Step::Sleep(trouble.retry_at.min(leave_by)),
+            Some(_) => return Step::Pulse,
+            None if self.pulse_at <= now => return Step::Pulse,
+            None if self.unanswered => return Step::Repeat,
+            None => {}
+        }
+        self.give_back(now);
+        self.fetch.pass_due(now);
+        if self.flush_due(now) || self.demand(now).pressing {
+            return Step::Turn(self.turn(now));
+        }
+        let moments = [self.outcomes.flush_at(), self.fetch.due_at(&self.hand), self.hand.release_at()];
+        Step::Sleep(moments.into_iter().flatten().fold(self.pulse_at.min(leave_by), Instant::min))
+    }
+
+    fn is_done(&self) -> bool {
+        self.hand.unstarted() == 0 && self.outcomes.unanswered() == 0 && !self.unanswered
+    }
+
+    /// Unstarted jobs go back: all when the worker is quiet, else those nobody started in time.
+    fn give_back(&mut self, now: Instant) {
+        let leases = if self.quiet { self.hand.give_back_all() } else { self.hand.give_back_overdue(now) };
+        for Lease { jid, token } in leases {
+            let ended = Ended { jid, token, run_ms: 0, how: Ending::Release };
+            self.outcomes.push(Finished { ended, kind: String::new(), spent: 0, answer: None }, now);
+        }
+    }
+
+    fn flush_due(&self, now: Instant) -> bool {
+        self.outcomes.flush_at().is_some_and(|due| {
+            due <= now || self.leave_by.is_some() || (!self.quiet && self.fetch.need(&self.hand) > 0)
+        })
+    }
+
+    fn demand(&mut self, now: Instant) -> Demand {
+        if self.quiet || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
+            return Demand { limit: 0, pressing: false };
+        }
+        self.fetch.demand(&mut self.hand, now)
+    }
+
+    fn turn(&mut self, now: Instant) -> WorkerTurn {
+        let ended = self.outcomes.take();
+        self.unanswered = true;
+        WorkerTurn { reserve: self.reserve(now), ended }
+    }
+
+    /// A reserve of as many jobs as are wanted; of none when none are, which passes a wake token on.
+    pub fn reserve(&mut self, now: Instant) -> QueueReserve {
+        let limit = self.demand(now).limit;
+        self.fetch.ask(limit);
+        let (queues, share) = self.queues.next_order();
+        QueueReserve { worker: self.worker.clone(), queues, limit: limit as i64, share }
+    }
+
+    /// The answer to a [`Shift::reserve`]. Returns how many jobs came.
+    pub fn reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
+        let got = reserved.jobs.len();
+        self.fetch.answer(limit(asked), got, reserved.next_due_ms.map(Duration::from_millis), now);
+        self.hand.receive(reserved.jobs, now);
+        got
+    }
+
+    /// The answer to a turn. Returns how many jobs came.
+    pub fn turned(&mut self, turn: &WorkerTurn, turned: Turned, now: Instant) -> usize {
+        self.unanswered = false;
+        self.outcomes.answer(&turn.ended, turned.answers);
+        self.reserved(&turn.reserve, turned.reserved, now)
+    }
+
+    /// A turn failed. Gives it back when it is to be repeated.
+    pub fn turn_failed(&mut self, turn: WorkerTurn, error: Error, now: Instant) -> Option<WorkerTurn> {
+        match meaning(&error) {
+            Meaning::Unanswered => {
+                self.failed(error, now);
+                return Some(turn);
+            }
+            Meaning::Spoiled if !turn.ended.is_empty() => self.outcomes.spoil(turn.ended, &error, now),
+            _ => {
+                self.outcomes.restore(turn.ended, now);
+                self.failed(error, now);
+            }
+        }
+        self.unanswered = false;
+        self.fetch.forget(limit(&turn.reserve));
+        None
+    }
+
+    /// A reserve failed. True when it is to be repeated.
+    pub fn reserve_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
+        let repeat = meaning(&error) == Meaning::Unanswered;
+        if !repeat {
+            self.fetch.forget(limit(asked));
+        }
+        self.failed(error, now);
+        repeat
+    }
+
+    /// A call failed: the next is a pulse, after a while.
+    pub fn failed(&mut self, error: Error, now: Instant) {
+        match &mut self.trouble {
+            Some(trouble) => trouble.again(error, now),
+            None => {
+                let Shift { worker, hand, .. } = self;
+                let running = hand.started();
+                self.notice =
+                    Some(format!("worker {worker} keeps its {running} running jobs and tries again: {error}"));
+                self.trouble = Some(Trouble::new(error, now));
+            }
+        }
+    }
+
+    /// A pulse was answered: the next is due in a second, and trouble is over.
+    pub fn pulsed(&mut self, now: Instant) {
+        self.pulse_at = now + PULSE_EVERY;
+        if let Some(trouble) = self.trouble.take() {
+            let lasted = now.saturating_duration_since(trouble.since).as_secs_f64();
+            self.notice = Some(format!("worker {} is back at work after {lasted:.1} s", self.worker));
+        }
+    }
+
+    /// The line for the log that the last events are worth, once.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
+    }
+
+    /// What keeps the worker from its calls, and cannot pass by itself.
+    pub fn fault(&self) -> Option<&Error> {
+        self.trouble.as_ref().filter(|trouble| trouble.needs_help()).map(|trouble| &trouble.error)
+    }
+
+    /// True while calls fail.
+    pub fn in_trouble(&self) -> bool {
+        self.trouble.is_some()
+    }
+
+    /// Everything a pulse renews.
+    pub fn leases(&self) -> Vec<Lease> {
+        self.hand.leases().chain(self.outcomes.leases()).collect()
+    }
+
+    /// Hands a job to a thread that waits in `next`.
+    pub fn start(&mut self, now: Instant) -> Option<Job> {
+        if self.quiet { None } else { self.hand.start(now) }
+    }
+
+    /// Takes a job back from its handler; false when it is not in hand.
+    pub fn finish(&mut self, lease: &Lease, outcome: Outcome, answer: Option<AnswerTo>, now: Instant) -> bool {
+        let Some((started, run)) = self.hand.finish(lease, now) else { return false };
+        let ended = Ended {
+            jid: lease.jid.clone(),
+            token: lease.token.clone(),
+            run_ms: run.as_millis() as u64,
+            how: outcome.into_ending(&started.kind, started.spent),
+        };
+        self.outcomes.push(Finished { ended, kind: started.kind, spent: started.spent, answer }, now);
+        true
+    }
+
+    /// True when a thread wants a job the queues did not have: time to wait for a wake token.
+    pub fn wants_wake(&self) -> bool {
+        !self.quiet && self.trouble.is_none() && self.fetch.wants_wake(&self.hand)
+    }
+
+    /// True when the runner has more to do, or something else to wait for, than when it fell asleep.
+    pub fn wants_runner(&self) -> bool {
+        let served = self.fetch.need(&self.hand) == 0;
+        let fetches = !served && (self.outcomes.kept() > 0 || self.fetch.wants_runner());
+        fetches || self.hand.unstarted() > self.fetch.waiting()
+    }
+
+    /// No new jobs from now on.
+    pub fn fall_quiet(&mut self) {
+        self.quiet = true;
+    }
+
+    /// True once no new jobs are handed out.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// The runner is to leave when all outcomes are answered, and at that time in any case.
+    pub fn leave(&mut self, by: Instant) {
+        self.quiet = true;
+        self.leave_by = Some(by);
+    }
+
+    /// True once the shift ends.
+    pub fn is_leaving(&self) -> bool {
+        self.leave_by.is_some()
+    }
+
+    /// The runner has left. Nobody will answer those who wait for an answer.
+    pub fn end(&mut self) {
+        self.quiet = true;
+        self.over = true;
+        self.outcomes.leave_unanswered();
+    }
+
+    /// The waiter begins its work.
+    pub fn waiter_came(&mut self) {
+        self.waiter_here = true;
+    }
+
+    /// The waiter has left.
+    pub fn waiter_left(&mut self) {
+        self.waiter_here = false;
+    }
+
+    /// True while the waiter may be in a blocking call.
+    pub fn is_waiter_here(&self) -> bool {
+        self.waiter_here
+    }
+
+    /// True once nothing more reaches the engine.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+fn limit(asked: &QueueReserve) -> usize {
+    usize::try_from(asked.limit).unwrap_or(0)
+}

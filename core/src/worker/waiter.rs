@@ -1,0 +1,107 @@
+//! The waiter: the native thread that blocks in Redis while a worker has nothing to do, and fetches what woke it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::backoff;
+use super::shared::Shared;
+use crate::client::Lane;
+use crate::error::Result;
+use crate::ops::{QueueReserve, Reserved};
+
+/// Longest wait for a token, before jitter: what a token costs that was lost with its waiter.
+const WAIT_MS: u64 = 2_000;
+
+/// Works until the shift is over.
+pub fn run(shared: Arc<Shared>) {
+    let _leaving = Leaving(Arc::clone(&shared));
+    let keys = shared.options.queues.iter().map(|queue| shared.client.wake_key(queue)).collect();
+    let lane = shared.lane();
+    let mut waiter = Waiter { shared, lane, keys, unanswered: None };
+    while waiter.is_wanted() {
+        match waiter.unanswered.take() {
+            Some(asked) => {
+                let answer = waiter.lane.send_again(&asked);
+                waiter.note(asked, answer);
+            }
+            None => waiter.wait_for_token(),
+        }
+    }
+}
+
+/// Tells the runner that the waiter has left, also when it leaves by a panic.
+struct Leaving(Arc<Shared>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.shift().waiter_left();
+        self.0.end.ring_all();
+    }
+}
+
+struct Waiter {
+    shared: Arc<Shared>,
+    lane: Lane,
+    keys: Vec<String>,
+    /// The reserve that was sent and not answered; its number is the lane's last.
+    unanswered: Option<QueueReserve>,
+}
+
+impl Waiter {
+    /// Sleeps until there is something to wait for in Redis; false when it is time to leave.
+    fn is_wanted(&self) -> bool {
+        let mut shift = self.shared.shift();
+        loop {
+            if shift.is_leaving() || shift.is_over() {
+                return false;
+            }
+            if shift.wants_wake() || (self.unanswered.is_some() && !shift.in_trouble()) {
+                return true;
+            }
+            shift = self.shared.waiter.wait(shift, None);
+        }
+    }
+
+    /// Blocks for a token and reserves, which also makes up for a lost one. A token that came when nobody wants
+    /// a job any more is passed on by a reserve of none.
+    fn wait_for_token(&mut self) {
+        let popped = self.block();
+        let now = Instant::now();
+        let mut shift = self.shared.shift();
+        match popped {
+            Ok(None) if !shift.wants_wake() => {}
+            Ok(_) => {
+                let asked = shift.reserve(now);
+                drop(shift);
+                let answer = self.lane.send(&asked);
+                self.note(asked, answer);
+            }
+            Err(error) => {
+                shift.failed(error, now);
+                self.shared.announce(shift, 0);
+            }
+        }
+    }
+
+    fn block(&mut self) -> Result<Option<String>> {
+        let connection = self.lane.client_id()?;
+        self.shared.blocked.store(connection, Ordering::Release);
+        self.lane.block_pop(&self.keys, Duration::from_millis(backoff::jittered(WAIT_MS, backoff::draw())))
+    }
+
+    fn note(&mut self, asked: QueueReserve, answer: Result<Reserved>) {
+        let now = Instant::now();
+        let mut shift = self.shared.shift();
+        let mut came = 0;
+        match answer {
+            Ok(reserved) => came = shift.reserved(&asked, reserved, now),
+            Err(error) => {
+                if shift.reserve_failed(&asked, error, now) {
+                    self.unanswered = Some(asked);
+                }
+            }
+        }
+        self.shared.announce(shift, came);
+    }
+}
