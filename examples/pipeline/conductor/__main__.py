@@ -1,8 +1,9 @@
 """The conductor: puts one job per file, starts the four workers, shows how far they are, and makes the page.
 
 Environment: INPUT, the folder of files (default: Debian's licences and this repository's docs); OUT, the output folder
-(default: out); CHAOS, 1 to kill workers at random. Exit status: 0 every file is in the output exactly once, 1 some is not,
-2 the demo cannot run, 130 it was interrupted.
+(default: out); CHAOS, 1 to kill workers at random.
+
+Exit status: 0 every file is in the output exactly once, 1 some is not, 2 the demo cannot run, 130 it was interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from manyhands import Client, Error
+
 import documents
 import figures
 import journeys
@@ -23,7 +26,6 @@ from documents import Document
 from errors import DemoError
 from figures import RunFigures
 from journeys import Journey
-from manyhands import Client, Error
 from output import Output
 from progress import Display, Progress
 from stages import KIND, STAGES
@@ -121,7 +123,7 @@ def report(found: list[Journey], totals: RunFigures, output: Output) -> int:
     print()
     if totals.chaos:
         lost = sum(journey.lost for journey in found)
-        print(f"  {totals.kills} workers were killed with SIGKILL; {lost} jobs were in their hands and were done by others")
+        print(f"  {totals.kills} workers were killed with SIGKILL; the {lost} jobs in their hands were done by others")
     trouble = [journey for journey in found if journey.trouble]
     for journey in trouble:
         print(f"  {journey.document.name}: {journey.trouble}", file=sys.stderr)

@@ -51,7 +51,9 @@ class Crew:
         """Look after the workers: call it often. Raises DemoError when one ended that nobody killed."""
         for stage, process in self._processes.items():
             if process.poll() is not None:
-                raise DemoError(f"the {stage.queue} worker ({stage.language}) ended by itself: {self._last_words(stage, process)}")
+                raise DemoError(
+                    f"the {stage.queue} worker ({stage.language}) ended by itself: {self._last_words(stage, process)}"
+                )
         if self._chaos and time.monotonic() >= self._next_kill:
             self._kill_one()
             self._next_kill = time.monotonic() + random.uniform(*KILL_EVERY)
@@ -70,8 +72,8 @@ class Crew:
         self._processes.clear()
 
     def _spawn(self, stage: Stage) -> None:
-        # A session of its own: Ctrl-C reaches the conductor only, which stops the workers in order. Should the conductor
-        # itself be killed, setpriv has the kernel ask the workers to stop.
+        # A session of its own: Ctrl-C reaches the conductor only, which stops the workers in order. Should the
+        # conductor itself be killed, setpriv has the kernel ask the workers to stop.
         command = ["setpriv", "--pdeathsig", "TERM", "--", *stage.command]
         with self._log(stage).open("ab") as log:
             self._processes[stage] = subprocess.Popen(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from journeys import Journey
 from manyhands import Client
 from manyhands.queue import Sample
+
+from journeys import Journey
 from stages import STAGES, Stage
 
 
@@ -22,7 +23,7 @@ class Times:
 
 @dataclass(frozen=True)
 class StageFigures:
-    """One stage: its jobs, how many failed, how many attempts were lost with their worker, how long jobs waited and ran."""
+    """One stage: its jobs, how many failed, how many were lost with their worker, how long they waited and ran."""
 
     stage: Stage
     jobs: int
@@ -64,7 +65,9 @@ def of_stages(client: Client, started_at: float, ended_at: float, journeys: Sequ
 
 def table(figures: Sequence[StageFigures]) -> list[str]:
     """The figures as lines of text."""
-    rows = [("stage", "language", "jobs", "failures", "lost", "wait mean", "wait p99", "run mean", "run p99")]
+    rows: list[tuple[str, ...]] = [
+        ("stage", "language", "jobs", "failures", "lost", "wait mean", "wait p99", "run mean", "run p99")
+    ]
     for of in figures:
         times = (of.wait.mean, of.wait.p99, of.run.mean, of.run.p99)
         counts = (str(count) for count in (of.jobs, of.failures, of.lost))
@@ -94,7 +97,9 @@ def _times(days: list[Sample]) -> Times:
     count = sum(day["count"] for day in days)
     if count == 0:
         return Times(0.0, 0.0)
-    return Times(sum(day["mean"] * day["count"] for day in days) / count, max(day["p99"] for day in days if day["count"]))
+    return Times(
+        sum(day["mean"] * day["count"] for day in days) / count, max(day["p99"] for day in days if day["count"])
+    )
 
 
 def _days(started_at: float, ended_at: float) -> list[str]:

@@ -1,12 +1,13 @@
-"""What became of each document: its record in the output, and its way through the stages by the engine's own history."""
+"""What became of each document: its record, and its way through the stages by the engine's own history."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from documents import Document
 from manyhands import Client, Job
+
+from documents import Document
 from output import Output
 from stages import STAGES
 
@@ -28,7 +29,7 @@ class Attempt:
 
 @dataclass
 class Journey:
-    """A document with its record (none when it did not get through), its attempts and what is wrong with it, if anything."""
+    """A document with its record (none when it did not get through), its attempts, and what is wrong, if anything."""
 
     document: Document
     record: dict[str, Any] | None

@@ -82,7 +82,7 @@ def _card(journey: Journey, totals: RunFigures) -> str:
         # The chart is the draw stage's own SVG, which escapes the words in it.
         chart=record.get("chart", f'<p class="trouble">{escape(journey.trouble)}</p>'),
         lanes="".join(_lane(stage.queue, journey, totals) for stage in STAGES),
-        attempts="".join(_attempt(attempt, record, totals) for attempt in journey.attempts),
+        attempts="".join(_attempt(attempt, record) for attempt in journey.attempts),
         sha256=escape(record.get("sha256", "none")),
         jid=escape(journey.document.jid),
     )
@@ -122,7 +122,7 @@ def _bars(attempt: Attempt, totals: RunFigures) -> str:
     )
 
 
-def _attempt(attempt: Attempt, record: dict[str, Any], totals: RunFigures) -> str:
+def _attempt(attempt: Attempt, record: dict[str, Any]) -> str:
     versions = {step["stage"]: step["language"] for step in record.get("journey", [])}
     return _part("attempt.html").substitute(
         stage=attempt.queue,
@@ -136,12 +136,11 @@ def _attempt(attempt: Attempt, record: dict[str, Any], totals: RunFigures) -> st
     )
 
 
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            break
-        count /= 1000
-    return f"{count:,.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} bytes"
+    power = min((len(str(count)) - 1) // 3, 3)
+    return f"{count / 1000**power:.3g} {' kMG'[power]}B"
 
 
 def _many(count: int, noun: str) -> str:

@@ -7,8 +7,9 @@ import sys
 import time
 from dataclasses import dataclass
 
-from crew import Crew
 from manyhands import Client
+
+from crew import Crew
 from stages import STAGES, Stage
 
 # Seconds between two blocks of lines where nothing can be redrawn.
@@ -68,7 +69,8 @@ class Progress:
         now = ", ".join(f"{count} {what}" for count, what in told if count)
         pid = crew.pid(stage)
         where = f"pid {pid}" if pid else ""
-        return f"  {stage.queue:<6}{stage.language:<7} {bar} {standing.passed:>{digits}}/{self._total}  {where:<12}{now}".rstrip()
+        passed = f"{standing.passed:>{digits}}/{self._total}"
+        return f"  {stage.queue:<6}{stage.language:<7} {bar} {passed}  {where:<12}{now}".rstrip()
 
 
 class Display:

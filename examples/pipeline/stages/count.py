@@ -1,7 +1,7 @@
 """Stage 2, Python: counts the words of a file.
 
 From the job:  path, encoding
-Into the job:  words (how many), different (how many different ones), most_used (list of {"word", "times"}, most used first)
+Into the job:  words (how many), different (how many different ones), most_used (list of {"word", "times"})
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ SHOWN = 10
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 # Every English text's most used words; they would make all charts look the same.
-FILLERS = frozenset(
-    """a about above after all also an and any are as at be been before but by can could did do does each either for from
-    had has have he her here him his how i if in into is it its itself may me might more most must my no nor not of off on
-    one only or other our out over own same shall she should so some such than that the their them then there these they
-    this those through to too under until up upon us was we were what when where whether which while who whom whose why
-    will with within without would you your""".split()
-)
+FILLERS = frozenset((Path(__file__).parent / "fillers.txt").read_text("utf-8").split())
 
 client = Client()
 worker = Worker(client, ["count"])
