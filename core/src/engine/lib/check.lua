@@ -5,8 +5,14 @@ local function refuse(name, problem)
   fail('INVALID_ARGUMENT', name .. ' ' .. problem)
 end
 
--- A name: 1 to 255 bytes, no control characters.
-function check.name(value, name)
+-- Batches repeat tokens: the last number read is kept.
+local last_integer, last_number
+
+-- A name: 1 to 255 bytes, no control characters. `seen` remembers the names of a batch that repeat.
+function check.name(value, name, seen)
+  if seen and seen[value] then
+    return value
+  end
   if type(value) ~= 'string' then
     refuse(name, 'must be text')
   end
@@ -16,23 +22,37 @@ function check.name(value, name)
   if #value > MAX_NAME then
     refuse(name, 'has ' .. #value .. ' bytes, at most ' .. MAX_NAME .. ' are allowed')
   end
-  if find(value, '[%z\1-\31\127]') then
+  if not match(value, '^%C+$') then
     refuse(name, 'has a control character')
+  end
+  if seen then
+    seen[value] = true
   end
   return value
 end
 
+local function whole_number(value)
+  if type(value) == 'string' then
+    if value == last_integer then
+      return last_number
+    end
+    if not match(value, '^-?%d+$') then
+      return nil
+    end
+    last_integer, last_number = value, tonumber(value)
+    return last_number
+  end
+  return type(value) == 'number' and value == floor(value) and value or nil
+end
+
 -- A whole number, given as number (JSON) or as text (flat arguments).
 function check.integer(value, name, least, most)
-  local number = value
-  if type(value) == 'string' then
-    number = match(value, '^-?%d+$') and tonumber(value)
-  end
-  if type(number) ~= 'number' or number ~= floor(number) then
+  local number = whole_number(value)
+  if not number then
     refuse(name, 'must be a whole number')
   end
   if number < least or number > most then
-    refuse(name, text(number) .. ' is outside ' .. text(least) .. '..' .. text(most))
+    refuse(name, format('%.0f is outside %.0f..%.0f', number, least, most))
   end
   return number
 end

@@ -58,8 +58,9 @@ function lease.hand_on(item)
   local job = item.job
   local queue = job[QUEUE]
   job[LOST_REASON] = 'e'
-  if (job[REMAINING] or 0) > 0 then
-    job[REMAINING] = job[REMAINING] - 1
+  local remaining = record.remaining(job)
+  if remaining > 0 then
+    job[REMAINING] = remaining - 1
     stats.retry(queue)
     history.close_run(item.jid, job, 'l')
     state.wait(item, now, true)

@@ -49,8 +49,12 @@ local function next_stage(job, queue)
 end
 
 local complete = {}
+local BARE = { result = '', delay_ms = 0 }
 
 function complete.parse(result, options)
+  if result == '' and options == '' then
+    return BARE
+  end
   local parsed = check.object(options, 'options', COMPLETION)
   local most = (#result > 0 or parsed.data) and config.get('max-data')
   check_size(result, 'result', most or 0)
@@ -78,7 +82,7 @@ function complete.apply(item, run_ms, parsed)
     return 'completed'
   end
   history.close_stage(item.jid, job, 'c', run_ms)
-  job[QUEUE], job[PUT_AT], job[REMAINING], job[SNOOZES] = queue, now, job[RETRIES], nil
+  job[QUEUE], job[PUT_AT], job[REMAINING], job[SNOOZES] = queue, now, nil, nil
   return state.wait_after(item, parsed.delay_ms)
 end
 
@@ -108,13 +112,14 @@ end
 function retry.apply(item, run_ms, parsed)
   local job = item.job
   local group = parsed.group or ('failed-retries-' .. job[QUEUE])
-  if (job[REMAINING] or 0) == 0 then
+  local remaining = record.remaining(job)
+  if remaining == 0 then
     parsed.group = group
     return give_up.apply(item, run_ms, parsed)
   end
   end_run(item, run_ms)
   stats.retry(job[QUEUE])
-  job[REMAINING] = job[REMAINING] - 1
+  job[REMAINING] = remaining - 1
   if parsed.message ~= '' or parsed.group then
     failure.note(item, group, parsed.message, parsed.trace)
   end
@@ -212,8 +217,11 @@ function outcome.operation(verb, width)
     local parsed_items = {}
     for index = 1, count do
       local at = 3 + (index - 1) * width
-      local own = width - 3
-      parsed_items[index] = outcome.parse(verb, argv[at], argv[at + 1], own >= 0 and argv[at + 2] or '', own >= 1 and argv[at + 3] or '', own >= 2 and argv[at + 4] or '')
+      local run_ms, first, second = '', '', ''
+      if width > 2 then
+        run_ms, first, second = argv[at + 2], argv[at + 3], width > 4 and argv[at + 4] or ''
+      end
+      parsed_items[index] = outcome.parse(verb, argv[at], argv[at + 1], run_ms, first, second)
     end
     state.begin()
     return outcome.apply(parsed_items)

@@ -13,10 +13,18 @@ end
 
 function record.encode(job)
   local last = FIELD_COUNT
+  if not (job[GRACE_UNTIL] or job[HISTORY_COUNT] or job[SNOOZES] or job[TAGS] or job[ROUTE] or job[GROUP]) then
+    last = job[TOKEN] and RUN_MS or REMAINING -- the plain life of a job
+  end
   while job[last] == nil do
     last = last - 1
   end
   return pack(unpack(job, 1, last))
+end
+
+-- A new job, in no state yet.
+function record.new(kind, queue, priority, retries)
+  return { nil, nil, kind, queue, (127 - priority) * 2 ^ 45, now, nil, retries ~= RETRIES_DEFAULT and retries or nil }
 end
 
 function record.load(jid)
@@ -64,6 +72,14 @@ end
 
 function record.priority(job)
   return 127 - floor(job[SCORE] / 2 ^ 45)
+end
+
+function record.retries(job)
+  return job[RETRIES] or RETRIES_DEFAULT
+end
+
+function record.remaining(job)
+  return job[REMAINING] or record.retries(job)
 end
 
 -- When the job became waiting, or becomes it.

@@ -61,16 +61,16 @@ local function place(job)
 end
 
 local function new_item(jid, job)
-  -- Every field is named here, so that the table never grows.
-  local item = {
-    jid = jid, job = job, key = false, score = false, worker = false, group = false,
-    touched = false, replaced = false, wants_seq = false, payload = false,
-  }
+  -- The fields are named here, so that the table need not grow; `group` only where there is one.
+  local item = { jid = jid, job = job, key = false, score = false, worker = false, touched = false, payload = false }
   if job then
     item.key, item.score = place(job)
     local at = job[STATE]
-    item.worker = at == RUNNING and job[WORKER]
-    item.group = at == FAILED and job[GROUP]
+    if at == RUNNING then
+      item.worker = job[WORKER]
+    elseif at == FAILED then
+      item.group = job[GROUP]
+    end
   end
   items[jid] = item
   return item
@@ -117,7 +117,7 @@ end
 function state.create(jid, job, payload)
   local item = items[jid]
   if item then
-    item.replaced = true
+    item.replaced = item.job and true
   else
     item = new_item(jid)
   end
@@ -126,13 +126,16 @@ function state.create(jid, job, payload)
   return item
 end
 
--- ## Transitions. `score` kept, or nil for a new place at the end of its priority.
+-- ## Transitions
 
+-- Waiting since `ready_at`: at its old place in line, or at the end of its priority.
 function state.wait(item, ready_at, keep_place)
   local job = item.job
   job[STATE], job[GRACE_UNTIL] = WAITING, nil
   job[READY_AT] = ready_at ~= job[PUT_AT] and ready_at or nil
-  item.wants_seq = not keep_place
+  if not keep_place then
+    job[SCORE] = job[SCORE] - job[SCORE] % SEQ_SPAN -- the commit draws a new seq
+  end
   touch(item)
 end
 
@@ -203,22 +206,19 @@ function state.wake(queue)
   end
 end
 
-local function assign_places()
-  local count = 0
+-- Draws a seq for every waiting job that has none, in the order of the call.
+local function draw_places()
+  local placeless = {}
   for _, item in ipairs(order) do
-    if item.job and item.wants_seq then
-      count = count + 1
+    local job = item.job
+    if job and job[STATE] == WAITING and job[SCORE] % SEQ_SPAN == 0 then
+      placeless[#placeless + 1] = job
     end
   end
-  if count == 0 then
-    return
-  end
-  local seq = call('INCRBY', keys.seq(), text(count)) - count
-  for _, item in ipairs(order) do
-    if item.job and item.wants_seq then
-      seq = seq + 1
-      item.job[SCORE] = item.job[SCORE] - item.job[SCORE] % SEQ_SPAN + seq
-      item.wants_seq = false
+  if #placeless > 0 then
+    local seq = call('INCRBY', keys.seq(), text(#placeless)) - #placeless
+    for index, job in ipairs(placeless) do
+      job[SCORE] = job[SCORE] + seq + index
     end
   end
 end
@@ -266,11 +266,11 @@ local function derive()
   local last_score, last_text
   for _, item in ipairs(order) do
     local job, old_key = item.job, item.key
-    local key, score, worker, group = false, false, false, false
+    local key, score, worker, group = false, false, false, nil
     if job then
       key, score = place(job)
       local at = job[STATE]
-      worker, group = at == RUNNING and job[WORKER], at == FAILED and job[GROUP]
+      worker, group = at == RUNNING and job[WORKER], at == FAILED and job[GROUP] or nil
       note_queue(changes, at, job[QUEUE], score)
     end
     if old_key and old_key ~= key then
@@ -297,8 +297,9 @@ local function derive()
       if group then
         count(changes.groups, group, 1)
       end
+      item.group = group
     end
-    item.key, item.score, item.worker, item.group = key, score, worker, group
+    item.key, item.score, item.worker = key, score, worker
   end
   return changes
 end
@@ -332,6 +333,7 @@ local function write_records()
     local jid, job = item.jid, item.job
     if item.replaced or not job then
       record.delete(jid)
+      item.replaced = nil
     end
     if job then
       if item.payload then
@@ -341,7 +343,7 @@ local function write_records()
       names_and_records[length + 2] = record.encode(job)
       length = length + 2
     end
-    item.touched, item.replaced, item.payload = false, false, false
+    item.touched, item.payload = false, false
   end
   for first = 1, length, 2 * MAX_SLICE do
     call('MSET', unpack(names_and_records, first, min(first + 2 * MAX_SLICE - 1, length)))
@@ -373,7 +375,7 @@ function state.commit()
   if #order == 0 then
     return
   end
-  assign_places()
+  draw_places()
   local changes = derive()
   write_collections(changes)
   write_records()

@@ -48,10 +48,14 @@ end
 -- Samples of the call in progress, by queue; written once by flush.
 local samples = {}
 
+local function new_series()
+  return { n = 0, mean = 0, squares = 0, buckets = {} }
+end
+
 local function of_queue(queue)
   local sample = samples[queue]
   if not sample then
-    sample = { failures = 0, retries = 0, wait = { n = 0, mean = 0, squares = 0, buckets = {} }, run = { n = 0, mean = 0, squares = 0, buckets = {} } }
+    sample = { failures = 0, retries = 0, wait = new_series(), run = new_series() }
     samples[queue] = sample
   end
   return sample

@@ -1,7 +1,8 @@
 -- config_set: changes a setting, or puts its default back.
 --
 -- args    JSON  name     text     heartbeat (60 s; 100 ms to a day) grace-period (10 s; 0 to a day) jobs-history (7 days, at least 60 s)
---                                 jobs-history-count (50,000) stats-history (30 days, at least one) max-data (1,048,576 bytes, at most that)
+--                                 jobs-history-count (50,000) stats-history (30 days, at least one)
+--                                 max-data (1,048,576 bytes, at most that)
 --                                 test-clock (an instant in ms that every call then takes for now, or off)
 --               value    number   null: the default again
 --               queue    text     for this queue only (heartbeat and grace-period)

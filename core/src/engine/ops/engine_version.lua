@@ -5,5 +5,5 @@
 -- errors  none
 -- keys    none
 operation('engine_version', 'read', function()
-  return { map = { major = ENGINE_MAJOR, minor = ENGINE_MINOR, hash = ENGINE_HASH } }
+  return { map = { major = tonumber(ENGINE_MAJOR), minor = tonumber(ENGINE_MINOR), hash = ENGINE_HASH } }
 end)

@@ -7,5 +7,6 @@
 --                   detail   text     '' or a JSON object: message, trace (cut at 16 KiB each)
 -- reply   per item  failed | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:failed:<group> {ns}:failures {ns}:stats:<day>:<q>
+-- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
+--         {ns}:failed:<group> {ns}:failures {ns}:stats:<day>:<q>
 operation('job_fail', 'write', outcome.operation('fail', 5))

@@ -11,7 +11,7 @@
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:queues:wake {ns}:seq
-local WIDTH, MAX_TAGS, MAX_ROUTE, MAX_RETRIES, RETRIES_DEFAULT = 5, 32, 64, 65535, 5
+local WIDTH, MAX_TAGS, MAX_ROUTE, MAX_RETRIES = 5, 32, 64, 65535
 local OPTIONS = { priority = true, delay_ms = true, retries = true, tags = true, route = true, on_conflict = true }
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 
@@ -36,7 +36,7 @@ end
 local PLAIN = { priority = 0, delay_ms = 0, retries = RETRIES_DEFAULT, on_conflict = 'replace' }
 
 local function parse(argv)
-  local items, max_data = {}, config.get('max-data')
+  local items, max_data, seen = {}, config.get('max-data'), {}
   for index = 1, check.items(argv, 3, WIDTH) do
     local at = 3 + (index - 1) * WIDTH
     local data, options = argv[at + 3], argv[at + 4]
@@ -45,8 +45,8 @@ local function parse(argv)
     end
     items[index] = {
       jid = check.name(argv[at], 'jid'),
-      queue = check.name(argv[at + 1], 'queue'),
-      kind = check.name(argv[at + 2], 'kind'),
+      queue = check.name(argv[at + 1], 'queue', seen),
+      kind = check.name(argv[at + 2], 'kind', seen),
       data = data,
       options = options == '' and PLAIN or parse_options(options),
     }
@@ -71,10 +71,7 @@ local function put(item)
   if refusal then
     return refusal
   end
-  local job = {}
-  job[KIND], job[QUEUE], job[PUT_AT] = item.kind, item.queue, now
-  job[SCORE] = (127 - options.priority) * 2 ^ 45
-  job[RETRIES], job[REMAINING] = options.retries, options.retries
+  local job = record.new(item.kind, item.queue, options.priority, options.retries)
   job[TAGS], job[ROUTE] = options.tags, options.route
   if existing then
     job[TOKEN], job[LOST_REASON] = existing.job[TOKEN], 'r'

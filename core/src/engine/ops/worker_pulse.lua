@@ -11,7 +11,9 @@
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:kinds {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:due {ns}:swept
 --         and those of sweep
-local STATUS = { language = true, version = true, host = true, pid = true, threads = true, queues = true, kinds = true, running = true, quiet = true }
+local STATUS = {
+  language = true, version = true, host = true, pid = true, threads = true, queues = true, kinds = true, running = true, quiet = true,
+}
 local MAX_KINDS, STATUS_SECONDS, SWEEP_LIMIT, SWEEP_EVERY_MS = 1000, '86400', 200, '900'
 
 local function note_kinds(kinds)
