@@ -1,0 +1,53 @@
+import { type ErrorFields, errorOf, settled } from "./errors.js";
+import { type Ending, type Holder, Job, type JobOutcome } from "./job.js";
+import { jsonObject } from "./json.js";
+import type { NativeClient } from "./native.js";
+
+/** One item of the reply of an operation that ends runs or renews leases. */
+interface Answer {
+  readonly outcome?: JobOutcome;
+  readonly lease_ms?: number;
+  readonly error?: ErrorFields;
+}
+
+/** A client's way to the engine, shared by the client and what it makes: operations by name, JSON text both ways. */
+export class Door implements Holder {
+  constructor(readonly native: NativeClient) {}
+
+  /** `args` is the JSON object of the operation's arguments. */
+  async call(operation: string, args: string): Promise<string> {
+    return settled(() => this.native.call(operation, args));
+  }
+
+  /** `worker` null: under the client's own name. */
+  async reserve(queue: string, limit: number, worker: string | null): Promise<Job[]> {
+    const jobs = await settled(() => this.native.reserve(queue, limit, worker));
+    return jobs.map((job) => Job.reserved(job, this));
+  }
+
+  async job(jid: string): Promise<Job | null> {
+    const view = await settled(() => this.native.job(JSON.stringify({ jid })));
+    return view === null ? null : Job.viewed(view, this);
+  }
+
+  async finish(job: Job, { verb, fields, raw }: Ending): Promise<JobOutcome> {
+    const run = verb === "release" ? {} : { run_ms: Job.run(job) };
+    const answer = await this.#speakFor(job, `job_${verb}`, { ...run, ...fields }, raw);
+    return answer.outcome as JobOutcome;
+  }
+
+  async heartbeat(job: Job): Promise<number> {
+    return (await this.#speakFor(job, "job_heartbeat", {}, {})).lease_ms as number;
+  }
+
+  async #speakFor(job: Job, operation: string, fields: object, raw: Ending["raw"]): Promise<Answer> {
+    // A job that is not running has no token; the core then says that it is missing.
+    const token = job.token === null ? {} : { token: job.token };
+    const item = jsonObject({ jid: job.jid, ...token, ...fields }, raw);
+    const [answer] = JSON.parse(await this.call(operation, `{"jobs":[${item}]}`)) as [Answer];
+    if (answer.error !== undefined) {
+      throw errorOf(answer.error);
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,383 @@
+import { InvalidArgument } from "./errors.js";
+import { camelCase, toJson } from "./json.js";
+import type { NativeJob, NativeView } from "./native.js";
+import { coreOptions, milliseconds, text } from "./options.js";
+
+/** A stored state of a job. */
+export type JobState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "failed" | "completed";
+
+/** The state that an outcome brought the job to. */
+export type JobOutcome = "completed" | "waiting" | "scheduled" | "failed";
+
+/** Why a job is in its failure group. */
+export interface JobFailure {
+  /** Failures that share a cause. */
+  readonly group: string;
+  readonly message: string;
+  /** The stack of the error, or empty. */
+  readonly trace: string;
+  /** Milliseconds. Instant by Redis's clock, UTC epoch. */
+  readonly at: number;
+  /** The worker that had the job. */
+  readonly worker: string | null;
+}
+
+/** One step of a job's history. */
+export interface JobEvent {
+  /** put, reserved, completed, retried, snoozed, failed or lost. */
+  readonly what: string;
+  /** Milliseconds. Instant by Redis's clock, UTC epoch. */
+  readonly at: number;
+  readonly queue?: string;
+  readonly worker?: string;
+  /** Milliseconds. How long the handler ran. */
+  readonly run?: number;
+  /** The failure group. */
+  readonly group?: string;
+}
+
+/** Options of {@link Job.complete}. */
+export interface CompleteOptions {
+  /** The queue that the job goes to next, with its retries renewed. Default: the next of its route, else it is completed. */
+  queue?: string;
+  /** New data for the next queue, any JSON value or a RawJson. Default: the data last assigned to the job, else unchanged. */
+  data?: unknown;
+  /** Milliseconds. Before the next queue may run it, 0 or more. Default 0. */
+  delay?: number;
+}
+
+const COMPLETE_OPTIONS = { queue: "queue", delay: "delay_ms" };
+
+/** The end of a run: its name, and its fields under the names of the core; those in `raw` are JSON text already. */
+export interface Ending {
+  readonly verb: "complete" | "error" | "fail" | "retry" | "snooze" | "release" | "unknown_kind";
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly raw: Readonly<Record<string, string | undefined>>;
+}
+
+/** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
+export interface Holder {
+  /** Resolves to the job's new state. */
+  finish(job: Job, ending: Ending): Promise<JobOutcome>;
+  /** Resolves to the milliseconds that the lease now lasts. */
+  heartbeat(job: Job): Promise<number>;
+}
+
+/** The fields of a job, as a reservation or a look-up gives them. */
+type JobFields = Pick<
+  Job,
+  | "jid"
+  | "kind"
+  | "queue"
+  | "state"
+  | "stalled"
+  | "priority"
+  | "retries"
+  | "remaining"
+  | "token"
+  | "worker"
+  | "tags"
+  | "route"
+  | "putAt"
+  | "dueAt"
+  | "leaseUntil"
+  | "failure"
+  | "history"
+>;
+
+/**
+ * One job: what a worker's handler is given, what {@link Queue.reserve} takes and what {@link Client.job} looks up.
+ *
+ * The methods speak for the holder of the lease: complete, fail, retry, snooze, release and heartbeat are refused with
+ * LockLost when the job's token no longer holds. In a handler there is no need to call them: what it returns completes
+ * the job, what it throws fails or retries it; a call in a handler takes the place of both.
+ *
+ * All instants and spans are milliseconds. The fields are those of the moment when the job was read; they do not change.
+ *
+ * @typeParam Data what the caller knows `data` to be; it is not checked.
+ */
+export class Job<Data = unknown> {
+  /** The job's id: 32 hex digits, or the text that was chosen at put. */
+  readonly jid: string;
+  /** Names the handler. */
+  readonly kind: string;
+  /** The queue it is in. */
+  readonly queue: string;
+  readonly state: JobState;
+  /** True when it is running and its lease has run out, but nobody else has it yet. */
+  readonly stalled: boolean;
+  /** -128 to 127; larger is reserved first. */
+  readonly priority: number;
+  /** How often it may run again after it was lost or asked to. */
+  readonly retries: number;
+  /** How many of these are left. */
+  readonly remaining: number;
+  /** Proves the lease; text, as it is larger than JavaScript's whole numbers. Null when the job is not running. */
+  readonly token: string | null;
+  /** The worker that holds it, or null. */
+  readonly worker: string | null;
+  readonly tags: readonly string[];
+  /** The queues that it goes through after this one. */
+  readonly route: readonly string[];
+  /** Milliseconds. When it was put, by Redis's clock, UTC epoch. */
+  readonly putAt: number;
+  /** Milliseconds. When it may run, by Redis's clock; null unless it is scheduled. */
+  readonly dueAt: number | null;
+  /** Milliseconds. When its lease ends, by Redis's clock; null unless it was looked up and is running. */
+  readonly leaseUntil: number | null;
+  /** Why it failed; null unless it did. */
+  readonly failure: JobFailure | null;
+  /** What happened to it, oldest first, at most 100 entries; empty on a reserved job, which is not read with it. */
+  readonly history: readonly JobEvent[];
+  /** The JSON text of the result; null before the job is completed. */
+  readonly rawResult: string | null;
+
+  #holder: Holder;
+  #rawData: string;
+  #data: Data | undefined;
+  #parsed = false;
+  #assigned = false;
+  #abort: AbortController | undefined;
+  #ended = false;
+  #lostReason: string | null = null;
+  #since = performance.now();
+
+  /** @internal Made by {@link Job.reserved} and {@link Job.viewed}. */
+  constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder) {
+    this.jid = fields.jid;
+    this.kind = fields.kind;
+    this.queue = fields.queue;
+    this.state = fields.state;
+    this.stalled = fields.stalled;
+    this.priority = fields.priority;
+    this.retries = fields.retries;
+    this.remaining = fields.remaining;
+    this.token = fields.token;
+    this.worker = fields.worker;
+    this.tags = fields.tags;
+    this.route = fields.route;
+    this.putAt = fields.putAt;
+    this.dueAt = fields.dueAt;
+    this.leaseUntil = fields.leaseUntil;
+    this.failure = fields.failure;
+    this.history = fields.history;
+    this.rawResult = rawResult;
+    this.#rawData = rawData;
+    this.#holder = holder;
+  }
+
+  /**
+   * The payload, parsed at the first look.
+   *
+   * Whole numbers beyond 2^53 lose digits in JavaScript; {@link rawData} has them all.
+   *
+   * Assigning new data sends it with the completion, to the job's next queue. Changing the object in place does not.
+   *
+   * @throws InvalidArgument when assigned what JSON cannot hold.
+   */
+  get data(): Data {
+    if (!this.#parsed) {
+      this.#data = JSON.parse(this.#rawData) as Data;
+      this.#parsed = true;
+    }
+    return this.#data as Data;
+  }
+
+  set data(data: Data) {
+    this.#rawData = toJson(data, "data", "job_complete");
+    this.#data = undefined;
+    this.#parsed = false;
+    this.#assigned = true;
+  }
+
+  /** The payload's JSON text, byte for byte as it was put. */
+  get rawData(): string {
+    return this.#rawData;
+  }
+
+  /** What the handler returned, parsed at each look; null before the job is completed. */
+  get result(): unknown {
+    return this.rawResult === null ? null : JSON.parse(this.rawResult);
+  }
+
+  /**
+   * Aborted when the worker learns that the lease is lost or the job was cancelled: the handler may then stop, as nothing
+   * it does for this job can be stored any more. The signal's `reason` says why.
+   */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#lostReason !== null && !this.#abort.signal.aborted) {
+      this.#abort.abort(this.#lostReason);
+    }
+    return this.#abort.signal;
+  }
+
+  /**
+   * The job is done; or done in this queue, and goes on to the next.
+   *
+   * @param result any JSON value or a RawJson, stored as `result`. Default: none.
+   * @returns `completed`, or `waiting` or `scheduled` in its next queue.
+   * @throws InvalidArgument for what JSON cannot hold and for an unknown option; LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_complete.lua
+   */
+  async complete(result?: unknown, options: CompleteOptions = {}): Promise<JobOutcome> {
+    return this.#finish(this.#completion(result, options));
+  }
+
+  /**
+   * Give the job up now, whatever retries are left; it is kept in its failure group.
+   *
+   * @param group failures that share a cause, 1 to 255 bytes.
+   * @param message text for people, cut at 16 KiB. Default empty.
+   * @param trace a stack, cut at 16 KiB. Default empty.
+   * @returns `failed`.
+   * @throws InvalidArgument for a bad group; LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_fail.lua
+   */
+  async fail(group: string, message = "", trace = ""): Promise<JobOutcome> {
+    const operation = "job_fail";
+    const fields = {
+      group: text(group, "group", operation),
+      message: text(message, "message", operation),
+      trace: text(trace, "trace", operation),
+    };
+    return this.#finish({ verb: "fail", fields, raw: {} });
+  }
+
+  /**
+   * Run the job again, spending one of its retries; without retries left it fails in `failed-retries-<queue>`.
+   *
+   * @param delay Milliseconds. 0 or more. Default 0.
+   * @returns `waiting`, `scheduled` or `failed`.
+   * @throws InvalidArgument for a bad delay; LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_retry.lua
+   */
+  async retry(delay = 0): Promise<JobOutcome> {
+    const fields = { delay_ms: milliseconds(delay, "delay", "job_retry") };
+    return this.#finish({ verb: "retry", fields, raw: {} });
+  }
+
+  /**
+   * Run the job again later, spending no retry.
+   *
+   * @param delay Milliseconds. 0 or more.
+   * @returns `waiting` or `scheduled`.
+   * @throws InvalidArgument for a bad delay; LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_snooze.lua
+   */
+  async snooze(delay: number): Promise<JobOutcome> {
+    const fields = { delay_ms: milliseconds(delay, "delay", "job_snooze") };
+    return this.#finish({ verb: "snooze", fields, raw: {} });
+  }
+
+  /**
+   * Give the job back at its old place, spending no retry.
+   *
+   * @returns `waiting`.
+   * @throws LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_release.lua
+   */
+  async release(): Promise<JobOutcome> {
+    return this.#finish({ verb: "release", fields: {}, raw: {} });
+  }
+
+  /**
+   * Renew the lease. A Worker does this by itself for the jobs that it performs.
+   *
+   * @returns Milliseconds. How long the lease now lasts.
+   * @throws LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_heartbeat.lua
+   */
+  async heartbeat(): Promise<number> {
+    return this.#holder.heartbeat(this as Job);
+  }
+
+  #completion(result: unknown, options: CompleteOptions): Ending {
+    const operation = "job_complete";
+    const { data, ...others } = options;
+    return {
+      verb: "complete",
+      fields: coreOptions(others, COMPLETE_OPTIONS, operation),
+      raw: {
+        result: result === undefined ? undefined : toJson(result, "result", operation),
+        data: data !== undefined ? toJson(data, "data", operation) : this.#assigned ? this.#rawData : undefined,
+      },
+    };
+  }
+
+  async #finish(ending: Ending): Promise<JobOutcome> {
+    this.#ended = true;
+    try {
+      return await this.#holder.finish(this as Job, ending);
+    } catch (error) {
+      // A refused argument ended nothing: the handler may still end the job another way.
+      this.#ended = !(error instanceof InvalidArgument);
+      throw error;
+    }
+  }
+
+  /** @internal True when a method above has ended it: the handler's return value then counts no more. */
+  static ended(job: Job): boolean {
+    return job.#ended;
+  }
+
+  /** @internal True when the lease is known to be lost. */
+  static isLost(job: Job): boolean {
+    return job.#lostReason !== null;
+  }
+
+  /** @internal The completion with what the handler returned. */
+  static returned(job: Job, result: unknown): Ending {
+    return job.#completion(result, {});
+  }
+
+  /** @internal Milliseconds. How long ago it was reserved, by the monotonic clock. */
+  static run(job: Job): number {
+    return Math.round(performance.now() - job.#since);
+  }
+
+  /** @internal The lease is known to be lost: aborts the signal. False when that was known before. */
+  static lose(job: Job, reason: string): boolean {
+    if (job.#lostReason !== null) {
+      return false;
+    }
+    job.#lostReason = reason;
+    job.#abort?.abort(reason);
+    return true;
+  }
+
+  /** @internal A job under a lease that was just taken. */
+  static reserved(job: NativeJob, holder: Holder): Job {
+    const fields: JobFields = {
+      jid: job.jid,
+      kind: job.kind,
+      queue: job.queue,
+      state: "running",
+      stalled: false,
+      priority: job.priority,
+      retries: job.retries,
+      remaining: job.remaining,
+      token: job.token,
+      worker: job.worker,
+      tags: job.tags,
+      route: job.route,
+      putAt: job.putAtMs,
+      dueAt: null,
+      leaseUntil: null,
+      failure: null,
+      history: [],
+    };
+    return new Job(fields, job.data, null, holder);
+  }
+
+  /** @internal A job that was looked up. */
+  static viewed(view: NativeView, holder: Holder): Job {
+    return new Job(camelCase(JSON.parse(view.rest)) as JobFields, view.data, view.result, holder);
+  }
+}

@@ -1,0 +1,147 @@
+import { types } from "node:util";
+import { invalidArgument, ManyhandsError } from "./errors.js";
+
+/**
+ * JSON text to be stored byte for byte, in place of a value.
+ *
+ * For what JavaScript numbers cannot hold: `new RawJson('{"id":12345678901234567}')`.
+ * It stands for the whole of `data` or of a result, not for a part inside one.
+ */
+export class RawJson {
+  /** The JSON text. */
+  readonly text: string;
+
+  /**
+   * @param text JSON text (RFC 8259).
+   * @throws InvalidArgument when it is not.
+   */
+  constructor(text: string) {
+    if (typeof text !== "string") {
+      throw invalidArgument(`text of RawJson must be a string, not ${typeof text}`);
+    }
+    try {
+      // Also what keeps a text from closing the object that it will be a member of.
+      JSON.parse(text);
+    } catch (cause) {
+      throw invalidArgument(`text of RawJson is not JSON: ${(cause as Error).message}`, null, { cause });
+    }
+    this.text = text;
+  }
+
+  /** @internal Called by JSON.stringify when it meets a RawJson inside another value. */
+  toJSON(): never {
+    throw invalidArgument("RawJson must be the whole value, not a part of one");
+  }
+}
+
+/** What JSON.stringify would turn into `{}`, silently. */
+const OPAQUE: readonly [(value: unknown) => boolean, string][] = [
+  [types.isMap, "a Map"],
+  [types.isSet, "a Set"],
+  [types.isWeakMap, "a WeakMap"],
+  [types.isWeakSet, "a WeakSet"],
+  [types.isPromise, "a Promise (is an await missing?)"],
+  [types.isRegExp, "a RegExp"],
+  [types.isNativeError, "an Error"],
+  [types.isAnyArrayBuffer, "an ArrayBuffer"],
+];
+
+/** Why JSON cannot hold `value` itself (not its parts), or undefined when it can. */
+function refusal(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "number":
+      return Number.isFinite(value) ? undefined : String(value);
+    case "bigint":
+      return `the BigInt ${value}n (pass it as a string, or all as RawJson)`;
+    case "undefined":
+      return "undefined (leave it out, or pass null)";
+    case "function":
+      return "a function";
+    case "symbol":
+      return "a symbol";
+    case "object":
+      return OPAQUE.find(([is]) => is(value))?.[1];
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * The JSON text of `value`.
+ *
+ * JSON.stringify alone drops undefined and turns NaN to null without a word; here whatever JSON cannot hold is
+ * an InvalidArgument that names `argument` and the path inside it.
+ */
+export function toJson(value: unknown, argument: string, operation: string | null = null): string {
+  if (value instanceof RawJson) {
+    return value.text;
+  }
+  // The objects around the part now being looked at, outermost first; keys[i] leads from holders[i] to holders[i + 1].
+  const holders: unknown[] = [];
+  const keys: string[] = [];
+  function check(this: unknown, key: string, part: unknown): unknown {
+    while (holders.length > 0 && holders[holders.length - 1] !== this) {
+      holders.pop();
+      keys.pop();
+    }
+    if (holders.length === 0) {
+      holders.push(this);
+    }
+    const reason = refusal(part);
+    if (reason !== undefined) {
+      const place = argument + [...keys, key].slice(1).map(step).join("");
+      throw invalidArgument(`${place} cannot be written as JSON: it is ${reason}`, operation);
+    }
+    if (typeof part === "object" && part !== null) {
+      holders.push(part);
+      keys.push(key);
+    }
+    return part;
+  }
+  try {
+    return JSON.stringify(value, check);
+  } catch (cause) {
+    if (cause instanceof ManyhandsError) {
+      throw cause;
+    }
+    // Circles, values nested too deep, BigInt below a toJSON of its own, and what a toJSON of the caller throws.
+    const message = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+    throw invalidArgument(`${argument} cannot be written as JSON: ${message}`, operation, { cause });
+  }
+}
+
+/** One step of a path, as JavaScript would write it. */
+function step(key: string): string {
+  if (/^\d+$/.test(key)) {
+    return `[${key}]`;
+  }
+  return /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+/** The text of a JSON object: `fields` as they are, then `raw` members whose values are JSON text already. */
+export function jsonObject(fields: object, raw: Readonly<Record<string, string | undefined>> = {}): string {
+  const members = Object.entries(raw).flatMap(([key, text]) => (text === undefined ? [] : [`"${key}":${text}`]));
+  const text = JSON.stringify(fields);
+  if (members.length === 0) {
+    return text;
+  }
+  return `${text.slice(0, -1)}${text === "{}" ? "" : ","}${members.join(",")}}`;
+}
+
+/**
+ * The reply of an operation with the names that JavaScript uses: `put_at_ms` becomes `putAt`, `mean_ms` becomes `mean`.
+ * All such numbers are milliseconds.
+ */
+export function camelCase(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(camelCase);
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [camelCaseName(key), camelCase(part)]));
+}
+
+function camelCaseName(name: string): string {
+  return name.replace(/_ms$/, "").replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

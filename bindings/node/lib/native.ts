@@ -1,0 +1,86 @@
+// The native module, as this package uses it. What it does is said in src/*.rs; here are only the shapes.
+import { createRequire } from "node:module";
+
+/** One code of the core's list. */
+export interface NativeCode {
+  readonly code: number;
+  readonly name: string;
+  readonly class: string;
+  readonly retryable: boolean;
+}
+
+/** A job under a lease. `data` and the like are JSON text. */
+export interface NativeJob {
+  readonly jid: string;
+  readonly kind: string;
+  readonly queue: string;
+  readonly data: string;
+  readonly priority: number;
+  readonly retries: number;
+  readonly remaining: number;
+  readonly token: string;
+  readonly putAtMs: number;
+  readonly worker: string;
+  readonly tags: string[];
+  readonly route: string[];
+}
+
+/** A job as stored: its payload and its result as they are, the other fields as one JSON object. */
+export interface NativeView {
+  readonly data: string;
+  readonly result: string | null;
+  readonly rest: string;
+}
+
+/** An outcome that the engine refused after the handler had ended. */
+export interface NativeRefused {
+  readonly jid: string;
+  readonly token: string;
+  readonly operation: string;
+  readonly reason: string;
+}
+
+export interface NativeClient {
+  readonly url: string;
+  readonly namespace: string;
+  call(operation: string, args: string): Promise<string>;
+  /** `worker` null: under the client's own name. */
+  reserve(queue: string, limit: number, worker: string | null): Promise<NativeJob[]>;
+  job(args: string): Promise<NativeView | null>;
+  close(): Promise<void>;
+}
+
+export interface NativeWorker {
+  readonly name: string;
+  /** Waits for jobs, at most `limit`; null once the worker is stopped. One call at a time. */
+  next(limit: number): Promise<NativeJob[] | null>;
+  finish(jid: string, token: string, outcome: string): void;
+  finishWait(jid: string, token: string, outcome: string): Promise<string>;
+  heartbeat(jid: string, token: string): Promise<number>;
+  lost(jid: string, token: string): string | null;
+  takeRefused(): NativeRefused[];
+  /** Resolves when the started jobs have ended, at most after the option `shutdown_timeout_ms`, and all outcomes are stored. */
+  stop(): Promise<void>;
+}
+
+interface NativeModule {
+  version(): string;
+  codes(): NativeCode[];
+  Client: new (url: string | null, options: string) => NativeClient;
+  Worker: new (client: NativeClient, options: string) => NativeWorker;
+}
+
+function load(): NativeModule {
+  const platform = `${process.platform}-${process.arch}`;
+  try {
+    return createRequire(import.meta.url)(`../prebuilt/${platform}/manyhands.node`) as NativeModule;
+  } catch (cause) {
+    throw new Error(
+      `manyhands has no native module for ${platform} in this installation; ` +
+        "build one from a checkout with `npm ci && npm pack` in bindings/node",
+      { cause },
+    );
+  }
+}
+
+export const native: NativeModule = load();

@@ -1,0 +1,72 @@
+import { invalidArgument } from "./errors.js";
+import { toJson } from "./json.js";
+
+/** The options of a call: for each name that JavaScript uses, the name that the core uses. */
+export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]: string };
+
+/**
+ * `options` under the names of the core; options that are undefined are left out.
+ *
+ * Names that end in `_ms` are milliseconds: a fraction is rounded, as no clock of ours is finer.
+ *
+ * @throws InvalidArgument for an option that is not in `names`, and for a number that is not finite.
+ */
+export function coreOptions<Options extends object>(
+  options: Options,
+  names: OptionNames<Options>,
+  operation: string | null,
+): Record<string, unknown> {
+  if (typeof options !== "object" || options === null) {
+    throw invalidArgument(`options must be an object, not ${options === null ? "null" : typeof options}`, operation);
+  }
+  const known: Readonly<Record<string, string>> = names;
+  const fields: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const coreName = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (coreName === undefined) {
+      throw invalidArgument(`option ${name} is unknown; there are ${Object.keys(known).join(", ")}`, operation);
+    }
+    if (value !== undefined) {
+      fields[coreName] = coreName.endsWith("_ms")
+        ? milliseconds(value, name, operation)
+        : plain(value, name, operation);
+    }
+  }
+  return fields;
+}
+
+/** A span in milliseconds, rounded; the core checks its range. */
+export function milliseconds(value: unknown, name: string, operation: string | null = null): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) {
+    throw invalidArgument(`${name} must be a finite number of milliseconds, not ${shown(value)}`, operation);
+  }
+  if (value < 0) {
+    throw invalidArgument(`${name} ${value} is negative`, operation);
+  }
+  return Math.round(value);
+}
+
+/** A text; the core checks its length. */
+export function text(value: unknown, name: string, operation: string | null = null): string {
+  if (typeof value !== "string") {
+    throw invalidArgument(`${name} must be a string, not ${shown(value)}`, operation);
+  }
+  return value;
+}
+
+/** What JSON can carry unchanged; the core checks type and range. */
+function plain(value: unknown, name: string, operation: string | null): unknown {
+  if (value === null) {
+    throw invalidArgument(`${name} must not be null`, operation);
+  }
+  toJson(value, name, operation);
+  return value;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "object" || typeof value === "function"
+    ? value === null
+      ? "null"
+      : typeof value
+    : String(value);
+}

@@ -1,0 +1,79 @@
+//! The client: text in, promises of text out.
+
+use manyhands::ops::QueueReserve;
+use napi::Env;
+use napi::bindgen_prelude::PromiseRaw;
+use napi_derive::napi;
+
+use crate::errors::thrown;
+use crate::job::{Job, View};
+use crate::pool;
+
+/// A connection to one namespace.
+#[napi]
+pub struct Client {
+    pub(crate) core: manyhands::Client,
+}
+
+#[napi]
+impl Client {
+    /// Checks the arguments; connects to nothing yet.
+    #[napi(constructor, catch_unwind)]
+    pub fn open(url: Option<String>, options: String) -> napi::Result<Client> {
+        let core = manyhands::Client::open(url.as_deref(), &options).map_err(thrown)?;
+        Ok(Client { core })
+    }
+
+    /// Where it connects to.
+    #[napi(getter, catch_unwind)]
+    pub fn url(&self) -> String {
+        self.core.url().to_owned()
+    }
+
+    /// The namespace, without braces.
+    #[napi(getter, catch_unwind)]
+    pub fn namespace(&self) -> String {
+        self.core.namespace().to_owned()
+    }
+
+    /// Any operation by its name; arguments and reply are JSON.
+    #[napi(catch_unwind)]
+    pub fn call<'env>(&self, env: &'env Env, operation: String, args: String) -> napi::Result<PromiseRaw<'env, String>> {
+        let core = self.core.clone();
+        pool::call(env, move || core.call(&operation, &args))
+    }
+
+    /// Takes up to `limit` jobs; without a `worker` under the client's own name.
+    #[napi(catch_unwind)]
+    pub fn reserve<'env>(
+        &self,
+        env: &'env Env,
+        queue: String,
+        limit: i64,
+        worker: Option<String>,
+    ) -> napi::Result<PromiseRaw<'env, Vec<Job>>> {
+        let core = self.core.clone();
+        pool::call(env, move || {
+            let worker = worker.unwrap_or_else(|| core.worker_name());
+            let reserved = core.send(QueueReserve { worker, queues: vec![queue], limit, share: false })?;
+            Ok(reserved.jobs.into_iter().map(Job::from).collect())
+        })
+    }
+
+    /// Looks a job up; the arguments are those of `job_get`.
+    #[napi(catch_unwind)]
+    pub fn job<'env>(&self, env: &'env Env, args: String) -> napi::Result<PromiseRaw<'env, Option<View>>> {
+        let core = self.core.clone();
+        pool::call(env, move || View::read(&core.call("job_get", &args)?))
+    }
+
+    /// Closes the connections.
+    #[napi(catch_unwind)]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+        let core = self.core.clone();
+        pool::call(env, move || {
+            core.close();
+            Ok(())
+        })
+    }
+}

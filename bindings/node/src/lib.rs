@@ -1,0 +1,17 @@
+//! The native half of the Node package: text in, text out, and promises that are kept by threads of its own.
+//!
+//! Everything a JavaScript program sees is in `lib/*.ts`; this half has no defaults and no opinions.
+
+mod client;
+mod errors;
+mod job;
+mod pool;
+mod worker;
+
+use napi_derive::napi;
+
+/// The version of the workspace.
+#[napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
