@@ -5,8 +5,8 @@ local function refuse(name, problem)
   fail('INVALID_ARGUMENT', name .. ' ' .. problem)
 end
 
--- Batches repeat tokens: the last number read is kept.
-local last_integer, last_number
+-- Batches repeat tokens: the last one read is kept.
+local last_token, last_token_number
 
 -- A name: 1 to 255 bytes, no control characters. `seen` remembers the names of a batch that repeat.
 function check.name(value, name, seen)
@@ -33,14 +33,7 @@ end
 
 local function whole_number(value)
   if type(value) == 'string' then
-    if value == last_integer then
-      return last_number
-    end
-    if not match(value, '^-?%d+$') then
-      return nil
-    end
-    last_integer, last_number = value, tonumber(value)
-    return last_number
+    return match(value, '^-?%d+$') and tonumber(value)
   end
   return type(value) == 'number' and value == floor(value) and value or nil
 end
@@ -55,6 +48,15 @@ function check.integer(value, name, least, most)
     refuse(name, format('%.0f is outside %.0f..%.0f', number, least, most))
   end
   return number
+end
+
+-- The number of a lease's token.
+function check.token(value)
+  if value ~= last_token then
+    last_token_number = check.integer(value or '', 'token', 0, 2 ^ 53)
+    last_token = value
+  end
+  return last_token_number
 end
 
 -- The longest span the engine takes: 100 years.

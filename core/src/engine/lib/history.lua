@@ -92,9 +92,10 @@ function history.read(jid, job)
   elseif job[STATE] == FAILED then
     entries[#entries + 1] = entry('f', job[ENDED_AT], job[GROUP])
   end
-  local list = {}
-  for index, item in ipairs(entries) do
-    list[index] = view(item)
+  -- What the record tells comes on top of a full history key.
+  local list = { view(entries[1]) }
+  for index = max(2, #entries - CAP + 2), #entries do
+    list[#list + 1] = view(entries[index])
   end
   return list
 end

@@ -17,14 +17,14 @@ function lease.held(jid, token)
     return nil, 'LOCK_LOST unknown'
   end
   local job = item.job
-  local held, given = job[TOKEN] or 0, tonumber(token)
-  if given == held and job[STATE] == RUNNING then
+  local held = job[TOKEN] or 0
+  if token == held and job[STATE] == RUNNING then
     return item
   end
-  if given == held then
+  if token == held then
     return nil, 'LOCK_LOST ' .. (reasons[job[LOST_REASON]] or 'finished')
   end
-  return nil, given < held and 'LOCK_LOST expired' or 'LOCK_LOST unknown'
+  return nil, token < held and 'LOCK_LOST expired' or 'LOCK_LOST unknown'
 end
 
 -- Items of jid and token, from argument `first` on.
@@ -32,9 +32,8 @@ function lease.parse(argv, first)
   local parsed, jids = {}, {}
   for index = 1, check.items(argv, first, 2) do
     local at = first + (index - 1) * 2
-    check.integer(argv[at + 1], 'token', 0, 2 ^ 53)
     jids[index] = check.name(argv[at], 'jid')
-    parsed[index] = { jid = jids[index], token = argv[at + 1] }
+    parsed[index] = { jid = jids[index], token = check.token(argv[at + 1]) }
   end
   return parsed, jids
 end

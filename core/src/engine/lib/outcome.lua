@@ -178,11 +178,9 @@ function outcome.parse(verb, jid, token, run_ms, first, second)
   if not rule then
     fail('INVALID_ARGUMENT', 'verb ' .. tostring(verb) .. ' is not an outcome')
   end
-  check.name(jid, 'jid')
-  check.integer(token or '', 'token', 0, 2 ^ 53)
   return {
-    jid = jid,
-    token = token,
+    jid = check.name(jid, 'jid'),
+    token = check.token(token),
     run_ms = check.span(run_ms == '' and 0 or run_ms, 'run_ms'),
     rule = rule,
     parsed = rule.parse(first or '', second or ''),

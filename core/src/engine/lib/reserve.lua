@@ -190,7 +190,7 @@ function reserve.replay(memo)
   state.load_all(memo[4])
   local reply = { token, memo[2], memo[3] }
   for _, jid in ipairs(memo[4]) do
-    local item = lease.held(jid, token)
+    local item = lease.held(jid, tonumber(token))
     if item then
       reply[#reply + 1] = view(item, max(0, item.job[LEASE_UNTIL] - now))
     end

@@ -60,9 +60,9 @@ local function place(job)
   return zset_key(at, job[QUEUE]), record.ready_at(job)
 end
 
-local function new_item(jid, job)
+local function new_item(jid, name, job)
   -- The fields are named here, so that the table need not grow; `group` only where there is one.
-  local item = { jid = jid, job = job, key = false, score = false, worker = false, touched = false, payload = false }
+  local item = { jid = jid, name = name, job = job, key = false, score = false, worker = false, touched = false, payload = false }
   if job then
     item.key, item.score = place(job)
     local at = job[STATE]
@@ -90,7 +90,8 @@ function state.load_all(jids)
     local stored = call('MGET', unpack(names, first, min(first + MAX_SLICE - 1, #names)))
     for index = 1, #stored do
       if stored[index] then
-        new_item(wanted[first + index - 1], record.decode(stored[index]))
+        local at = first + index - 1
+        new_item(wanted[at], names[at], record.decode(stored[index]))
       end
     end
   end
@@ -119,7 +120,7 @@ function state.create(jid, job, payload)
   if item then
     item.replaced = item.job and true
   else
-    item = new_item(jid)
+    item = new_item(jid, keys.job(jid), false)
   end
   item.job, item.payload = job, payload
   touch(item)
@@ -339,7 +340,7 @@ local function write_records()
       if item.payload then
         record.set_payload(jid, job, item.payload)
       end
-      names_and_records[length + 1] = keys.job(jid)
+      names_and_records[length + 1] = item.name
       names_and_records[length + 2] = record.encode(job)
       length = length + 2
     end

@@ -39,7 +39,7 @@ local function view(jid, job)
       remaining = record.remaining(job),
       put_at_ms = job[PUT_AT],
       due_at_ms = job[STATE] == SCHEDULED and record.ready_at(job) or null,
-      worker = job[WORKER] or null,
+      worker = running and job[WORKER] or null,
       token = running and text(job[TOKEN]) or null,
       lease_until_ms = running and job[LEASE_UNTIL] or null,
       tags = job[TAGS] or {},
