@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::outcome::{Again, Completion, Ended, Failure, Pause};
+use super::outcome::{self, Again, Completion, Ended, Failure, Pause};
 use super::reply;
 use crate::check;
 use crate::error::{Error, Result};
@@ -148,7 +148,7 @@ impl Lease {
         Ok(())
     }
 
-    fn from_json(text: &str, path: &str) -> Result<Lease> {
+    pub(super) fn from_json(text: &str, path: &str) -> Result<Lease> {
         let mut fields = Fields::parse(text, path)?;
         let lease = Lease::take(&mut fields)?;
         fields.end()?;
@@ -172,7 +172,7 @@ macro_rules! outcome_request {
 
         impl $name {
             pub(super) fn from_json(text: &str) -> Result<$name> {
-                Ok($name { jobs: items(text, Ended::from_json)? })
+                Ok($name { jobs: items(text, outcome::from_json)? })
             }
         }
 
@@ -183,7 +183,7 @@ macro_rules! outcome_request {
             fn encode(&self, args: &mut Args) -> Result<()> {
                 check::count(self.jobs.len(), "jobs")?;
                 for (index, job) in self.jobs.iter().enumerate() {
-                    job.encode(args).map_err(|error| super::in_item(error, index, self.jobs.len()))?;
+                    outcome::encode(job, args).map_err(|error| super::in_item(error, index, self.jobs.len()))?;
                 }
                 Ok(())
             }
@@ -297,11 +297,17 @@ fn heartbeat_answer(lease: &Lease, answer: Value) -> Result<Result<u64>> {
     }
 }
 
-/// The `jobs` of a call at the door.
+/// The `jobs` of a call at the door that has nothing else.
 fn items<T>(text: &str, read: fn(&str, &str) -> Result<T>) -> Result<Vec<T>> {
     let mut fields = Fields::parse(text, "")?;
-    let items = fields.required_list("jobs")?;
+    let items = take_items(&mut fields, read)?;
     fields.end()?;
+    Ok(items)
+}
+
+/// The `jobs` of a call at the door.
+pub(super) fn take_items<T>(fields: &mut Fields, read: fn(&str, &str) -> Result<T>) -> Result<Vec<T>> {
+    let items = fields.required_list("jobs")?;
     items.iter().enumerate().map(|(index, item)| read(item.get(), &format!("jobs[{index}]"))).collect()
 }
 

@@ -38,8 +38,6 @@ enum Door {
     Typed(fn(&Client, &str) -> Result<String>),
     /// Its JSON goes to the engine as it is, and its reply becomes JSON by its shape.
     Through,
-    /// Not at all: the worker runtime alone speaks it.
-    Shut,
 }
 
 /// One row for each operation, in order: whether it reads or writes, its name, its door. The row makes it exist:
@@ -75,8 +73,8 @@ operations! {
     reads  queue_stats    Door::Through;
     writes sweep          Door::Through;
     writes worker_lost    Door::Through;
-    writes worker_pulse   Door::Shut;
-    writes worker_turn    Door::Shut;
+    writes worker_pulse   Door::Typed(worker_pulse);
+    writes worker_turn    Door::Typed(worker_turn);
 }
 
 impl Operation {
@@ -101,10 +99,6 @@ impl Operation {
         let reply = match self.door {
             Door::Typed(call) => call(client, args),
             Door::Through => self.pass(client, args),
-            Door::Shut => Err(Error::new(
-                Code::UnknownOperation,
-                format!("{} is spoken only by the worker runtime; open a worker instead", self.name),
-            )),
         };
         reply.map_err(|error| error.during(self.name))
     }
@@ -157,6 +151,16 @@ fn job_heartbeat(client: &Client, args: &str) -> Result<String> {
     let answers = client.send_ref(&request)?;
     let answers = request.jobs.iter().zip(answers).map(|(job, answer)| (job.jid.as_str(), answer.map(Json::from)));
     Ok(job::answers_json(JobHeartbeat::OPERATION, "lease_ms", answers))
+}
+
+fn worker_pulse(client: &Client, args: &str) -> Result<String> {
+    let pulse = WorkerPulse::from_json(args, &client.worker_name())?;
+    Ok(pulse.reply_json(&client.send_ref(&pulse)?))
+}
+
+fn worker_turn(client: &Client, args: &str) -> Result<String> {
+    let turn = WorkerTurn::from_json(args, &client.worker_name())?;
+    Ok(turn.reply_json(&client.send_ref(&turn)?))
 }
 
 /// Says which item of a call an error is about, when there are several.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::job::Lease;
 use crate::check;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::json::{self, Fields};
 use crate::request::Args;
 
@@ -83,7 +83,7 @@ pub enum Ending {
 }
 
 /// How an ending is written: its checks, and its two arguments.
-pub trait Wire {
+pub(super) trait Wire {
     /// Two arguments; an operation whose items have only the first gets an empty second one cut off.
     const TWO: bool;
 
@@ -219,30 +219,32 @@ impl Wire for Pause {
     }
 }
 
-impl<How: Wire> Ended<How> {
-    /// Appends `jid token run_ms a [b]`, the form of the operations that end runs.
-    pub(super) fn encode(&self, args: &mut Args) -> Result<()> {
-        self.how.check()?;
-        let [first, second] = self.how.arguments();
-        self.encode_head(args)?;
-        args.text(&first);
-        if How::TWO {
-            args.text(&second);
-        }
-        Ok(())
+/// Appends `jid token run_ms a [b]`, the form of the operations that end runs.
+pub(super) fn encode<How: Wire>(ended: &Ended<How>, args: &mut Args) -> Result<()> {
+    ended.how.check()?;
+    let [first, second] = ended.how.arguments();
+    ended.encode_head(args)?;
+    args.text(&first);
+    if How::TWO {
+        args.text(&second);
     }
+    Ok(())
+}
 
-    pub(super) fn from_json(text: &str, path: &str) -> Result<Ended<How>> {
-        let mut fields = Fields::parse(text, path)?;
-        let Lease { jid, token } = Lease::take(&mut fields)?;
-        let run_ms = take_span(&mut fields, "run_ms")?;
-        let how = How::take(&mut fields)?;
-        fields.end()?;
-        Ok(Ended { jid, token, run_ms, how })
-    }
+/// Reads an item of such an operation.
+pub(super) fn from_json<How: Wire>(text: &str, path: &str) -> Result<Ended<How>> {
+    Ended::read(Fields::parse(text, path)?, How::take)
 }
 
 impl<How> Ended<How> {
+    fn read(mut fields: Fields, take: impl FnOnce(&mut Fields) -> Result<How>) -> Result<Ended<How>> {
+        let Lease { jid, token } = Lease::take(&mut fields)?;
+        let run_ms = take_span(&mut fields, "run_ms")?;
+        let how = take(&mut fields)?;
+        fields.end()?;
+        Ok(Ended { jid, token, run_ms, how })
+    }
+
     fn encode_head(&self, args: &mut Args) -> Result<()> {
         check::name(&self.jid, "jid")?;
         check::token(&self.token)?;
@@ -252,7 +254,41 @@ impl<How> Ended<How> {
     }
 }
 
+impl Ending {
+    fn take(fields: &mut Fields) -> Result<Ending> {
+        let path = fields.path("verb");
+        Ok(match fields.required_text("verb")?.as_str() {
+            "complete" => Ending::Complete(Wire::take(fields)?),
+            "fail" => Ending::Fail(Wire::take(fields)?),
+            "retry" => Ending::Retry(Wire::take(fields)?),
+            "snooze" => Ending::Snooze(Wire::take(fields)?),
+            "release" => Ending::Release,
+            "unknown_kind" => Ending::UnknownKind,
+            other => return Err(Error::invalid(format!("{path} {} is not an outcome", json::quote(other)))),
+        })
+    }
+}
+
 impl Ended<Ending> {
+    /// Reads an item of worker_turn: as in the operation of its verb, and the `verb` itself.
+    pub(super) fn from_turn_json(text: &str, path: &str) -> Result<Ended<Ending>> {
+        read(text, path, |fields| {
+            Ok(match fields.required_text("verb")?.as_str() {
+                "complete" => Ending::Complete(Wire::take(fields)?),
+                "fail" => Ending::Fail(Wire::take(fields)?),
+                "retry" => Ending::Retry(Wire::take(fields)?),
+                "snooze" => Ending::Snooze(Wire::take(fields)?),
+                "release" => Ending::Release,
+                "unknown_kind" => Ending::UnknownKind,
+                verb => {
+                    let (path, verb) = (fields.path("verb"), json::quote(verb));
+                    let known = "complete, fail, retry, snooze, release, unknown_kind";
+                    return Err(Error::invalid(format!("{path} {verb} is not one of {known}")));
+                }
+            })
+        })
+    }
+
     /// Appends `verb jid token run_ms a b`, the form of worker_turn.
     pub(super) fn encode_turn(&self, args: &mut Args) -> Result<()> {
         let (verb, [first, second]) = match &self.how {

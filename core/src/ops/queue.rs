@@ -341,14 +341,18 @@ pub struct Reserved {
 impl QueueReserve {
     pub(super) fn from_json(text: &str, worker: &str) -> Result<QueueReserve> {
         let mut fields = Fields::parse(text, "")?;
-        let request = QueueReserve {
+        let request = QueueReserve::take(&mut fields, worker)?;
+        fields.end()?;
+        Ok(request)
+    }
+
+    pub(super) fn take(fields: &mut Fields, worker: &str) -> Result<QueueReserve> {
+        Ok(QueueReserve {
             worker: fields.text("worker")?.unwrap_or_else(|| worker.to_owned()),
             queues: fields.texts("queues")?.ok_or_else(|| Error::invalid("queues is missing"))?,
             limit: fields.integer("limit")?.unwrap_or(1),
             share: fields.boolean("share")?.unwrap_or(false),
-        };
-        fields.end()?;
-        Ok(request)
+        })
     }
 
     /// Appends `worker limit share`, the opening of reserve and of worker_turn.

@@ -1,12 +1,14 @@
-//! Operations of the worker runtime: the turn and the pulse. The door refuses them; only a worker speaks them.
+//! Operations of the worker runtime: the turn and the pulse.
 
-use super::job::{Answer, Lease, lost_reason};
+use serde_json::Value as Json;
+
+use super::job::{self, Answer, Lease, lost_reason};
 use super::outcome::{Ended, Ending};
 use super::queue::{QueueReserve, Reserved};
 use super::reply;
 use crate::check;
-use crate::error::Result;
-use crate::json;
+use crate::error::{Error, Result};
+use crate::json::{self, Fields};
 use crate::request::{Args, Request, Value};
 
 /// Delivers what was finished and takes what comes next, in one step.
@@ -27,6 +29,24 @@ pub struct Turned {
     pub answers: Vec<Answer>,
     /// What was taken.
     pub reserved: Reserved,
+}
+
+impl WorkerTurn {
+    pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
+        let mut fields = Fields::parse(text, "")?;
+        let reserve = QueueReserve::take(&mut fields, worker)?;
+        let ended = job::take_items(&mut fields, Ended::from_turn_json)?;
+        fields.end()?;
+        Ok(WorkerTurn { reserve, ended })
+    }
+
+    pub(super) fn reply_json(&self, turned: &Turned) -> String {
+        let answers = self.ended.iter().zip(&turned.answers);
+        let answers =
+            answers.map(|(ended, answer)| (ended.jid.as_str(), answer.clone().accepted(&ended.jid).map(Json::from)));
+        let answers = job::answers_json(Self::OPERATION, "outcome", answers);
+        format!("{{\"jobs\":{answers},\"reserved\":{}}}", turned.reserved.to_json())
+    }
 }
 
 impl Request for WorkerTurn {
@@ -80,6 +100,29 @@ pub struct Pulsed {
     pub orders: Vec<String>,
     /// Grows whenever the set of queues changes.
     pub queues_version: i64,
+}
+
+impl WorkerPulse {
+    pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerPulse> {
+        let mut fields = Fields::parse(text, "")?;
+        let pulse = WorkerPulse {
+            worker: fields.text("worker")?.unwrap_or_else(|| worker.to_owned()),
+            status: fields.raw("status")?.unwrap_or_else(|| "{}".to_owned()),
+            leases: job::take_items(&mut fields, Lease::from_json)?,
+        };
+        fields.end()?;
+        Ok(pulse)
+    }
+
+    pub(super) fn reply_json(&self, pulsed: &Pulsed) -> String {
+        let answers = self.leases.iter().zip(&pulsed.lost).map(|(lease, lost)| {
+            let held = lost.as_ref().map_or(Ok(Json::from(true)), |reason| Err(Error::lock_lost(&lease.jid, reason)));
+            (lease.jid.as_str(), held)
+        });
+        let answers = job::answers_json(Self::OPERATION, "held", answers);
+        let (orders, version) = (Json::from(pulsed.orders.clone()), pulsed.queues_version);
+        format!("{{\"jobs\":{answers},\"orders\":{orders},\"queues_version\":{version}}}")
+    }
 }
 
 impl Request for WorkerPulse {
