@@ -114,11 +114,6 @@ impl Client {
     pub(crate) fn wake_key(&self, queue: &str) -> String {
         self.shared.options.key(&format!("wake:{queue}"))
     }
-
-    /// The list that wakes those who wait for a change of the set of queues.
-    pub(crate) fn queues_wake_key(&self) -> String {
-        self.shared.options.key("queues:wake")
-    }
 }
 
 impl std::fmt::Debug for Client {

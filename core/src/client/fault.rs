@@ -25,6 +25,7 @@ impl From<RedisError> for Fault {
             }
             ErrorKind::RESP3NotSupported => Fault::Refused(too_old("HELLO")),
             ErrorKind::Parse => Fault::Broken(format!("the reply could not be read: {error}")),
+            _ if error.is_timeout() => Fault::Broken("no answer in time".to_owned()),
             _ => match error.code() {
                 Some(word) => refused(word, error.detail().unwrap_or_default()),
                 None => Fault::Broken(error.to_string()),

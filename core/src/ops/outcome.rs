@@ -272,21 +272,7 @@ impl Ending {
 impl Ended<Ending> {
     /// Reads an item of worker_turn: as in the operation of its verb, and the `verb` itself.
     pub(super) fn from_turn_json(text: &str, path: &str) -> Result<Ended<Ending>> {
-        read(text, path, |fields| {
-            Ok(match fields.required_text("verb")?.as_str() {
-                "complete" => Ending::Complete(Wire::take(fields)?),
-                "fail" => Ending::Fail(Wire::take(fields)?),
-                "retry" => Ending::Retry(Wire::take(fields)?),
-                "snooze" => Ending::Snooze(Wire::take(fields)?),
-                "release" => Ending::Release,
-                "unknown_kind" => Ending::UnknownKind,
-                verb => {
-                    let (path, verb) = (fields.path("verb"), json::quote(verb));
-                    let known = "complete, fail, retry, snooze, release, unknown_kind";
-                    return Err(Error::invalid(format!("{path} {verb} is not one of {known}")));
-                }
-            })
-        })
+        Ended::read(Fields::parse(text, path)?, Ending::take)
     }
 
     /// Appends `verb jid token run_ms a b`, the form of worker_turn.

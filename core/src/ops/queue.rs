@@ -142,23 +142,37 @@ impl Put {
         self
     }
 
+    /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `on_conflict`; what is absent
+    /// gets its default. An empty text stands for no options.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the option that is wrong or unknown; its range is checked when the job is put.
+    pub fn with_options(mut self, json: &str) -> Result<Put> {
+        let mut fields = Fields::parse(if json.is_empty() { "{}" } else { json }, "options")?;
+        self.take_options(&mut fields)?;
+        fields.end()?;
+        Ok(self)
+    }
+
+    fn take_options(&mut self, fields: &mut Fields) -> Result<()> {
+        self.jid = fields.text("jid")?;
+        self.priority = fields.integer("priority")?.unwrap_or(0);
+        self.delay_ms = fields.integer("delay_ms")?.unwrap_or(0);
+        self.retries = fields.integer("retries")?;
+        self.tags = fields.texts("tags")?.unwrap_or_default();
+        self.route = fields.texts("route")?.unwrap_or_default();
+        self.on_conflict = match fields.text("on_conflict")? {
+            None => OnConflict::Replace,
+            Some(name) => OnConflict::from_name(&name, &fields.path("on_conflict"))?,
+        };
+        Ok(())
+    }
+
     fn from_json(text: &str, path: &str) -> Result<Put> {
         let mut fields = Fields::parse(text, path)?;
-        let put = Put {
-            queue: fields.required_text("queue")?,
-            kind: fields.required_text("kind")?,
-            data: fields.raw("data")?.unwrap_or_else(|| "null".to_owned()),
-            jid: fields.text("jid")?,
-            priority: fields.integer("priority")?.unwrap_or(0),
-            delay_ms: fields.integer("delay_ms")?.unwrap_or(0),
-            retries: fields.integer("retries")?,
-            tags: fields.texts("tags")?.unwrap_or_default(),
-            route: fields.texts("route")?.unwrap_or_default(),
-            on_conflict: match fields.text("on_conflict")? {
-                None => OnConflict::Replace,
-                Some(name) => OnConflict::from_name(&name, &fields.path("on_conflict"))?,
-            },
-        };
+        let mut put = Put::new(fields.required_text("queue")?, fields.required_text("kind")?);
+        put.data = fields.raw("data")?.unwrap_or(put.data);
+        put.take_options(&mut fields)?;
         fields.end()?;
         Ok(put)
     }

@@ -1,0 +1,12 @@
+//! The client against real servers.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod embedded;
+mod faults;
+mod fork;
+mod once;
+mod operations;
+mod proxy;
+mod signals;

@@ -1,0 +1,74 @@
+//! A unix socket before the server that cuts a connection once a chosen call has been sent on.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// When to cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// After the server has answered; the answer is thrown away.
+    Answer,
+    /// Before the call reaches the server.
+    Call,
+}
+
+/// Cuts the next connection on which `armed` appears.
+pub struct Proxy {
+    pub socket: PathBuf,
+    armed: Arc<Mutex<Option<(Vec<u8>, Cut)>>>,
+}
+
+impl Proxy {
+    pub fn before(server: &Path, socket: PathBuf) -> Proxy {
+        let listener = UnixListener::bind(&socket).unwrap();
+        let armed = Arc::new(Mutex::new(None));
+        let (target, shared) = (server.to_owned(), Arc::clone(&armed));
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let (target, shared) = (target.clone(), Arc::clone(&shared));
+                thread::spawn(move || drop(relay(client, &target, &shared)));
+            }
+        });
+        Proxy { socket, armed }
+    }
+
+    /// Cuts once at the next call whose bytes contain `text`.
+    pub fn cut_at(&self, text: &str, cut: Cut) {
+        *self.armed.lock().unwrap() = Some((text.as_bytes().to_vec(), cut));
+    }
+
+    /// True once the cut was made.
+    pub fn has_cut(&self) -> bool {
+        self.armed.lock().unwrap().is_none()
+    }
+}
+
+fn relay(mut client: UnixStream, target: &Path, armed: &Mutex<Option<(Vec<u8>, Cut)>>) -> io::Result<()> {
+    let mut server = UnixStream::connect(target)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = client.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(());
+        }
+        let call = &buffer[..length];
+        let cut = armed.lock().unwrap().take_if(|(text, _)| call.windows(text.len()).any(|part| part == text));
+        match cut {
+            Some((_, Cut::Call)) => return client.shutdown(Shutdown::Both),
+            Some((_, Cut::Answer)) => {
+                server.write_all(call)?;
+                let _answer = server.read(&mut buffer)?;
+                return client.shutdown(Shutdown::Both);
+            }
+            None => {
+                server.write_all(call)?;
+                let answer = server.read(&mut buffer)?;
+                client.write_all(&buffer[..answer])?;
+            }
+        }
+    }
+}
