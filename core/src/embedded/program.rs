@@ -142,20 +142,27 @@ mod tests {
 
     #[test]
     fn what_is_started_belongs_to_nobody() {
-        let dir = std::env::temp_dir();
+        let dir = env::temp_dir();
         let log = dir.join(format!("manyhands-program-{}.log", std::process::id()));
-        let held = pipe().unwrap();
-        let script = "echo pid $$ parent $PPID; ls -l /proc/self/fd | wc -l; cat /proc/self/stat; exec sleep 60";
-        let pid = start(Path::new("/bin/sh"), &["-c".into(), script.into()], &dir, &log).unwrap();
+        let pid = start(Path::new("/bin/sleep"), &["60".into()], &dir, &log).unwrap();
         assert!(!has_ended(pid));
-        // SAFETY: asks for the session of a process that was just started.
-        assert_eq!(unsafe { libc::getsid(pid) } == unsafe { libc::getsid(0) }, false);
+        // SAFETY: asks for the sessions of two living processes.
+        assert_ne!(unsafe { libc::getsid(pid) }, unsafe { libc::getsid(0) });
+        // SAFETY: asks whether it is a child of ours.
+        assert_eq!(unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) }, -1);
         // SAFETY: ends the process that was started above.
         unsafe { libc::kill(pid, libc::SIGKILL) };
         while !has_ended(pid) {
             std::thread::yield_now();
         }
-        drop(held);
+        std::fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_cannot_run_is_an_error() {
+        let dir = env::temp_dir();
+        let log = dir.join(format!("manyhands-no-program-{}.log", std::process::id()));
+        assert!(start(Path::new("/nowhere/redis-server"), &[], &dir, &log).is_err());
         std::fs::remove_file(log).unwrap();
     }
 }

@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 use crate::json::{self, Fields};
 use crate::request::Args;
 
+/// Longest message or trace in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
 /// A job whose run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended<How> {
@@ -115,7 +118,8 @@ fn check_span(span: u64, name: &str) -> Result<()> {
 
 /// The longest part of `text` within the engine's limit for messages and traces.
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(16 * 1024)]
+    let end = (0..=MAX_TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 impl Wire for Completion {

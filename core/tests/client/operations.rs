@@ -119,7 +119,7 @@ fn arguments_are_refused_by_name_before_anything_is_sent() {
         ),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","delay_ms":-1}]}"#.into(), "delay_ms -1 is negative"),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","colour":1}]}"#.into(), "jobs[0].colour is unknown"),
-        ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","data":NaN}]}"#.into(), "not JSON"),
+        ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","data":NaN}]}"#.into(), "jobs[0].data is not JSON"),
         ("queue_put", r#"{"jobs":[]}"#.into(), "jobs has 0 entries"),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","on_conflict":"fight"}]}"#.into(), "on_conflict \"fight\""),
         ("queue_reserve", r#"{"queues":[]}"#.into(), "queues is empty"),

@@ -16,10 +16,13 @@ pub enum Cut {
     Call,
 }
 
+/// The bytes to wait for, and what to do then.
+type Armed = Option<(Vec<u8>, Cut)>;
+
 /// Cuts the next connection on which `armed` appears.
 pub struct Proxy {
     pub socket: PathBuf,
-    armed: Arc<Mutex<Option<(Vec<u8>, Cut)>>>,
+    armed: Arc<Mutex<Armed>>,
 }
 
 impl Proxy {
@@ -47,7 +50,7 @@ impl Proxy {
     }
 }
 
-fn relay(mut client: UnixStream, target: &Path, armed: &Mutex<Option<(Vec<u8>, Cut)>>) -> io::Result<()> {
+fn relay(mut client: UnixStream, target: &Path, armed: &Mutex<Armed>) -> io::Result<()> {
     let mut server = UnixStream::connect(target)?;
     let mut buffer = vec![0; 1 << 20];
     loop {

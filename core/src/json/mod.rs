@@ -1,5 +1,7 @@
 //! JSON at the door: arguments are read by name with their errors, the user's own JSON is kept byte for byte.
 
+mod place;
+
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -33,6 +35,18 @@ fn check_depth(text: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The full name of the member a syntax error is in.
+fn faulty_member(text: &str, within: &str, error: &serde_json::Error) -> String {
+    let line_begin: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let path = place::path_at(text, line_begin + error.column().saturating_sub(1));
+    match (within.is_empty(), path.is_empty()) {
+        (true, true) => "the text of the arguments".to_owned(),
+        (true, false) => path,
+        (false, true) => within.to_owned(),
+        (false, false) => format!("{within}.{path}"),
+    }
+}
+
 /// `text` as a JSON string, quoted.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -48,9 +62,11 @@ impl<'a> Fields<'a> {
     /// Reads an object. `within` says where it is in error messages (`options`, `jobs[3]`, or empty for the arguments).
     pub fn parse(text: &'a str, within: &str) -> Result<Fields<'a>> {
         let members = serde_json::from_str(text).map_err(|error| {
-            let name = if within.is_empty() { "the arguments" } else { within };
-            let what = if error.is_data() { "must be a JSON object" } else { "is not JSON" };
-            Error::invalid(format!("{name} {what}: {error}"))
+            if error.is_data() {
+                let name = if within.is_empty() { "the arguments" } else { within };
+                return Error::invalid(format!("{name} must be a JSON object: {error}"));
+            }
+            Error::invalid(format!("{} is not JSON: {error}", faulty_member(text, within, &error)))
         })?;
         Ok(Fields { members, within: within.to_owned() })
     }
@@ -106,7 +122,8 @@ impl<'a> Fields<'a> {
             return Ok(Some(number));
         }
         match serde_json::from_str::<f64>(text) {
-            Ok(number) if number.fract() == 0.0 && number.abs() < 9e15 => Ok(Some(number as i64)),
+            // A number too large for i64 becomes its nearest one, which every range then refuses.
+            Ok(number) if number.fract() == 0.0 => Ok(Some(number as i64)),
             _ => Err(self.wrong(name, text, "a whole number")),
         }
     }
