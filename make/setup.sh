@@ -57,6 +57,7 @@ install_packages() {
   as_root make/install-packages.sh "$@"
 }
 
+# The rooms know how to get their own tools.
 python_tools() {
   say 'Python tools into target/venv'
   make --no-print-directory --silent -C bindings/python "$PWD/target/venv/.ready"
@@ -64,8 +65,7 @@ python_tools() {
 
 node_tools() {
   say 'Node tools into bindings/node/node_modules'
-  # No package's install script runs: the binding is built by its own Makefile.
-  (cd bindings/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  make --no-print-directory --silent -C bindings/node node_modules/.package-lock.json
 }
 
 crates() {
@@ -88,7 +88,7 @@ require_toolchains
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 [[ -e target/venv/.ready ]] || rm -f target/setup/python_tools
-[[ -d bindings/node/node_modules ]] || rm -f target/setup/node_tools
+[[ -e bindings/node/node_modules/.package-lock.json ]] || rm -f target/setup/node_tools
 done_once python_tools bindings/python/requirements-dev.txt
 done_once node_tools bindings/node/package.json bindings/node/package-lock.json
 done_once crates Cargo.lock

@@ -80,7 +80,10 @@ def run(files: list[Document], left_out: list[tuple[str, str]], output: Output, 
         of_stages = figures.of_stages(client, started_at, ended_at, found)
     totals = RunFigures(started_at, ended_at - started_at, crew.kills, chaos, of_stages)
     page.write(output.page, found, totals)
-    return report(found, totals, output)
+    status = report(found, totals, output)
+    if status == 0:
+        output.remove_server()
+    return status
 
 
 def put_all(client: Client, files: list[Document], output: Output, retries: int) -> None:
@@ -123,7 +126,7 @@ def report(found: list[Journey], totals: RunFigures, output: Output) -> int:
     print()
     if totals.chaos:
         lost = sum(journey.lost for journey in found)
-        print(f"  {totals.kills} workers were killed with SIGKILL; the {lost} jobs in their hands were done by others")
+        print(f"  {totals.kills} workers were killed with SIGKILL; jobs that they had in hand and others did again: {lost}")
     trouble = [journey for journey in found if journey.trouble]
     for journey in trouble:
         print(f"  {journey.document.name}: {journey.trouble}", file=sys.stderr)

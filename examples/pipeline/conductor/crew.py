@@ -16,9 +16,9 @@ from stages import STAGES, Stage
 # How long a worker may take to stop when asked to; then it is killed.
 STOP_TIMEOUT = 5.0
 # Seconds between two kills.
-KILL_EVERY = (0.4, 1.2)
+KILL_EVERY = (0.3, 0.8)
 # With chaos, each handler takes this much longer: the jobs are so small that a kill would seldom meet one.
-CHAOS_PACE_MS = 60
+CHAOS_PACE_MS = 100
 
 
 class Crew:

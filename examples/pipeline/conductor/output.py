@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import IO, Any
 
+from manyhands import Client
+
 from errors import DemoError
 
 MARK = ".pipeline"
@@ -34,6 +36,7 @@ class Output:
         self.server = path / ".manyhands"
         try:
             self._lock = self._take()
+            self._stop_left_server()
             for folder in (self.records, self.logs, self.server):
                 shutil.rmtree(folder, ignore_errors=True)
             self.page.unlink(missing_ok=True)
@@ -57,6 +60,12 @@ class Output:
             raise DemoError(f"another run is working in OUT={self.path}") from None
         return lock
 
+    def _stop_left_server(self) -> None:
+        """A conductor that was killed leaves its server running. It ends with its last user: be that."""
+        if self.server.exists():
+            with Client(self.url) as client:
+                client.call("engine_version")
+
     @property
     def url(self) -> str:
         """The URL of the private server in this folder."""
@@ -75,6 +84,10 @@ class Output:
             else:
                 Path(entry.path).unlink()
         return records
+
+    def remove_server(self) -> None:
+        """Remove the work folder of the private server, which has ended."""
+        shutil.rmtree(self.server)
 
     def close(self) -> None:
         """Let another run have the folder."""

@@ -43,9 +43,9 @@ class Progress:
             counts = self._client.queue(stage.queue).counts()
             standing = self._standings[stage]
             standing.waiting = counts["waiting"] + counts["scheduled"]
-            standing.running = counts["running"] - counts["stalled"]
+            standing.running = counts["running"]
             standing.stalled = counts["stalled"]
-            left += standing.waiting + counts["running"]
+            left += standing.waiting + standing.running + standing.stalled
             standing.passed = max(standing.passed, self._total - left)
         self._left = left
         return left == 0
