@@ -61,6 +61,26 @@ impl Outcome {
     /// Done, without a result.
     pub const DONE: Outcome = Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0 };
 
+    /// Done, with a result (one JSON value) and options `{"data"?,"queue"?,"delay_ms"?}`; an empty text stands for no options.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the option that is wrong or unknown.
+    pub fn completed(result: Option<&str>, options_json: &str) -> Result<Outcome> {
+        let mut options = Fields::parse(if options_json.is_empty() { "{}" } else { options_json }, "options")?;
+        let outcome = Outcome::take_complete(result.map(str::to_owned), &mut options)?;
+        options.end()?;
+        Ok(outcome)
+    }
+
+    fn take_complete(result: Option<String>, fields: &mut Fields) -> Result<Outcome> {
+        Ok(Outcome::Complete {
+            result,
+            data: fields.raw("data")?,
+            queue: fields.text("queue")?,
+            delay_ms: delay_ms(fields)?,
+        })
+    }
+
     /// Reads `{"complete":{"result"?,"data"?,"queue"?,"delay_ms"?}}`, `{"fail":{"group","message"?,"trace"?}}`,
     /// `{"retry":{"delay_ms"?}}`, `{"snooze":{"delay_ms"?}}`, `{"error":{"class","message"?,"trace"?}}`,
     /// `{"release":{}}` or `{"unknown_kind":{}}`.
@@ -82,12 +102,10 @@ impl Outcome {
         let (verb, mut fields) =
             given.ok_or_else(|| Error::invalid(format!("outcome is empty; one of {} is needed", VERBS.join(", "))))?;
         let outcome = match verb {
-            "complete" => Outcome::Complete {
-                result: fields.raw("result")?,
-                data: fields.raw("data")?,
-                queue: fields.text("queue")?,
-                delay_ms: delay_ms(&mut fields)?,
-            },
+            "complete" => {
+                let result = fields.raw("result")?;
+                Outcome::take_complete(result, &mut fields)?
+            }
             "fail" => Outcome::Fail {
                 group: fields.required_text("group")?,
                 message: fields.text("message")?.unwrap_or_default(),
@@ -122,8 +140,8 @@ impl Outcome {
         }
     }
 
-    /// What the engine is told. `kind`: the job's. `spent`: retries it has spent.
-    pub(super) fn into_ending(self, kind: &str, spent: u32) -> Ending {
+    /// What the engine is told, for who ends a job without a worker. `kind`: the job's. `spent`: retries it has spent.
+    pub fn into_ending(self, kind: &str, spent: u32) -> Ending {
         match self {
             Outcome::Complete { result, data, queue, delay_ms } => {
                 Ending::Complete(Completion { result, queue, data, delay_ms })
@@ -229,6 +247,19 @@ mod tests {
         assert_eq!(message(r#"{"snooze":{"delay_ms":-1}}"#), "outcome.snooze.delay_ms -1 is negative");
         assert_eq!(message(r#"{"retry":{},"snooze":{}}"#), "outcome has both retry and snooze");
         assert!(message("{}").starts_with("outcome is empty; one of complete, "));
+    }
+
+    #[test]
+    fn a_completion_has_its_result_beside_its_options() {
+        let completed = |result, options| Outcome::completed(result, options);
+        assert_eq!(completed(None, "").unwrap(), Outcome::DONE);
+        assert_eq!(
+            completed(Some("[1.0]"), r#"{"data":{"a": 1},"queue":"next","delay_ms":5}"#).unwrap(),
+            Outcome::from_json(r#"{"complete":{"result":[1.0],"data":{"a": 1},"queue":"next","delay_ms":5}}"#).unwrap()
+        );
+        let message = |options| completed(None, options).unwrap_err().message;
+        assert_eq!(message(r#"{"delay_ms":-5}"#), "options.delay_ms -5 is negative");
+        assert_eq!(message(r#"{"result":1}"#), "options.result is unknown");
     }
 
     #[test]
