@@ -1,0 +1,144 @@
+//! The client: the connection with the operations.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use manyhands::Client;
+
+use crate::error::{mh_code, mh_error};
+use crate::text::Text;
+
+/// A client: it sends operations to the engine in Redis, over a small pool of connections.
+///
+/// Ownership: whoever opened it frees it with mh_client_free(). Its workers and jobs live on without it.
+/// Threads:   any number at once.
+/// Fork:      works in the child, with connections of its own.
+pub struct mh_client {
+    client: Client,
+    url: Text,
+    namespace: Text,
+}
+
+impl mh_client {
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Open a client for a URL. The arguments are checked; nothing is connected before the first call.
+///
+/// url           "redis://[user[:password]@]host[:port][/database]", "unix:///path[?db=&user=&password=]", or
+///               "embedded:DIR[?keep=1]": a private server in that folder, started by its first user and stopped by its
+///               last. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
+///               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
+/// options_json  A JSON object, or NULL for none:
+///               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
+///               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default 60000.
+///               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves it and
+///                                 fails. Default "auto" for embedded: and for an empty server, else "manual".
+///
+/// Returns MH_CODE_OK and sets *out_client to a new client.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme that is
+/// not one of the above.
+///
+/// Ownership: the caller frees *out_client with mh_client_free().
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_open(
+    url: *const c_char,
+    options_json: *const c_char,
+    out_client: *mut *mut mh_client,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let (url, options) = (optional_text!(url)?, optional_text!(options_json)?);
+        let out_client = output!(out_client)?;
+        let client = Client::open(url, options.unwrap_or_default())?;
+        let url = Text::new(client.url().to_owned(), "url")?;
+        let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
+        out_client.give(mh_client { client, url, namespace });
+        Ok(())
+    })
+}
+
+/// Perform any operation of the engine by its name: the one door to all of them.
+///
+/// operation  For example "queue_counts"; docs/protocol.md lists them.
+/// args_json  A JSON object, or NULL for "{}".
+///
+/// Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one
+/// item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
+/// Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED; MH_CODE_UNAVAILABLE,
+/// MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED, MH_CODE_READ_ONLY,
+/// MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM; and what the operation
+/// itself answers.
+///
+/// A call whose connection breaks is repeated for the client's timeout_ms, and happens once all the same.
+///
+/// Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not wanted.
+/// Threads:   any number at once.
+/// Blocking:  for one round trip to Redis; for up to timeout_ms while it cannot be reached.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_call(
+    client: *mut mh_client,
+    operation: *const c_char,
+    args_json: *const c_char,
+    out_reply_json: *mut *mut c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?.client();
+        let (operation, args) = (text!(operation)?, optional_text!(args_json)?);
+        let out_reply_json = optional_output!(out_reply_json);
+        let reply = client.call(operation, args.unwrap_or("{}"))?;
+        out_reply_json.give_text(reply, "the reply")
+    })
+}
+
+/// The client's URL in full, with the absolute path for embedded:, to be given to other processes. NULL for NULL.
+///
+/// It contains the password, if one was given.
+///
+/// Ownership: the text belongs to `client`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_url(client: *const mh_client) -> *const c_char {
+    read!(client, ptr::null(), |client: &mh_client| client.url.as_ptr())
+}
+
+/// The client's namespace. NULL for NULL.
+///
+/// Ownership: the text belongs to `client`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_namespace(client: *const mh_client) -> *const c_char {
+    read!(client, ptr::null(), |client: &mh_client| client.namespace.as_ptr())
+}
+
+/// Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs and
+/// workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
+///
+/// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
+///
+/// Ownership: the handle remains, and is freed with mh_client_free().
+/// Threads:   any.
+/// Blocking:  no; the last user of an embedded: server waits until it has stopped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_close(client: *mut mh_client, out_error: *mut *mut mh_error) -> mh_code {
+    fallible!(out_error, {
+        handle!(client)?.client().close();
+        Ok(())
+    })
+}
+
+/// Free a client. NULL is fine. Its workers and jobs keep its connections, and close them when the last is freed.
+///
+/// Threads:   none may be using the handle.
+/// Blocking:  no; the last user of an embedded: server waits until it has stopped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_free(client: *mut mh_client) {
+    free!(client);
+}

@@ -1,0 +1,242 @@
+//! A job in hand: what it is.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use manyhands::{Client, Error, Job, Result, Worker};
+
+use crate::text::Text;
+
+/// A job under a lease, from mh_worker_next() or mh_queue_reserve(). One call of mh_job_complete(), _fail(), _error(),
+/// _retry(), _snooze(), _release() or _finish() ends its run; a job that is freed without one runs again when its lease
+/// has run out, and is not lost.
+///
+/// Ownership: whoever received it frees it with mh_job_free(), also after its run has ended.
+/// Threads:   any number at once.
+pub struct mh_job {
+    pub(crate) holder: Holder,
+    /// When this process got it.
+    pub(crate) since: Instant,
+    pub(crate) jid: Text,
+    pub(crate) token: Text,
+    pub(crate) kind: Text,
+    pub(crate) retries: i32,
+    pub(crate) remaining: i32,
+    queue: Text,
+    data: Text,
+    tags_json: Text,
+    route_json: Text,
+    priority: i32,
+    lease_ms: u64,
+    put_at_ms: u64,
+    /// Why it is no longer held, once that is known.
+    lost: OnceLock<Text>,
+}
+
+/// Who keeps the lease and delivers the outcome.
+pub(crate) enum Holder {
+    /// A worker renews it, and delivers in batches.
+    Worker(Worker),
+    /// Nobody renews it; the caller delivers.
+    Client(Client),
+}
+
+impl mh_job {
+    /// A job that a worker was given.
+    pub(crate) fn started(worker: &Worker, job: Job) -> Result<mh_job> {
+        mh_job::new(Holder::Worker(worker.clone()), job)
+    }
+
+    /// A job that was reserved without a worker.
+    pub(crate) fn reserved(client: &Client, job: Job) -> Result<mh_job> {
+        mh_job::new(Holder::Client(client.clone()), job)
+    }
+
+    fn new(holder: Holder, job: Job) -> Result<mh_job> {
+        let narrow = |number: i64, name: &str| {
+            i32::try_from(number).map_err(|_| Error::internal(format!("the job's {name} {number} is beyond 32 bits")))
+        };
+        let json = |list: Vec<String>, name| Text::new(serde_json::Value::from(list).to_string(), name);
+        Ok(mh_job {
+            holder,
+            since: Instant::now(),
+            jid: Text::new(job.jid, "jid")?,
+            token: Text::new(job.token, "token")?,
+            kind: Text::new(job.kind, "kind")?,
+            retries: narrow(job.retries, "retries")?,
+            remaining: narrow(job.remaining, "remaining")?,
+            queue: Text::new(job.queue, "queue")?,
+            data: Text::new(job.data, "data")?,
+            tags_json: json(job.tags, "tags")?,
+            route_json: json(job.route, "route")?,
+            priority: narrow(job.priority, "priority")?,
+            lease_ms: job.lease_ms,
+            put_at_ms: job.put_at_ms,
+            lost: OnceLock::new(),
+        })
+    }
+
+    /// Remembers why the lease is lost; the first reason stays.
+    pub(crate) fn note_lost(&self, reason: &str) -> &Text {
+        self.lost.get_or_init(|| Text::shown(reason))
+    }
+
+    fn lost(&self) -> Option<&Text> {
+        match (self.lost.get(), &self.holder) {
+            (None, Holder::Worker(worker)) => {
+                worker.lost(self.jid.as_str(), self.token.as_str()).map(|reason| self.note_lost(&reason))
+            }
+            (known, _) => known,
+        }
+    }
+}
+
+/// The job's id. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_jid(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.jid.as_ptr())
+}
+
+/// The name of the handler that performs it. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_kind(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.kind.as_ptr())
+}
+
+/// The queue it was taken from. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_queue(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.queue.as_ptr())
+}
+
+/// Its data: one JSON value, byte for byte as it was put. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_data(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.data.as_ptr())
+}
+
+/// The length of mh_job_data() in bytes. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_data_length(job: *const mh_job) -> usize {
+    read!(job, 0, |job: &mh_job| job.data.length())
+}
+
+/// Its priority, -128 to 127, larger first. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_priority(job: *const mh_job) -> i32 {
+    read!(job, 0, |job: &mh_job| job.priority)
+}
+
+/// How often it may run again after its first run in this queue, 0 to 255. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_retries(job: *const mh_job) -> i32 {
+    read!(job, 0, |job: &mh_job| job.retries)
+}
+
+/// How many of its retries are left. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_remaining(job: *const mh_job) -> i32 {
+    read!(job, 0, |job: &mh_job| job.remaining)
+}
+
+/// The number that proves the lease, in digits: for a job, it grows with every reserve. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_token(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.token.as_ptr())
+}
+
+/// Its labels: a JSON array of texts. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_tags_json(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.tags_json.as_ptr())
+}
+
+/// The queues it still goes through after this one: a JSON array of texts. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_route_json(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.route_json.as_ptr())
+}
+
+/// How long the lease lasts from the reserve on, if it is not renewed. A worker renews it. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_lease_ms(job: *const mh_job) -> u64 {
+    read!(job, 0, |job: &mh_job| job.lease_ms)
+}
+
+/// When it was put, in milliseconds of UTC since 1970, by the clock of Redis. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_put_at_ms(job: *const mh_job) -> u64 {
+    read!(job, 0, |job: &mh_job| job.put_at_ms)
+}
+
+/// Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as far as is
+/// known, and for NULL.
+///
+/// A long handler looks at it now and then, and stops working when it is not NULL: another worker may have the job, and
+/// whatever ends this run is refused. A worker's job knows it within 2 seconds, by the worker's own pulse; a job of
+/// mh_queue_reserve() learns it from mh_job_heartbeat() only.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_lost(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.lost().map_or(ptr::null(), Text::as_ptr))
+}
+
+/// Free a job, whether or not its run has ended. NULL is fine.
+///
+/// Threads:   none may be using the handle.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_free(job: *mut mh_job) {
+    free!(job);
+}

@@ -1,0 +1,29 @@
+//! The C library. `include/manyhands.h` is made from this crate, so the comments on public items speak to C programmers:
+//! they say who owns what, which threads may call, and what blocks.
+//!
+//! All danger is in `guard.rs`; every function here goes through it. What depends on the caller keeping the promises of
+//! the header is said there once, instead of in a safety section for each function.
+
+#![allow(non_camel_case_types, clippy::missing_safety_doc)]
+
+#[macro_use]
+mod guard;
+mod client;
+mod error;
+mod job;
+mod outcome;
+mod queue;
+mod text;
+mod worker;
+
+use std::ffi::c_char;
+
+/// The library's version, for example "0.1.0"; that of the header is MH_VERSION.
+///
+/// Ownership: the text is constant; it is never freed.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub extern "C" fn mh_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}

@@ -1,0 +1,136 @@
+//! Putting jobs into queues, and taking them out.
+
+use std::ffi::c_char;
+
+use manyhands::ops::QueueReserve;
+use manyhands::{Error, Put};
+use serde_json::value::RawValue;
+
+use crate::client::mh_client;
+use crate::error::{mh_code, mh_error};
+use crate::job::mh_job;
+
+/// Put one job into a queue.
+///
+/// queue         Its name.
+/// kind          The name of the handler that will perform it.
+/// data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
+/// options_json  A JSON object, or NULL for none:
+///               "jid"          the job's id. Default: 32 random hex digits.
+///               "priority"     -128 to 127, larger first. Default 0.
+///               "delay_ms"     milliseconds until it may run. Default 0.
+///               "retries"      how often it may run again after an error or a lost lease, 0 to 255. Default 5.
+///               "tags"         a list of at most 32 labels.
+///               "route"        a list of at most 64 queues the job goes through after this one.
+///               "on_conflict"  what to do when a job of this jid exists: "replace" it unless it is running (then it is
+///                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
+///                              "replace".
+///
+/// Returns MH_CODE_OK and sets *out_jid to the job's id; the job is stored.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
+/// on_conflict "reject"; and the codes of mh_client_call().
+///
+/// Whether an existing job was replaced or kept is told by mh_queue_put_many().
+///
+/// Ownership: the caller frees *out_jid with mh_string_free(). It may be a NULL pointer when the jid is not wanted.
+/// Threads:   any number at once.
+/// Blocking:  as mh_client_call().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_queue_put(
+    client: *mut mh_client,
+    queue: *const c_char,
+    kind: *const c_char,
+    data_json: *const c_char,
+    options_json: *const c_char,
+    out_jid: *mut *mut c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?.client();
+        let (queue, kind) = (text!(queue)?, text!(kind)?);
+        let (data, options) = (optional_text!(data_json)?, optional_text!(options_json)?);
+        let out_jid = optional_output!(out_jid);
+        let job = Put::new(queue, kind).data(data.unwrap_or("null")).with_options(options.unwrap_or_default())?;
+        let placed = client.queue(queue).put(job)?;
+        out_jid.give_text(placed.jid, "jid")
+    })
+}
+
+/// Put 1 to 1000 jobs, into any queues, in one step and in their order.
+///
+/// jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and "kind" must
+///            be there.
+///
+/// Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid", "outcome"},
+/// where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict "reject").
+/// Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
+/// mh_client_call().
+///
+/// Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when it is not wanted.
+/// Threads:   any number at once.
+/// Blocking:  as mh_client_call().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_queue_put_many(
+    client: *mut mh_client,
+    jobs_json: *const c_char,
+    out_reply_json: *mut *mut c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?.client();
+        let jobs = text!(jobs_json)?;
+        let out_reply_json = optional_output!(out_reply_json);
+        // One value and no more, so that it can become a member.
+        serde_json::from_str::<&RawValue>(jobs)
+            .map_err(|error| Error::invalid(format!("jobs_json is not JSON: {error}")))?;
+        let reply = client.call("queue_put", &format!("{{\"jobs\":{jobs}}}"))?;
+        out_reply_json.give_text(reply, "the reply")
+    })
+}
+
+/// Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come; mh_worker_next() does.
+///
+/// queue   Its name.
+/// worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.
+/// limit   1 to 1000.
+///
+/// The lease is as long as the queue's heartbeat setting (60 s); mh_job_heartbeat() renews it, and nothing else does.
+/// Order: larger priority first, then first put. A paused queue gives none.
+///
+/// Returns MH_CODE_OK, sets *out_count to how many jobs came, perhaps 0, and the first so many of `out_jobs`.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the argument; and the codes of mh_client_call().
+///
+/// Ownership: `out_jobs` is an array with places for `limit` jobs; the caller frees each with mh_job_free().
+/// Threads:   any number at once.
+/// Blocking:  as mh_client_call().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_queue_reserve(
+    client: *mut mh_client,
+    queue: *const c_char,
+    worker: *const c_char,
+    limit: usize,
+    out_jobs: *mut *mut mh_job,
+    out_count: *mut usize,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?.client();
+        let (queue, worker) = (text!(queue)?, optional_text!(worker)?);
+        let (out_jobs, out_count) = (output!(out_jobs)?, output!(out_count)?);
+        if !(1..=1000).contains(&limit) {
+            return Err(Error::invalid(format!("limit {limit} is outside 1..1000")));
+        }
+        let reserved = client.send(QueueReserve {
+            worker: worker.map_or_else(|| client.worker_name(), str::to_owned),
+            queues: vec![queue.to_owned()],
+            limit: limit as i64,
+            share: false,
+        })?;
+        let jobs = reserved.jobs.into_iter().map(|job| mh_job::reserved(client, job));
+        let jobs = jobs.collect::<manyhands::Result<Vec<_>>>()?;
+        let count = jobs.len();
+        out_jobs.give_all(jobs, limit)?;
+        out_count.set(count);
+        Ok(())
+    })
+}

@@ -1,0 +1,231 @@
+//! The worker: it fetches, keeps leases and delivers outcomes; the caller's threads perform.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::time::Duration;
+
+use manyhands::{Code, Error, Next, Result, Worker};
+use serde_json::{Map, Value, json};
+
+use crate::client::mh_client;
+use crate::error::{mh_code, mh_error};
+use crate::job::mh_job;
+use crate::text::Text;
+
+/// A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the program's own
+/// threads take jobs with mh_worker_next() and perform them.
+///
+/// Ownership: whoever opened it frees it with mh_worker_free().
+/// Threads:   any number at once; as many as the option "threads" says should wait in mh_worker_next().
+/// Fork:      belongs to the process that opened it; in a forked child its functions return MH_CODE_CLOSED.
+pub struct mh_worker {
+    worker: Worker,
+    name: Text,
+}
+
+/// Says in the worker's status that it is C, unless the options name a language. Options that are no JSON object are left
+/// for the core to refuse.
+fn with_language(options: &str) -> String {
+    match serde_json::from_str::<Map<String, Value>>(options) {
+        Ok(mut members) => {
+            members.entry("language").or_insert_with(|| "c".into());
+            Value::Object(members).to_string()
+        }
+        Err(_) => options.to_owned(),
+    }
+}
+
+/// The time a stop may take: a negative one stands for the worker's option.
+fn stop_timeout(worker: &Worker, timeout_ms: i64) -> Duration {
+    u64::try_from(timeout_ms).map_or_else(|_| worker.shutdown_timeout(), Duration::from_millis)
+}
+
+fn no_more_jobs() -> Error {
+    let message = "the worker takes no more jobs: it was told to be quiet or to stop";
+    Error::new(Code::Closed, message).during("worker_next")
+}
+
+/// Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
+///
+/// options_json  A JSON object:
+///               "queues"               the queues to take jobs from, 1 to 64 names. Must be there.
+///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin": all get
+///                                      equal shares. Default "ordered".
+///               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
+///               "kinds"                the kinds that have handlers here, told to other workers. Default none.
+///               "language"             told in the worker's status. Default "c".
+///               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default 25000.
+///
+/// Returns MH_CODE_OK and sets *out_worker to a new worker.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option.
+///
+/// Ownership: the caller stops *out_worker with mh_worker_stop() and frees it with mh_worker_free(). It does not need
+///            `client` to stay.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_open(
+    client: *mut mh_client,
+    options_json: *const c_char,
+    out_worker: *mut *mut mh_worker,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?.client();
+        let options = text!(options_json)?;
+        let out_worker = output!(out_worker)?;
+        let worker = Worker::open(client, &with_language(options))?;
+        let name = Text::new(worker.name().to_owned(), "the worker's name")?;
+        out_worker.give(mh_worker { worker, name });
+        Ok(())
+    })
+}
+
+/// Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
+///
+/// Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be reached
+/// none comes; a line on standard error says so once.
+/// Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the wait at once,
+/// and in a forked child.
+/// Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
+/// MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
+///
+/// Ownership: the caller frees *out_job with mh_job_free(), after one of the mh_job functions has ended its run.
+/// Threads:   any number at once; each job goes to one of them.
+/// Blocking:  yes, on no socket. Signals are delivered to their handlers, but do not end the wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_next(
+    worker: *mut mh_worker,
+    timeout_ms: u64,
+    out_job: *mut *mut mh_job,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let worker = &handle!(worker)?.worker;
+        let out_job = output!(out_job)?;
+        match worker.next(Duration::from_millis(timeout_ms))? {
+            Next::Job(job) => out_job.give(mh_job::started(worker, job)?),
+            Next::Empty => out_job.set(ptr::null_mut()),
+            Next::Stopped => return Err(no_more_jobs()),
+        }
+        Ok(())
+    })
+}
+
+/// Take the outcomes the engine refused since the last call, because the job was no longer ours or its result too large: the
+/// work of that handler did not count. Call it now and then, at least after each mh_worker_stop(); the last 1000 are kept.
+///
+/// Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of {"jid", "token",
+/// "operation", "reason"}: the job, the token it was ended under, for example "job_complete", and "expired", "cancelled",
+/// "replaced", "finished", "unknown", or the text of another error.
+///
+/// Ownership: the caller frees *out_refused_json with mh_string_free().
+/// Threads:   any; each refusal is told once.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_take_refused(
+    worker: *mut mh_worker,
+    out_refused_json: *mut *mut c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let worker = &handle!(worker)?.worker;
+        let out_refused_json = output!(out_refused_json)?;
+        let refused: Vec<Value> = worker
+            .take_refused()
+            .into_iter()
+            .map(|one| json!({"jid": one.jid, "token": one.token, "operation": one.operation, "reason": one.reason}))
+            .collect();
+        if refused.is_empty() {
+            out_refused_json.set(ptr::null_mut());
+            return Ok(());
+        }
+        out_refused_json.give_text(Value::Array(refused).to_string(), "the list of refusals")
+    })
+}
+
+/// Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started ones are
+/// performed and ended as ever. mh_worker_stop() must follow.
+///
+/// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_quiet(worker: *mut mh_worker, out_error: *mut *mut mh_error) -> mh_code {
+    fallible!(out_error, {
+        handle!(worker)?.worker.quiet();
+        Ok(())
+    })
+}
+
+/// End the worker: take no more jobs, give the unstarted ones back, wait up to `timeout_ms` (negative: the option
+/// "shutdown_timeout_ms") until the started ones are ended, deliver the outcomes, and end the native threads.
+///
+/// A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does nothing.
+///
+/// Returns MH_CODE_OK.
+/// Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of timeout_ms when
+/// that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
+///
+/// Ownership: the handle remains, and is freed with mh_worker_free().
+/// Threads:   any that is not in the middle of a job of this worker: it would wait for itself.
+/// Blocking:  yes; see above.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_stop(
+    worker: *mut mh_worker,
+    timeout_ms: i64,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let worker = &handle!(worker)?.worker;
+        worker.stop(stop_timeout(worker, timeout_ms))
+    })
+}
+
+/// The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
+///
+/// Ownership: the text belongs to `worker`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_name(worker: *const mh_worker) -> *const c_char {
+    read!(worker, ptr::null(), |worker: &mh_worker| worker.name.as_ptr())
+}
+
+/// How many jobs of this worker are performed now: given out and not ended. 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_running(worker: *const mh_worker) -> usize {
+    read!(worker, 0, |worker: &mh_worker| worker.worker.running())
+}
+
+/// Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told of
+/// outcomes that could not be delivered.
+///
+/// Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
+///
+/// Threads:   none may be using the handle.
+/// Blocking:  no when it was stopped; else as mh_worker_stop().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_free(worker: *mut mh_worker) {
+    // The jobs in hand keep the worker's inner part, so dropping the handle would not stop it.
+    read!(worker, (), |worker: &mh_worker| {
+        let _: Result<()> = worker.worker.stop(Duration::ZERO);
+    });
+    free!(worker);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_c_unless_named() {
+        assert_eq!(with_language(r#"{"queues":["a"]}"#), r#"{"language":"c","queues":["a"]}"#);
+        assert_eq!(with_language(r#"{"language":"zig"}"#), r#"{"language":"zig"}"#);
+        assert_eq!(with_language("nonsense"), "nonsense");
+    }
+}

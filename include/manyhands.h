@@ -1,0 +1,1449 @@
+/**
+ * Manyhands: a job system for programs written in several languages. The C library.
+ *
+ * Build:      cc hello.c $(pkg-config --cflags --libs manyhands)
+ *             cc hello.c $(pkg-config --cflags manyhands) $(pkg-config --variable=static_libs manyhands)
+ *
+ * Names:      mh_<noun>_<verb>. A handle comes from an _open function, or from a function that gives a job, and ends
+ *             with the _free function of its noun. Every _free function accepts NULL, and must not be called twice.
+ * Errors:     whatever can fail returns an mh_code, MH_CODE_OK being 0, and takes an mh_error ** last. That may be NULL;
+ *             otherwise it is set on failure only, and the caller frees it with mh_error_free().
+ * Outputs:    they come after the inputs, start with out_, and are written on success only. Initialise them.
+ * NULL:       where NULL has a meaning, the comment says so. Elsewhere it is MH_CODE_INVALID_ARGUMENT naming the argument;
+ *             functions that cannot fail answer NULL, 0 or false for a NULL handle.
+ * Text:       UTF-8, ended by NUL. A char * that is given out belongs to the caller, who frees it with mh_string_free().
+ *             A const char * belongs to the handle it came from and lasts as long as that.
+ * JSON:       one value as in RFC 8259, nested at most 128 deep. The data and the result of a job are kept byte for byte.
+ *             In options and arguments an unknown member is an error; one that is null has its default.
+ * Time:       spans are milliseconds, and end in _ms; instants are milliseconds of UTC since 1970, and end in _at_ms.
+ * Names of queues, kinds, jids, groups, tags: 1 to 255 bytes without control characters.
+ *
+ * Threads:    a handle may be used by several threads at once, but none may use it while it is freed, or after.
+ * Signals:    while a thread of yours waits for Redis, its signals are held back, so that none can cost a job; in
+ *             mh_worker_next() and mh_worker_stop() they are delivered. No function may be called in a signal handler: set
+ *             a flag, and look at it between two calls of mh_worker_next().
+ * Fork:       a client made before a fork works in the child, with connections of its own. A worker does not: there its
+ *             functions return MH_CODE_CLOSED, and so do those of its jobs; open a new one. Either may be freed there.
+ * Exit:       stop workers first. A job in hand when the process dies is not lost: another worker gets it when its lease
+ *             has run out.
+ *
+ * This file is made from ffi/src by cbindgen. Do not edit it.
+ */
+
+#ifndef MANYHANDS_H
+#define MANYHANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; mh_version() tells that of the library. */
+#define MH_VERSION "0.1.0"
+#define MH_VERSION_MAJOR 0
+#define MH_VERSION_MINOR 1
+#define MH_VERSION_PATCH 0
+
+
+/**
+ * How a call ended: MH_CODE_OK, or what went wrong. The numbers and names are the same in every language, come in bands
+ * (1xx the caller, 2xx the job, 3xx the server, 9xx a fault of ours), and are never reused.
+ */
+typedef enum {
+  /**
+   * It worked.
+   */
+  MH_CODE_OK = 0,
+  /**
+   * An argument, option or setting is wrong; the message names it.
+   */
+  MH_CODE_INVALID_ARGUMENT = 100,
+  /**
+   * There is no operation of this name.
+   */
+  MH_CODE_UNKNOWN_OPERATION = 101,
+  /**
+   * The URL's scheme is not one this build can connect to.
+   */
+  MH_CODE_UNSUPPORTED_URL = 102,
+  /**
+   * The jid belongs to another partition than the job it needs.
+   */
+  MH_CODE_WRONG_PARTITION = 103,
+  /**
+   * A dependency does not exist and `missing` is `reject`.
+   */
+  MH_CODE_UNKNOWN_DEPENDENCY = 104,
+  /**
+   * The dependencies would form a circle.
+   */
+  MH_CODE_CYCLE = 105,
+  /**
+   * The search for a circle met too many jobs.
+   */
+  MH_CODE_TOO_DEEP = 106,
+  /**
+   * The client is closed, the worker is stopped, or the worker belongs to the process this one was forked from.
+   */
+  MH_CODE_CLOSED = 107,
+  /**
+   * No job has this jid.
+   */
+  MH_CODE_JOB_NOT_FOUND = 200,
+  /**
+   * The job is no longer held by this handle; mh_error_reason() says why. Nothing was changed.
+   */
+  MH_CODE_LOCK_LOST = 201,
+  /**
+   * The job's state does not allow this.
+   */
+  MH_CODE_WRONG_STATE = 202,
+  /**
+   * Other jobs wait for this one.
+   */
+  MH_CODE_HAS_DEPENDENTS = 203,
+  /**
+   * A job of this jid exists and `on_conflict` is `reject`.
+   */
+  MH_CODE_JOB_EXISTS = 204,
+  /**
+   * Redis cannot be reached, is loading, or is busy. Nothing was changed.
+   */
+  MH_CODE_UNAVAILABLE = 300,
+  /**
+   * A reading call got no answer within `timeout_ms`.
+   */
+  MH_CODE_TIMEOUT = 301,
+  /**
+   * A changing call was sent but got no answer within `timeout_ms`: it may or may not have happened.
+   */
+  MH_CODE_OUTCOME_UNKNOWN = 302,
+  /**
+   * Redis is at its `maxmemory`. Nothing was changed.
+   */
+  MH_CODE_OUT_OF_MEMORY = 303,
+  /**
+   * Redis takes no writes now: a replica, a failed save, or too few replicas. Nothing was changed.
+   */
+  MH_CODE_READ_ONLY = 304,
+  /**
+   * Wrong or missing password, or a right (ACL) is missing.
+   */
+  MH_CODE_DENIED = 305,
+  /**
+   * The server, or the engine loaded in it, is older than this library needs.
+   */
+  MH_CODE_ENGINE_OUTDATED = 306,
+  /**
+   * The namespace was written by another major version of the engine.
+   */
+  MH_CODE_SCHEMA_MISMATCH = 307,
+  /**
+   * An `embedded:` URL needs a redis-server or valkey-server program, and there is none on the PATH.
+   */
+  MH_CODE_NO_SERVER_PROGRAM = 308,
+  /**
+   * A fault in Manyhands itself.
+   */
+  MH_CODE_INTERNAL = 900,
+} mh_code;
+
+/**
+ * A client: it sends operations to the engine in Redis, over a small pool of connections.
+ *
+ * Ownership: whoever opened it frees it with mh_client_free(). Its workers and jobs live on without it.
+ * Threads:   any number at once.
+ * Fork:      works in the child, with connections of its own.
+ */
+typedef struct mh_client mh_client;
+
+/**
+ * Why a call failed: what, during what, about which job, and whether to repeat it.
+ *
+ * Ownership: whoever passed the mh_error ** frees it with mh_error_free().
+ */
+typedef struct mh_error mh_error;
+
+/**
+ * A job under a lease, from mh_worker_next() or mh_queue_reserve(). One call of mh_job_complete(), _fail(), _error(),
+ * _retry(), _snooze(), _release() or _finish() ends its run; a job that is freed without one runs again when its lease
+ * has run out, and is not lost.
+ *
+ * Ownership: whoever received it frees it with mh_job_free(), also after its run has ended.
+ * Threads:   any number at once.
+ */
+typedef struct mh_job mh_job;
+
+/**
+ * A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the program's own
+ * threads take jobs with mh_worker_next() and perform them.
+ *
+ * Ownership: whoever opened it frees it with mh_worker_free().
+ * Threads:   any number at once; as many as the option "threads" says should wait in mh_worker_next().
+ * Fork:      belongs to the process that opened it; in a forked child its functions return MH_CODE_CLOSED.
+ */
+typedef struct mh_worker mh_worker;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The library's version, for example "0.1.0"; that of the header is MH_VERSION.
+ *
+ * Ownership: the text is constant; it is never freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_version(void);
+
+/**
+ * Frees a text that was given to the caller.
+ *
+ * Ownership: `text` comes from an out_ argument of type char **, and is not used after this. NULL is fine.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+void mh_string_free(char *text);
+
+/**
+ * Open a client for a URL. The arguments are checked; nothing is connected before the first call.
+ *
+ * url           "redis://[user[:password]@]host[:port][/database]", "unix:///path[?db=&user=&password=]", or
+ *               "embedded:DIR[?keep=1]": a private server in that folder, started by its first user and stopped by its
+ *               last. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
+ *               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
+ * options_json  A JSON object, or NULL for none:
+ *               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
+ *               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default 60000.
+ *               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves it and
+ *                                 fails. Default "auto" for embedded: and for an empty server, else "manual".
+ *
+ * Returns MH_CODE_OK and sets *out_client to a new client.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme that is
+ * not one of the above.
+ *
+ * Ownership: the caller frees *out_client with mh_client_free().
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_open(const char *url,
+                       const char *options_json,
+                       mh_client **out_client,
+                       mh_error **out_error);
+
+/**
+ * Perform any operation of the engine by its name: the one door to all of them.
+ *
+ * operation  For example "queue_counts"; docs/protocol.md lists them.
+ * args_json  A JSON object, or NULL for "{}".
+ *
+ * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one
+ * item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
+ * Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED; MH_CODE_UNAVAILABLE,
+ * MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED, MH_CODE_READ_ONLY,
+ * MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM; and what the operation
+ * itself answers.
+ *
+ * A call whose connection breaks is repeated for the client's timeout_ms, and happens once all the same.
+ *
+ * Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not wanted.
+ * Threads:   any number at once.
+ * Blocking:  for one round trip to Redis; for up to timeout_ms while it cannot be reached.
+ */
+mh_code mh_client_call(mh_client *client,
+                       const char *operation,
+                       const char *args_json,
+                       char **out_reply_json,
+                       mh_error **out_error);
+
+/**
+ * The client's URL in full, with the absolute path for embedded:, to be given to other processes. NULL for NULL.
+ *
+ * It contains the password, if one was given.
+ *
+ * Ownership: the text belongs to `client`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_client_url(const mh_client *client);
+
+/**
+ * The client's namespace. NULL for NULL.
+ *
+ * Ownership: the text belongs to `client`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_client_namespace(const mh_client *client);
+
+/**
+ * Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs and
+ * workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
+ *
+ * Ownership: the handle remains, and is freed with mh_client_free().
+ * Threads:   any.
+ * Blocking:  no; the last user of an embedded: server waits until it has stopped.
+ */
+mh_code mh_client_close(mh_client *client,
+                        mh_error **out_error);
+
+/**
+ * Free a client. NULL is fine. Its workers and jobs keep its connections, and close them when the last is freed.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no; the last user of an embedded: server waits until it has stopped.
+ */
+void mh_client_free(mh_client *client);
+
+/**
+ * The name of a code, for example "LOCK_LOST" for 201; "OK" for 0, and "UNKNOWN" for a number that is no code.
+ *
+ * Ownership: the text is constant; it is never freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_code_name(int code);
+
+/**
+ * The error's code; MH_CODE_OK for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_error_code(const mh_error *error);
+
+/**
+ * The name of the error's code, for example "LOCK_LOST"; "OK" for NULL.
+ *
+ * Ownership: the text is constant; it is never freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_name(const mh_error *error);
+
+/**
+ * What went wrong, for people, without the code's name; an argument at fault is named. NULL for NULL.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_message(const mh_error *error);
+
+/**
+ * The operation that failed, for example "queue_put"; NULL when it failed before there was one.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_operation(const mh_error *error);
+
+/**
+ * The jid of the job it was about; NULL when it was about none.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_jid(const mh_error *error);
+
+/**
+ * Why a job is no longer held, with MH_CODE_LOCK_LOST: "expired", "cancelled", "replaced", "finished" or "unknown".
+ * NULL with every other code.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_reason(const mh_error *error);
+
+/**
+ * True when the same call, repeated later and unchanged, may succeed and cannot do harm. False for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+bool mh_error_retryable(const mh_error *error);
+
+/**
+ * Frees an error, and the texts that belong to it. NULL is fine.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+void mh_error_free(mh_error *error);
+
+/**
+ * The job's id. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_jid(const mh_job *job);
+
+/**
+ * The name of the handler that performs it. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_kind(const mh_job *job);
+
+/**
+ * The queue it was taken from. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_queue(const mh_job *job);
+
+/**
+ * Its data: one JSON value, byte for byte as it was put. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_data(const mh_job *job);
+
+/**
+ * The length of mh_job_data() in bytes. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_job_data_length(const mh_job *job);
+
+/**
+ * Its priority, -128 to 127, larger first. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int32_t mh_job_priority(const mh_job *job);
+
+/**
+ * How often it may run again after its first run in this queue, 0 to 255. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int32_t mh_job_retries(const mh_job *job);
+
+/**
+ * How many of its retries are left. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int32_t mh_job_remaining(const mh_job *job);
+
+/**
+ * The number that proves the lease, in digits: for a job, it grows with every reserve. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_token(const mh_job *job);
+
+/**
+ * Its labels: a JSON array of texts. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_tags_json(const mh_job *job);
+
+/**
+ * The queues it still goes through after this one: a JSON array of texts. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_route_json(const mh_job *job);
+
+/**
+ * How long the lease lasts from the reserve on, if it is not renewed. A worker renews it. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+uint64_t mh_job_lease_ms(const mh_job *job);
+
+/**
+ * When it was put, in milliseconds of UTC since 1970, by the clock of Redis. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+uint64_t mh_job_put_at_ms(const mh_job *job);
+
+/**
+ * Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as far as is
+ * known, and for NULL.
+ *
+ * A long handler looks at it now and then, and stops working when it is not NULL: another worker may have the job, and
+ * whatever ends this run is refused. A worker's job knows it within 2 seconds, by the worker's own pulse; a job of
+ * mh_queue_reserve() learns it from mh_job_heartbeat() only.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_lost(const mh_job *job);
+
+/**
+ * Free a job, whether or not its run has ended. NULL is fine.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no.
+ */
+void mh_job_free(mh_job *job);
+
+/**
+ * The run succeeded: the job goes on to its next queue, or is completed when there is none.
+ *
+ * result_json   What the handler returns, one JSON value, kept byte for byte. NULL: no result.
+ * options_json  A JSON object, or NULL for none:
+ *               "data"      new data for the next queue, any JSON value. Default: the data stays.
+ *               "queue"     the next queue. Default: the next of the job's route.
+ *               "delay_ms"  milliseconds until the job may run there. Default 0.
+ *
+ * For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be reached, and
+ * what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for the answer.
+ *
+ * Returns MH_CODE_OK.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option: the job is still in hand, and can be ended otherwise.
+ * Returns MH_CODE_WRONG_STATE when the run of this worker's job has ended before; MH_CODE_CLOSED after mh_worker_stop() or in
+ * a forked child.
+ * For a job of mh_queue_reserve() also MH_CODE_LOCK_LOST, and the codes of mh_client_call().
+ *
+ * Ownership: the handle remains, and is freed with mh_job_free().
+ * Threads:   any; only the first to end a run succeeds.
+ * Blocking:  no, for a worker's job; else as mh_client_call().
+ */
+mh_code mh_job_complete(mh_job *job,
+                        const char *result_json,
+                        const char *options_json,
+                        mh_error **out_error);
+
+/**
+ * The job is given up, whatever retries are left, and kept in a failure group.
+ *
+ * group    Failures that share a cause share a group.
+ * message  What happened, for people; cut at 16 KiB. NULL: none.
+ * trace    Where it happened; cut at 16 KiB. NULL: none.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const char *trace, mh_error **out_error);
+
+/**
+ * The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %), spending a
+ * retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other languages.
+ *
+ * class_name  The kind of error, for example "ENOENT".
+ * message     What happened, for people; cut at 16 KiB. NULL: none.
+ * trace       Where it happened; cut at 16 KiB. NULL: none.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_error(mh_job *job,
+                     const char *class_name,
+                     const char *message,
+                     const char *trace,
+                     mh_error **out_error);
+
+/**
+ * The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed in the group
+ * "failed-retries-<queue>".
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_retry(mh_job *job, int64_t delay_ms, mh_error **out_error);
+
+/**
+ * The job runs again after `delay_ms`, spending nothing.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_snooze(mh_job *job, int64_t delay_ms, mh_error **out_error);
+
+/**
+ * The job was not started, or an operator stops it: it waits again at its old place, spending nothing.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_release(mh_job *job, mh_error **out_error);
+
+/**
+ * End the run in any way, and wait for the engine's own answer.
+ *
+ * outcome_json  A JSON object with one member:
+ *               {"complete": {"result", "data", "queue", "delay_ms"}}, {"fail": {"group", "message", "trace"}},
+ *               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms"}}, {"snooze": {"delay_ms"}},
+ *               {"release": {}}, or {"unknown_kind": {}}: this worker has no handler for the job's kind, and it runs again
+ *               later while another live worker has one, else it is failed in the group "unknown-kind:<kind>".
+ *
+ * Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled" or "failed".
+ * Returns MH_CODE_LOCK_LOST when it was no longer ours: nothing was changed, and mh_error_reason() says why.
+ * Returns MH_CODE_OUTCOME_UNKNOWN when no answer came within 60 seconds; and the codes of mh_job_complete().
+ *
+ * Ownership: the caller frees *out_state with mh_string_free(). It may be a NULL pointer when the state is not wanted.
+ * Threads:   any; only the first to end a run succeeds.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_job_finish(mh_job *job,
+                      const char *outcome_json,
+                      char **out_state,
+                      mh_error **out_error);
+
+/**
+ * Renew the job's lease now. A worker renews those of its jobs by itself.
+ *
+ * Returns MH_CODE_OK and sets *out_lease_ms to the milliseconds the lease now lasts; it may be a NULL pointer.
+ * Returns MH_CODE_LOCK_LOST when the job is no longer ours; MH_CODE_CLOSED in a forked child, for a worker's job; and the
+ * codes of mh_client_call().
+ *
+ * Threads:   any.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_job_heartbeat(mh_job *job,
+                         uint64_t *out_lease_ms,
+                         mh_error **out_error);
+
+/**
+ * Put one job into a queue.
+ *
+ * queue         Its name.
+ * kind          The name of the handler that will perform it.
+ * data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
+ * options_json  A JSON object, or NULL for none:
+ *               "jid"          the job's id. Default: 32 random hex digits.
+ *               "priority"     -128 to 127, larger first. Default 0.
+ *               "delay_ms"     milliseconds until it may run. Default 0.
+ *               "retries"      how often it may run again after an error or a lost lease, 0 to 255. Default 5.
+ *               "tags"         a list of at most 32 labels.
+ *               "route"        a list of at most 64 queues the job goes through after this one.
+ *               "on_conflict"  what to do when a job of this jid exists: "replace" it unless it is running (then it is
+ *                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
+ *                              "replace".
+ *
+ * Returns MH_CODE_OK and sets *out_jid to the job's id; the job is stored.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
+ * on_conflict "reject"; and the codes of mh_client_call().
+ *
+ * Whether an existing job was replaced or kept is told by mh_queue_put_many().
+ *
+ * Ownership: the caller frees *out_jid with mh_string_free(). It may be a NULL pointer when the jid is not wanted.
+ * Threads:   any number at once.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_queue_put(mh_client *client,
+                     const char *queue,
+                     const char *kind,
+                     const char *data_json,
+                     const char *options_json,
+                     char **out_jid,
+                     mh_error **out_error);
+
+/**
+ * Put 1 to 1000 jobs, into any queues, in one step and in their order.
+ *
+ * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and "kind" must
+ *            be there.
+ *
+ * Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid", "outcome"},
+ * where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict "reject").
+ * Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
+ * mh_client_call().
+ *
+ * Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when it is not wanted.
+ * Threads:   any number at once.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_queue_put_many(mh_client *client,
+                          const char *jobs_json,
+                          char **out_reply_json,
+                          mh_error **out_error);
+
+/**
+ * Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come; mh_worker_next() does.
+ *
+ * queue   Its name.
+ * worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.
+ * limit   1 to 1000.
+ *
+ * The lease is as long as the queue's heartbeat setting (60 s); mh_job_heartbeat() renews it, and nothing else does.
+ * Order: larger priority first, then first put. A paused queue gives none.
+ *
+ * Returns MH_CODE_OK, sets *out_count to how many jobs came, perhaps 0, and the first so many of `out_jobs`.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument; and the codes of mh_client_call().
+ *
+ * Ownership: `out_jobs` is an array with places for `limit` jobs; the caller frees each with mh_job_free().
+ * Threads:   any number at once.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_queue_reserve(mh_client *client,
+                         const char *queue,
+                         const char *worker,
+                         size_t limit,
+                         mh_job **out_jobs,
+                         size_t *out_count,
+                         mh_error **out_error);
+
+/**
+ * Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
+ *
+ * options_json  A JSON object:
+ *               "queues"               the queues to take jobs from, 1 to 64 names. Must be there.
+ *               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin": all get
+ *                                      equal shares. Default "ordered".
+ *               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
+ *               "kinds"                the kinds that have handlers here, told to other workers. Default none.
+ *               "language"             told in the worker's status. Default "c".
+ *               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default 25000.
+ *
+ * Returns MH_CODE_OK and sets *out_worker to a new worker.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option.
+ *
+ * Ownership: the caller stops *out_worker with mh_worker_stop() and frees it with mh_worker_free(). It does not need
+ *            `client` to stay.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_open(mh_client *client,
+                       const char *options_json,
+                       mh_worker **out_worker,
+                       mh_error **out_error);
+
+/**
+ * Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
+ *
+ * Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be reached
+ * none comes; a line on standard error says so once.
+ * Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the wait at once,
+ * and in a forked child.
+ * Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
+ * MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
+ *
+ * Ownership: the caller frees *out_job with mh_job_free(), after one of the mh_job functions has ended its run.
+ * Threads:   any number at once; each job goes to one of them.
+ * Blocking:  yes, on no socket. Signals are delivered to their handlers, but do not end the wait.
+ */
+mh_code mh_worker_next(mh_worker *worker,
+                       uint64_t timeout_ms,
+                       mh_job **out_job,
+                       mh_error **out_error);
+
+/**
+ * Take the outcomes the engine refused since the last call, because the job was no longer ours or its result too large: the
+ * work of that handler did not count. Call it now and then, at least after each mh_worker_stop(); the last 1000 are kept.
+ *
+ * Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of {"jid", "token",
+ * "operation", "reason"}: the job, the token it was ended under, for example "job_complete", and "expired", "cancelled",
+ * "replaced", "finished", "unknown", or the text of another error.
+ *
+ * Ownership: the caller frees *out_refused_json with mh_string_free().
+ * Threads:   any; each refusal is told once.
+ * Blocking:  no.
+ */
+mh_code mh_worker_take_refused(mh_worker *worker,
+                               char **out_refused_json,
+                               mh_error **out_error);
+
+/**
+ * Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started ones are
+ * performed and ended as ever. mh_worker_stop() must follow.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_quiet(mh_worker *worker,
+                        mh_error **out_error);
+
+/**
+ * End the worker: take no more jobs, give the unstarted ones back, wait up to `timeout_ms` (negative: the option
+ * "shutdown_timeout_ms") until the started ones are ended, deliver the outcomes, and end the native threads.
+ *
+ * A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does nothing.
+ *
+ * Returns MH_CODE_OK.
+ * Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of timeout_ms when
+ * that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
+ *
+ * Ownership: the handle remains, and is freed with mh_worker_free().
+ * Threads:   any that is not in the middle of a job of this worker: it would wait for itself.
+ * Blocking:  yes; see above.
+ */
+mh_code mh_worker_stop(mh_worker *worker,
+                       int64_t timeout_ms,
+                       mh_error **out_error);
+
+/**
+ * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
+ *
+ * Ownership: the text belongs to `worker`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_worker_name(const mh_worker *worker);
+
+/**
+ * How many jobs of this worker are performed now: given out and not ended. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_worker_running(const mh_worker *worker);
+
+/**
+ * Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told of
+ * outcomes that could not be delivered.
+ *
+ * Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no when it was stopped; else as mh_worker_stop().
+ */
+void mh_worker_free(mh_worker *worker);
+
+/**
+ * Frees a text that was given to the caller.
+ *
+ * Ownership: `text` comes from an out_ argument of type char **, and is not used after this. NULL is fine.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+void mh_string_free(char *text);
+
+/**
+ * The name of a code, for example "LOCK_LOST" for 201; "OK" for 0, and "UNKNOWN" for a number that is no code.
+ *
+ * Ownership: the text is constant; it is never freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_code_name(int code);
+
+/**
+ * The error's code; MH_CODE_OK for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_error_code(const mh_error *error);
+
+/**
+ * The name of the error's code, for example "LOCK_LOST"; "OK" for NULL.
+ *
+ * Ownership: the text is constant; it is never freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_name(const mh_error *error);
+
+/**
+ * What went wrong, for people, without the code's name; an argument at fault is named. NULL for NULL.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_message(const mh_error *error);
+
+/**
+ * The operation that failed, for example "queue_put"; NULL when it failed before there was one.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_operation(const mh_error *error);
+
+/**
+ * The jid of the job it was about; NULL when it was about none.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_jid(const mh_error *error);
+
+/**
+ * Why a job is no longer held, with MH_CODE_LOCK_LOST: "expired", "cancelled", "replaced", "finished" or "unknown".
+ * NULL with every other code.
+ *
+ * Ownership: the text belongs to `error`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_error_reason(const mh_error *error);
+
+/**
+ * True when the same call, repeated later and unchanged, may succeed and cannot do harm. False for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+bool mh_error_retryable(const mh_error *error);
+
+/**
+ * Frees an error, and the texts that belong to it. NULL is fine.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+void mh_error_free(mh_error *error);
+
+/**
+ * Open a client for a URL. The arguments are checked; nothing is connected before the first call.
+ *
+ * url           "redis://[user[:password]@]host[:port][/database]", "unix:///path[?db=&user=&password=]", or
+ *               "embedded:DIR[?keep=1]": a private server in that folder, started by its first user and stopped by its
+ *               last. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
+ *               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
+ * options_json  A JSON object, or NULL for none:
+ *               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
+ *               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default 60000.
+ *               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves it and
+ *                                 fails. Default "auto" for embedded: and for an empty server, else "manual".
+ *
+ * Returns MH_CODE_OK and sets *out_client to a new client.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme that is
+ * not one of the above.
+ *
+ * Ownership: the caller frees *out_client with mh_client_free().
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_open(const char *url,
+                       const char *options_json,
+                       mh_client **out_client,
+                       mh_error **out_error);
+
+/**
+ * Perform any operation of the engine by its name: the one door to all of them.
+ *
+ * operation  For example "queue_counts"; docs/protocol.md lists them.
+ * args_json  A JSON object, or NULL for "{}".
+ *
+ * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one
+ * item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
+ * Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED; MH_CODE_UNAVAILABLE,
+ * MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED, MH_CODE_READ_ONLY,
+ * MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM; and what the operation
+ * itself answers.
+ *
+ * A call whose connection breaks is repeated for the client's timeout_ms, and happens once all the same.
+ *
+ * Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not wanted.
+ * Threads:   any number at once.
+ * Blocking:  for one round trip to Redis; for up to timeout_ms while it cannot be reached.
+ */
+mh_code mh_client_call(mh_client *client,
+                       const char *operation,
+                       const char *args_json,
+                       char **out_reply_json,
+                       mh_error **out_error);
+
+/**
+ * The client's URL in full, with the absolute path for embedded:, to be given to other processes. NULL for NULL.
+ *
+ * It contains the password, if one was given.
+ *
+ * Ownership: the text belongs to `client`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_client_url(const mh_client *client);
+
+/**
+ * The client's namespace. NULL for NULL.
+ *
+ * Ownership: the text belongs to `client`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_client_namespace(const mh_client *client);
+
+/**
+ * Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs and
+ * workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
+ *
+ * Ownership: the handle remains, and is freed with mh_client_free().
+ * Threads:   any.
+ * Blocking:  no; the last user of an embedded: server waits until it has stopped.
+ */
+mh_code mh_client_close(mh_client *client,
+                        mh_error **out_error);
+
+/**
+ * Free a client. NULL is fine. Its workers and jobs keep its connections, and close them when the last is freed.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no; the last user of an embedded: server waits until it has stopped.
+ */
+void mh_client_free(mh_client *client);
+
+/**
+ * Put one job into a queue.
+ *
+ * queue         Its name.
+ * kind          The name of the handler that will perform it.
+ * data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
+ * options_json  A JSON object, or NULL for none:
+ *               "jid"          the job's id. Default: 32 random hex digits.
+ *               "priority"     -128 to 127, larger first. Default 0.
+ *               "delay_ms"     milliseconds until it may run. Default 0.
+ *               "retries"      how often it may run again after an error or a lost lease, 0 to 255. Default 5.
+ *               "tags"         a list of at most 32 labels.
+ *               "route"        a list of at most 64 queues the job goes through after this one.
+ *               "on_conflict"  what to do when a job of this jid exists: "replace" it unless it is running (then it is
+ *                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
+ *                              "replace".
+ *
+ * Returns MH_CODE_OK and sets *out_jid to the job's id; the job is stored.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
+ * on_conflict "reject"; and the codes of mh_client_call().
+ *
+ * Whether an existing job was replaced or kept is told by mh_queue_put_many().
+ *
+ * Ownership: the caller frees *out_jid with mh_string_free(). It may be a NULL pointer when the jid is not wanted.
+ * Threads:   any number at once.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_queue_put(mh_client *client,
+                     const char *queue,
+                     const char *kind,
+                     const char *data_json,
+                     const char *options_json,
+                     char **out_jid,
+                     mh_error **out_error);
+
+/**
+ * Put 1 to 1000 jobs, into any queues, in one step and in their order.
+ *
+ * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and "kind" must
+ *            be there.
+ *
+ * Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid", "outcome"},
+ * where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict "reject").
+ * Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
+ * mh_client_call().
+ *
+ * Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when it is not wanted.
+ * Threads:   any number at once.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_queue_put_many(mh_client *client,
+                          const char *jobs_json,
+                          char **out_reply_json,
+                          mh_error **out_error);
+
+/**
+ * Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come; mh_worker_next() does.
+ *
+ * queue   Its name.
+ * worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.
+ * limit   1 to 1000.
+ *
+ * The lease is as long as the queue's heartbeat setting (60 s); mh_job_heartbeat() renews it, and nothing else does.
+ * Order: larger priority first, then first put. A paused queue gives none.
+ *
+ * Returns MH_CODE_OK, sets *out_count to how many jobs came, perhaps 0, and the first so many of `out_jobs`.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument; and the codes of mh_client_call().
+ *
+ * Ownership: `out_jobs` is an array with places for `limit` jobs; the caller frees each with mh_job_free().
+ * Threads:   any number at once.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_queue_reserve(mh_client *client,
+                         const char *queue,
+                         const char *worker,
+                         size_t limit,
+                         mh_job **out_jobs,
+                         size_t *out_count,
+                         mh_error **out_error);
+
+/**
+ * Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
+ *
+ * options_json  A JSON object:
+ *               "queues"               the queues to take jobs from, 1 to 64 names. Must be there.
+ *               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin": all get
+ *                                      equal shares. Default "ordered".
+ *               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
+ *               "kinds"                the kinds that have handlers here, told to other workers. Default none.
+ *               "language"             told in the worker's status. Default "c".
+ *               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default 25000.
+ *
+ * Returns MH_CODE_OK and sets *out_worker to a new worker.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option.
+ *
+ * Ownership: the caller stops *out_worker with mh_worker_stop() and frees it with mh_worker_free(). It does not need
+ *            `client` to stay.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_open(mh_client *client,
+                       const char *options_json,
+                       mh_worker **out_worker,
+                       mh_error **out_error);
+
+/**
+ * Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
+ *
+ * Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be reached
+ * none comes; a line on standard error says so once.
+ * Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the wait at once,
+ * and in a forked child.
+ * Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
+ * MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
+ *
+ * Ownership: the caller frees *out_job with mh_job_free(), after one of the mh_job functions has ended its run.
+ * Threads:   any number at once; each job goes to one of them.
+ * Blocking:  yes, on no socket. Signals are delivered to their handlers, but do not end the wait.
+ */
+mh_code mh_worker_next(mh_worker *worker,
+                       uint64_t timeout_ms,
+                       mh_job **out_job,
+                       mh_error **out_error);
+
+/**
+ * Take the outcomes the engine refused since the last call, because the job was no longer ours or its result too large: the
+ * work of that handler did not count. Call it now and then, at least after each mh_worker_stop(); the last 1000 are kept.
+ *
+ * Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of {"jid", "token",
+ * "operation", "reason"}: the job, the token it was ended under, for example "job_complete", and "expired", "cancelled",
+ * "replaced", "finished", "unknown", or the text of another error.
+ *
+ * Ownership: the caller frees *out_refused_json with mh_string_free().
+ * Threads:   any; each refusal is told once.
+ * Blocking:  no.
+ */
+mh_code mh_worker_take_refused(mh_worker *worker,
+                               char **out_refused_json,
+                               mh_error **out_error);
+
+/**
+ * Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started ones are
+ * performed and ended as ever. mh_worker_stop() must follow.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_quiet(mh_worker *worker,
+                        mh_error **out_error);
+
+/**
+ * End the worker: take no more jobs, give the unstarted ones back, wait up to `timeout_ms` (negative: the option
+ * "shutdown_timeout_ms") until the started ones are ended, deliver the outcomes, and end the native threads.
+ *
+ * A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does nothing.
+ *
+ * Returns MH_CODE_OK.
+ * Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of timeout_ms when
+ * that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
+ *
+ * Ownership: the handle remains, and is freed with mh_worker_free().
+ * Threads:   any that is not in the middle of a job of this worker: it would wait for itself.
+ * Blocking:  yes; see above.
+ */
+mh_code mh_worker_stop(mh_worker *worker,
+                       int64_t timeout_ms,
+                       mh_error **out_error);
+
+/**
+ * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
+ *
+ * Ownership: the text belongs to `worker`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_worker_name(const mh_worker *worker);
+
+/**
+ * How many jobs of this worker are performed now: given out and not ended. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_worker_running(const mh_worker *worker);
+
+/**
+ * Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told of
+ * outcomes that could not be delivered.
+ *
+ * Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no when it was stopped; else as mh_worker_stop().
+ */
+void mh_worker_free(mh_worker *worker);
+
+/**
+ * The job's id. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_jid(const mh_job *job);
+
+/**
+ * The name of the handler that performs it. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_kind(const mh_job *job);
+
+/**
+ * The queue it was taken from. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_queue(const mh_job *job);
+
+/**
+ * Its data: one JSON value, byte for byte as it was put. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_data(const mh_job *job);
+
+/**
+ * The length of mh_job_data() in bytes. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_job_data_length(const mh_job *job);
+
+/**
+ * Its priority, -128 to 127, larger first. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int32_t mh_job_priority(const mh_job *job);
+
+/**
+ * How often it may run again after its first run in this queue, 0 to 255. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int32_t mh_job_retries(const mh_job *job);
+
+/**
+ * How many of its retries are left. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int32_t mh_job_remaining(const mh_job *job);
+
+/**
+ * The number that proves the lease, in digits: for a job, it grows with every reserve. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_token(const mh_job *job);
+
+/**
+ * Its labels: a JSON array of texts. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_tags_json(const mh_job *job);
+
+/**
+ * The queues it still goes through after this one: a JSON array of texts. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_route_json(const mh_job *job);
+
+/**
+ * How long the lease lasts from the reserve on, if it is not renewed. A worker renews it. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+uint64_t mh_job_lease_ms(const mh_job *job);
+
+/**
+ * When it was put, in milliseconds of UTC since 1970, by the clock of Redis. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+uint64_t mh_job_put_at_ms(const mh_job *job);
+
+/**
+ * Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as far as is
+ * known, and for NULL.
+ *
+ * A long handler looks at it now and then, and stops working when it is not NULL: another worker may have the job, and
+ * whatever ends this run is refused. A worker's job knows it within 2 seconds, by the worker's own pulse; a job of
+ * mh_queue_reserve() learns it from mh_job_heartbeat() only.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_lost(const mh_job *job);
+
+/**
+ * Free a job, whether or not its run has ended. NULL is fine.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no.
+ */
+void mh_job_free(mh_job *job);
+
+/**
+ * The run succeeded: the job goes on to its next queue, or is completed when there is none.
+ *
+ * result_json   What the handler returns, one JSON value, kept byte for byte. NULL: no result.
+ * options_json  A JSON object, or NULL for none:
+ *               "data"      new data for the next queue, any JSON value. Default: the data stays.
+ *               "queue"     the next queue. Default: the next of the job's route.
+ *               "delay_ms"  milliseconds until the job may run there. Default 0.
+ *
+ * For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be reached, and
+ * what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for the answer.
+ *
+ * Returns MH_CODE_OK.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option: the job is still in hand, and can be ended otherwise.
+ * Returns MH_CODE_WRONG_STATE when the run of this worker's job has ended before; MH_CODE_CLOSED after mh_worker_stop() or in
+ * a forked child.
+ * For a job of mh_queue_reserve() also MH_CODE_LOCK_LOST, and the codes of mh_client_call().
+ *
+ * Ownership: the handle remains, and is freed with mh_job_free().
+ * Threads:   any; only the first to end a run succeeds.
+ * Blocking:  no, for a worker's job; else as mh_client_call().
+ */
+mh_code mh_job_complete(mh_job *job,
+                        const char *result_json,
+                        const char *options_json,
+                        mh_error **out_error);
+
+/**
+ * The job is given up, whatever retries are left, and kept in a failure group.
+ *
+ * group    Failures that share a cause share a group.
+ * message  What happened, for people; cut at 16 KiB. NULL: none.
+ * trace    Where it happened; cut at 16 KiB. NULL: none.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const char *trace, mh_error **out_error);
+
+/**
+ * The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %), spending a
+ * retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other languages.
+ *
+ * class_name  The kind of error, for example "ENOENT".
+ * message     What happened, for people; cut at 16 KiB. NULL: none.
+ * trace       Where it happened; cut at 16 KiB. NULL: none.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_error(mh_job *job,
+                     const char *class_name,
+                     const char *message,
+                     const char *trace,
+                     mh_error **out_error);
+
+/**
+ * The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed in the group
+ * "failed-retries-<queue>".
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_retry(mh_job *job, int64_t delay_ms, mh_error **out_error);
+
+/**
+ * The job runs again after `delay_ms`, spending nothing.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_snooze(mh_job *job, int64_t delay_ms, mh_error **out_error);
+
+/**
+ * The job was not started, or an operator stops it: it waits again at its old place, spending nothing.
+ *
+ * Returns, ownership, threads and blocking: as mh_job_complete().
+ */
+mh_code mh_job_release(mh_job *job, mh_error **out_error);
+
+/**
+ * End the run in any way, and wait for the engine's own answer.
+ *
+ * outcome_json  A JSON object with one member:
+ *               {"complete": {"result", "data", "queue", "delay_ms"}}, {"fail": {"group", "message", "trace"}},
+ *               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms"}}, {"snooze": {"delay_ms"}},
+ *               {"release": {}}, or {"unknown_kind": {}}: this worker has no handler for the job's kind, and it runs again
+ *               later while another live worker has one, else it is failed in the group "unknown-kind:<kind>".
+ *
+ * Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled" or "failed".
+ * Returns MH_CODE_LOCK_LOST when it was no longer ours: nothing was changed, and mh_error_reason() says why.
+ * Returns MH_CODE_OUTCOME_UNKNOWN when no answer came within 60 seconds; and the codes of mh_job_complete().
+ *
+ * Ownership: the caller frees *out_state with mh_string_free(). It may be a NULL pointer when the state is not wanted.
+ * Threads:   any; only the first to end a run succeeds.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_job_finish(mh_job *job,
+                      const char *outcome_json,
+                      char **out_state,
+                      mh_error **out_error);
+
+/**
+ * Renew the job's lease now. A worker renews those of its jobs by itself.
+ *
+ * Returns MH_CODE_OK and sets *out_lease_ms to the milliseconds the lease now lasts; it may be a NULL pointer.
+ * Returns MH_CODE_LOCK_LOST when the job is no longer ours; MH_CODE_CLOSED in a forked child, for a worker's job; and the
+ * codes of mh_client_call().
+ *
+ * Threads:   any.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_job_heartbeat(mh_job *job,
+                         uint64_t *out_lease_ms,
+                         mh_error **out_error);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MANYHANDS_H */
