@@ -1,0 +1,62 @@
+//! `Manyhands::Native::Client`: a handle of the core's client.
+
+use magnus::{Error, RArray, RModule, Ruby, function, method, prelude::*};
+use manyhands::ops::QueueReserve;
+
+use crate::{errors, gvl, job};
+
+/// A connection. Threads share it; forked children get connections of their own (core/src/client/pool.rs).
+#[magnus::wrap(class = "Manyhands::Native::Client", free_immediately, size)]
+pub struct Client(pub manyhands::Client);
+
+impl Client {
+    fn open(ruby: &Ruby, url: Option<String>, options: String) -> Result<Client, Error> {
+        manyhands::Client::open(url.as_deref(), &options).map(Client).map_err(|error| errors::exception(ruby, error))
+    }
+
+    fn call(ruby: &Ruby, this: &Client, operation: String, arguments: String) -> Result<String, Error> {
+        let client = this.0.clone();
+        gvl::call(ruby, || client.call(&operation, &arguments))
+    }
+
+    /// Takes up to `limit` jobs of one queue; `worker` nil: in the client's own name.
+    fn reserve(ruby: &Ruby, this: &Client, queue: String, limit: i64, worker: Option<String>) -> Result<RArray, Error> {
+        let client = this.0.clone();
+        let worker = worker.unwrap_or_else(|| client.worker_name());
+        let request = QueueReserve { worker, queues: vec![queue], limit, share: false };
+        let reserved = gvl::call(ruby, || client.send(request.clone()))?;
+        let jobs = ruby.ary_new_capa(reserved.jobs.len());
+        for job in reserved.jobs {
+            jobs.push(job::fields(ruby, job)?)?;
+        }
+        Ok(jobs)
+    }
+
+    fn close(ruby: &Ruby, this: &Client) -> Result<(), Error> {
+        let client = this.0.clone();
+        gvl::call(ruby, || {
+            client.close();
+            Ok(())
+        })
+    }
+
+    fn url(&self) -> &str {
+        self.0.url()
+    }
+
+    fn namespace(&self) -> &str {
+        self.0.namespace()
+    }
+}
+
+/// Defines the class in `native`.
+pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
+    let class = native.define_class("Client", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_singleton_method("open", function!(Client::open, 2))?;
+    class.define_method("call", method!(Client::call, 2))?;
+    class.define_method("reserve", method!(Client::reserve, 3))?;
+    class.define_method("close", method!(Client::close, 0))?;
+    class.define_method("url", method!(Client::url, 0))?;
+    class.define_method("namespace", method!(Client::namespace, 0))
+}

@@ -1,0 +1,42 @@
+//! The native half of the Ruby gem: handles of the core, text in and text out, Ruby's lock let go of while waiting.
+//!
+//! Everything a Ruby program sees is in lib/; nothing here has a default. The core is asked from Ruby's own threads and
+//! never calls into Ruby.
+#![allow(missing_docs, reason = "magnus::init makes a public function, and no other Rust code can see this crate")]
+
+mod client;
+mod errors;
+mod gvl;
+mod job;
+mod worker;
+
+use std::collections::BTreeMap;
+
+use magnus::{Error, RHash, RModule, Ruby, function, prelude::*};
+use serde_json::value::RawValue;
+
+/// The module `Manyhands`.
+fn module(ruby: &Ruby) -> Result<RModule, Error> {
+    ruby.define_module("Manyhands")
+}
+
+/// Splits the text of a JSON object into its members, each the text it is.
+fn members(ruby: &Ruby, text: String) -> Result<RHash, Error> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(&text)
+        .map_err(|error| errors::exception(ruby, manyhands::Error::internal(format!("not a JSON object: {error}"))))?;
+    let hash = ruby.hash_new();
+    for (name, value) in members {
+        hash.aset(name, value.get())?;
+    }
+    Ok(hash)
+}
+
+#[magnus::init(name = "native")]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    let native = module(ruby)?.define_module("Native")?;
+    native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
+    native.const_set("CODES", errors::codes(ruby)?)?;
+    native.define_singleton_method("members", function!(members, 1))?;
+    client::define(ruby, native)?;
+    worker::define(ruby, native)
+}

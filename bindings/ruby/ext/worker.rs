@@ -1,0 +1,131 @@
+//! `Manyhands::Native::Worker`: a handle of the core's worker runtime.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use magnus::{Error, RArray, RHash, RModule, Ruby, function, method, prelude::*};
+use manyhands::{Next, Outcome};
+
+use crate::client::Client;
+use crate::{errors, gvl, job};
+
+/// Longest time until an interrupt is seen that came while a thread waited for a job.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// A worker of this process. Its native threads run Rust code only.
+#[magnus::wrap(class = "Manyhands::Native::Worker", free_immediately, size)]
+struct Worker {
+    /// Always there until drop.
+    core: Option<manyhands::Worker>,
+}
+
+impl Drop for Worker {
+    /// The garbage collector has no time, and the last handle of a worker that nobody closed waits for its threads.
+    fn drop(&mut self) {
+        let core = self.core.take();
+        thread::spawn(move || drop(core));
+    }
+}
+
+impl Worker {
+    fn open(ruby: &Ruby, client: &Client, options: String) -> Result<Worker, Error> {
+        let core = manyhands::Worker::open(&client.0, &options).map_err(|error| errors::exception(ruby, error))?;
+        Ok(Worker { core: Some(core) })
+    }
+
+    fn core(&self) -> manyhands::Worker {
+        self.core.clone().expect("there until drop")
+    }
+
+    /// Waits for a job: its fields, or nil when none came in time or the worker is stopped. `timeout_ms` nil: without end.
+    ///
+    /// A job that arrived is given out before any interrupt is looked at, so none is lost in here.
+    fn next(ruby: &Ruby, this: &Worker, timeout_ms: Option<u64>) -> Result<Option<RHash>, Error> {
+        let worker = this.core();
+        let deadline = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
+        loop {
+            match wait(&worker, deadline).transpose().map_err(|error| errors::exception(ruby, error))? {
+                Some(Next::Job(job)) => return job::fields(ruby, job).map(Some),
+                Some(Next::Stopped) => return Ok(None),
+                Some(Next::Empty) | None => ruby.thread_check_ints()?,
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Hands an outcome over; returns at once.
+    fn finish(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<(), Error> {
+        let worker = this.core();
+        Outcome::from_json(&outcome)
+            .and_then(|outcome| worker.finish(&jid, &token, outcome))
+            .map_err(|error| errors::exception(ruby, error))
+    }
+
+    /// Hands an outcome over and waits for the job's new state.
+    fn finish_wait(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<String, Error> {
+        let worker = this.core();
+        let outcome = Outcome::from_json(&outcome).map_err(|error| errors::exception(ruby, error))?;
+        gvl::call(ruby, || worker.finish_wait(&jid, &token, outcome.clone())?.accepted(&jid))
+    }
+
+    fn heartbeat(ruby: &Ruby, this: &Worker, jid: String, token: String) -> Result<u64, Error> {
+        let worker = this.core();
+        gvl::call(ruby, || worker.heartbeat(&jid, &token))
+    }
+
+    fn lost(&self, jid: String, token: String) -> Option<String> {
+        self.core().lost(&jid, &token)
+    }
+
+    /// The outcomes refused since the last call: jid, token, operation and reason of each.
+    fn take_refused(ruby: &Ruby, this: &Worker) -> Result<RArray, Error> {
+        let refused = ruby.ary_new();
+        for one in this.core().take_refused() {
+            refused.push((one.jid, one.token, one.operation, one.reason))?;
+        }
+        Ok(refused)
+    }
+
+    fn quiet(&self) {
+        self.core().quiet();
+    }
+
+    fn stop(ruby: &Ruby, this: &Worker, timeout_ms: u64) -> Result<(), Error> {
+        let worker = this.core();
+        gvl::call(ruby, || worker.stop(Duration::from_millis(timeout_ms)))
+    }
+
+    /// Milliseconds that a stop leaves to started jobs.
+    fn shutdown_timeout(&self) -> u64 {
+        self.core().shutdown_timeout().as_millis() as u64
+    }
+
+    fn name(&self) -> String {
+        self.core().name().to_owned()
+    }
+}
+
+/// One slice of waiting; None when an interrupt was pending already.
+fn wait(worker: &manyhands::Worker, deadline: Option<Instant>) -> Option<manyhands::Result<Next>> {
+    let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
+    gvl::release(|| worker.next(left.min(SLICE)), || ())
+}
+
+/// Defines the class in `native`.
+pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
+    let class = native.define_class("Worker", ruby.class_object())?;
+    class.undef_default_alloc_func();
+    class.define_singleton_method("open", function!(Worker::open, 2))?;
+    class.define_method("next", method!(Worker::next, 1))?;
+    class.define_method("finish", method!(Worker::finish, 3))?;
+    class.define_method("finish_wait", method!(Worker::finish_wait, 3))?;
+    class.define_method("heartbeat", method!(Worker::heartbeat, 2))?;
+    class.define_method("lost", method!(Worker::lost, 2))?;
+    class.define_method("take_refused", method!(Worker::take_refused, 0))?;
+    class.define_method("quiet", method!(Worker::quiet, 0))?;
+    class.define_method("stop", method!(Worker::stop, 1))?;
+    class.define_method("shutdown_timeout", method!(Worker::shutdown_timeout, 0))?;
+    class.define_method("name", method!(Worker::name, 0))
+}

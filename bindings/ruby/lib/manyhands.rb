@@ -1,0 +1,15 @@
+# frozen_string_literal: true
+
+require "manyhands/native"
+require "manyhands/version"
+require "manyhands/errors"
+require "manyhands/wire"
+require "manyhands/holder"
+require "manyhands/job"
+require "manyhands/queue"
+require "manyhands/config"
+require "manyhands/client"
+require "manyhands/outcome"
+require "manyhands/performer"
+require "manyhands/stop_signals"
+require "manyhands/worker"

@@ -1,0 +1,48 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # TERM, INT and QUIT while a worker runs on the main thread.
+  #
+  # @api private
+  module StopSignals
+    NAMES = %w[TERM INT QUIT].freeze
+    # Who asks a second time with one of these does not want to wait.
+    URGENT = %w[TERM INT].freeze
+    private_constant :NAMES, :URGENT
+
+    # While the block runs, a signal calls `stop`, and a second TERM or INT ends the program. Off the main thread
+    # nothing happens. The handlers found are put back at the end.
+    #
+    # `stop` is called between any two steps of the main thread, so it may take no lock.
+    #
+    # @param stop [Method]
+    # @return [Object] what the block returns
+    def self.during(stop, &block)
+      return yield unless Thread.current == Thread.main
+
+      found = {}
+      state = { owner: Process.pid, asked: false, found: }
+      NAMES.each { |name| found[name] = Signal.trap(name) { handle(name, state, stop) } }
+      block.call
+    ensure
+      found&.each { |name, handler| Signal.trap(name, handler || "SYSTEM_DEFAULT") }
+    end
+
+    # @param name [String] the signal's
+    # @param state [Hash{Symbol => Object}]
+    # @param stop [Method]
+    def self.handle(name, state, stop)
+      if Process.pid != state[:owner] # a child that a handler forked: what it had before we came
+        Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
+        Process.kill(name, Process.pid)
+      elsif state[:asked] && URGENT.include?(name)
+        Process.exit!(128 + Signal.list.fetch(name))
+      else
+        state[:asked] = true
+        stop.call
+      end
+    end
+    private_class_method :handle
+  end
+  private_constant :StopSignals
+end

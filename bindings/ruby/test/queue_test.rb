@@ -1,0 +1,80 @@
+# frozen_string_literal: true
+
+require_relative "case"
+
+class QueueTest < Case
+  def test_put_and_reserve_carry_everything
+    placed = queue.put("greet", { "to" => "ann" }, jid: "j-1", priority: 5, retries: 2, tags: %w[a b], route: ["next"])
+    assert_equal %w[j-1 put], placed.to_a
+
+    job = queue.reserve.fetch(0)
+    assert_equal ["j-1", "greet", "q", 5, 2, 2],
+                 [job.jid, job.kind, job.queue, job.priority, job.retries, job.remaining]
+    assert_equal [%w[a b], ["next"], "running", false], [job.tags, job.route, job.state, job.stalled?]
+    assert_match(/\A.+:#{Process.pid}:\h{8}\z/, job.worker)
+    assert_in_delta Time.now, job.put_at, PATIENCE
+  end
+
+  def test_data_comes_back_byte_for_byte
+    texts = ['{"l":[],"n":12345678901234567}', "{\"é\":\"😀 日本 \u2028\"}", "[1.0,-0.5,1e+30]", "null", '"a\\u0000b"']
+    texts.each do |text|
+      queue.put("k", JSON.parse(text))
+      job = queue.reserve.fetch(0)
+      assert_equal text, job.raw_data
+      assert_equal JSON.parse(text).inspect, job.data.inspect
+      assert_equal text, client.job(job.jid).raw_data
+    end
+  end
+
+  def test_data_may_hold_symbols_and_text_in_other_encodings
+    queue.put(:k, { to: :ann, "né" => "é".encode(Encoding::ISO_8859_1), raw: "é".b })
+    assert_equal '{"to":"ann","né":"é","raw":"é"}', queue.reserve.fetch(0).raw_data
+  end
+
+  def test_without_data_a_job_holds_null
+    queue.put("k")
+    assert_nil queue.reserve.fetch(0).data
+  end
+
+  def test_put_many_answers_each_in_order
+    placed = queue.put_many([{ kind: "a", jid: "1" }, { kind: "b", data: [1], delay: 60 }, { kind: "a", jid: "1" }])
+    assert_equal %w[put put replaced], placed.map(&:outcome)
+    assert_equal "1", placed.first.jid
+    assert_equal({ waiting: 1, scheduled: 1 }, queue.counts.slice(:waiting, :scheduled))
+  end
+
+  def test_on_conflict
+    queue.put("k", 1, jid: "j")
+    assert_equal "kept", queue.put("k", 2, jid: "j", on_conflict: "keep").outcome
+    error = assert_raises(Manyhands::JobExists) { queue.put("k", 3, jid: "j", on_conflict: :reject) }
+    assert_equal %w[j queue_put], [error.jid, error.operation]
+    assert_equal "exists", queue.put_many([{ kind: "k", jid: "j", on_conflict: "reject" }]).fetch(0).outcome
+    assert_equal 1, client.job("j").data
+  end
+
+  def test_reserve_takes_larger_priority_first_and_at_most_the_limit
+    [0, 5, -3].each { |priority| queue.put("k", priority, priority:) }
+    assert_equal [5, 0], queue.reserve(2).map(&:data)
+    assert_equal [-3], queue.reserve(2).map(&:data)
+    assert_empty queue.reserve
+  end
+
+  def test_reserve_in_a_name_of_one_s_own
+    queue.put("k")
+    assert_equal "me", queue.reserve(1, worker: "me").fetch(0).worker
+  end
+
+  def test_counts_and_stats
+    queue.put("k")
+    queue.reserve.fetch(0).complete
+    assert_equal({ waiting: 0, scheduled: 0, blocked: 0, throttled: 0, running: 0, stalled: 0, recurring: 0, paused: false },
+                 queue.counts)
+    stats = queue.stats
+    assert_equal [1, 1, 0, 0], [*stats.values_at(:wait, :run).map do |one|
+                                  one[:count]
+                                end, *stats.values_at(:failures, :retries)]
+    assert_equal [1], stats[:run][:histogram].map(&:last)
+    assert_kind_of Float, stats[:run][:mean]
+    assert_equal 0, queue.stats(Date.new(2020, 1, 1))[:run][:count]
+  end
+end
