@@ -1,4 +1,4 @@
-//! Plays all scenarios: `manyhands-scenarios [--drivers python,node,ruby,c,rust] [scenario …]`.
+//! Plays all scenarios: `manyhands-scenarios [--drivers python,node|all] [scenario …]`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use manyhands_scenarios::scenario::{Scenario, read_folder};
 use manyhands_scenarios::server::Server;
 
 const USAGE: &str = "usage: manyhands-scenarios [--drivers name,name…] [scenario …]
-  --drivers   languages to play besides the core's own door: folders of tests/drivers that are built
+  --drivers   languages to play besides the core's own door: folders of tests/drivers, or all of them
   scenario    names of files in tests/scenarios, without .scn; default all";
 
 fn main() -> ExitCode {
@@ -47,6 +47,17 @@ impl Plan {
         Ok(plan)
     }
 
+    fn chosen_drivers(&self, folder: &Path) -> Result<Vec<String>, String> {
+        if self.drivers != ["all"] {
+            return Ok(self.drivers.clone());
+        }
+        let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let with_program = entries.flatten().filter(|entry| entry.path().join("run").exists());
+        let mut names: Vec<String> = with_program.map(|entry| entry.file_name().to_string_lossy().into()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     fn wants(&self, scenario: &Scenario) -> bool {
         self.scenarios.is_empty() || self.scenarios.contains(&scenario.name)
     }
@@ -62,8 +73,9 @@ fn run(arguments: Vec<String>) -> Result<usize, String> {
     }
     let server = Server::start().map_err(|error| format!("redis-server: {error}"))?;
     let mut hosts: Vec<Box<dyn Host>> = vec![Box::new(Door::default())];
-    for name in &plan.drivers {
-        hosts.push(Box::new(Driver::start(&tests.join("drivers"), name)?));
+    let drivers = tests.join("drivers");
+    for name in plan.chosen_drivers(&drivers)? {
+        hosts.push(Box::new(Driver::start(&drivers, &name)?));
     }
     let (mut passed, mut failed) = (0, 0);
     for host in &mut hosts {
