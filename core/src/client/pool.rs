@@ -124,8 +124,8 @@ impl Pool {
         drop(presence);
     }
 
-    /// Closes a forked child's copy of the parent's lock on a private server, without which the parent's leaving
-    /// would go unseen for as long as the child lives.
+    /// Closes a forked child's copy of the parent's lock on a private server: with it, a killed parent would seem to
+    /// stay for as long as the child lives.
     fn disown(&self) {
         let descriptor: RawFd = self.presence_descriptor.swap(-1, Ordering::AcqRel);
         if descriptor >= 0 {

@@ -10,8 +10,8 @@ mod program;
 mod server;
 mod stays;
 
-use std::fs::{DirBuilder, File};
-use std::os::fd::{AsRawFd, RawFd};
+use std::fs::DirBuilder;
+use std::os::fd::RawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -19,6 +19,7 @@ use std::time::Instant;
 use crate::client::{Connection, Fault};
 use crate::error::{Code, Error, Result};
 use crate::url;
+use lock::Lock;
 use server::Server;
 use stays::Stay;
 
@@ -32,7 +33,7 @@ pub(crate) struct Presence {
 /// What is held while a user stays.
 struct Held {
     server: Server,
-    users: File,
+    users: Lock,
     keep: bool,
 }
 
@@ -49,7 +50,7 @@ impl Presence {
         server.ensure_running()?;
         let users = lock::shared(&users_path(&server.dir)).map_err(unusable)?;
         drop(gate);
-        let fd = users.as_raw_fd();
+        let fd = users.descriptor();
         let stay = Stay::begin(Held { server: server.clone(), users, keep });
         Ok(Presence { server, users: fd, stay })
     }
@@ -74,7 +75,8 @@ impl Presence {
         Connection::open(&url::socket_info(&socket).map_err(Fault::Refused)?, deadline)
     }
 
-    /// The descriptor that holds `users.lock`. A forked child must close its copy, or the parent would seem to stay.
+    /// The descriptor that holds `users.lock`. A forked child that uses the server takes a lock of its own and closes
+    /// this copy, without which a killed parent would seem to stay.
     pub fn descriptor(&self) -> RawFd {
         self.users
     }

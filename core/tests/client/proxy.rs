@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -52,26 +53,38 @@ impl Proxy {
 
 fn relay(mut client: UnixStream, target: &Path, armed: &Mutex<Armed>) -> io::Result<()> {
     let mut server = UnixStream::connect(target)?;
-    let mut buffer = vec![0; 1 << 20];
+    let cutting = Arc::new(AtomicBool::new(false));
+    let answers = {
+        let (from, to, cutting) = (server.try_clone()?, client.try_clone()?, Arc::clone(&cutting));
+        thread::spawn(move || drop(relay_answers(from, to, &cutting)))
+    };
+    let mut buffer = vec![0; 1 << 16];
     loop {
         let length = client.read(&mut buffer)?;
-        if length == 0 {
-            return Ok(());
-        }
         let call = &buffer[..length];
         let cut = armed.lock().unwrap().take_if(|(text, _)| call.windows(text.len()).any(|part| part == text));
         match cut {
-            Some((_, Cut::Call)) => return client.shutdown(Shutdown::Both),
-            Some((_, Cut::Answer)) => {
-                server.write_all(call)?;
-                let _answer = server.read(&mut buffer)?;
-                return client.shutdown(Shutdown::Both);
-            }
-            None => {
-                server.write_all(call)?;
-                let answer = server.read(&mut buffer)?;
-                client.write_all(&buffer[..answer])?;
-            }
+            _ if length == 0 => break,
+            Some((_, Cut::Call)) => break,
+            Some((_, Cut::Answer)) => cutting.store(true, Ordering::Release),
+            None => {}
         }
+        server.write_all(call)?;
+    }
+    drop(client.shutdown(Shutdown::Both));
+    drop(server.shutdown(Shutdown::Both));
+    answers.join().unwrap();
+    Ok(())
+}
+
+/// Passes answers on until one is to be cut.
+fn relay_answers(mut server: UnixStream, mut client: UnixStream, cutting: &AtomicBool) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = server.read(&mut buffer)?;
+        if length == 0 || cutting.load(Ordering::Acquire) {
+            return client.shutdown(Shutdown::Both);
+        }
+        client.write_all(&buffer[..length])?;
     }
 }
