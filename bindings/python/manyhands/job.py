@@ -1,0 +1,296 @@
+"""One unit of work: what it is, and how the one who holds it ends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+
+from manyhands import _native
+from manyhands._holder import ClientHolder, Holder
+from manyhands._wire import in_seconds, json_text, milliseconds
+from manyhands.errors import WrongState
+
+if TYPE_CHECKING:
+    from manyhands.client import Client
+
+State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed"]
+
+
+class Failure(TypedDict):
+    """Why a job failed: its group, what was said, and when (epoch seconds) in which worker."""
+
+    group: str
+    message: str
+    trace: str
+    at: float
+    worker: str
+
+
+class _Unchanged:
+    """The default of `Job.complete(data=...)`: None is data too."""
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+_UNCHANGED: Any = _Unchanged()
+
+
+class Job:
+    """One unit of work. Comes from a worker, `Queue.reserve`, `Client.job` or `Job.build`.
+
+    jid, kind, queue: its id, the name of its handler, where it is (text).
+    data: its payload, parsed when first asked for; raw_data: the same as JSON text.
+    priority: -128 to 127, larger first.
+    retries, remaining: how many times it may run again, and how many of those are left.
+    state: where it stands (a job in hand: running). stalled: running, but past the end of its lease.
+    worker, token: who holds it, and the text that proves it; None when nobody does.
+    tags, route: its labels; the queues it still goes through (lists of text).
+    put_at: epoch seconds.
+
+    Source: core/src/ops/job.rs
+    """
+
+    def __init__(self, client: Client | None, holder: Holder | None, fields: dict[str, Any]) -> None:
+        """For this package only: a program makes jobs by putting them, or by `Job.build`."""
+        self._client = client
+        self._holder = holder
+        self._raw_data: str = fields["data"]
+        self._data: Any = _UNCHANGED
+        self._data_changed = False
+        self._view: dict[str, Any] | None = fields if "history" in fields else None
+        self.jid: str = fields["jid"]
+        self.kind: str = fields["kind"]
+        self.queue: str = fields["queue"]
+        self.priority: int = fields["priority"]
+        self.retries: int = fields["retries"]
+        self.remaining: int = fields["remaining"]
+        self.worker: str | None = fields["worker"]
+        self.token: str | None = fields["token"]
+        self.tags: list[str] = fields["tags"]
+        self.route: list[str] = fields["route"]
+        self.put_at: float = fields["put_at_ms"] / 1000
+        self.state: State = fields.get("state", "running")
+        self.stalled: bool = fields.get("stalled", False)
+
+    @staticmethod
+    def build(
+        kind: str,
+        data: Any = None,
+        *,
+        jid: str = "built",
+        queue: str = "built",
+        priority: int = 0,
+        retries: int = 5,
+        tags: Sequence[str] = (),
+        route: Sequence[str] = (),
+    ) -> Job:
+        """Make a job without a server, to test a handler with. Nobody holds it, so it cannot be completed.
+
+        kind, data, jid, queue, priority, retries, tags, route: as in `Queue.put`.
+
+        Raises InvalidArgument for data that JSON cannot say.
+        """
+        fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data"), "priority": priority}
+        fields |= {"retries": retries, "remaining": retries, "tags": list(tags), "route": list(route)}
+        return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
+
+    @classmethod
+    def _of_reserved(cls, client: Client, fields: dict[str, Any]) -> Job:
+        return cls(client, ClientHolder(client), fields)
+
+    @classmethod
+    def _of_view(cls, client: Client, reply: str) -> Job:
+        return cls(client, ClientHolder(client), _fields_of_view(reply))
+
+    @property
+    def raw_data(self) -> str:
+        """The payload as JSON text, byte for byte as it was put (or as the assignment to `data` made it)."""
+        return self._raw_data
+
+    @property
+    def data(self) -> Any:
+        """The payload as Python values, parsed when first asked for.
+
+        Assigning sends the new value along when the job is completed; changing a part of the old value does not.
+        Raises InvalidArgument when assigned what JSON cannot say.
+        """
+        if self._data is _UNCHANGED:
+            self._data = json.loads(self._raw_data)
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._raw_data = json_text(value, "data")
+        self._data = value
+        self._data_changed = True
+
+    @property
+    def result(self) -> Any:
+        """What its handler returned when it was last completed, or None. May ask Redis (see `history`)."""
+        return self._details().get("result")
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed or was run again last, or None. May ask Redis (see `history`)."""
+        return cast("Failure | None", in_seconds(self._details().get("failure")))
+
+    @property
+    def due_at(self) -> float | None:
+        """When a scheduled job becomes due, epoch seconds, or None. May ask Redis (see `history`)."""
+        return cast("float | None", in_seconds(self._details()).get("due_at"))
+
+    @property
+    def lease_until(self) -> float | None:
+        """When a running job's lease ends, epoch seconds, or None. May ask Redis (see `history`)."""
+        return cast("float | None", in_seconds(self._details()).get("lease_until"))
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What happened to it, oldest first, at most 100 entries: `what`, `at` (epoch seconds) and what belongs to it.
+
+        A job in hand does not carry this: the first of result, failure, due_at, lease_until and history that is asked
+        for reads them all in one call, which releases the GIL. Empty for a job that exists no more.
+
+        Source: core/src/engine/ops/job_get.lua
+        """
+        return cast("list[dict[str, Any]]", in_seconds(self._details().get("history", [])))
+
+    @property
+    def in_hand(self) -> bool:
+        """True while this program holds the job and has not ended it."""
+        return self._holder is not None and self.token is not None and self.state == "running"
+
+    @property
+    def lost(self) -> str | None:
+        """Why the worker is known to have lost this job (expired, cancelled, replaced, finished, unknown), or None.
+
+        A long handler looks here to stop early: its outcome would be refused. The worker learns of it within 2 s.
+        Only for jobs of a worker. Does not ask Redis.
+        """
+        return self._holder.lost(self.jid, self.token) if self._holder and self.token else None
+
+    def complete(
+        self,
+        result: Any = None,
+        *,
+        queue: str | None = None,
+        data: Any = _UNCHANGED,
+        delay: float | timedelta = 0,
+    ) -> str:
+        """End the job well. With a route left, or `queue`, it goes on there; else it is completed for good.
+
+        result: anything JSON can say; kept with the job. Default none.
+        queue: the next queue, in place of the route's next. Default: the route's next, if any.
+        data: the payload for the next queue. Default: unchanged, or what was assigned to `data`.
+        delay: seconds before it may be reserved there, 0 or more. Default 0.
+
+        Returns the new state: completed, waiting or scheduled. Raises LockLost when the lease was lost (with the
+        reason; nothing changed), InvalidArgument, WrongState for a job that nobody holds. Releases the GIL.
+
+        Source: core/src/engine/ops/job_complete.lua
+        """
+        return self._settle("complete", self._completion(result, queue=queue, data=data, delay=delay))
+
+    def fail(self, group: str, message: str = "", trace: str = "") -> str:
+        """Give the job up, whatever retries are left; it is kept in its failure group.
+
+        group: failures that share a cause, 1 to 255 bytes.
+        message, trace: text for people, each cut at 16 KiB. Default empty.
+
+        Returns failed. Raises LockLost, InvalidArgument, WrongState like `complete`. Releases the GIL.
+
+        Source: core/src/engine/ops/job_fail.lua
+        """
+        return self._settle("fail", {"group": group, "message": message, "trace": trace})
+
+    def retry(self, delay: float | timedelta = 0, *, group: str = "", message: str = "", trace: str = "") -> str:
+        """Put the job back to run again, and spend one of its retries.
+
+        delay: seconds before it may be reserved, 0 or more. Default 0.
+        group: where it fails when no retry is left. Default `failed-retries-<queue>`.
+        message, trace: text for people, each cut at 16 KiB. Default empty.
+
+        Returns waiting, scheduled, or failed when no retry was left. Raises LockLost, InvalidArgument, WrongState like
+        `complete`. Releases the GIL.
+
+        Source: core/src/engine/ops/job_retry.lua
+        """
+        said = {"group": group, "message": message, "trace": trace}
+        given = {name: text for name, text in said.items() if text}
+        return self._settle("retry", {"delay_ms": milliseconds(delay, "delay"), **given})
+
+    def snooze(self, delay: float | timedelta) -> str:
+        """Put the job back to run again later, without spending a retry.
+
+        delay: seconds before it may be reserved, 0 or more.
+
+        Returns waiting or scheduled. Raises LockLost, InvalidArgument, WrongState like `complete`. Releases the GIL.
+
+        Source: core/src/engine/ops/job_snooze.lua
+        """
+        return self._settle("snooze", {"delay_ms": milliseconds(delay, "delay")})
+
+    def release(self) -> str:
+        """Give the job back as if it had not been taken: at its old place, nothing spent, no trace in its history.
+
+        Returns waiting. Raises LockLost and WrongState like `complete`. Releases the GIL.
+
+        Source: core/src/engine/ops/job_release.lua
+        """
+        return self._settle("release", {})
+
+    def heartbeat(self) -> float:
+        """Renew the lease. A worker does this by itself; who reserves by hand calls it often enough.
+
+        Returns how long the lease now lasts, in seconds. Raises LockLost and WrongState like `complete`.
+        Releases the GIL.
+
+        Source: core/src/engine/ops/job_heartbeat.lua
+        """
+        holder, token = self._held()
+        return holder.renew(self.jid, token) / 1000
+
+    def _completion(
+        self, result: Any, *, queue: str | None = None, data: Any = _UNCHANGED, delay: float | timedelta = 0
+    ) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        if result is not None:
+            fields["result"] = result
+        if data is not _UNCHANGED:
+            fields["data"] = data
+        elif self._data_changed:
+            fields["data"] = self._data
+        if queue is not None:
+            fields["queue"] = queue
+        if delay_ms := milliseconds(delay, "delay"):
+            fields["delay_ms"] = delay_ms
+        return fields
+
+    def _settle(self, verb: str, fields: dict[str, Any]) -> str:
+        holder, token = self._held()
+        self.state = cast("State", holder.settle(self.jid, token, verb, fields))
+        self._holder = self._view = None
+        return self.state
+
+    def _held(self) -> tuple[Holder, str]:
+        if self._holder is None or self.token is None:
+            raise WrongState(f"job {self.jid} is {self.state} and not in this program's hands", jid=self.jid)
+        return self._holder, self.token
+
+    def _details(self) -> dict[str, Any]:
+        if self._view is None:
+            found = self._client and self._client.job(self.jid)
+            self._view = found._view if found else {}
+        return self._view or {}
+
+    def __repr__(self) -> str:
+        return f"<manyhands.Job {self.jid} {self.kind!r} in {self.queue!r}, {self.state}>"
+
+
+def _fields_of_view(reply: str) -> dict[str, Any]:
+    members = _native.members(reply)
+    data = members.pop("data")
+    return {"data": data, **{name: json.loads(text) for name, text in members.items()}}

@@ -1,0 +1,34 @@
+//! Jobs on their way to Python: plain values, the payload as the text it is.
+
+use std::collections::BTreeMap;
+
+use manyhands::Job;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::value::RawValue;
+
+/// A reserved job as the dict from which `manyhands.Job` is made.
+pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("jid", &job.jid)?;
+    fields.set_item("kind", &job.kind)?;
+    fields.set_item("queue", &job.queue)?;
+    fields.set_item("data", &job.data)?;
+    fields.set_item("priority", job.priority)?;
+    fields.set_item("retries", job.retries)?;
+    fields.set_item("remaining", job.remaining)?;
+    fields.set_item("token", &job.token)?;
+    fields.set_item("worker", &job.worker)?;
+    fields.set_item("put_at_ms", job.put_at_ms)?;
+    fields.set_item("tags", &job.tags)?;
+    fields.set_item("route", &job.route)?;
+    Ok(fields)
+}
+
+/// The members of a JSON object, each as the text it is.
+#[pyfunction]
+pub fn members(text: &str) -> PyResult<BTreeMap<String, &str>> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)
+        .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("not a JSON object: {error}")))?;
+    Ok(members.into_iter().map(|(name, value)| (name, value.get())).collect())
+}

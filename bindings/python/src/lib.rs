@@ -1,0 +1,27 @@
+//! The native module under the Python package `manyhands`: it passes calls to the core and holds what owns memory.
+//!
+//! Everything a Python program sees is in `manyhands/*.py`; this module has no defaults and no opinions.
+
+mod client;
+mod errors;
+mod job;
+mod wait;
+mod worker;
+
+#[pyo3::pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::job::members;
+    #[pymodule_export]
+    use super::worker::Worker;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("CODES", super::errors::codes())?;
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))
+    }
+}

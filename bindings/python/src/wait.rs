@@ -1,0 +1,72 @@
+//! Waiting without the interpreter lock, and with Ctrl-C.
+//!
+//! Python runs signal handlers on its main thread only, and only when that thread looks: so the main thread waits in
+//! slices and every other thread in one piece.
+
+use std::panic::resume_unwind;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// Longest wait of the main thread between two looks at its signals.
+const SLICE: Duration = Duration::from_millis(100);
+/// Longest single wait of any other thread.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// Calls `wait(span)` without the interpreter lock, again and again, until it has something or `timeout` is over.
+///
+/// `timeout`: None waits without end. Signals are looked at only after an empty wait: nothing that came is dropped.
+pub fn until<T: Send>(
+    py: Python<'_>,
+    timeout: Option<Duration>,
+    mut wait: impl FnMut(Duration) -> Option<T> + Send,
+) -> PyResult<Option<T>> {
+    let deadline = timeout.and_then(|span| Instant::now().checked_add(span));
+    let slice = if is_main_thread(py)? { SLICE } else { LONGEST };
+    loop {
+        let left = deadline.map_or(slice, |deadline| deadline.saturating_duration_since(Instant::now()).min(slice));
+        if let Some(found) = py.detach(|| wait(left)) {
+            return Ok(Some(found));
+        }
+        py.check_signals()?;
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(None);
+        }
+    }
+}
+
+/// Runs `call`, which may wait for Redis, without the interpreter lock.
+///
+/// The main thread lets a thread of its own run it and waits for that in slices, because a call cannot be cut into
+/// pieces. After Ctrl-C the call goes on alone and its answer is dropped.
+pub fn aside<T: Send + 'static>(py: Python<'_>, call: impl FnOnce() -> T + Send + 'static) -> PyResult<T> {
+    if !is_main_thread(py)? {
+        return Ok(py.detach(call));
+    }
+    let (sender, receiver) = sync_channel(1);
+    // Nobody listens any more after Ctrl-C.
+    let caller = thread::Builder::new().name("mh-call".to_owned()).spawn(move || drop(sender.send(call())))?;
+    let answer = until(py, None, move |span| match receiver.recv_timeout(span) {
+        Ok(answer) => Some(Some(answer)),
+        Err(RecvTimeoutError::Disconnected) => Some(None),
+        Err(RecvTimeoutError::Timeout) => None,
+    })?;
+    match answer.flatten() {
+        Some(answer) => Ok(answer),
+        None => match py.detach(|| caller.join()) {
+            Err(panic) => resume_unwind(panic),
+            Ok(()) => unreachable!("the thread ends without an answer only by a panic"),
+        },
+    }
+}
+
+/// True on the one thread that Python runs signal handlers on.
+fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static MAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let current = CURRENT.import(py, "threading", "current_thread")?.call0()?;
+    Ok(current.is(&MAIN.import(py, "threading", "main_thread")?.call0()?))
+}

@@ -1,0 +1,95 @@
+//! The worker runtime: Python threads pull jobs from it and give outcomes back.
+
+use std::time::Duration;
+
+use manyhands::{Next, Outcome};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::client::Client;
+use crate::errors::exception;
+use crate::{job, wait};
+
+/// What all worker threads of this process share.
+#[pyclass(frozen, module = "manyhands._native")]
+pub struct Worker {
+    core: manyhands::Worker,
+}
+
+#[pymethods]
+impl Worker {
+    #[new]
+    fn open(py: Python<'_>, client: &Client, options: &str) -> PyResult<Worker> {
+        let core = manyhands::Worker::open(&client.core, options).map_err(|error| exception(py, error))?;
+        Ok(Worker { core })
+    }
+
+    #[getter]
+    fn name(&self) -> String {
+        self.core.name().to_owned()
+    }
+
+    /// Waits for a job; None when the time is over or the worker stopped.
+    fn next<'py>(&self, py: Python<'py>, timeout_ms: Option<u64>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let next = wait::until(py, timeout_ms.map(Duration::from_millis), |span| match self.core.next(span) {
+            Ok(Next::Empty) => None,
+            other => Some(other),
+        })?;
+        match next {
+            Some(Ok(Next::Job(job))) => job::fields(py, &job).map(Some),
+            Some(Err(error)) => Err(exception(py, error)),
+            Some(Ok(Next::Stopped | Next::Empty)) | None => Ok(None),
+        }
+    }
+
+    /// Hands an outcome over; it is sent with the next turn.
+    fn finish(&self, py: Python<'_>, jid: &str, token: &str, outcome: &str) -> PyResult<()> {
+        py.detach(|| self.core.finish(jid, token, Outcome::from_json(outcome)?)).map_err(|error| exception(py, error))
+    }
+
+    /// Hands an outcome over and waits for the engine's answer: the job's new state.
+    fn finish_wait(&self, py: Python<'_>, jid: String, token: String, outcome: &str) -> PyResult<String> {
+        let outcome = Outcome::from_json(outcome).map_err(|error| exception(py, error))?;
+        let core = self.core.clone();
+        wait::aside(py, move || core.finish_wait(&jid, &token, outcome)?.accepted(&jid))?
+            .map_err(|error| exception(py, error))
+    }
+
+    /// Renews one lease now; milliseconds it lasts.
+    fn heartbeat(&self, py: Python<'_>, jid: String, token: String) -> PyResult<u64> {
+        let core = self.core.clone();
+        wait::aside(py, move || core.heartbeat(&jid, &token))?.map_err(|error| exception(py, error))
+    }
+
+    /// Why a job in hand is known to be lost.
+    fn lost(&self, jid: &str, token: &str) -> Option<String> {
+        self.core.lost(jid, token)
+    }
+
+    /// Outcomes refused since the last look: jid, token, operation, reason.
+    fn take_refused(&self) -> Vec<(String, String, String, String)> {
+        self.core.take_refused().into_iter().map(|it| (it.jid, it.token, it.operation, it.reason)).collect()
+    }
+
+    /// Takes no new jobs.
+    fn quiet(&self) {
+        self.core.quiet();
+    }
+
+    /// Waits for started jobs, sends outcomes, gives unstarted jobs back, ends the native threads.
+    fn stop(&self, py: Python<'_>, timeout_ms: u64) -> PyResult<()> {
+        let core = self.core.clone();
+        wait::aside(py, move || core.stop(Duration::from_millis(timeout_ms)))?.map_err(|error| exception(py, error))
+    }
+}
+
+impl Drop for Worker {
+    /// Stops without the interpreter lock: a handler that waits for the lock could not finish otherwise.
+    fn drop(&mut self) {
+        // Nobody is left to be told, and a forked child has nothing to stop.
+        let stop = || drop(self.core.stop(Duration::ZERO));
+        if Python::try_attach(|py| py.detach(stop)).is_none() {
+            stop();
+        }
+    }
+}

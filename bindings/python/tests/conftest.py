@@ -1,0 +1,86 @@
+"""A redis-server of the tests' own on a unix socket, a namespace for each test, and a plain connection beside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from plain_redis import PlainRedis
+
+import manyhands
+from manyhands import Client
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def socket_path() -> Iterator[Path]:
+    """Where the tests' redis-server listens; a short path, because sockets have at most 107 bytes of it."""
+    folder = Path(tempfile.mkdtemp(prefix="mh-"))
+    path = folder / "redis.sock"
+    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        wait_for_line(server.stdout, "accept connections")
+        yield path
+        server.kill()
+    shutil.rmtree(folder)
+
+
+def wait_for_line(lines: IO[str] | None, words: str) -> str:
+    """The first line that has `words` in it; fails when the output ends before."""
+    assert lines is not None
+    for line in lines:
+        if words in line:
+            return line
+    raise AssertionError(f"the program ended without saying {words!r}")
+
+
+@pytest.fixture
+def redis(socket_path: Path) -> Iterator[PlainRedis]:
+    """A connection that is not ours, to disturb the server with."""
+    with PlainRedis(socket_path) as connection:
+        yield connection
+
+
+@pytest.fixture
+def client(socket_path: Path) -> Iterator[Client]:
+    """A client in a namespace of its own."""
+    with Client(f"unix://{socket_path}", namespace=f"t{uuid.uuid4().hex[:12]}", engine_upgrade="auto") as client:
+        yield client
+
+
+@pytest.fixture
+def program(client: Client) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start one of programs.py in a process of its own, in the client's namespace; killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(name: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-u", str(TESTS / "programs.py"), name, client.url, client.namespace, *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    """The package under test is the installed wheel, not the source folder."""
+    assert "site-packages" in str(manyhands.__file__)
+
+
+def keep(into: list[Any]) -> Callable[[Any], None]:
+    """A handler that keeps the jobs it gets."""
+    return into.append

@@ -1,0 +1,96 @@
+"""Programs that tests start in a process of their own: programs.py NAME URL NAMESPACE [ARGUMENT]..."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from manyhands import Client, Job, Worker
+
+
+class SaysStopping(logging.Handler):
+    """Says on standard output that the worker has been asked to stop."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "stopping" in record.getMessage():
+            print("stopping", flush=True)
+
+
+def never_ends(client: Client) -> None:
+    """A worker whose handler says the jid and hangs."""
+    log = logging.getLogger("manyhands")
+    log.setLevel(logging.INFO)
+    log.addHandler(SaysStopping())
+    worker = Worker(client, ["q"])
+
+    @worker.perform("work")
+    def work(job: Job) -> None:
+        print("started", job.jid, flush=True)
+        threading.Event().wait()
+
+    worker.run()
+
+
+def waits(client: Client) -> None:
+    """A worker that says when it has performed a job, and what ended it."""
+    worker = Worker(client, ["q"])
+    worker.perform("work")(lambda job: print("performed", job.jid, flush=True))
+    worker.run()
+    print("stopped", flush=True)
+
+
+def next_waits(client: Client) -> None:
+    """A program that waits in next until Ctrl-C."""
+    worker = Worker(client, ["q"])
+    job = worker.next()
+    assert job is not None
+    job.complete()
+    try:
+        print("performed", job.jid, flush=True)
+        worker.next()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        worker.close()
+
+
+def forks_in_a_handler(client: Client) -> None:
+    """A worker whose handler terminates a child it has forked."""
+    worker = Worker(client, ["q"])
+
+    @worker.perform("work")
+    def work(_job: Job) -> None:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(write, b"here")
+            threading.Event().wait()
+        os.read(read, 4)
+        os.kill(child, signal.SIGTERM)
+        print("child ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        worker.stop()
+
+    worker.run()
+
+
+def leaves_everything_open(client: Client) -> None:
+    """A program that ends with a worker thread in a handler and another in next."""
+    worker = Worker(client, ["q"], threads=2)
+    entered = threading.Event()
+
+    @worker.perform("work")
+    def work(_job: Job) -> None:
+        entered.set()
+        threading.Event().wait()
+
+    threading.Thread(target=worker.run, daemon=True).start()
+    client.queue("q").put("work")
+    entered.wait()
+    print("leaving", flush=True)
+
+
+if __name__ == "__main__":
+    name, url, namespace, *arguments = sys.argv[1:]
+    globals()[name](Client(url, namespace=namespace), *arguments)

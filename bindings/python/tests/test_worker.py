@@ -1,0 +1,345 @@
+"""Worker: handlers and their outcomes, threads, stopping, recovery."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from manyhands import Client, Closed, Fail, InvalidArgument, Job, LockLost, Retry, Snooze, Worker, WrongState
+
+
+def perform(client: Client, handler: Callable[[Job], object], *, kind: str = "work", jobs: int = 1) -> Worker:
+    """Run a worker on queue q until it has performed so many jobs."""
+    worker = Worker(client, ["q"])
+    left = jobs
+
+    @worker.perform(kind)
+    def count_down(job: Job) -> object:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            worker.stop()
+        return handler(job)
+
+    worker.run()
+    return worker
+
+
+def found(client: Client, jid: str) -> Job:
+    """A job as Redis has it now."""
+    job = client.job(jid)
+    assert job is not None
+    return job
+
+
+def raising(error: BaseException) -> Callable[[Job], object]:
+    """A handler that raises."""
+
+    def handler(_job: Job) -> object:
+        raise error
+
+    return handler
+
+
+def test_what_a_handler_returns_is_the_result(client: Client) -> None:
+    placed = client.queue("q").put("work", {"n": 20}, route=["two"])
+    worker = perform(client, lambda job: {"double": job.data["n"] * 2})
+    job = found(client, placed.jid)
+    assert (job.queue, job.state, job.result) == ("two", "waiting", {"double": 40})
+    assert [entry["what"] for entry in job.history] == ["put", "reserved", "completed", "put"]
+    assert job.history[1]["worker"] == worker.name
+
+
+def test_assigned_data_goes_along(client: Client) -> None:
+    placed = client.queue("q").put("work", {"n": 1}, route=["two"])
+
+    def handler(job: Job) -> None:
+        job.data = {"n": 2}
+
+    perform(client, handler)
+    job = found(client, placed.jid)
+    assert (job.data, job.result) == ({"n": 2}, None)
+
+
+def test_threads_drain_many_jobs_once(client: Client) -> None:
+    jids = {placed.jid for placed in client.queue("q").put_many([{"kind": "work"}] * 1000)}
+    jids |= {placed.jid for placed in client.queue("r").put_many([{"kind": "work"}] * 1000)}
+    worker = Worker(client, ["q", "r"], threads=4, strategy="round_robin")
+    performed: list[str] = []
+    names: set[str] = set()
+
+    @worker.perform("work")
+    def work(job: Job) -> None:
+        performed.append(job.jid)
+        names.add(threading.current_thread().name)
+        if len(performed) == 2000:
+            worker.stop()
+
+    worker.run()
+    assert len(performed) == 2000
+    assert set(performed) == jids
+    assert len(names) > 1
+    for queue in ("q", "r"):
+        counts = client.queue(queue).counts()
+        assert (counts["waiting"], counts["running"]) == (0, 0)
+        assert client.queue(queue).stats()["run"]["count"] == 1000
+
+
+def test_an_exception_is_a_retry_then_a_failure(client: Client) -> None:
+    placed = client.queue("q").put("work", retries=1)
+    perform(client, raising(ValueError("no such width")))
+    job = found(client, placed.jid)
+    assert (job.state, job.remaining) == ("scheduled", 0)
+    assert job.due_at is not None
+
+    client.config.set("test-clock", int(job.due_at * 1000) + 1)
+    perform(client, raising(KeyError("é\udcff")))
+    job = found(client, placed.jid)
+    assert job.failure is not None
+    assert (job.state, job.failure["group"]) == ("failed", "work:KeyError")
+    assert "é\\udcff" in job.failure["message"]
+    assert "in handler" in job.failure["trace"]
+
+
+def test_an_exception_that_cannot_be_printed(client: Client) -> None:
+    class RudeError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, raising(RudeError()))
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == "work:RudeError"
+
+
+@pytest.mark.parametrize("result", [object(), float("nan"), "\ud800", b"bytes"])
+def test_a_result_that_is_not_json_is_an_exception(client: Client, result: object) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, lambda _job: result)
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == "work:InvalidArgument"
+    assert "result is not JSON" in failure["message"]
+
+
+def test_outcomes_raised_by_handlers(client: Client) -> None:
+    queue = client.queue("q")
+    jids = [placed.jid for placed in queue.put_many([{"kind": "work", "retries": 3}] * 3)]
+    outcomes = dict(zip(jids, [Fail("broken", "what", "where"), Retry(60), Snooze(60)]))
+
+    def handler(job: Job) -> None:
+        raise outcomes[job.jid]
+
+    perform(client, handler, jobs=3)
+    failed, retried, snoozed = (found(client, jid) for jid in jids)
+    assert failed.failure is not None
+    assert (failed.state, failed.failure["group"], failed.failure["message"]) == ("failed", "broken", "what")
+    assert (retried.state, retried.remaining) == ("scheduled", 2)
+    assert (snoozed.state, snoozed.remaining) == ("scheduled", 3)
+
+
+def test_outcomes_check_their_arguments(client: Client) -> None:
+    for wrong in (lambda: Retry(-1), lambda: Snooze(float("nan")), lambda: Retry("soon")):  # type: ignore[arg-type]
+        with pytest.raises(InvalidArgument, match="delay"):
+            wrong()
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, raising(Fail("g" * 300)))
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == "work:InvalidArgument"
+    assert "group" in failure["message"]
+
+
+def test_a_handler_may_end_its_job_itself(client: Client) -> None:
+    placed = client.queue("q").put("work")
+    perform(client, lambda job: job.complete("mine") and "ignored")
+    assert found(client, placed.jid).result == "mine"
+
+
+def test_an_unknown_kind_fails_when_nobody_knows_it(client: Client) -> None:
+    queue = client.queue("q")
+    unknown = queue.put("unknown", priority=1)
+    known = queue.put("work")
+    perform(client, lambda _job: None)
+    assert found(client, known.jid).state == "completed"
+    job = found(client, unknown.jid)
+    assert job.failure is not None
+    assert (job.state, job.failure["group"]) == ("failed", "unknown-kind:unknown")
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_a_handler_that_ends_the_program_keeps_its_job(client: Client, error: BaseException) -> None:
+    placed = client.queue("q").put("work")
+    client.queue("q").put("never")
+    worker = Worker(client, ["q"])
+    worker.perform("work")(raising(error))
+    with pytest.raises(type(error)):
+        worker.run()
+    job = found(client, placed.jid)
+    assert (job.state, job.remaining) == ("scheduled", job.retries - 1)
+    assert client.queue("q").counts()["running"] == 0
+
+
+def test_lock_lost_is_told(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    placed = client.queue("q").put("work", {"n": 1})
+    worker = Worker(client, ["q"])
+    told: list[tuple[Any, str]] = []
+
+    @worker.on_lock_lost
+    def lost(job: Job, reason: str) -> None:
+        told.append((job.data, reason))
+        worker.stop()
+        raise RuntimeError
+
+    @worker.perform("work")
+    def work(job: Job) -> str:
+        client.queue("other").put("work", jid=job.jid, on_conflict="move")
+        with pytest.raises(LockLost):
+            job.heartbeat()
+        return "too late"
+
+    with caplog.at_level(logging.WARNING, "manyhands"):
+        worker.run()
+    assert told == [({"n": 1}, "replaced")]
+    assert f"job {placed.jid}: job_complete was refused" in caplog.text
+    assert "on_lock_lost raised" in caplog.text
+    assert found(client, placed.jid).state == "waiting"
+
+
+def test_stop_leaves_running_handlers_their_time(client: Client) -> None:
+    placed = client.queue("q").put("work")
+    worker = Worker(client, ["q"])
+    go = threading.Event()
+
+    @worker.perform("work")
+    def work(_job: Job) -> None:
+        worker.stop()
+        threading.Thread(target=go.set).start()
+        go.wait()
+
+    worker.run()
+    assert found(client, placed.jid).state == "completed"
+
+
+class Told(logging.Handler):
+    """Waits for a message of the worker."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+        self.message: SimpleQueue[str] = SimpleQueue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.message.put(record.getMessage())
+
+
+def test_stop_does_not_wait_longer_than_asked(client: Client) -> None:
+    placed = client.queue("q").put("work")
+    worker = Worker(client, ["q"], shutdown_timeout=0)
+    told, go = Told("had stopped"), threading.Event()
+
+    @worker.perform("work")
+    def work(_job: Job) -> None:
+        worker.stop()
+        go.wait()
+
+    worker.run()
+    assert found(client, placed.jid).state == "running"
+    logging.getLogger("manyhands").addHandler(told)
+    go.set()
+    assert placed.jid in told.message.get()
+    logging.getLogger("manyhands").removeHandler(told)
+
+
+def test_a_stopped_worker_does_not_run_again(client: Client) -> None:
+    client.queue("q").put("work")
+    worker = perform(client, lambda _job: None)
+    with pytest.raises(Closed):
+        worker.run()
+    with pytest.raises(WrongState, match="too late"):
+        worker.perform("other")(lambda _job: None)
+
+
+def test_closed_with_jobs_in_hand(client: Client) -> None:
+    jids = [placed.jid for placed in client.queue("q").put_many([{"kind": "work"}] * 3)]
+    worker = Worker(client, ["q"])
+    jobs = [worker.next(10), worker.next(10)]
+    assert [job.jid for job in jobs if job] == jids[:2]
+    assert jobs[0] is not None
+    jobs[0].complete()
+    worker.close(0)
+    assert [found(client, jid).state for jid in jids] == ["completed", "running", "waiting"]
+    assert worker.next() is None
+    assert jobs[1] is not None
+    with pytest.raises(Closed):
+        jobs[1].complete()
+
+
+def test_next_waits_for_its_time_only(client: Client) -> None:
+    with Worker(client, ["q"]) as worker:
+        assert worker.next(0) is None
+        assert worker.next(0.01) is None
+
+
+def test_next_gets_a_job_when_it_becomes_due(client: Client) -> None:
+    with Worker(client, ["q"]) as worker:
+        placed = client.queue("q").put("k", delay=0.05)
+        job = worker.next(10)
+        assert job is not None
+        assert job.jid == placed.jid
+        job.complete()
+
+
+def test_a_killed_workers_job_is_performed_by_another(
+    client: Client, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    client.config.set("heartbeat", 0.2)
+    client.config.set("grace-period", 0)
+    placed = client.queue("q").put("work")
+    process = program("never_ends")
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"started {placed.jid}\n"
+    process.kill()
+    perform(client, lambda job: job.remaining)
+    job = found(client, placed.jid)
+    assert (job.state, job.result) == ("completed", job.retries - 1)
+    assert "lost" in [entry["what"] for entry in job.history]
+
+
+BAD_WORKERS: list[tuple[dict[str, Any], str]] = [
+    ({"queues": []}, "queues"),
+    ({"queues": "q"}, "queues"),
+    ({"queues": [""]}, "queues"),
+    ({"queues": ["q"], "threads": 0}, "threads"),
+    ({"queues": ["q"], "threads": 1.5}, "threads"),
+    ({"queues": ["q"], "strategy": "sideways"}, "strategy"),
+    ({"queues": ["q"], "shutdown_timeout": -1}, "shutdown_timeout"),
+    ({"queues": ["q"], "shutdown_timeout": float("nan")}, "shutdown_timeout"),
+]
+
+
+@pytest.mark.parametrize(("options", "argument"), BAD_WORKERS)
+def test_bad_options(client: Client, options: dict[str, Any], argument: str) -> None:
+    with pytest.raises(InvalidArgument, match=argument) as caught:
+        Worker(client, **options)
+    assert caught.value.code == 100
+
+
+def test_more_bad_arguments(client: Client) -> None:
+    worker = Worker(client, ["q"])
+    with pytest.raises(TypeError, match="concurrency"):
+        Worker(client, ["q"], concurrency=2)  # type: ignore[call-arg]
+    with pytest.raises(InvalidArgument, match="kinds"):
+        worker.perform("")(lambda _job: None)
+    with pytest.raises(InvalidArgument, match="timeout"):
+        worker.next(-1)
+    with pytest.raises(InvalidArgument, match="timeout"):
+        worker.close(float("nan"))
