@@ -4,14 +4,14 @@
 --                   queue    text     1-255 bytes
 --                   kind     text     1-255 bytes, names the handler
 --                   data     text     JSON, at most max-data bytes; stored as it is
---                   options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..65535 (5),
+--                   options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..255 (5),
 --                                     tags (at most 32), route (queues of the later stages, at most 64),
 --                                     on_conflict replace | keep | reject | move (replace)
 -- reply   per item  put | replaced | kept | exists
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:queues:wake {ns}:seq
-local WIDTH, MAX_TAGS, MAX_ROUTE, MAX_RETRIES = 5, 32, 64, 65535
+local WIDTH, MAX_TAGS, MAX_ROUTE, MAX_RETRIES = 5, 32, 64, 255
 local OPTIONS = { priority = true, delay_ms = true, retries = true, tags = true, route = true, on_conflict = true }
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 
