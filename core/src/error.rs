@@ -93,6 +93,11 @@ impl Code {
         self as u16
     }
 
+    /// True for what the engine answers about a call and its job, false for what stands in the way of an answer.
+    pub(crate) const fn is_of_the_engine(self) -> bool {
+        self.number() < 300 && !matches!(self, Code::Closed) || matches!(self, Code::SchemaMismatch)
+    }
+
     /// The code of this name, if there is one.
     pub fn from_name(name: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.name() == name)

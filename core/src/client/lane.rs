@@ -194,7 +194,9 @@ impl Lane {
                 Err(fault) => fault,
             };
             let error = match fault {
-                Fault::Refused(error) => return Err(error),
+                // The full or read-only server of this try may not be as it was at an earlier one that broke.
+                Fault::Refused(error) if sent && matches!(error.code, Code::OutOfMemory | Code::ReadOnly) => error,
+                Fault::Refused(error) => return Err(self.gave_up(error, sent, writes)),
                 Fault::NoFunction if !reloaded => {
                     reloaded = true;
                     self.shared.pool().forget_engine();
@@ -251,19 +253,18 @@ impl Lane {
         Error::new(Code::Unavailable, format!("cannot reach {}: {cause}", self.shared.target))
     }
 
+    /// What a call ends with when `error` is the last that is known. `sent`: an earlier or this try may have been
+    /// performed. What the engine itself says is certain all the same, as it remembers the earlier try.
     fn gave_up(&self, error: Error, sent: bool, writes: bool) -> Error {
-        let limit = self.timeout.as_millis();
-        match (sent, writes) {
-            (false, _) => error,
-            (true, true) => Error::new(
-                Code::OutcomeUnknown,
-                format!(
-                    "the call was sent, but no answer came within {limit} ms, so it may have happened: {}",
-                    error.message
-                ),
-            ),
-            (true, false) => Error::new(Code::Timeout, format!("no answer came within {limit} ms: {}", error.message)),
+        if !sent || error.code.is_of_the_engine() {
+            return error;
         }
+        let limit = self.timeout.as_millis();
+        let (code, said) = match writes {
+            true => (Code::OutcomeUnknown, "the call was sent and may have happened, but no answer came"),
+            false => (Code::Timeout, "no answer came"),
+        };
+        Error::new(code, format!("{said} (time limit {limit} ms): {}", error.message))
     }
 }
 

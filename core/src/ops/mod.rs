@@ -5,13 +5,15 @@
 
 pub(crate) mod job;
 pub(crate) mod outcome;
+mod put;
 pub(crate) mod queue;
 pub(crate) mod reply;
 pub(crate) mod worker;
 
 pub use job::{Answer, Job, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
 pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
-pub use queue::{OnConflict, Placed, Put, QueuePut, QueueReserve, Reserved};
+pub use put::{OnConflict, Put};
+pub use queue::{Placed, QueuePut, QueueReserve, Reserved};
 pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
 
 use serde_json::Value as Json;
