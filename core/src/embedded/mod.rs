@@ -41,12 +41,16 @@ impl Presence {
     /// Enters: starts the server in `dir` unless it runs. With `keep` it is not stopped by this user's leaving.
     ///
     /// # Errors
-    /// `NO_SERVER_PROGRAM`; `UNAVAILABLE` when the server does not start; `INVALID_ARGUMENT` when the folder cannot be used.
+    /// `NO_SERVER_PROGRAM`; `UNAVAILABLE` when the server does not start; `INVALID_ARGUMENT` when the folder cannot be
+    /// used; `CLOSED` when this process is ending.
     pub fn enter(dir: &Path, keep: bool) -> Result<Presence> {
         let unusable = |error: std::io::Error| Error::invalid(format!("url: the folder {}: {error}", dir.display()));
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
         let server = Server::new(dir.canonicalize().map_err(unusable)?);
         let gate = lock::exclusive(&gate_path(&server.dir)).map_err(unusable)?;
+        if stays::process_is_ending() {
+            return Err(Error::new(Code::Closed, "this process is ending"));
+        }
         server.ensure_running()?;
         let users = lock::shared(&users_path(&server.dir)).map_err(unusable)?;
         drop(gate);
@@ -65,6 +69,9 @@ impl Presence {
             result => return result,
         }
         let gate = lock::exclusive(&gate_path(&self.server.dir)).map_err(|error| Fault::Broken(error.to_string()))?;
+        if self.stay.has_ended() {
+            return Err(Fault::Refused(Error::new(Code::Closed, "this user of the private server has left")));
+        }
         self.server.ensure_running().map_err(Fault::Refused)?;
         drop(gate);
         self.try_connect(deadline)

@@ -11,6 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use super::Held;
 
 static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+/// Set when this process ends; nobody enters any more, or a thread that still runs would start the server anew.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// True when this process ends.
+pub(super) fn process_is_ending() -> bool {
+    ENDING.load(Ordering::Acquire)
+}
 
 struct Entry {
     pid: u32,
@@ -44,6 +51,11 @@ impl Stay {
         }
     }
 
+    /// True once this user has left.
+    pub fn has_ended(&self) -> bool {
+        self.entry.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Leaves, once; in a forked child nothing happens, as the parent stays.
     pub fn end(&self) {
         if self.entry.pid != std::process::id() {
@@ -57,6 +69,7 @@ impl Stay {
 }
 
 extern "C" fn leave_all() {
+    ENDING.store(true, Ordering::Release);
     let mut next: *const Entry = FIRST.load(Ordering::Acquire);
     // SAFETY: entries are published whole and never freed.
     while let Some(entry) = unsafe { next.as_ref() } {

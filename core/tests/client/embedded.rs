@@ -94,6 +94,15 @@ fn actor() {
                 let (operation, args) = rest.split_once(' ').unwrap();
                 shown(client.as_ref().unwrap().call(operation, args));
             }
+            "storm" => {
+                let client = client.clone().unwrap();
+                std::thread::spawn(move || {
+                    loop {
+                        drop(client.call("queue_counts", r#"{"queue":"q"}"#));
+                    }
+                });
+                println!("@ begun");
+            }
             other => panic!("{other}"),
         }
     }
@@ -192,6 +201,19 @@ fn a_killed_server_is_started_again_with_everything_in_it() {
     }
     assert_eq!(queue.counts().unwrap().waiting, 3);
     client.close();
+    assert!(!runs(&folder));
+}
+
+#[test]
+fn a_process_that_ends_in_the_middle_of_calls_leaves_for_good() {
+    let folder = Folder::new();
+    let mut actor = Actor::start(&folder, "said", &[]);
+    actor.ask(&format!("open {}", url(&folder)));
+    actor.put();
+    actor.ask("storm");
+    actor.put();
+    let said = actor.end();
+    assert_eq!(said.matches("started").count(), 1, "{said}");
     assert!(!runs(&folder));
 }
 
