@@ -24,7 +24,15 @@ pub struct Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.place.is_empty() { "the answer" } else { &self.place };
-        write!(f, "at {place}\n    expected {}\n    actual   {}", self.expected, self.actual)
+        write!(f, "at {place}\n    expected {}\n    actual   {}", shortened(&self.expected), shortened(&self.actual))
+    }
+}
+
+/// The beginning of a text that is too long to read.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(400) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use manyhands::Client;
 use serde_json::{Value as Json, json};
 
 use crate::host::{Answer, Host, Request, open};
-use crate::matcher::compare;
+use crate::matcher::{compare, shortened};
 use crate::scenario::{Action, Call, Clock, Expectation, Rule, Scenario, Step};
 use crate::server::Server;
 use crate::template::{Captures, expand_text, interpolate};
@@ -27,6 +27,8 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Failure { path, line, host, problem } = self;
+        let here = std::env::current_dir().unwrap_or_default();
+        let path = path.strip_prefix(here).unwrap_or(path);
         write!(f, "{}:{line} × {host}: {problem}", path.display())
     }
 }
@@ -195,8 +197,9 @@ impl<'a> Player<'a> {
     }
 
     fn judge_rule(&mut self, operation: &str, answer: &Answer, rule: &Rule) -> Result<(), String> {
-        let differs =
-            |expected: &str, actual: &dyn fmt::Display| Err(format!("expected {expected}\n    actual   {actual}"));
+        let differs = |expected: &str, actual: &dyn fmt::Display| {
+            Err(format!("expected {expected}\n    actual   {}", shortened(&actual.to_string())))
+        };
         match (rule, answer) {
             (Rule::Reply(expected), Ok(reply)) => {
                 let actual =
@@ -232,12 +235,5 @@ fn sole_refusal(reply: &str) -> Option<Json> {
     match reply.as_array()?.as_slice() {
         [item] => item.get("error").cloned(),
         _ => None,
-    }
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
-        None => text.to_owned(),
     }
 }
