@@ -27,12 +27,14 @@ pub struct Fetch {
     dry: bool,
     /// When something in the queues comes due, as far as the last reserve knew.
     due_at: Option<Instant>,
+    /// With fewer unstarted jobs than this it may be time to fetch ahead.
+    refill_below: usize,
 }
 
 impl Fetch {
     /// `threads`: handlers that run at once.
     pub fn new(threads: usize) -> Fetch {
-        Fetch { threads, waiting: 0, asked: 0, dry: false, due_at: None }
+        Fetch { threads, waiting: 0, asked: 0, dry: false, due_at: None, refill_below: 0 }
     }
 
     /// A thread without a job waits in `next`.
@@ -56,10 +58,11 @@ impl Fetch {
     }
 
     /// What to ask for.
-    pub fn demand(&self, hand: &mut Hand, now: Instant) -> Demand {
+    pub fn demand(&mut self, hand: &mut Hand, now: Instant) -> Demand {
         let need = self.need(hand);
         let asked_ahead = self.asked.saturating_sub(self.waiting.saturating_sub(hand.unstarted()));
         let ahead = hand.ahead(self.threads, self.waiting, now);
+        self.refill_below = ahead.whole.div_ceil(2);
         let room = ahead.room.saturating_sub(asked_ahead);
         let most = MOST_UNSTARTED.saturating_sub(hand.unstarted() + self.asked);
         let limit = (need + room).min(most);
@@ -97,6 +100,11 @@ impl Fetch {
     /// When to look again; None while nobody wants a job, or nothing is known to come due.
     pub fn due_at(&self, hand: &Hand) -> Option<Instant> {
         self.due_at.filter(|_| self.need(hand) > 0)
+    }
+
+    /// True when so many jobs have been started that more may be fetched ahead.
+    pub fn runs_low(&self, hand: &Hand) -> bool {
+        !self.dry && hand.unstarted() + self.asked < self.refill_below
     }
 
     /// True when the runner, not the waiter, is to look for the jobs that are needed: at once or at a due time.

@@ -10,8 +10,8 @@ use crate::ops::{Job, Lease};
 const AHEAD: Duration = Duration::from_millis(25);
 /// A job nobody started within this goes back to its place in the queue.
 const RELEASE_AFTER: Duration = Duration::from_millis(100);
-/// Most unstarted jobs.
-pub const MOST_UNSTARTED: usize = 1_000;
+/// Most unstarted jobs: what Redis hands over in a few milliseconds, so that no other client waits longer.
+pub const MOST_UNSTARTED: usize = 250;
 
 struct Unstarted {
     job: Job,
@@ -96,16 +96,18 @@ impl Hand {
     pub fn ahead(&mut self, threads: usize, waiting: usize, now: Instant) -> Ahead {
         let busy_long = self.last_finish.is_none_or(|finish| now.saturating_duration_since(finish) > AHEAD);
         let Some(expected) = self.pace.expected().filter(|_| !busy_long) else { return Ahead::default() };
-        let whole = AHEAD * threads as u32;
-        let mut rest = whole;
+        let span = AHEAD * threads as u32;
+        let mut rest = span;
         for held in self.unstarted.iter().skip(waiting) {
-            rest = rest.saturating_sub(self.pace.p90(held.pace).unwrap_or(whole));
+            rest = rest.saturating_sub(self.pace.p90(held.pace).unwrap_or(span));
         }
-        let jobs = |work: Duration| {
+        let jobs = |span: Duration| {
             let each = expected.as_nanos().max(1);
-            usize::try_from(work.as_nanos() / each).unwrap_or(MOST_UNSTARTED).min(MOST_UNSTARTED)
+            usize::try_from(span.as_nanos() / each).unwrap_or(MOST_UNSTARTED).min(MOST_UNSTARTED)
         };
-        Ahead { room: jobs(rest), whole: jobs(whole) }
+        let whole = jobs(span);
+        let held = self.unstarted.len().saturating_sub(waiting);
+        Ahead { room: jobs(rest).min(whole.saturating_sub(held)), whole }
     }
 
     /// When the oldest unstarted job has waited long enough to be given back.

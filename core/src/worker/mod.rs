@@ -96,6 +96,9 @@ impl Worker {
         inner.threads.start(shared)?;
         let mut shift = shared.shift();
         if let Some(job) = shift.start(Instant::now()) {
+            if shift.fetch.runs_low(&shift.hand) {
+                shared.runner.ring();
+            }
             return Ok(Next::Job(job));
         }
         shift.fetch.enter();

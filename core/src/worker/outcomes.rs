@@ -10,8 +10,8 @@ use crate::ops::{Answer, Ended, Ending, Lease};
 
 /// Longest an outcome waits for others to share its flush.
 const FLUSH_AFTER: Duration = Duration::from_millis(1);
-/// Most outcomes of one flush.
-const MOST_ITEMS: usize = 1_000;
+/// Most outcomes of one flush: what Redis takes in a few milliseconds, so that no other client waits longer.
+const MOST_ITEMS: usize = 250;
 /// Most bytes of results and data of one flush; one outcome may be larger alone.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Refusals kept for a host that does not ask for them.
