@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lane::Lane;
+use super::lane::{Interrupted, Lane};
 use super::pool::{Pool, PoolCell};
 use super::queue::Queue;
 use crate::error::Result;
@@ -31,6 +31,7 @@ impl Shared {
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    interrupted: Option<Interrupted>,
 }
 
 impl Client {
@@ -50,7 +51,15 @@ impl Client {
         let url = crate::url::choose(url)?;
         let target = Target::parse(&url)?;
         let url = target.full(&url);
-        Ok(Client { shared: Arc::new(Shared { target, options, url, pool: PoolCell::new() }) })
+        let shared = Arc::new(Shared { target, options, url, pool: PoolCell::new() });
+        Ok(Client { shared, interrupted: None })
+    }
+
+    /// A clone whose calls can be ended by the host's user (Ctrl-C) while Redis is away, instead of being repeated until
+    /// `timeout_ms` has passed. `interrupted` is asked at least every 100 ms between two tries, on the calling thread,
+    /// with its signals free; when it says true, the call ends as if its time were up. One try lasts 5 s at most.
+    pub fn interruptible(&self, interrupted: impl Fn() -> bool + Send + Sync + 'static) -> Client {
+        Client { shared: Arc::clone(&self.shared), interrupted: Some(Arc::new(interrupted)) }
     }
 
     /// Sends a request and waits for its reply; see [`Lane::send`] for repeats and errors.
@@ -81,7 +90,7 @@ impl Client {
 
     /// An exclusive connection with its own caller id. Dropping it gives the connection back.
     pub fn lane(&self) -> Lane {
-        Lane::new(Arc::clone(&self.shared))
+        Lane::new(Arc::clone(&self.shared), self.interrupted.clone())
     }
 
     /// A queue, to call its operations by.

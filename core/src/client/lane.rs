@@ -15,6 +15,12 @@ use crate::ops::Operation;
 use crate::ops::reply;
 use crate::request::{Args, Request};
 
+/// Asks the host whether the call in progress shall end, because its user wants to.
+pub(super) type Interrupted = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How often it is asked.
+const INTERRUPT_EVERY: Duration = Duration::from_millis(100);
+
 /// What a lane keeps between calls. The caller id outlives the connection: it belongs to the lane.
 pub(super) struct LaneState {
     caller: String,
@@ -36,15 +42,16 @@ pub struct Lane {
     pid: u32,
     /// How long a call is repeated before it fails.
     timeout: Duration,
+    interrupted: Option<Interrupted>,
     /// Always there until drop.
     state: Option<LaneState>,
 }
 
 impl Lane {
-    pub(super) fn new(shared: Arc<Shared>) -> Lane {
+    pub(super) fn new(shared: Arc<Shared>, interrupted: Option<Interrupted>) -> Lane {
         let state = shared.pool().check_out();
         let timeout = shared.options.timeout;
-        Lane { shared, pid: std::process::id(), timeout, state: Some(state) }
+        Lane { shared, pid: std::process::id(), timeout, interrupted, state: Some(state) }
     }
 
     /// The same lane with another `timeout_ms` than its client's.
@@ -214,12 +221,26 @@ impl Lane {
                     error
                 }
             };
-            let pool = self.shared.pool();
             let wait = backoff.wait();
-            if Instant::now() + wait >= deadline || pool.is_closed() {
+            if Instant::now() + wait >= deadline || !self.pause(wait) {
                 return Err(self.gave_up(error, sent, writes));
             }
-            pool.pause(wait);
+        }
+    }
+
+    /// Waits before the next try; false when there shall be none, as the client is closed or the host interrupts.
+    fn pause(&self, wait: Duration) -> bool {
+        let pool = self.shared.pool();
+        let end = Instant::now() + wait;
+        loop {
+            if pool.is_closed() || self.interrupted.as_ref().is_some_and(|interrupted| interrupted()) {
+                return false;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            pool.pause(left.min(INTERRUPT_EVERY));
         }
     }
 

@@ -184,6 +184,22 @@ fn a_replica_is_read_only() {
 }
 
 #[test]
+fn an_interrupted_call_ends_while_the_server_is_away() {
+    let mut server = Server::start();
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let client = {
+        let asked = std::sync::Arc::clone(&asked);
+        server.client().interruptible(move || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 5)
+    };
+    put(&client).unwrap();
+    server.kill();
+    let begun = Instant::now();
+    let error = put(&client).unwrap_err();
+    assert!([Code::Unavailable, Code::OutcomeUnknown].contains(&error.code), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
 fn a_closed_client_says_so_and_ends_its_waiting() {
     let mut server = Server::start();
     let client = server.client();
