@@ -57,6 +57,7 @@ struct Inner {
 
 /// What [`Worker::next`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a Next is looked at once and taken apart, never kept")]
 pub enum Next {
     /// A job to perform, and then to hand to [`Worker::finish`].
     Job(Job),
