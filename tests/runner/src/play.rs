@@ -59,7 +59,7 @@ pub fn play_all<'a>(
 pub fn play(scenario: &Scenario, host: &mut dyn Host, shared: &Server) -> Result<(), Failure> {
     let failure =
         |host: &str, (line, problem)| Failure { path: scenario.path.clone(), line, host: host.to_owned(), problem };
-    let commands = scenario.steps.iter().any(|step| matches!(step.action, Action::Server(_)));
+    let commands = scenario.steps.iter().any(|step| matches!(step.action, Action::Server(..)));
     let own = commands.then(Server::start).transpose();
     let own = own.map_err(|error| failure(host.name(), (1, error.to_string())))?;
     let mut player = Player::new(&scenario.name, own.as_ref().unwrap_or(shared), host.name());
@@ -115,16 +115,20 @@ impl<'a> Player<'a> {
                     Ok(_) => (),
                     Err(error) => return Err(stopped(format!("close answered {error}"))),
                 },
-                Action::Server(words) => {
+                Action::Server(words, expected) => {
                     let namespace = self.options["namespace"].as_str().unwrap_or_default();
                     let words: Vec<_> =
                         words.iter().map(|word| word.replace("{ns}", &format!("{{{namespace}}}"))).collect();
-                    self.server.command(&words).map_err(stopped)?;
+                    let answer = Ok(self.server.command(&words).map_err(stopped)?.to_string());
+                    self.judge("server", &answer, expected, step.line)
+                        .map_err(|(line, problem)| (line, format!("server {}\n    {problem}", words.join(" "))))?;
                 }
                 Action::Repeat(count, steps) => {
+                    let before = self.captures.clone();
                     for index in 0..*count {
                         self.captures.insert("i".into(), index.into());
                         self.play_steps(host, steps)?;
+                        self.captures.clone_from(&before);
                     }
                 }
             }

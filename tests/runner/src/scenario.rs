@@ -46,8 +46,8 @@ pub enum Action {
     Client(String, Json),
     /// Closes the client in use.
     Close,
-    /// Sends a command, word by word, to the server itself.
-    Server(Vec<String>),
+    /// Sends a command, word by word, to the server itself; all expectations must hold.
+    Server(Vec<String>, Vec<Expectation>),
     /// Plays the inner steps this many times, with `$i` counting from 0.
     Repeat(usize, Vec<Step>),
 }
@@ -140,6 +140,7 @@ pub fn parse(name: &str, path: &Path, text: &str) -> Result<Scenario, ParseError
                 let rule = parse_rule(word, rest).map_err(fail)?;
                 match scenario.steps.last_mut().map(|step| &mut step.action) {
                     Some(Action::Call(call)) => call.expected.push(Expectation { line, rule }),
+                    Some(Action::Server(_, expected)) => expected.push(Expectation { line, rule }),
                     _ => return Err(fail(format!("{word} must follow a call"))),
                 }
             }
@@ -218,7 +219,7 @@ fn parse_action(word: &str, rest: &str) -> Result<Action, String> {
             Ok(Action::Client(label.into(), parse_json(options)?))
         }
         "close" => Ok(Action::Close),
-        "server" => Ok(Action::Server(rest.split(' ').map(str::to_owned).collect())),
+        "server" => Ok(Action::Server(rest.split(' ').map(str::to_owned).collect(), Vec::new())),
         operation if is_operation(operation) => {
             let arguments = if rest.is_empty() { "{}" } else { rest };
             parse_json(arguments)?;
@@ -273,7 +274,7 @@ mod tests {
         let options = json!({"namespace": "x"});
         assert_eq!(actions[2], Action::Client("b".into(), options));
         assert_eq!(actions[3], Action::Close);
-        assert_eq!(actions[4], Action::Server(vec!["PING".into(), "a".into()]));
+        assert_eq!(actions[4], Action::Server(vec!["PING".into(), "a".into()], Vec::new()));
         assert!(matches!(&actions[5], Action::Call(call) if call.arguments == "{}"));
     }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::Value as Json;
+
 /// A running redis-server that belongs to this value.
 pub struct Server {
     folder: PathBuf,
@@ -49,17 +51,29 @@ impl Server {
         self.folder.join("socket").to_string_lossy().into_owned()
     }
 
-    /// Sends one command, for what no client of ours does (`server CONFIG SET …`).
+    /// Sends one command, for what no client of ours does (`server CONFIG SET …`), and returns its reply.
     ///
     /// # Errors
-    /// What the server answered.
-    pub fn command(&self, words: &[String]) -> Result<(), String> {
+    /// What the server refused.
+    pub fn command(&self, words: &[String]) -> Result<Json, String> {
         let url = format!("unix://{}", self.socket());
         let mut connection =
             redis::Client::open(url).and_then(|client| client.get_connection()).map_err(|error| error.to_string())?;
         let mut command = redis::cmd(&words[0]);
         command.arg(&words[1..]);
-        command.exec(&mut connection).map_err(|error| error.to_string())
+        let reply: redis::Value = command.query(&mut connection).map_err(|error| error.to_string())?;
+        Ok(to_json(reply))
+    }
+}
+
+/// The kinds of replies that scenarios ask for.
+fn to_json(reply: redis::Value) -> Json {
+    match reply {
+        redis::Value::Nil => Json::Null,
+        redis::Value::Int(number) => number.into(),
+        redis::Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into(),
+        redis::Value::Array(items) => items.into_iter().map(to_json).collect(),
+        other => format!("{other:?}").into(),
     }
 }
 
