@@ -126,7 +126,7 @@ def report(found: list[Journey], totals: RunFigures, output: Output) -> int:
     print()
     if totals.chaos:
         lost = sum(journey.lost for journey in found)
-        print(f"  {totals.kills} workers were killed with SIGKILL; jobs that they had in hand and others did again: {lost}")
+        print(f"  workers killed with SIGKILL: {totals.kills}; jobs lost with them and done again by others: {lost}")
     trouble = [journey for journey in found if journey.trouble]
     for journey in trouble:
         print(f"  {journey.document.name}: {journey.trouble}", file=sys.stderr)

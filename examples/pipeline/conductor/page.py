@@ -46,8 +46,8 @@ def _summary(journeys: Sequence[Journey], totals: RunFigures) -> str:
     if totals.chaos:
         lost = sum(journey.lost for journey in journeys)
         said += (
-            f" · chaos: {totals.kills} worker processes were killed while they worked; "
-            f"the {lost} jobs in their hands were done again by others"
+            f" · chaos: workers killed with SIGKILL while they worked: {totals.kills}; "
+            f"jobs lost with them and done again: {lost}"
         )
     return escape(said)
 
@@ -131,8 +131,8 @@ def _attempt(attempt: Attempt, record: dict[str, Any]) -> str:
         started=f"{datetime.fromtimestamp(attempt.started_at):%H:%M:%S.%f}"[:-3],
         waited=span(attempt.started_at - attempt.ready_at),
         ran=span(attempt.ended_at - attempt.started_at),
-        ended="worker killed" if attempt.ended == "lost" else escape(attempt.ended),
-        kind="lost" if attempt.ended != "completed" else "done",
+        ended="" if attempt.ended == "completed" else escape(attempt.ended),
+        kind=attempt.ended,
     )
 
 

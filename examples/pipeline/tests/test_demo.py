@@ -136,7 +136,7 @@ def test_chaos_loses_nothing(texts: Path, tmp_path: Path) -> None:
     run = conductor(texts, output, CHAOS="1")
     assert run.returncode == 0, run.stderr
     check_whole(texts, output)
-    assert "workers were killed with SIGKILL" in run.stdout
+    assert "workers killed with SIGKILL" in run.stdout
     assert processes_of(output) == []
 
 
