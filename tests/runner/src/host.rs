@@ -63,7 +63,7 @@ impl Door {
 ///
 /// # Errors
 /// What `Client::open` says of them.
-pub fn open(options: &str) -> manyhands::Result<Client> {
+fn open(options: &str) -> manyhands::Result<Client> {
     let mut options: Json = serde_json::from_str(options).map_err(|error| Error::invalid(error.to_string()))?;
     let url = options.as_object_mut().and_then(|fields| fields.remove("url"));
     Client::open(url.as_ref().and_then(Json::as_str), &options.to_string())

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use manyhands::Client;
 use serde_json::{Value as Json, json};
 
-use crate::host::{Answer, Host, Request, open};
+use crate::host::{Answer, Host, Request};
 use crate::matcher::{compare, shortened};
 use crate::scenario::{Action, Call, Clock, Expectation, Rule, Scenario, Step};
 use crate::server::Server;
@@ -109,7 +108,7 @@ impl<'a> Player<'a> {
                     self.judge(operation, &answer, expected, step.line)
                         .map_err(|(line, problem)| (line, format!("{shown}\n    {problem}")))?;
                 }
-                Action::Clock(clock) => self.set_clock(clock).map_err(stopped)?,
+                Action::Clock(clock) => self.set_clock(host, clock).map_err(stopped)?,
                 Action::Client(label, options) => self.use_client(label, options),
                 Action::Close => match self.call(host, "close", "{}").map_err(stopped)? {
                     Ok(_) => (),
@@ -170,8 +169,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// The clock is the engine's own setting, so that no client needs one.
-    fn set_clock(&mut self, clock: &Clock) -> Result<(), String> {
+    /// The clock is a setting of the engine, so that no client needs one.
+    fn set_clock(&mut self, host: &mut dyn Host, clock: &Clock) -> Result<(), String> {
         let now = match (clock, self.clock) {
             (Clock::At(instant), _) => *instant,
             (Clock::Plus(span), Some(now)) => now + span,
@@ -179,8 +178,7 @@ impl<'a> Player<'a> {
         };
         self.clock = Some(now);
         let set = json!({"name": "test-clock", "value": now}).to_string();
-        let control: Client = open(&self.options.to_string()).map_err(|error| error.to_string())?;
-        control.call("config_set", &set).map(drop).map_err(|error| error.to_string())
+        self.call(host, "config_set", &set)?.map(drop).map_err(|error| format!("the clock was not set: {error}"))
     }
 
     fn judge(
