@@ -129,7 +129,7 @@ export class Job<Data = unknown> {
   readonly failure: JobFailure | null;
   /** What happened to it, oldest first, at most 100 entries; empty on a reserved job, which is not read with it. */
   readonly history: readonly JobEvent[];
-  /** The JSON text of the result; null before the job is completed. */
+  /** The JSON text of the result; null when there is none. */
   readonly rawResult: string | null;
 
   #holder: Holder;
@@ -195,7 +195,7 @@ export class Job<Data = unknown> {
     return this.#rawData;
   }
 
-  /** What the handler returned, parsed at each look; null before the job is completed. */
+  /** What the handler returned, parsed at each look; null when there is none. */
   get result(): unknown {
     return this.rawResult === null ? null : JSON.parse(this.rawResult);
   }
@@ -378,6 +378,6 @@ export class Job<Data = unknown> {
 
   /** @internal A job that was looked up. */
   static viewed(view: NativeView, holder: Holder): Job {
-    return new Job(camelCase(JSON.parse(view.rest)) as JobFields, view.data, view.result, holder);
+    return new Job(camelCase(JSON.parse(view.rest)) as JobFields, view.data, view.result ?? null, holder);
   }
 }

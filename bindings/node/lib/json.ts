@@ -46,6 +46,11 @@ const OPAQUE: readonly [(value: unknown) => boolean, string][] = [
   [types.isAnyArrayBuffer, "an ArrayBuffer"],
 ];
 
+/** True for a Date that its own toJSON would turn to null. */
+function isInvalidDate(value: unknown): boolean {
+  return types.isDate(value) && Number.isNaN(value.getTime());
+}
+
 /** Why JSON cannot hold `value` itself (not its parts), or undefined when it can. */
 function refusal(value: unknown): string | undefined {
   switch (typeof value) {
@@ -87,7 +92,8 @@ export function toJson(value: unknown, argument: string, operation: string | nul
     if (holders.length === 0) {
       holders.push(this);
     }
-    const reason = refusal(part);
+    // `part` is what a toJSON has made of it; the value itself is still where it was.
+    const reason = isInvalidDate(Reflect.get(Object(this), key)) ? "an invalid Date" : refusal(part);
     if (reason !== undefined) {
       const place = argument + [...keys, key].slice(1).map(step).join("");
       throw invalidArgument(`${place} cannot be written as JSON: it is ${reason}`, operation);

@@ -28,7 +28,8 @@ export interface NativeJob {
 /** A job as stored: its payload and its result as they are, the other fields as one JSON object. */
 export interface NativeView {
   readonly data: string;
-  readonly result: string | null;
+  /** Absent when there is none. */
+  readonly result?: string;
   readonly rest: string;
 }
 

@@ -38,7 +38,12 @@ impl Client {
 
     /// Any operation by its name; arguments and reply are JSON.
     #[napi(catch_unwind)]
-    pub fn call<'env>(&self, env: &'env Env, operation: String, args: String) -> napi::Result<PromiseRaw<'env, String>> {
+    pub fn call<'env>(
+        &self,
+        env: &'env Env,
+        operation: String,
+        args: String,
+    ) -> napi::Result<PromiseRaw<'env, String>> {
         let core = self.core.clone();
         pool::call(env, move || core.call(&operation, &args))
     }

@@ -59,7 +59,7 @@ impl From<manyhands::Job> for Job {
 pub struct View {
     /// JSON text, as it was put.
     pub data: String,
-    /// JSON text; None before the job is completed, or when it has none.
+    /// JSON text; None when there is none, or it is null: the engine's reply says both alike.
     pub result: Option<String>,
     /// All other members.
     pub rest: String,
@@ -75,7 +75,7 @@ impl View {
             .map_err(|error| Error::internal(format!("the job's view is no JSON object: {error}")))?;
         let mut text = |name: &str| members.remove(name).map(|value| value.get().to_owned());
         let data = text("data").unwrap_or_else(|| "null".to_owned());
-        let result = text("result");
+        let result = text("result").filter(|text| text != "null");
         let rest = serde_json::to_string(&members)
             .map_err(|error| Error::internal(format!("the job's view cannot be written: {error}")))?;
         Ok(Some(View { data, result, rest }))

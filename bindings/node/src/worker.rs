@@ -119,9 +119,7 @@ impl Worker {
     #[napi(catch_unwind)]
     pub fn take_refused(&self) -> Vec<Refused> {
         let refused = self.core.take_refused().into_iter();
-        refused
-            .map(|it| Refused { jid: it.jid, token: it.token, operation: it.operation, reason: it.reason })
-            .collect()
+        refused.map(|it| Refused { jid: it.jid, token: it.token, operation: it.operation, reason: it.reason }).collect()
     }
 
     /// Waits for started jobs as long as the options say, stores outcomes, gives unstarted jobs back, ends the threads.

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { Worker as Thread } from "node:worker_threads";
+import { type Job, Worker } from "manyhands";
+import { freshClient, redis, signalServer, start, stopClock, url } from "./server.js";
+
+test("calls and workers that wait leave the event loop and libuv's threads free", async () => {
+  const client = freshClient();
+  const workers = Array.from({ length: 8 }, () => new Worker(client, { queues: ["q"] }).perform("k", () => {}));
+  const runs = workers.map((worker) => worker.run());
+  await client.queue("q").counts();
+  signalServer("SIGSTOP");
+  let answered = 0;
+  const counts = Array.from({ length: 16 }, async () => {
+    await client.queue("q").counts();
+    answered += 1;
+  });
+  for (let tick = 0; tick < 1000; tick += 1) {
+    await setImmediate();
+  }
+  for (let file = 0; file < 16; file += 1) {
+    assert.match(await readFile(new URL(import.meta.url), "utf8"), /libuv/);
+  }
+  assert.equal(answered, 0, "all of this happened while every call was waiting");
+  signalServer("SIGCONT");
+  await Promise.all(counts);
+  await Promise.all(workers.map((worker) => worker.stop()));
+  await Promise.all(runs);
+});
+
+test("the job of a worker that is killed goes to another", async () => {
+  const client = freshClient();
+  const move = await stopClock(client);
+  const { jid } = await client.queue("q").put("hold");
+  const killed = start("worker", client);
+  await killed.line("holding");
+  killed.child.kill("SIGKILL");
+  assert.equal(await killed.ended, "SIGKILL");
+  assert.equal((await client.job(jid))?.state, "running");
+  await move(60_000);
+  assert.deepEqual(await client.queue("q").reserve(), [], "its grace period begins");
+  await move(10_000);
+  const worker = new Worker(client, { queues: ["q"] });
+  const again = new Promise<Job>((resolve) => worker.perform("hold", resolve));
+  const run = worker.run();
+  assert.equal((await again).jid, jid);
+  await worker.stop();
+  await run;
+  const job = await client.job(jid);
+  assert.equal(job?.state, "completed");
+  assert.ok(job?.history.some((event) => event.what === "lost"));
+});
+
+test("TERM stops a worker when its handlers have ended, and the process with it", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("finish at TERM");
+  const program = start("worker", client);
+  await program.line("waiting for TERM");
+  program.child.kill("SIGTERM");
+  await program.line("stopped");
+  assert.equal(await program.ended, 0);
+  assert.equal((await client.job(jid))?.result, "finished");
+});
+
+test("INT and QUIT stop an idle worker; a second TERM ends a busy one", async () => {
+  const client = freshClient();
+  await client.queue("q").put("hold");
+  const busy = start("worker", client);
+  await busy.line("holding");
+  busy.child.kill("SIGTERM");
+  await busy.line("TERM");
+  busy.child.kill("SIGTERM");
+  assert.equal(await busy.ended, "SIGTERM");
+  for (const signal of ["SIGINT", "SIGQUIT"] as const) {
+    const program = start("worker", client);
+    await program.line("running");
+    program.child.kill(signal);
+    await program.line("stopped");
+    assert.equal(await program.ended, 0);
+  }
+});
+
+test("process.exit with a live worker is clean, and finished jobs are stored", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("exit");
+  const program = start("worker", client);
+  assert.equal(await program.ended, 7);
+  const job = await client.job(jid);
+  assert.deepEqual([job?.state, job?.result], ["completed", "stored"]);
+});
+
+test("an uncaught error ends the process as ever", async () => {
+  const client = freshClient();
+  await client.queue("q").put("throw");
+  const program = start("worker", client);
+  assert.equal(await program.ended, 1);
+});
+
+test("a worker works on a worker_thread, and takes nothing once that is gone", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  const program = new URL("./programs/thread.js", import.meta.url);
+  const threads = Array.from({ length: 3 }, () => new Thread(program, { workerData: [url, client.namespace] }));
+  await queue.put("k", 1);
+  assert.deepEqual(await Promise.race(threads.map((thread) => once(thread, "message"))), [1]);
+  const [first, ...others] = threads as [Thread, ...Thread[]];
+  assert.equal(await first.terminate(), 1);
+  await queue.put("stop");
+  await queue.put("stop");
+  const ends = await Promise.all(others.map((thread) => once(thread, "exit")));
+  assert.deepEqual(ends, [[0], [0]]);
+  await queue.put("k", 2);
+  const [job] = await queue.reserve();
+  assert.equal(job?.data, 2, "nobody else took it");
+});
+
+test("clients, queues, jobs and workers may be left to the garbage collector", async () => {
+  const client = freshClient();
+  const before = (await redis("CLIENT", "LIST")).split("\n").length;
+  const program = start("collect", client, ["--expose-gc"]);
+  await program.line("completed 200");
+  await program.line("collected");
+  assert.ok((await redis("CLIENT", "LIST")).split("\n").length < before + 50);
+  assert.equal(await program.ended, 0);
+});

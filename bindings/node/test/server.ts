@@ -1,0 +1,106 @@
+// What the tests stand on: a Redis server of their own on a unix socket, namespaces of their own, and child processes.
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after } from "node:test";
+import { promisify } from "node:util";
+import { Client } from "manyhands";
+
+const folder = await mkdtemp(join(tmpdir(), "manyhands-node-"));
+const socket = join(folder, "redis.sock");
+const server = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]);
+process.once("exit", () => server.kill("SIGKILL"));
+for await (const line of createInterface({ input: server.stdout })) {
+  if (/ready to accept connections/i.test(line)) {
+    break;
+  }
+}
+server.stdout.resume();
+
+const clients: Client[] = [];
+const children: ChildProcess[] = [];
+
+after(async () => {
+  for (const child of children) {
+    child.kill("SIGKILL");
+  }
+  await Promise.all(clients.map((client) => client.close()));
+  server.kill("SIGCONT");
+  server.kill("SIGKILL");
+  await once(server, "exit");
+  await rm(folder, { recursive: true });
+});
+
+export const url = `unix://${socket}`;
+
+/** Holds the server still, or lets it go on. */
+export function signalServer(signal: "SIGSTOP" | "SIGCONT"): void {
+  server.kill(signal);
+}
+
+/** What redis-cli says to a command. */
+export async function redis(...command: string[]): Promise<string> {
+  return (await promisify(execFile)("redis-cli", ["-s", socket, ...command])).stdout;
+}
+
+let namespaces = 0;
+
+/** A client of a namespace that nobody else uses; closed at the end. */
+export function freshClient(): Client {
+  namespaces += 1;
+  return clientOf(`test-${process.pid}-${namespaces}`);
+}
+
+/** A client of this namespace; closed at the end. */
+export function clientOf(namespace: string): Client {
+  const client = new Client(url, { namespace });
+  clients.push(client);
+  return client;
+}
+
+/** Stops the clock of the namespace and returns what moves it, by milliseconds. */
+export async function stopClock(client: Client): Promise<(by: number) => Promise<void>> {
+  let now = Date.now();
+  const move = async (by: number) => {
+    now += by;
+    await client.config.set("test-clock", now);
+  };
+  await move(0);
+  return move;
+}
+
+/** A program of test/programs in a process of its own. */
+export interface Program {
+  readonly child: ChildProcess;
+  /** Resolves when it has written this line. */
+  line(text: string): Promise<void>;
+  /** Resolves to the exit code, or to the signal that ended it. */
+  readonly ended: Promise<number | string>;
+}
+
+/** Starts a program with the namespace of `client`. */
+export function start(name: string, client: Client, flags: readonly string[] = []): Program {
+  const program = new URL(`./programs/${name}.js`, import.meta.url).pathname;
+  const child = spawn(process.execPath, [...flags, program, url, client.namespace], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  const lines = createInterface({ input: child.stdout });
+  const seen = new Set<string>();
+  lines.on("line", (line) => seen.add(line));
+  const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | string);
+  const line = async (text: string) => {
+    const over = ended.then(() => {
+      if (!seen.has(text)) {
+        throw new Error(`${name} ended without the line ${text}; it wrote ${[...seen].join(" | ")}`);
+      }
+    });
+    while (!seen.has(text)) {
+      await Promise.race([once(lines, "line"), over]);
+    }
+  };
+  return { child, line, ended };
+}
