@@ -117,3 +117,92 @@ impl Fetch {
         self.dry && self.need(hand) > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::hand::tests::jobs;
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn demand(limit: usize, pressing: bool) -> Demand {
+        Demand { limit, pressing }
+    }
+
+    #[test]
+    fn asks_for_as_many_jobs_as_threads_wait() {
+        let (mut fetch, mut hand, now) = (Fetch::new(8), Hand::default(), Instant::now());
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
+        fetch.enter();
+        fetch.enter();
+        assert_eq!(fetch.demand(&mut hand, now), demand(2, true));
+        fetch.ask(2);
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false), "a call under way asks for them");
+        fetch.answer(2, 1, None, now);
+        hand.receive(jobs(1, "a"), now);
+        assert_eq!(fetch.demand(&mut hand, now), demand(1, false), "the queues are dry: only with other business");
+        fetch.leave();
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
+    }
+
+    #[test]
+    fn waits_for_a_wake_while_the_queues_are_dry() {
+        let (mut fetch, hand, now) = (Fetch::new(1), Hand::default(), Instant::now());
+        fetch.enter();
+        assert!(!fetch.wants_wake(&hand), "nobody has asked yet");
+        fetch.ask(1);
+        fetch.answer(1, 0, None, now);
+        assert!(fetch.wants_wake(&hand));
+        fetch.ask(0);
+        fetch.answer(0, 0, None, now);
+        assert!(fetch.wants_wake(&hand), "a call that asked for nothing says nothing");
+        fetch.ask(1);
+        assert!(!fetch.wants_wake(&hand), "a call under way asks already");
+        fetch.forget(1);
+        fetch.leave();
+        assert!(!fetch.wants_wake(&hand));
+    }
+
+    #[test]
+    fn looks_again_when_something_comes_due() {
+        let (mut fetch, mut hand, now) = (Fetch::new(1), Hand::default(), Instant::now());
+        fetch.enter();
+        fetch.ask(1);
+        fetch.answer(1, 0, Some(MS * 40), now);
+        assert_eq!(fetch.due_at(&hand), Some(now + MS * 40));
+        fetch.pass_due(now + MS * 39);
+        assert!(!fetch.demand(&mut hand, now).pressing);
+        fetch.pass_due(now + MS * 40);
+        assert!(fetch.demand(&mut hand, now).pressing && fetch.due_at(&hand).is_none());
+        fetch.answer(0, 0, None, now);
+        fetch.ask(1);
+        fetch.answer(1, 0, Some(Duration::ZERO), now);
+        assert_eq!(fetch.due_at(&hand), Some(now + LEAST_DUE), "a clock that stands still costs no busy loop");
+        fetch.leave();
+        assert_eq!(fetch.due_at(&hand), None, "nobody would take it");
+    }
+
+    #[test]
+    fn fetches_ahead_when_half_is_gone() {
+        let (mut fetch, mut hand, now) = (Fetch::new(1), Hand::default(), Instant::now());
+        hand.receive(jobs(8, "instant"), now);
+        while let Some(job) = hand.start(now) {
+            hand.finish(&crate::ops::Lease { jid: job.jid, token: job.token }, now);
+        }
+        assert_eq!(fetch.demand(&mut hand, now), demand(MOST_UNSTARTED, true));
+        assert!(fetch.runs_low(&hand));
+        hand.receive(jobs(MOST_UNSTARTED, "instant"), now);
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
+        for left in (0..MOST_UNSTARTED).rev() {
+            hand.start(now);
+            assert_eq!(
+                fetch.demand(&mut hand, now),
+                demand(MOST_UNSTARTED - left, left < MOST_UNSTARTED / 2),
+                "{left}"
+            );
+            assert_eq!(fetch.runs_low(&hand), left < MOST_UNSTARTED / 2);
+        }
+        fetch.ask(MOST_UNSTARTED);
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
+    }
+}

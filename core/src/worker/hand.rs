@@ -147,3 +147,118 @@ impl Hand {
 fn lease(job: &Job) -> Lease {
     Lease { jid: job.jid.clone(), token: job.token.clone() }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A reserved job.
+    pub fn job(jid: &str, kind: &str) -> Job {
+        Job {
+            jid: jid.to_owned(),
+            kind: kind.to_owned(),
+            queue: "q".to_owned(),
+            data: "null".to_owned(),
+            priority: 0,
+            retries: 5,
+            remaining: 3,
+            token: "7".to_owned(),
+            lease_ms: 60_000,
+            put_at_ms: 0,
+            worker: "w".to_owned(),
+            tags: Vec::new(),
+            route: Vec::new(),
+        }
+    }
+
+    pub fn jobs(count: usize, kind: &str) -> Vec<Job> {
+        (0..count).map(|number| job(&format!("{kind}{number}"), kind)).collect()
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A hand in which jobs of this kind were seen to take `span`, the last one until now.
+    fn practised(kind: &str, span: Duration) -> (Hand, Instant) {
+        let (mut hand, mut now) = (Hand::default(), Instant::now());
+        for job in jobs(8, kind) {
+            hand.receive(vec![job], now);
+            let job = hand.start(now).unwrap();
+            now += span;
+            hand.finish(&lease(&job), now).unwrap();
+        }
+        (hand, now)
+    }
+
+    #[test]
+    fn holds_25_ms_of_work_for_each_thread() {
+        let (mut hand, now) = practised("short", MS * 5);
+        assert_eq!(hand.ahead(1, 0, now), Ahead { room: 5, whole: 5 });
+        assert_eq!(hand.ahead(4, 0, now), Ahead { room: 20, whole: 20 });
+        hand.receive(jobs(3, "short"), now);
+        assert_eq!(hand.ahead(1, 0, now), Ahead { room: 2, whole: 5 });
+        assert_eq!(hand.ahead(1, 2, now), Ahead { room: 4, whole: 5 }, "two of them are about to be started");
+    }
+
+    #[test]
+    fn holds_nothing_ahead_of_long_or_unknown_jobs() {
+        let (mut hand, now) = practised("long", MS * 30);
+        assert_eq!(hand.ahead(1, 0, now), Ahead { room: 0, whole: 0 });
+        assert_eq!(Hand::default().ahead(8, 0, now), Ahead::default());
+        let (mut hand, now) = practised("short", MS);
+        hand.receive(vec![job("a", "never seen")], now);
+        assert_eq!(hand.ahead(1, 0, now).room, 0, "an unknown one may take all the time there is");
+    }
+
+    #[test]
+    fn holds_nothing_ahead_while_threads_are_in_long_jobs() {
+        let (mut hand, now) = practised("short", MS);
+        assert_eq!(hand.ahead(1, 0, now + MS * 25).room, 25);
+        assert_eq!(hand.ahead(1, 0, now + MS * 26).room, 0);
+    }
+
+    #[test]
+    fn instant_jobs_are_held_up_to_the_limit() {
+        let (mut hand, now) = practised("instant", Duration::ZERO);
+        assert_eq!(hand.ahead(1, 0, now), Ahead { room: MOST_UNSTARTED, whole: MOST_UNSTARTED });
+        hand.receive(jobs(100, "instant"), now);
+        assert_eq!(hand.ahead(1, 0, now).room, MOST_UNSTARTED - 100);
+    }
+
+    #[test]
+    fn what_nobody_starts_in_time_is_given_back_in_order() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        assert_eq!(hand.release_at(), None);
+        hand.receive(jobs(2, "a"), now);
+        hand.receive(jobs(1, "b"), now + MS * 50);
+        assert_eq!(hand.release_at(), Some(now + MS * 100));
+        assert_eq!(hand.give_back_overdue(now + MS * 99), []);
+        let back = hand.give_back_overdue(now + MS * 100);
+        assert_eq!(back.iter().map(|lease| lease.jid.as_str()).collect::<Vec<_>>(), ["a0", "a1"]);
+        assert_eq!((hand.unstarted(), hand.give_back_all().len()), (1, 1));
+    }
+
+    #[test]
+    fn finishing_tells_the_run_and_happens_once() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.receive(vec![job("a", "resize")], now);
+        let held = lease(&hand.start(now + MS).unwrap());
+        let other = Lease { token: "8".to_owned(), ..held.clone() };
+        assert!(hand.finish(&other, now).is_none());
+        let (started, run) = hand.finish(&held, now + MS * 31).unwrap();
+        assert_eq!((started.kind.as_str(), started.spent, run), ("resize", 2, MS * 30));
+        assert!(hand.finish(&held, now).is_none());
+    }
+
+    #[test]
+    fn a_lost_lease_marks_a_started_job_and_drops_an_unstarted_one() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.receive(jobs(3, "a"), now);
+        let started = lease(&hand.start(now).unwrap());
+        assert_eq!(hand.leases().count(), 3);
+        assert_eq!(hand.lost(&started), None);
+        hand.lose(&started, "expired");
+        hand.lose(&Lease { jid: "a1".to_owned(), token: "7".to_owned() }, "expired");
+        assert_eq!(hand.lost(&started), Some("expired"));
+        assert_eq!(hand.start(now).unwrap().jid, "a2");
+    }
+}

@@ -194,3 +194,116 @@ fn weight(ending: &Ending) -> usize {
         Ending::Snooze(_) | Ending::Release | Ending::UnknownKind => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::error::Code;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn finished(jid: &str, outcome: Outcome, answer: Option<AnswerTo>) -> Finished {
+        let how = outcome.into_ending("kind", 0);
+        let ended = Ended { jid: jid.to_owned(), token: "7".to_owned(), run_ms: 0, how };
+        Finished { ended, kind: "kind".to_owned(), spent: 0, answer }
+    }
+
+    fn done(jid: &str) -> Finished {
+        finished(jid, Outcome::DONE, None)
+    }
+
+    fn with_result(jid: &str, bytes: usize) -> Finished {
+        let result = Some("1".repeat(bytes));
+        finished(jid, Outcome::Complete { result, data: None, queue: None, delay_ms: 0 }, None)
+    }
+
+    fn jids(batch: &[Ended<Ending>]) -> Vec<&str> {
+        batch.iter().map(|ended| ended.jid.as_str()).collect()
+    }
+
+    #[test]
+    fn flushes_a_millisecond_after_the_first_or_at_once_for_who_waits() {
+        let (mut outcomes, now) = (Outcomes::default(), Instant::now());
+        assert_eq!(outcomes.flush_at(), None);
+        outcomes.push(done("a"), now);
+        outcomes.push(done("b"), now + MS / 2);
+        assert_eq!(outcomes.flush_at(), Some(now + MS));
+        outcomes.push(finished("c", Outcome::DONE, Some(sync_channel(1).0)), now + MS / 2);
+        assert_eq!(outcomes.flush_at(), Some(now + MS / 2));
+        assert_eq!(jids(&outcomes.take()), ["a", "b", "c"]);
+        assert_eq!((outcomes.flush_at(), outcomes.kept(), outcomes.unanswered()), (None, 0, 3));
+    }
+
+    #[test]
+    fn a_flush_has_its_limits() {
+        let (mut outcomes, now) = (Outcomes::default(), Instant::now());
+        (0..MOST_ITEMS + 5).for_each(|_| outcomes.push(done("a"), now));
+        assert_eq!((outcomes.take().len(), outcomes.kept()), (MOST_ITEMS, 5));
+        assert!(outcomes.flush_at().is_some());
+        let mut outcomes = Outcomes::default();
+        for jid in ["a", "b", "c"] {
+            outcomes.push(with_result(jid, MOST_BYTES / 2 + 1), now);
+        }
+        outcomes.push(with_result("d", 2 * MOST_BYTES), now);
+        assert_eq!(jids(&outcomes.take()), ["a"]);
+        assert_eq!(outcomes.kept(), 3);
+    }
+
+    #[test]
+    fn refusals_are_told_and_answers_given() {
+        let (mut outcomes, now) = (Outcomes::default(), Instant::now());
+        let (answer, answered) = sync_channel(1);
+        outcomes.push(finished("a", Outcome::DONE, Some(answer)), now);
+        outcomes.push(done("b"), now);
+        outcomes.push(finished("c", Outcome::Release, None), now);
+        let batch = outcomes.take();
+        let lost = || Answer::LockLost("expired".to_owned());
+        outcomes.answer(&batch, vec![Answer::State("completed".to_owned()), lost(), lost()]);
+        assert_eq!(answered.recv().unwrap().unwrap(), Answer::State("completed".to_owned()));
+        let refused = outcomes.take_refused();
+        assert_eq!(refused.len(), 1, "a release that came too late is nobody's loss");
+        assert_eq!((refused[0].jid.as_str(), refused[0].operation.as_str()), ("b", "job_complete"));
+        assert_eq!((refused[0].reason.as_str(), outcomes.unanswered()), ("expired", 0));
+        assert_eq!(outcomes.take_refused(), []);
+    }
+
+    #[test]
+    fn what_changed_nothing_is_kept_in_its_place() {
+        let (mut outcomes, now) = (Outcomes::default(), Instant::now());
+        outcomes.push(done("a"), now);
+        outcomes.push(done("b"), now);
+        let batch = outcomes.take();
+        outcomes.push(done("c"), now);
+        outcomes.restore(batch, now);
+        assert_eq!(jids(&outcomes.take()), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn one_spoiled_outcome_does_not_hold_up_the_others() {
+        let (mut outcomes, now) = (Outcomes::default(), Instant::now());
+        for jid in ["a", "b", "c"] {
+            outcomes.push(done(jid), now);
+        }
+        let error = Error::new(Code::InvalidArgument, "result has too many bytes");
+        let batch = outcomes.take();
+        outcomes.spoil(batch, &error, now);
+        let mut told = Vec::new();
+        while outcomes.kept() > 0 {
+            let batch = outcomes.take();
+            told.push(jids(&batch).concat());
+            if matches!((&batch[..], &batch[0].how), ([one], Ending::Complete(_)) if one.jid == "b") {
+                outcomes.spoil(batch, &error, now);
+            } else {
+                let answers = batch.iter().map(|_| Answer::State("completed".to_owned())).collect();
+                outcomes.answer(&batch, answers);
+            }
+        }
+        assert_eq!(told, ["a", "b", "b", "c"], "the second b is its retry");
+        assert_eq!(outcomes.take_refused()[0].reason, "INVALID_ARGUMENT: result has too many bytes");
+        outcomes.push(done("d"), now);
+        outcomes.push(done("e"), now);
+        assert_eq!(outcomes.take().len(), 2, "and then they go together again");
+    }
+}

@@ -195,7 +195,7 @@ fn a_killed_server_is_started_again_with_everything_in_it() {
     let client = Client::open(Some(&url(&folder)), "{}").unwrap();
     let queue = client.queue("q");
     for _ in 0..3 {
-        queue.put(manyhands::Put::new("", "k")).unwrap();
+        queue.put(manyhands::Put::new("k")).unwrap();
         // SAFETY: kills the server this test started.
         unsafe { libc::kill(server_pid(&folder), libc::SIGKILL) };
     }
@@ -295,9 +295,9 @@ fn the_server_inherits_nothing_and_belongs_to_nobody() {
 fn a_forked_child_that_uses_the_client_is_a_user_of_its_own() {
     let folder = Folder::new();
     let client = Client::open(Some(&url(&folder)), "{}").unwrap();
-    client.queue("q").put(manyhands::Put::new("", "k")).unwrap();
+    client.queue("q").put(manyhands::Put::new("k")).unwrap();
     let (mut here, mut there) = UnixStream::pair().unwrap();
-    let child = super::fork::forked(std::panic::AssertUnwindSafe(|| {
+    let child = crate::support::fork::forked(std::panic::AssertUnwindSafe(|| {
         assert_eq!(client.queue("q").counts().unwrap().waiting, 1);
         there.write_all(b"1").unwrap();
         std::io::Read::read_exact(&mut there, &mut [0]).unwrap();
@@ -308,6 +308,6 @@ fn a_forked_child_that_uses_the_client_is_a_user_of_its_own() {
     client.close();
     assert!(runs(&folder), "the child stays");
     here.write_all(b"1").unwrap();
-    assert!(super::fork::succeeded(child));
+    assert!(crate::support::fork::succeeded(child));
     assert!(!runs(&folder), "the child was the last");
 }

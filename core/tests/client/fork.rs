@@ -3,28 +3,7 @@
 use manyhands::Put;
 
 use crate::support::Server;
-
-/// Runs `child` in a forked process; true when it returned without panicking.
-pub fn forked(child: impl FnOnce() + std::panic::UnwindSafe) -> libc::pid_t {
-    // SAFETY: the child runs only `child` and leaves by _exit, so nothing of the test harness runs there.
-    match unsafe { libc::fork() } {
-        -1 => panic!("fork failed"),
-        0 => {
-            let code = i32::from(std::panic::catch_unwind(child).is_err());
-            // SAFETY: ends the child without running the parent's exit hooks.
-            unsafe { libc::_exit(code) }
-        }
-        pid => pid,
-    }
-}
-
-pub fn succeeded(pid: libc::pid_t) -> bool {
-    let mut status = 0;
-    // SAFETY: `status` outlives the call, and the child is ours.
-    unsafe {
-        libc::waitpid(pid, &raw mut status, 0) == pid && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
-    }
-}
+use crate::support::fork::{forked, succeeded};
 
 #[test]
 fn children_of_a_busy_parent_get_connections_of_their_own() {
@@ -34,7 +13,7 @@ fn children_of_a_busy_parent_get_connections_of_their_own() {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..200 {
-                    client.queue("q").put(Put::new("", "parent")).unwrap();
+                    client.queue("q").put(Put::new("parent")).unwrap();
                 }
             });
         }
@@ -43,7 +22,7 @@ fn children_of_a_busy_parent_get_connections_of_their_own() {
                 let client = client.clone();
                 forked(std::panic::AssertUnwindSafe(move || {
                     for _ in 0..10 {
-                        client.queue("q").put(Put::new("", "child")).unwrap();
+                        client.queue("q").put(Put::new("child")).unwrap();
                     }
                     drop(client);
                 }))

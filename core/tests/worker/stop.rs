@@ -1,0 +1,123 @@
+//! Quiet and stop: what is unstarted goes back, what is started is finished, and the threads end promptly.
+
+use std::time::{Duration, Instant};
+
+use manyhands::{Answer, Code, Next, Outcome, Worker};
+
+use crate::support::Server;
+use crate::{LONG, blocked, finish, next, put, until, view, waiting, worker};
+
+#[test]
+fn an_idle_worker_stops_at_once() {
+    let server = Server::start();
+    let worker = worker(&server.client(), "");
+    assert_eq!(worker.next(Duration::ZERO).unwrap(), Next::Empty);
+    let host = std::thread::spawn({
+        let worker = worker.clone();
+        move || worker.next(LONG)
+    });
+    until("the worker blocks", || blocked(&server) == 1);
+    let begun = Instant::now();
+    worker.stop(LONG).unwrap();
+    assert!(
+        begun.elapsed() < Duration::from_millis(900),
+        "it did not sit out its wait in Redis: {:?}",
+        begun.elapsed()
+    );
+    assert_eq!(host.join().unwrap().unwrap(), Next::Stopped);
+    worker.stop(LONG).unwrap();
+    assert_eq!(worker.next(LONG).unwrap(), Next::Stopped);
+}
+
+#[test]
+fn a_worker_that_never_began_stops_too() {
+    let server = Server::start();
+    let worker = worker(&server.client(), "");
+    worker.stop(LONG).unwrap();
+    assert_eq!(worker.next(LONG).unwrap(), Next::Stopped);
+}
+
+#[test]
+fn a_stop_waits_for_started_jobs_and_releases_the_others() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, 100, "k");
+    let worker = worker(&client, "");
+    for _ in 0..20 {
+        let job = next(&worker);
+        finish(&worker, &job, Outcome::DONE);
+    }
+    let last = next(&worker);
+    let stopping = std::thread::spawn({
+        let worker = worker.clone();
+        move || worker.stop(LONG)
+    });
+    until("unstarted jobs are back", || client.queue("q").counts().unwrap().running == 1);
+    assert!(!stopping.is_finished(), "it waits for the started one");
+    assert_eq!(worker.running(), 1);
+    finish(&worker, &last, Outcome::DONE);
+    stopping.join().unwrap().unwrap();
+    let counts = client.queue("q").counts().unwrap();
+    assert_eq!((counts.running, counts.waiting), (0, 79));
+    assert_eq!(view(&client, &last.jid, "/state"), "completed");
+}
+
+#[test]
+fn a_job_that_outlasts_the_stop_is_left_to_its_lease() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, 1, "k");
+    let worker = worker(&client, "");
+    let job = next(&worker);
+    worker.stop(Duration::from_millis(10)).unwrap();
+    assert_eq!(worker.running(), 1);
+    let error = worker.finish(&job.jid, &job.token, Outcome::DONE).unwrap_err();
+    assert_eq!((error.code, error.jid.as_deref()), (Code::Closed, Some(job.jid.as_str())));
+    assert_eq!(view(&client, &job.jid, "/state"), "running");
+}
+
+#[test]
+fn a_quiet_worker_finishes_what_it_has() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, 1, "k");
+    let worker = worker(&client, ",\"threads\":2");
+    let job = next(&worker);
+    let other = waiting_for_stop(&worker);
+    until("the worker blocks", || blocked(&server) == 1);
+    worker.quiet();
+    assert_eq!(other.join().unwrap(), Next::Stopped);
+    put(&client, 1, "k");
+    let answer = worker.finish_wait(
+        &job.jid,
+        &job.token,
+        Outcome::Complete { result: Some("[1]".to_owned()), data: None, queue: None, delay_ms: 0 },
+    );
+    assert_eq!(answer.unwrap(), Answer::State("completed".to_owned()));
+    assert_eq!(view(&client, &job.jid, "/result/0"), 1);
+    worker.stop(LONG).unwrap();
+    assert_eq!(client.queue("q").counts().unwrap().waiting, 1);
+    let second = super::worker(&client, "");
+    next(&second);
+}
+
+fn waiting_for_stop(worker: &Worker) -> std::thread::JoinHandle<Next> {
+    let worker = worker.clone();
+    std::thread::spawn(move || worker.next(LONG).unwrap())
+}
+
+#[test]
+fn dropping_the_last_handle_delivers_and_ends_the_threads() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, 1, "k");
+    let worker = worker(&client, "");
+    let job = next(&worker);
+    finish(&worker, &job, Outcome::Retry { delay_ms: 0 });
+    drop(worker);
+    assert_eq!(view(&client, &job.jid, "/state"), "waiting");
+    assert_eq!(blocked(&server), 0);
+    let again = super::worker(&client, "");
+    let (job, _) = waiting(&again).join().unwrap();
+    assert_eq!(job.retries - job.remaining, 1);
+}
