@@ -16,7 +16,7 @@ mod request;
 mod url;
 mod worker;
 
-pub use client::{Client, Counts, Lane, Queue};
+pub use client::{Client, Config, Counts, Event, FailureView, JobView, Lane, Queue};
 pub use error::{Code, Error, Result};
 pub use ops::{Answer, Job, Placed, Put};
 pub use request::{Args, Request, Value};

@@ -50,7 +50,7 @@ pub unsafe extern "C" fn mh_queue_put(
         let (queue, kind) = (text!(queue)?, text!(kind)?);
         let (data, options) = (optional_text!(data_json)?, optional_text!(options_json)?);
         let out_jid = optional_output!(out_jid);
-        let job = Put::new(queue, kind).data(data.unwrap_or("null")).with_options(options.unwrap_or_default())?;
+        let job = Put::new(kind).queue(queue).data(data.unwrap_or("null")).with_options(options.unwrap_or_default())?;
         let placed = client.queue(queue).put(job)?;
         out_jid.give_text(placed.jid, "jid")
     })

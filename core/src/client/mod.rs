@@ -2,16 +2,20 @@
 
 mod backoff;
 mod blocking;
+mod config;
 mod connection;
 mod fault;
+mod job;
 mod lane;
 mod pool;
 mod queue;
 mod signals;
 
 pub use blocking::Client;
+pub use config::Config;
 pub(crate) use connection::Connection;
 pub(crate) use fault::Fault;
+pub use job::{Event, FailureView, JobView};
 pub use lane::Lane;
 pub use queue::{Counts, Queue};
 pub(crate) use signals::SignalsHeld;

@@ -72,10 +72,10 @@ pub struct Put {
 }
 
 impl Put {
-    /// A job of `kind` for `queue`, with JSON null as data and every default.
-    pub fn new(queue: impl Into<String>, kind: impl Into<String>) -> Put {
+    /// A job of `kind`, with JSON null as data and every default. [`crate::Queue::put`] sets the queue.
+    pub fn new(kind: impl Into<String>) -> Put {
         Put {
-            queue: queue.into(),
+            queue: String::new(),
             kind: kind.into(),
             data: "null".to_owned(),
             jid: None,
@@ -86,6 +86,12 @@ impl Put {
             route: Vec::new(),
             on_conflict: OnConflict::Replace,
         }
+    }
+
+    /// Sets the queue, for requests of [`crate::ops::QueuePut`] over several queues.
+    pub fn queue(mut self, queue: impl Into<String>) -> Put {
+        self.queue = queue.into();
+        self
     }
 
     /// Sets the data, as JSON text.
@@ -164,7 +170,7 @@ impl Put {
 
     pub(super) fn from_json(text: &str, path: &str) -> Result<Put> {
         let mut fields = Fields::parse(text, path)?;
-        let mut put = Put::new(fields.required_text("queue")?, fields.required_text("kind")?);
+        let mut put = Put::new(fields.required_text("kind")?).queue(fields.required_text("queue")?);
         put.data = fields.raw("data")?.unwrap_or(put.data);
         put.take_options(&mut fields)?;
         fields.end()?;

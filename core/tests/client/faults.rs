@@ -7,7 +7,7 @@ use manyhands::{Client, Code, Error, Put};
 use crate::support::{Server, member};
 
 fn put(client: &Client) -> Result<manyhands::Placed, Error> {
-    client.queue("q").put(Put::new("", "k"))
+    client.queue("q").put(Put::new("k"))
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_server_killed_in_the_middle_of_calls_keeps_what_it_acknowledged_once() {
 fn memory_that_is_full_refuses_puts_but_lets_work_finish() {
     let server = Server::start();
     let client = server.client();
-    client.queue("q").put(Put::new("", "k").jid("a")).unwrap();
+    client.queue("q").put(Put::new("k").jid("a")).unwrap();
     let mut direct = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1mb"]).exec(&mut direct).unwrap();
     let error = put(&client).unwrap_err();

@@ -11,7 +11,7 @@ fn a_job_lives_from_put_to_completed() {
     let client = server.client();
     let queue = client.queue("mail");
     let data = r#"{"to": "é😀", "n": 12345678901234567890, "x": 1.0}"#;
-    let placed = queue.put(Put::new("", "send").data(data).priority(5).tags(["a"]).route(["archive"])).unwrap();
+    let placed = queue.put(Put::new("send").data(data).priority(5).tags(["a"]).route(["archive"])).unwrap();
     assert_eq!((placed.jid.len(), placed.outcome.as_str()), (32, "put"));
     assert_eq!(queue.counts().unwrap().waiting, 1);
 
@@ -34,9 +34,12 @@ fn a_job_lives_from_put_to_completed() {
     let next = client.queue("archive").reserve(1).unwrap().jobs.remove(0);
     let ended = Ended { jid: next.jid.clone(), token: next.token.clone(), run_ms: 1, how: completion };
     assert_eq!(client.send(JobComplete { jobs: vec![ended] }).unwrap(), vec![Answer::State("completed".into())]);
-    let view = client.call("job_get", &format!("{{\"jid\":\"{}\"}}", placed.jid)).unwrap();
-    assert_eq!(member(&view, "/state"), "completed");
-    assert!(view.contains(data), "{view}");
+    let view = client.job(&placed.jid).unwrap().expect("a completed job can still be looked at");
+    assert_eq!((view.state.as_str(), view.data.as_str(), view.result.as_deref()), ("completed", data, Some("[1]")));
+    assert_eq!((view.priority, view.retries, view.remaining, view.failure), (5, 5, 5, None));
+    let happened: Vec<_> = view.history.iter().map(|event| (event.what.as_str(), event.queue.as_deref())).collect();
+    let (put, rest) = (|queue| ("put", Some(queue)), [("reserved", None), ("completed", None)]);
+    assert_eq!(happened, [put("mail"), rest[0], rest[1], put("archive"), rest[0], rest[1]]);
 }
 
 #[test]
@@ -44,23 +47,39 @@ fn fail_and_release() {
     let server = Server::start();
     let client = server.client();
     let queue = client.queue("q");
-    queue.put_many([Put::new("", "k").jid("a"), Put::new("", "k").jid("b")]).unwrap();
+    queue.put_many([Put::new("k").jid("a"), Put::new("k").jid("b")]).unwrap();
     let jobs = queue.reserve(2).unwrap().jobs;
     let how = Failure { group: "bad".into(), message: "it broke".into(), trace: String::new() };
     let ended = Ended { jid: "a".into(), token: jobs[0].token.clone(), run_ms: 1, how };
     assert_eq!(client.send(JobFail { jobs: vec![ended] }).unwrap(), vec![Answer::State("failed".into())]);
     let lease = Lease { jid: "b".into(), token: jobs[1].token.clone() };
     assert_eq!(client.send(JobRelease { jobs: vec![lease] }).unwrap(), vec![Answer::State("waiting".into())]);
-    let failure = client.call("job_get", r#"{"jid":"a"}"#).unwrap();
-    assert_eq!(member(&failure, "/failure/message"), "it broke");
-    assert_eq!(client.call("job_get", r#"{"jid":"none"}"#).unwrap(), "null");
+    let failure = client.job("a").unwrap().and_then(|job| job.failure).expect("it failed");
+    assert_eq!((failure.group.as_str(), failure.message.as_str()), ("bad", "it broke"));
+    assert_eq!(client.job("none").unwrap(), None);
+    assert_eq!(client.job("").unwrap_err().code, Code::InvalidArgument);
+}
+
+#[test]
+fn settings_of_all_queues_and_of_one() {
+    let server = Server::start();
+    let config = server.client().config();
+    assert_eq!(config.get("heartbeat", None).unwrap(), Some(60_000));
+    config.set("heartbeat", Some(2_000), Some("fast")).unwrap();
+    assert_eq!(config.get("heartbeat", Some("fast")).unwrap(), Some(2_000));
+    assert_eq!(config.get("heartbeat", Some("slow")).unwrap(), Some(60_000));
+    config.set("heartbeat", None, Some("fast")).unwrap();
+    assert_eq!(config.get("heartbeat", Some("fast")).unwrap(), Some(60_000));
+    assert_eq!(config.get("test-clock", None).unwrap(), None);
+    let error = config.set("heartbeat", Some(5), None).unwrap_err();
+    assert_eq!((error.code, error.message.contains("heartbeat")), (Code::InvalidArgument, true), "{error}");
 }
 
 #[test]
 fn conflicts_are_answered_or_raised() {
     let server = Server::start();
     let queue = server.client().queue("q");
-    let job = || Put::new("", "k").jid("same");
+    let job = || Put::new("k").jid("same");
     assert_eq!(queue.put(job()).unwrap().outcome, "put");
     assert_eq!(queue.put(job()).unwrap().outcome, "replaced");
     assert_eq!(queue.put(job().on_conflict(OnConflict::Keep)).unwrap().outcome, "kept");
@@ -144,7 +163,7 @@ fn a_waiter_is_woken_by_a_put_and_by_unblock() {
     let client = server.client();
     let mut lane = client.lane();
     let key = vec!["{mh}:wake:q".to_owned()];
-    client.queue("q").put(Put::new("", "k")).unwrap();
+    client.queue("q").put(Put::new("k")).unwrap();
     let minute = std::time::Duration::from_secs(60);
     assert_eq!(lane.block_pop(&key, minute).unwrap().as_deref(), Some("{mh}:wake:q"));
     assert_eq!(lane.block_pop(&key, std::time::Duration::ZERO).unwrap(), None);
@@ -164,7 +183,7 @@ fn many_threads_share_a_client() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    client.queue("q").put(Put::new("", "k")).unwrap();
+                    client.queue("q").put(Put::new("k")).unwrap();
                 }
             });
         }

@@ -35,7 +35,7 @@ fn calls_survive_a_storm_of_signals() {
         let client = client.clone();
         thread::spawn(move || {
             for _ in 0..1000 {
-                client.queue("q").put(Put::new("", "k")).unwrap();
+                client.queue("q").put(Put::new("k")).unwrap();
             }
             client.lane().block_pop(&["nothing".to_owned()], Duration::from_millis(50)).unwrap()
         })

@@ -29,7 +29,7 @@ fn put_of(job: &Json) -> Result<Put> {
     for name in ["queue", "kind", "data"] {
         options.as_object_mut().and_then(|fields| fields.remove(name));
     }
-    let put = Put::new(text(job, "queue"), text(job, "kind")).data(job["data"].to_string());
+    let put = Put::new(text(job, "kind")).queue(text(job, "queue")).data(job["data"].to_string());
     put.with_options(&options.to_string())
 }
 

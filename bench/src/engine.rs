@@ -1,0 +1,108 @@
+//! Redis CPU per job for put + reserve + complete, in batches of 50, pipelined, history and stats on.
+
+use redis::Value;
+
+use crate::Outcome;
+use crate::server::{Meters, Pipeline, Server};
+
+const JOBS: usize = 20_000;
+const BATCH: usize = 50;
+const ROUNDS: usize = 5;
+const WORKER: &str = "bench-host:4242:0123abcd";
+
+/// Puts `jobs` jobs with a payload of `size` bytes.
+pub fn put(pipeline: &mut Pipeline<'_>, jobs: usize, size: usize, round: usize) -> redis::RedisResult<()> {
+    let data = format!("\"{}\"", "a".repeat(size - 2));
+    let jids: Vec<String> = (0..jobs).map(|number| format!("{round:08x}{:024x}", number * 0x9e37_79b9)).collect();
+    let calls: Vec<Vec<String>> = jids
+        .chunks(BATCH)
+        .map(|chunk| {
+            chunk
+                .iter()
+                .flat_map(|jid| [jid.clone(), "bench".into(), "echo".into(), data.clone(), String::new()])
+                .collect()
+        })
+        .collect();
+    pipeline.call("queue_put", &calls).map(drop)
+}
+
+/// Reserves all `jobs`; what each reservation answered.
+pub fn reserve(pipeline: &mut Pipeline<'_>, jobs: usize) -> redis::RedisResult<Vec<Value>> {
+    let call = vec![WORKER.to_owned(), BATCH.to_string(), "0".to_owned(), "bench".to_owned()];
+    pipeline.call("queue_reserve", &vec![call; jobs / BATCH])
+}
+
+/// Completes what was reserved.
+pub fn complete(pipeline: &mut Pipeline<'_>, reserved: &[Value]) -> redis::RedisResult<()> {
+    let calls: Vec<Vec<String>> = reserved.iter().map(completions).collect();
+    pipeline.call("job_complete", &calls).map(drop)
+}
+
+fn completions(reply: &Value) -> Vec<String> {
+    let Value::Array(parts) = reply else { return Vec::new() };
+    let token = text(&parts[0]);
+    let jids = parts.iter().skip(3).filter_map(|job| match job {
+        Value::Array(fields) => Some(text(&fields[0])),
+        _ => None,
+    });
+    jids.flat_map(|jid| [jid, token.clone(), "3".to_owned(), String::new(), String::new()]).collect()
+}
+
+fn text(value: &Value) -> String {
+    redis::from_redis_value_ref(value).unwrap_or_default()
+}
+
+/// Prints a line per payload size: the median of several rounds.
+pub fn run() -> Outcome {
+    println!(
+        "Redis CPU per job in µs: put + reserve + complete, batches of {BATCH}, pipelined, {JOBS} jobs, median of {ROUNDS}"
+    );
+    println!(
+        "{:>8} {:>10} {:>10} {:>10} {:>10} {:>14}",
+        "payload", "put", "reserve", "complete", "used_cpu", "commandstats"
+    );
+    for size in [60, 1000] {
+        let mut rounds = Vec::new();
+        for round in 0..ROUNDS {
+            rounds.push(one_round(size, round)?);
+        }
+        let figures: Vec<f64> =
+            (0..5).map(|column| median(rounds.iter().map(|round| round[column]).collect())).collect();
+        println!(
+            "{size:>8} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>14.1}",
+            figures[0], figures[1], figures[2], figures[3], figures[4]
+        );
+    }
+    Ok(())
+}
+
+/// put, reserve, complete, all by used_cpu, and all by commandstats: microseconds per job.
+fn one_round(size: usize, round: usize) -> Result<[f64; 5], Box<dyn std::error::Error>> {
+    let server = Server::start("engine")?;
+    manyhands::Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
+    let mut connection = server.connect()?;
+    let mut pipeline = Pipeline::new(&mut connection);
+    Meters(pipeline.connection()).reset()?;
+    let mut cpu = vec![Meters(pipeline.connection()).used_cpu()?];
+    put(&mut pipeline, JOBS, size, round)?;
+    cpu.push(Meters(pipeline.connection()).used_cpu()?);
+    let reserved = reserve(&mut pipeline, JOBS)?;
+    cpu.push(Meters(pipeline.connection()).used_cpu()?);
+    complete(&mut pipeline, &reserved)?;
+    cpu.push(Meters(pipeline.connection()).used_cpu()?);
+    let fcall = Meters(pipeline.connection()).fcall_usec()?;
+    let per_job = |seconds: f64| seconds * 1e6 / JOBS as f64;
+    Ok([
+        per_job(cpu[1] - cpu[0]),
+        per_job(cpu[2] - cpu[1]),
+        per_job(cpu[3] - cpu[2]),
+        per_job(cpu[3] - cpu[0]),
+        fcall / JOBS as f64,
+    ])
+}
+
+/// The middle value.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

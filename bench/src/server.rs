@@ -1,0 +1,135 @@
+//! A private redis-server, and its meters.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redis::{Connection, Value};
+
+/// A server of our own; it ends with this value.
+pub struct Server {
+    process: Child,
+    dir: PathBuf,
+}
+
+impl Server {
+    /// Starts one without persistence.
+    pub fn start(name: &str) -> Result<Server, Box<dyn std::error::Error>> {
+        let dir = std::env::temp_dir().join(format!("manyhands-bench-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir)?;
+        let process = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
+            .arg(dir.join("socket"))
+            .stdout(Stdio::null())
+            .spawn()?;
+        let server = Server { process, dir };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while server.connect().is_err() {
+            if Instant::now() > deadline {
+                return Err("redis-server does not answer".into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+
+    /// The URL for clients.
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.dir.join("socket").display())
+    }
+
+    /// A plain connection.
+    pub fn connect(&self) -> redis::RedisResult<Connection> {
+        redis::Client::open(format!("redis+unix://{}?protocol=resp3", self.dir.join("socket").display()))?
+            .get_connection()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// The server's own figures.
+pub struct Meters<'a>(pub &'a mut Connection);
+
+impl Meters<'_> {
+    fn info(&mut self, section: &str) -> redis::RedisResult<String> {
+        redis::cmd("INFO").arg(section).query(self.0)
+    }
+
+    fn field(&mut self, section: &str, name: &str) -> redis::RedisResult<f64> {
+        let info = self.info(section)?;
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(value.and_then(|text| text.trim().parse().ok()).unwrap_or(0.0))
+    }
+
+    /// Seconds of processor time that the server has used (used_cpu_user + used_cpu_sys).
+    pub fn used_cpu(&mut self) -> redis::RedisResult<f64> {
+        Ok(self.field("cpu", "used_cpu_user")? + self.field("cpu", "used_cpu_sys")?)
+    }
+
+    /// Bytes that the server holds (used_memory).
+    pub fn used_memory(&mut self) -> redis::RedisResult<f64> {
+        self.field("memory", "used_memory")
+    }
+
+    /// Microseconds spent inside FCALL (commandstats), since the last reset.
+    pub fn fcall_usec(&mut self) -> redis::RedisResult<f64> {
+        let info = self.info("commandstats")?;
+        let usec = info.lines().find_map(|line| {
+            line.strip_prefix("cmdstat_fcall:")?.split(',').find_map(|part| part.strip_prefix("usec="))
+        });
+        Ok(usec.and_then(|text| text.parse().ok()).unwrap_or(0.0))
+    }
+
+    /// Empties the server and its meters; the engine stays loaded.
+    pub fn reset(&mut self) -> redis::RedisResult<()> {
+        redis::cmd("FLUSHALL").exec(self.0)?;
+        redis::cmd("CONFIG").arg("RESETSTAT").exec(self.0)
+    }
+}
+
+/// Calls of the engine sent many at a time, so that the network's cost per call is shared.
+pub struct Pipeline<'a> {
+    connection: &'a mut Connection,
+    number: u64,
+}
+
+const AT_ONCE: usize = 20;
+const CALLER: &str = "00000000beeffeed";
+
+impl<'a> Pipeline<'a> {
+    /// Over one connection; the engine must be loaded.
+    pub fn new(connection: &'a mut Connection) -> Pipeline<'a> {
+        Pipeline { connection, number: 0 }
+    }
+
+    /// Calls `operation` once for each list of arguments; the replies in order.
+    pub fn call(&mut self, operation: &str, calls: &[Vec<String>]) -> redis::RedisResult<Vec<Value>> {
+        let mut replies = Vec::with_capacity(calls.len());
+        for chunk in calls.chunks(AT_ONCE) {
+            let mut pipe = redis::pipe();
+            for args in chunk {
+                self.number += 1;
+                pipe.cmd("FCALL")
+                    .arg(format!("mh1_{operation}"))
+                    .arg(1)
+                    .arg("{mh}:meta")
+                    .arg(CALLER)
+                    .arg(self.number)
+                    .arg(args);
+            }
+            replies.extend(pipe.query::<Vec<Value>>(self.connection)?);
+        }
+        Ok(replies)
+    }
+
+    /// The connection, between calls.
+    pub fn connection(&mut self) -> &mut Connection {
+        self.connection
+    }
+}
