@@ -10,7 +10,10 @@ use crate::{job, wait};
 /// A connection to one namespace.
 #[pyclass(frozen, module = "manyhands._native")]
 pub struct Client {
+    /// For the worker runtime, whose threads never look at Python.
     pub core: manyhands::Client,
+    /// The same, for Python's own threads: it ends a call early when Python is interrupted.
+    host: manyhands::Client,
 }
 
 #[pymethods]
@@ -18,7 +21,8 @@ impl Client {
     #[new]
     fn open(py: Python<'_>, url: Option<&str>, options: &str) -> PyResult<Client> {
         let core = manyhands::Client::open(url, options).map_err(|error| exception(py, error))?;
-        Ok(Client { core })
+        let host = core.interruptible(wait::interrupted);
+        Ok(Client { core, host })
     }
 
     #[getter]
@@ -32,9 +36,8 @@ impl Client {
     }
 
     /// Any operation by its name; arguments and reply are JSON.
-    fn call(&self, py: Python<'_>, operation: String, arguments: String) -> PyResult<String> {
-        let core = self.core.clone();
-        wait::aside(py, move || core.call(&operation, &arguments))?.map_err(|error| exception(py, error))
+    fn call(&self, py: Python<'_>, operation: &str, arguments: &str) -> PyResult<String> {
+        wait::interruptibly(py, || self.host.call(operation, arguments))?.map_err(|error| exception(py, error))
     }
 
     /// Takes up to `limit` jobs; `worker` None: the client's own name.
@@ -45,10 +48,9 @@ impl Client {
         limit: i64,
         worker: Option<String>,
     ) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let core = self.core.clone();
-        let reserved = wait::aside(py, move || {
-            let worker = worker.unwrap_or_else(|| core.worker_name());
-            core.send(QueueReserve { worker, queues: vec![queue], limit, share: false })
+        let reserved = wait::interruptibly(py, || {
+            let worker = worker.unwrap_or_else(|| self.host.worker_name());
+            self.host.send(QueueReserve { worker, queues: vec![queue], limit, share: false })
         })?;
         let jobs = reserved.map_err(|error| exception(py, error))?.jobs;
         jobs.iter().map(|job| job::fields(py, job)).collect()

@@ -3,6 +3,7 @@
 //! Python runs signal handlers on its main thread only, and only when that thread looks: so the main thread waits in
 //! slices and every other thread in one piece.
 
+use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
@@ -38,10 +39,32 @@ pub fn until<T: Send>(
     }
 }
 
-/// Runs `call`, which may wait for Redis, without the interpreter lock.
+thread_local! {
+    /// What a signal handler raised on this thread while a call of the core asked [`interrupted`].
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Lets Python's signal handlers run, on the main thread; true when one raised something, as Ctrl-C does.
 ///
-/// The main thread lets a thread of its own run it and waits for that in slices, because a call cannot be cut into
-/// pieces. After Ctrl-C the call goes on alone and its answer is dropped.
+/// The core asks this between two tries to reach Redis.
+pub fn interrupted() -> bool {
+    let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+    raised.is_some_and(|raised| {
+        RAISED.set(Some(raised));
+        true
+    })
+}
+
+/// Runs `call` without the interpreter lock; what a signal handler raised meanwhile takes the place of its answer.
+pub fn interruptibly<T: Send>(py: Python<'_>, call: impl FnOnce() -> T + Send) -> PyResult<T> {
+    let answer = py.detach(call);
+    RAISED.take().map_or(Ok(answer), Err)
+}
+
+/// Runs `call`, which may wait long and asks nobody in between, without the interpreter lock.
+///
+/// The main thread lets a thread of its own run it and waits for that in slices. After Ctrl-C the call goes on alone
+/// and its answer is dropped.
 pub fn aside<T: Send + 'static>(py: Python<'_>, call: impl FnOnce() -> T + Send + 'static) -> PyResult<T> {
     if !is_main_thread(py)? {
         return Ok(py.detach(call));

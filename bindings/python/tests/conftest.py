@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
 
 import pytest
 from plain_redis import PlainRedis
+from servers import redis_server
 
 import manyhands
 from manyhands import Client
@@ -23,24 +21,9 @@ TESTS = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def socket_path() -> Iterator[Path]:
-    """Where the tests' redis-server listens; a short path, because sockets have at most 107 bytes of it."""
-    folder = Path(tempfile.mkdtemp(prefix="mh-"))
-    path = folder / "redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        wait_for_line(server.stdout, "accept connections")
+    """Where the server that tests share listens."""
+    with redis_server() as (_, path):
         yield path
-        server.kill()
-    shutil.rmtree(folder)
-
-
-def wait_for_line(lines: IO[str] | None, words: str) -> str:
-    """The first line that has `words` in it; fails when the output ends before."""
-    assert lines is not None
-    for line in lines:
-        if words in line:
-            return line
-    raise AssertionError(f"the program ended without saying {words!r}")
 
 
 @pytest.fixture
@@ -79,8 +62,3 @@ def program(client: Client) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def _installed() -> None:
     """The package under test is the installed wheel, not the source folder."""
     assert "site-packages" in str(manyhands.__file__)
-
-
-def keep(into: list[Any]) -> Callable[[Any], None]:
-    """A handler that keeps the jobs it gets."""
-    return into.append

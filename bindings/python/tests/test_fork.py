@@ -52,7 +52,9 @@ def test_fork_while_threads_use_the_client(client: Client) -> None:
     stop.set()
     for thread in threads:
         thread.join()
-    reserved = {job.jid for _ in range(1 + len(put) // 1000) for job in queue.reserve(1000)}
+    reserved: set[str] = set()
+    while jobs := queue.reserve(1000):
+        reserved |= {job.jid for job in jobs}
     assert reserved == {*put, *(f"child-{number}" for number in range(20))}
 
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from conftest import wait_for_line
+from servers import wait_for_line
 
 from manyhands import Client
 
