@@ -22,8 +22,9 @@
  * Signals:    while a thread of yours waits for Redis, its signals are held back, so that none can cost a job; in
  *             mh_worker_next() and mh_worker_stop() they are delivered. No function may be called in a signal handler: set
  *             a flag, and look at it between two calls of mh_worker_next().
- * Fork:       a client made before a fork works in the child, with connections of its own. A worker does not: there its
- *             functions return MH_CODE_CLOSED, and so do those of its jobs; open a new one. Either may be freed there.
+ * Fork:       a client made before a fork works in the child, with connections of its own. A worker does not: there
+ *             mh_worker_next(), mh_worker_stop() and what ends or renews its jobs return MH_CODE_CLOSED, and the rest finds
+ *             nothing to do; the child opens a worker of its own. Every handle may be freed in the child too.
  * Exit:       stop workers first. A job in hand when the process dies is not lost: another worker gets it when its lease
  *             has run out.
  *
@@ -179,7 +180,7 @@ typedef struct mh_job mh_job;
  *
  * Ownership: whoever opened it frees it with mh_worker_free().
  * Threads:   any number at once; as many as the option "threads" says should wait in mh_worker_next().
- * Fork:      belongs to the process that opened it; in a forked child its functions return MH_CODE_CLOSED.
+ * Fork:      belongs to the process that opened it; a forked child gets MH_CODE_CLOSED, and opens its own.
  */
 typedef struct mh_worker mh_worker;
 

@@ -17,7 +17,7 @@ use crate::text::Text;
 ///
 /// Ownership: whoever opened it frees it with mh_worker_free().
 /// Threads:   any number at once; as many as the option "threads" says should wait in mh_worker_next().
-/// Fork:      belongs to the process that opened it; in a forked child its functions return MH_CODE_CLOSED.
+/// Fork:      belongs to the process that opened it; a forked child gets MH_CODE_CLOSED, and opens its own.
 pub struct mh_worker {
     worker: Worker,
     name: Text,

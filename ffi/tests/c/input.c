@@ -1,0 +1,307 @@
+/* Bad input and absent servers: each has its code, and a message that names the argument; nothing is stored, no output written. */
+#include "harness.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What an output holds as long as nothing is written to it. */
+static char untouched_place;
+#define UNTOUCHED(type) ((type *)(void *)&untouched_place)
+
+static void null_is_named(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = NULL;
+    size_t count = 0;
+    char *text = NULL;
+    CHECK_ERROR(mh_client_open(NULL, NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "out_client is NULL");
+    CHECK_ERROR(mh_client_call(NULL, "sweep", "{}", &text, &failure), MH_CODE_INVALID_ARGUMENT, "client is NULL");
+    CHECK_ERROR(mh_client_call(client, NULL, "{}", &text, &failure), MH_CODE_INVALID_ARGUMENT, "operation is NULL");
+    CHECK_ERROR(mh_client_close(NULL, &failure), MH_CODE_INVALID_ARGUMENT, "client is NULL");
+    CHECK_ERROR(mh_queue_put(NULL, "q", "work", NULL, NULL, &text, &failure), MH_CODE_INVALID_ARGUMENT, "client is NULL");
+    CHECK_ERROR(mh_queue_put(client, NULL, "work", NULL, NULL, &text, &failure), MH_CODE_INVALID_ARGUMENT, "queue is NULL");
+    CHECK_ERROR(mh_queue_put(client, "q", NULL, NULL, NULL, &text, &failure), MH_CODE_INVALID_ARGUMENT, "kind is NULL");
+    CHECK_ERROR(mh_queue_put_many(client, NULL, &text, &failure), MH_CODE_INVALID_ARGUMENT, "jobs_json is NULL");
+    CHECK_ERROR(mh_queue_reserve(client, NULL, NULL, 1, &job, &count, &failure), MH_CODE_INVALID_ARGUMENT, "queue is NULL");
+    CHECK_ERROR(mh_queue_reserve(client, "q", NULL, 1, NULL, &count, &failure), MH_CODE_INVALID_ARGUMENT, "out_jobs is NULL");
+    CHECK_ERROR(mh_queue_reserve(client, "q", NULL, 1, &job, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "out_count is NULL");
+    CHECK_ERROR(mh_worker_open(NULL, "{}", &worker, &failure), MH_CODE_INVALID_ARGUMENT, "client is NULL");
+    CHECK_ERROR(mh_worker_open(client, NULL, &worker, &failure), MH_CODE_INVALID_ARGUMENT, "options_json is NULL");
+    CHECK_ERROR(mh_worker_open(client, "{}", NULL, &failure), MH_CODE_INVALID_ARGUMENT, "out_worker is NULL");
+    CHECK_ERROR(mh_worker_next(NULL, 0, &job, &failure), MH_CODE_INVALID_ARGUMENT, "worker is NULL");
+    CHECK_ERROR(mh_worker_next(worker, 0, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "out_job is NULL");
+    CHECK_ERROR(mh_worker_take_refused(NULL, &text, &failure), MH_CODE_INVALID_ARGUMENT, "worker is NULL");
+    CHECK_ERROR(mh_worker_take_refused(worker, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "out_refused_json is NULL");
+    CHECK_ERROR(mh_worker_quiet(NULL, &failure), MH_CODE_INVALID_ARGUMENT, "worker is NULL");
+    CHECK_ERROR(mh_worker_stop(NULL, 0, &failure), MH_CODE_INVALID_ARGUMENT, "worker is NULL");
+    CHECK_ERROR(mh_job_complete(NULL, NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_fail(NULL, "g", NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_error(NULL, "E", NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_retry(NULL, 0, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_snooze(NULL, 0, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_release(NULL, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_finish(NULL, "{\"release\":{}}", &text, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK_ERROR(mh_job_heartbeat(NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "job is NULL");
+    CHECK(mh_worker_name(NULL) == NULL);
+    CHECK_NUMBER(mh_worker_running(NULL), 0);
+    CHECK(text == NULL && job == NULL && count == 0);
+    mh_worker_free(NULL);
+    mh_worker_free(worker);
+    mh_client_free(client);
+}
+
+static void open_is_refused(const char *url, const char *options, mh_code code, const char *message)
+{
+    mh_client *client = UNTOUCHED(mh_client);
+    CHECK_ERROR(mh_client_open(url, options, &client, &failure), code, message);
+    CHECK(client == UNTOUCHED(mh_client));
+}
+
+static void clients_are_not_opened(void)
+{
+    open_is_refused("gopher://localhost", NULL, MH_CODE_UNSUPPORTED_URL, "gopher");
+    open_is_refused("redis://\xff", NULL, MH_CODE_INVALID_ARGUMENT, "url is not UTF-8 at byte 8");
+    open_is_refused("redis://localhost:port", NULL, MH_CODE_INVALID_ARGUMENT, "port");
+    open_is_refused(server_url(), "{", MH_CODE_INVALID_ARGUMENT, "options is not JSON");
+    open_is_refused(server_url(), "[]", MH_CODE_INVALID_ARGUMENT, "options must be a JSON object");
+    open_is_refused(server_url(), "{\"name_space\":\"x\"}", MH_CODE_INVALID_ARGUMENT, "options.name_space is unknown");
+    open_is_refused(server_url(), "{\"namespace\":\"a:b\"}", MH_CODE_INVALID_ARGUMENT, "options.namespace");
+    open_is_refused(server_url(), "{\"timeout_ms\":0}", MH_CODE_INVALID_ARGUMENT, "options.timeout_ms 0 is outside");
+    open_is_refused(server_url(), "{\"timeout_ms\":NaN}", MH_CODE_INVALID_ARGUMENT, "options.timeout_ms is not JSON");
+}
+
+static void servers_are_not_reached(void)
+{
+    char url[512], *reply = UNTOUCHED(char);
+    mh_client *client = NULL;
+    CHECK_OK(mh_client_open("unix:///nonexistent/redis.sock", NULL, &client, &failure));
+    CHECK_NUMBER(mh_client_call(client, "queue_counts", "{\"queue\":\"q\"}", &reply, &failure), MH_CODE_UNAVAILABLE);
+    CHECK_CONTAINS(mh_error_message(failure), "/nonexistent/redis.sock");
+    CHECK_TEXT(mh_error_operation(failure), "queue_counts");
+    CHECK(mh_error_retryable(failure));
+    mh_error_free(failure);
+    failure = NULL;
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_UNAVAILABLE, "cannot reach");
+    mh_client_free(client);
+
+    CHECK_OK(mh_client_open(locked_url(), NULL, &client, &failure));
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_DENIED, "NOAUTH");
+    mh_client_free(client);
+
+    snprintf(url, sizeof url, "%s?password=wrong", locked_url());
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_DENIED, "WRONGPASS");
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = UNTOUCHED(mh_job);
+    CHECK_ERROR(mh_worker_next(worker, 10000, &job, &failure), MH_CODE_DENIED, "WRONGPASS");
+    CHECK(job == UNTOUCHED(mh_job));
+    mh_worker_free(worker);
+    mh_client_free(client);
+
+    snprintf(url, sizeof url, "%s?password=open", locked_url());
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    CHECK_OK(mh_queue_put(client, "q", "work", NULL, NULL, NULL, &failure));
+    mh_client_free(client);
+    CHECK(reply == UNTOUCHED(char));
+}
+
+static void no_server_program_is_found(void)
+{
+    char path[4096];
+    char folder[] = "/tmp/manyhands-XXXXXX";
+    char url[64];
+    mh_client *client = NULL;
+    CHECK(getenv("PATH") != NULL && mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s", getenv("PATH"));
+    snprintf(url, sizeof url, "embedded:%s", folder);
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    setenv("PATH", "/nonexistent", 1);
+    mh_code code = mh_queue_put(client, "q", "work", NULL, NULL, NULL, &failure);
+    setenv("PATH", path, 1);
+    CHECK_ERROR(code, MH_CODE_NO_SERVER_PROGRAM, "redis-server");
+    mh_client_free(client);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK_NUMBER(system(command), 0);
+}
+
+static void put_is_refused(mh_client *client, const char *queue, const char *kind, const char *data, const char *options,
+                           const char *message)
+{
+    char *jid = UNTOUCHED(char);
+    CHECK_ERROR(mh_queue_put(client, queue, kind, data, options, &jid, &failure), MH_CODE_INVALID_ARGUMENT, message);
+    CHECK(jid == UNTOUCHED(char));
+}
+
+static void puts_store_nothing(void)
+{
+    char long_name[301], deep[300], options[400];
+    mh_client *client = open_client();
+    memset(long_name, 'x', 300);
+    long_name[300] = '\0';
+    memset(deep, '[', 129);
+    memset(deep + 129, ']', 129);
+    deep[258] = '\0';
+
+    put_is_refused(client, "", "work", NULL, NULL, "queue is empty");
+    put_is_refused(client, long_name, "work", NULL, NULL, "queue has 300 bytes, at most 255");
+    put_is_refused(client, "q", "", NULL, NULL, "kind is empty");
+    put_is_refused(client, "q", "a\nb", NULL, NULL, "kind has a control character at byte 1");
+    put_is_refused(client, "q\xc3", "work", NULL, NULL, "queue is not UTF-8 at byte 1");
+    put_is_refused(client, "q", "work", "", NULL, "data is not JSON");
+    put_is_refused(client, "q", "work", "{", NULL, "data is not JSON");
+    put_is_refused(client, "q", "work", "NaN", NULL, "data is not JSON");
+    put_is_refused(client, "q", "work", "[1,]", NULL, "data is not JSON");
+    put_is_refused(client, "q", "work", "1, \"priority\": 5", NULL, "data is not JSON");
+    put_is_refused(client, "q", "work", "\"\xff\"", NULL, "data_json is not UTF-8 at byte 1");
+    put_is_refused(client, "q", "work", deep, NULL, "data is nested more than 128 deep");
+    snprintf(options, sizeof options, "{\"jid\":\"%s\"}", long_name);
+    put_is_refused(client, "q", "work", NULL, options, "jid has 300 bytes, at most 255");
+    put_is_refused(client, "q", "work", NULL, "{\"jid\":\"\"}", "jid is empty");
+    put_is_refused(client, "q", "work", NULL, "{\"jid\":7}", "options.jid 7 is not a text");
+    put_is_refused(client, "q", "work", NULL, "{\"priority\":5000}", "priority 5000 is outside -128..127");
+    put_is_refused(client, "q", "work", NULL, "{\"priority\":1.5}", "options.priority 1.5 is not a whole number");
+    put_is_refused(client, "q", "work", NULL, "{\"priority\":NaN}", "options.priority is not JSON");
+    put_is_refused(client, "q", "work", NULL, "{\"delay_ms\":-1}", "delay_ms -1 is negative");
+    put_is_refused(client, "q", "work", NULL, "{\"delay_ms\":1e999}", "options.delay_ms 1e999 is not a whole number");
+    put_is_refused(client, "q", "work", NULL, "{\"retries\":256}", "retries 256 is outside 0..255");
+    put_is_refused(client, "q", "work", NULL, "{\"tags\":\"a\"}", "options.tags \"a\" is not a list of texts");
+    put_is_refused(client, "q", "work", NULL, "{\"route\":[\"\"]}", "route[0] is empty");
+    put_is_refused(client, "q", "work", NULL, "{\"on_conflict\":\"maybe\"}", "options.on_conflict \"maybe\"");
+    put_is_refused(client, "q", "work", NULL, "{\"prio\":1}", "options.prio is unknown");
+    put_is_refused(client, "q", "work", NULL, "{\"queue\":\"r\"}", "options.queue is unknown");
+    put_is_refused(client, "q", "work", NULL, "[]", "options must be a JSON object");
+
+    check_count(client, "q", "waiting", 0);
+    check_count(client, "q", "scheduled", 0);
+    mh_client_free(client);
+}
+
+static void many_are_refused(mh_client *client, const char *jobs, const char *message)
+{
+    char *reply = UNTOUCHED(char);
+    CHECK_ERROR(mh_queue_put_many(client, jobs, &reply, &failure), MH_CODE_INVALID_ARGUMENT, message);
+    CHECK(reply == UNTOUCHED(char));
+}
+
+static void one_bad_job_of_many_stores_none(void)
+{
+    mh_client *client = open_client();
+    many_are_refused(client, "[{\"queue\":\"q\",\"kind\":\"work\"},{\"queue\":\"q\"}]", "jobs[1].kind is missing");
+    many_are_refused(client, "[{\"queue\":\"q\",\"kind\":\"work\"},{\"queue\":\"q\",\"kind\":\"work\",\"priority\":5000}]",
+                     "item 1: priority 5000");
+    many_are_refused(client, "[]", "jobs has 0 entries");
+    many_are_refused(client, "{}", "jobs {} is not a list");
+    many_are_refused(client, "[],\"x\":[]", "jobs_json is not JSON");
+    many_are_refused(client, "", "jobs_json is not JSON");
+    check_count(client, "q", "waiting", 0);
+    mh_client_free(client);
+}
+
+static void calls_are_refused(void)
+{
+    char *reply = UNTOUCHED(char);
+    mh_client *client = open_client();
+    CHECK_ERROR(mh_client_call(client, "queue_pop", "{}", &reply, &failure), MH_CODE_UNKNOWN_OPERATION, "queue_pop");
+    CHECK_ERROR(mh_client_call(client, "queue_counts", "{", &reply, &failure), MH_CODE_INVALID_ARGUMENT,
+                "the arguments is not JSON");
+    CHECK_ERROR(mh_client_call(client, "queue_counts", "{}", &reply, &failure), MH_CODE_INVALID_ARGUMENT, "queue");
+    CHECK_ERROR(mh_client_call(client, "queue_counts", "{\"queue\":\"q\",\"x\":1}", &reply, &failure),
+                MH_CODE_INVALID_ARGUMENT, "x");
+    CHECK(reply == UNTOUCHED(char));
+    mh_client_free(client);
+}
+
+static void reserves_are_refused(void)
+{
+    mh_job *job = UNTOUCHED(mh_job);
+    size_t count = 7;
+    mh_client *client = open_client();
+    CHECK_ERROR(mh_queue_reserve(client, "q", NULL, 0, &job, &count, &failure), MH_CODE_INVALID_ARGUMENT,
+                "limit 0 is outside 1..1000");
+    CHECK_ERROR(mh_queue_reserve(client, "q", NULL, SIZE_MAX, &job, &count, &failure), MH_CODE_INVALID_ARGUMENT,
+                "is outside 1..1000");
+    CHECK_ERROR(mh_queue_reserve(client, "", NULL, 1, &job, &count, &failure), MH_CODE_INVALID_ARGUMENT, "is empty");
+    CHECK_ERROR(mh_queue_reserve(client, "q", "", 1, &job, &count, &failure), MH_CODE_INVALID_ARGUMENT,
+                "worker is empty");
+    CHECK(job == UNTOUCHED(mh_job) && count == 7);
+    mh_client_free(client);
+}
+
+static void worker_is_refused(mh_client *client, const char *options, const char *message)
+{
+    mh_worker *worker = UNTOUCHED(mh_worker);
+    CHECK_ERROR(mh_worker_open(client, options, &worker, &failure), MH_CODE_INVALID_ARGUMENT, message);
+    CHECK(worker == UNTOUCHED(mh_worker));
+}
+
+static void workers_are_not_opened(void)
+{
+    mh_client *client = open_client();
+    worker_is_refused(client, "", "options is not JSON");
+    worker_is_refused(client, "{}", "options.queues is missing");
+    worker_is_refused(client, "{\"queues\":[]}", "options.queues is empty");
+    worker_is_refused(client, "{\"queues\":[\"\"]}", "options.queues[0] is empty");
+    worker_is_refused(client, "{\"queues\":[\"q\"],\"threads\":0}", "options.threads 0 is outside 1..1000");
+    worker_is_refused(client, "{\"queues\":[\"q\"],\"strategy\":\"best\"}", "options.strategy best is unknown");
+    worker_is_refused(client, "{\"queues\":[\"q\"],\"shutdown_timeout_ms\":-1}", "options.shutdown_timeout_ms -1");
+    worker_is_refused(client, "{\"queues\":[\"q\"],\"concurrency\":2}", "options.concurrency is unknown");
+    mh_client_free(client);
+}
+
+/* Ends a run wrongly in every way; the job is still in hand after each. */
+static void ends_wrongly(mh_job *job)
+{
+    char *state = UNTOUCHED(char);
+    CHECK_ERROR(mh_job_complete(job, "NaN", NULL, &failure), MH_CODE_INVALID_ARGUMENT, "result is not JSON");
+    CHECK_ERROR(mh_job_complete(job, NULL, "{\"delay_ms\":-5}", &failure), MH_CODE_INVALID_ARGUMENT,
+                "options.delay_ms -5 is negative");
+    CHECK_ERROR(mh_job_complete(job, NULL, "{\"queue\":\"\"}", &failure), MH_CODE_INVALID_ARGUMENT, "queue is empty");
+    CHECK_ERROR(mh_job_complete(job, NULL, "{\"next\":\"r\"}", &failure), MH_CODE_INVALID_ARGUMENT,
+                "options.next is unknown");
+    CHECK_ERROR(mh_job_fail(job, NULL, NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "group is NULL");
+    CHECK_ERROR(mh_job_fail(job, "", NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "group is empty");
+    CHECK_ERROR(mh_job_error(job, NULL, NULL, NULL, &failure), MH_CODE_INVALID_ARGUMENT, "class_name is NULL");
+    CHECK_ERROR(mh_job_retry(job, -1, &failure), MH_CODE_INVALID_ARGUMENT, "delay_ms -1 is negative");
+    CHECK_ERROR(mh_job_snooze(job, INT64_MAX, &failure), MH_CODE_INVALID_ARGUMENT, "delay_ms 9223372036854775807");
+    CHECK_ERROR(mh_job_finish(job, "{}", &state, &failure), MH_CODE_INVALID_ARGUMENT, "outcome is empty");
+    CHECK_ERROR(mh_job_finish(job, "{\"done\":{}}", &state, &failure), MH_CODE_INVALID_ARGUMENT, "outcome.done is unknown");
+    CHECK(state == UNTOUCHED(char));
+    CHECK_OK(mh_job_finish(job, "{\"complete\":{}}", &state, &failure));
+    CHECK_TEXT(state, "completed");
+    mh_string_free(state);
+}
+
+static void a_wrong_end_leaves_the_job_in_hand(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_string_free(put(client, "q", "work", NULL, NULL));
+    mh_job *job = reserve(client, "q");
+    ends_wrongly(job);
+    mh_job_free(job);
+    mh_string_free(put(client, "q", "work", NULL, NULL));
+    job = next(worker);
+    ends_wrongly(job);
+    mh_job_free(job);
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    mh_worker_free(worker);
+    mh_client_free(client);
+}
+
+const struct test input_tests[] = {
+    {"NULL is named", null_is_named},
+    {"clients are not opened", clients_are_not_opened},
+    {"servers are not reached", servers_are_not_reached},
+    {"no server program is found", no_server_program_is_found},
+    {"puts store nothing", puts_store_nothing},
+    {"one bad job of many stores none", one_bad_job_of_many_stores_none},
+    {"calls are refused", calls_are_refused},
+    {"reserves are refused", reserves_are_refused},
+    {"workers are not opened", workers_are_not_opened},
+    {"a wrong end leaves the job in hand", a_wrong_end_leaves_the_job_in_hand},
+    END_OF_TESTS,
+};

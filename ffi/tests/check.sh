@@ -1,0 +1,113 @@
+#!/bin/bash
+# make -C ffi check: installs the library into a folder of its own, starts two servers there, and runs the tests of tests/c
+# built in every way a user may build: by three compilers, shared and static, under sanitizers and valgrind. The example too.
+# Leaves nothing behind. The last line is "N passed, N failed".
+#
+# CHECK_FILES: names of tests/c files to run, for example CHECK_FILES=worker. Default: all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+box=$(mktemp -d /tmp/manyhands-c-XXXXXX)
+servers=()
+finish() {
+  ((${#servers[@]} == 0)) || kill "${servers[@]}" 2>/dev/null || true
+  wait
+  rm -rf "$box"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+passed=0
+failed=0
+
+# count NAME COMMAND...: runs the command and adds up its "N passed, N failed"; one that ends badly without failures counts as one.
+count() {
+  local name=$1 log="$box/log" good=0 bad=0 status=0
+  shift
+  "$@" >"$log" 2>&1 || status=$?
+  # The sanitizers and valgrind speak after the summary.
+  if [[ "$(grep -x '[0-9]* passed, [0-9]* failed' "$log")" =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
+  fi
+  if ((status != 0 && bad == 0)) || ((good + bad == 0)); then
+    bad=1
+  fi
+  ((status == 0)) || grep -v -x '[0-9]* passed, [0-9]* failed' "$log" || true
+  printf '%-28s %d passed, %d failed\n' "$name" "$good" "$bad"
+  passed=$((passed + good))
+  failed=$((failed + bad))
+}
+
+# The tests themselves, in a folder where nothing is. Under valgrind only definite leaks count: the tagged pointers of a
+# dependency look like possible ones.
+smoke() {
+  local program=$1
+  shift
+  (cd "$box/empty" && "$@" "$program" ${CHECK_FILES:-})
+}
+
+# The example prints its greeting.
+hello() {
+  local program=$1 said
+  shift
+  said=$(cd "$(mktemp -d "$box/hello-XXXXXX")" && env -u MANYHANDS_URL -u REDIS_URL "$@" "$program")
+  printf '%s\n' "$said"
+  [[ $said == 'Hello, world!' ]] && echo '1 passed, 0 failed'
+}
+
+# start NAME OPTION...: a redis-server on a socket; returns when it answers.
+start() {
+  local socket="$box/$1.sock"
+  shift
+  redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --dir "$box" --logfile "$box/redis.log" "$@" &
+  servers+=($!)
+  until redis-cli -s "$socket" ping >/dev/null 2>&1; do
+    kill -0 "${servers[-1]}" || { cat "$box/redis.log"; exit 1; }
+    sleep 0.02
+  done
+}
+
+build() {
+  local output=$1 compiler=$2
+  shift 2
+  # shellcheck disable=SC2086 # a compiler with its flags
+  $compiler -Wall -Wextra -Wpedantic -Werror -D_XOPEN_SOURCE=700 -g "$@" -o "$box/$output"
+}
+
+mkdir "$box/empty"
+make --no-print-directory --silent install PROFILE=dev PREFIX="$box/prefix"
+export PKG_CONFIG_PATH="$box/prefix/lib/pkgconfig"
+read -ra cflags < <(pkg-config --cflags manyhands)
+read -ra shared < <(pkg-config --libs manyhands)
+read -ra static < <(pkg-config --variable=static_libs manyhands)
+shared+=("-Wl,-rpath,$box/prefix/lib" -lpthread)
+
+start open
+start locked --requirepass open
+export MH_TEST_URL="unix://$box/open.sock" MH_TEST_LOCKED_URL="unix://$box/locked.sock"
+
+sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+valgrind=(valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99)
+sources=(tests/c/*.c)
+example=../examples/c/hello.c
+
+build gcc 'gcc -std=c11' "${cflags[@]}" "${sources[@]}" "${shared[@]}"
+build clang 'clang -std=c11' "${cflags[@]}" "${sources[@]}" "${shared[@]}"
+build g++ 'g++ -std=c++17 -x c++' "${cflags[@]}" "${sources[@]}" -x none "${shared[@]}"
+build static 'gcc -std=c11' "${cflags[@]}" "${sources[@]}" "${static[@]}"
+build sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "${sources[@]}" "${shared[@]}"
+build hello 'gcc -std=c11' "${cflags[@]}" "$example" "${shared[@]}"
+build hello-sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "$example" "${shared[@]}"
+
+count 'gcc, shared' smoke "$box/gcc"
+count 'clang, shared' smoke "$box/clang"
+count 'g++ as C++, shared' smoke "$box/g++"
+count 'gcc, static' smoke "$box/static"
+count 'gcc, sanitizers' smoke "$box/sanitized"
+count 'gcc, valgrind' smoke "$box/gcc" "${valgrind[@]}"
+count 'hello' hello "$box/hello"
+count 'hello, sanitizers' hello "$box/hello-sanitized"
+count 'hello, valgrind' hello "$box/hello" "${valgrind[@]}"
+
+echo "$passed passed, $failed failed"
+((failed == 0))
