@@ -71,8 +71,9 @@ export interface QueueCounts {
   readonly scheduled: number;
   readonly blocked: number;
   readonly throttled: number;
+  /** In hand, under a lease that holds. */
   readonly running: number;
-  /** Of the running ones, those whose lease has run out. */
+  /** Those whose lease has run out and that are not yet handed on; not among the running ones. */
   readonly stalled: number;
   readonly recurring: number;
   /** True when nothing is reserved from it. */

@@ -31,8 +31,10 @@ pub struct JobView {
     pub put_at_ms: i64,
     /// When it becomes due, while scheduled.
     pub due_at_ms: Option<i64>,
-    /// Who holds it, or held it last.
+    /// Who holds it, while running.
     pub worker: Option<String>,
+    /// Proves the lease, while running.
+    pub token: Option<String>,
     /// Until when, while running.
     pub lease_until_ms: Option<i64>,
     /// Its labels.
@@ -95,6 +97,7 @@ impl JobView {
             put_at_ms: number(&mut fields, "put_at_ms")?,
             due_at_ms: fields.integer("due_at_ms")?,
             worker: fields.text("worker")?,
+            token: fields.text("token")?,
             lease_until_ms: fields.integer("lease_until_ms")?,
             tags: fields.texts("tags")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),

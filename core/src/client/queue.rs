@@ -23,9 +23,9 @@ pub struct Counts {
     pub blocked: u64,
     /// Wait for a throttle.
     pub throttled: u64,
-    /// Are being performed.
+    /// Are being performed, under a lease that holds.
     pub running: u64,
-    /// Of the running: those whose lease ran out.
+    /// Their lease ran out, and they are not yet handed on; not counted as running.
     pub stalled: u64,
     /// Templates that put jobs here.
     pub recurring: u64,
