@@ -7,7 +7,7 @@ use manyhands::ops::{
     Again, Completion, Ended, Failure, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease,
     Pause, QueueReserve,
 };
-use manyhands::{Answer, Client, Error, Placed, Put, Result};
+use manyhands::{Answer, Client, Error, Event, JobView, Placed, Put, Result};
 use serde_json::{Value as Json, json};
 
 fn text(fields: &Json, name: &str) -> String {
@@ -129,6 +129,47 @@ fn counts(client: &Client, args: &Json) -> Result<String> {
     .to_string())
 }
 
+/// A JSON text that the core kept as it was.
+fn parsed(text: &str) -> Json {
+    serde_json::from_str(text).expect("the core keeps JSON")
+}
+
+fn view(job: &JobView) -> String {
+    let failure = job.failure.as_ref().map(|failure| {
+        json!({
+            "group": failure.group, "message": failure.message, "trace": failure.trace,
+            "at_ms": failure.at_ms, "worker": failure.worker,
+        })
+    });
+    let event = |event: &Event| {
+        let mut fields = json!({"what": event.what, "at_ms": event.at_ms});
+        for (name, value) in [("queue", &event.queue), ("worker", &event.worker), ("group", &event.group)] {
+            value.iter().for_each(|value| fields[name] = value.as_str().into());
+        }
+        event.run_ms.iter().for_each(|run_ms| fields["run_ms"] = (*run_ms).into());
+        fields
+    };
+    json!({
+        "jid": job.jid, "kind": job.kind, "queue": job.queue, "state": job.state, "stalled": job.stalled,
+        "data": parsed(&job.data), "result": job.result.as_deref().map(parsed), "priority": job.priority,
+        "retries": job.retries, "remaining": job.remaining, "put_at_ms": job.put_at_ms, "due_at_ms": job.due_at_ms,
+        "worker": job.worker, "token": job.token, "lease_until_ms": job.lease_until_ms, "tags": job.tags,
+        "route": job.route, "failure": failure, "history": job.history.iter().map(event).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+/// The value of a setting, in milliseconds where it is a span.
+fn setting(client: &Client, args: &Json) -> Result<String> {
+    let value = client.config().get(&text(args, "name"), args["queue"].as_str())?;
+    Ok(value.map_or("\"off\"".to_owned(), |value| value.to_string()))
+}
+
+fn set(client: &Client, args: &Json) -> Result<String> {
+    client.config().set(&text(args, "name"), args["value"].as_i64(), args["queue"].as_str())?;
+    Ok("null".to_owned())
+}
+
 fn perform(client: &Client, operation: &str, arguments: &str) -> Result<String> {
     let args: Json = serde_json::from_str(arguments).expect("the runner sends JSON");
     let jobs = args["jobs"].as_array().map_or(&[][..], Vec::as_slice);
@@ -144,6 +185,9 @@ fn perform(client: &Client, operation: &str, arguments: &str) -> Result<String> 
         "job_snooze" => end(client, "job_snooze", jobs),
         "job_release" => end(client, "job_release", jobs),
         "job_heartbeat" => heartbeat(client, jobs),
+        "job_get" => Ok(client.job(&text(&args, "jid"))?.as_ref().map_or("null".to_owned(), view)),
+        "config_get" => setting(client, &args),
+        "config_set" if args["value"].is_i64() || args["value"].is_null() => set(client, &args),
         "close" => {
             client.close();
             Ok("null".to_owned())
