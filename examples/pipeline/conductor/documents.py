@@ -63,7 +63,8 @@ def _folder(path: Path) -> Path:
 def _docs_of_repository(output: Path) -> Iterator[tuple[str, Path]]:
     for name, path in _files(REPOSITORY, output):
         if path.suffix == ".md":
-            yield name, path
+            # Whatever folder it was cloned into.
+            yield f"manyhands/{name.partition('/')[2]}", path
 
 
 def _files(root: Path, output: Path) -> list[tuple[str, Path]]:
