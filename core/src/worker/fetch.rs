@@ -89,6 +89,11 @@ impl Fetch {
         self.asked -= limit;
     }
 
+    /// Nothing is known of the queues any more: a token may have been lost.
+    pub fn look_again(&mut self) {
+        self.dry = false;
+    }
+
     /// Looks again at what has come due.
     pub fn pass_due(&mut self, now: Instant) {
         if self.due_at.is_some_and(|due| due <= now) {

@@ -55,8 +55,12 @@ impl Hand {
         }
     }
 
-    /// Hands the oldest unstarted job to a handler.
+    /// Hands the oldest unstarted job to a handler; not one whose lease ran out in hand, as in an outage.
     pub fn start(&mut self, now: Instant) -> Option<Job> {
+        let oldest = self.unstarted.front()?;
+        if now >= oldest.since + Duration::from_millis(oldest.job.lease_ms) {
+            return None;
+        }
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
         let started = Started { kind: job.kind.clone(), spent, pace, since: now, lost: None };
@@ -235,6 +239,14 @@ pub(super) mod tests {
         let back = hand.give_back_overdue(now + MS * 100);
         assert_eq!(back.iter().map(|lease| lease.jid.as_str()).collect::<Vec<_>>(), ["a0", "a1"]);
         assert_eq!((hand.unstarted(), hand.give_back_all().len()), (1, 1));
+    }
+
+    #[test]
+    fn a_job_whose_lease_ran_out_in_hand_is_not_started() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.receive(jobs(2, "a"), now);
+        assert!(hand.start(now + MS * 59_999).is_some());
+        assert!(hand.start(now + MS * 60_000).is_none());
     }
 
     #[test]

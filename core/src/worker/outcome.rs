@@ -34,6 +34,12 @@ pub enum Outcome {
     Retry {
         /// Wait before the next run, in milliseconds.
         delay_ms: u64,
+        /// The group it fails in when no retry is left, 1 to 255 bytes; empty: `failed-retries-<queue>`.
+        group: String,
+        /// What went wrong; cut at 16 KiB.
+        message: String,
+        /// Where; cut at 16 KiB.
+        trace: String,
     },
     /// Run again later, spending nothing.
     Snooze {
@@ -61,6 +67,11 @@ impl Outcome {
     /// Done, without a result.
     pub const DONE: Outcome = Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0 };
 
+    /// Run again after `delay_ms` milliseconds, without saying why.
+    pub const fn retry(delay_ms: u64) -> Outcome {
+        Outcome::Retry { delay_ms, group: String::new(), message: String::new(), trace: String::new() }
+    }
+
     /// Done, with a result (one JSON value) and options `{"data"?,"queue"?,"delay_ms"?}`; an empty text stands for no options.
     ///
     /// # Errors
@@ -82,8 +93,8 @@ impl Outcome {
     }
 
     /// Reads `{"complete":{"result"?,"data"?,"queue"?,"delay_ms"?}}`, `{"fail":{"group","message"?,"trace"?}}`,
-    /// `{"retry":{"delay_ms"?}}`, `{"snooze":{"delay_ms"?}}`, `{"error":{"class","message"?,"trace"?}}`,
-    /// `{"release":{}}` or `{"unknown_kind":{}}`.
+    /// `{"retry":{"delay_ms"?,"group"?,"message"?,"trace"?}}`, `{"snooze":{"delay_ms"?}}`,
+    /// `{"error":{"class","message"?,"trace"?}}`, `{"release":{}}` or `{"unknown_kind":{}}`.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the member that is missing, wrong or unknown.
@@ -111,7 +122,12 @@ impl Outcome {
                 message: fields.text("message")?.unwrap_or_default(),
                 trace: fields.text("trace")?.unwrap_or_default(),
             },
-            "retry" => Outcome::Retry { delay_ms: delay_ms(&mut fields)? },
+            "retry" => Outcome::Retry {
+                delay_ms: delay_ms(&mut fields)?,
+                group: fields.text("group")?.unwrap_or_default(),
+                message: fields.text("message")?.unwrap_or_default(),
+                trace: fields.text("trace")?.unwrap_or_default(),
+            },
             "snooze" => Outcome::Snooze { delay_ms: delay_ms(&mut fields)? },
             "error" => Outcome::Error {
                 class: fields.required_text("class")?,
@@ -135,7 +151,13 @@ impl Outcome {
                 check_delay(*delay_ms)
             }
             Outcome::Fail { group, .. } => check::name(group, "group"),
-            Outcome::Retry { delay_ms } | Outcome::Snooze { delay_ms } => check_delay(*delay_ms),
+            Outcome::Retry { delay_ms, group, .. } => {
+                if !group.is_empty() {
+                    check::name(group, "group")?;
+                }
+                check_delay(*delay_ms)
+            }
+            Outcome::Snooze { delay_ms } => check_delay(*delay_ms),
             Outcome::Error { .. } | Outcome::Release | Outcome::UnknownKind => Ok(()),
         }
     }
@@ -147,7 +169,9 @@ impl Outcome {
                 Ending::Complete(Completion { result, queue, data, delay_ms })
             }
             Outcome::Fail { group, message, trace } => Ending::Fail(Failure { group, message, trace }),
-            Outcome::Retry { delay_ms } => Ending::Retry(Again { delay_ms, ..Again::default() }),
+            Outcome::Retry { delay_ms, group, message, trace } => {
+                Ending::Retry(Again { delay_ms, group, message, trace })
+            }
             Outcome::Snooze { delay_ms } => Ending::Snooze(Pause { delay_ms }),
             Outcome::Error { class, message, trace } => {
                 let delay_ms = backoff::delay_ms(spent, backoff::draw());
@@ -223,6 +247,10 @@ mod tests {
             Ending::Fail(Failure { group: "bad input".into(), message: "no".into(), trace: String::new() })
         );
         assert_eq!(ending(r#"{"retry":{"delay_ms":7}}"#), Ending::Retry(Again { delay_ms: 7, ..Again::default() }));
+        assert_eq!(
+            ending(r#"{"retry":{"group":"g","message":"m","trace":"t"}}"#),
+            Ending::Retry(Again { delay_ms: 0, group: "g".into(), message: "m".into(), trace: "t".into() })
+        );
         assert_eq!(ending(r#"{"snooze":{}}"#), Ending::Snooze(Pause { delay_ms: 0 }));
         assert_eq!(ending(r#"{"release":{}}"#), Ending::Release);
         assert_eq!(ending(r#"{"unknown_kind":{}}"#), Ending::UnknownKind);
@@ -270,6 +298,6 @@ mod tests {
         assert!(complete("NaN").check().unwrap_err().message.starts_with("result is not JSON"));
         let fail = Outcome::Fail { group: String::new(), message: String::new(), trace: String::new() };
         assert_eq!(fail.check().unwrap_err().message, "group is empty");
-        assert!(Outcome::Retry { delay_ms: u64::MAX }.check().is_err());
+        assert!(Outcome::retry(u64::MAX).check().is_err());
     }
 }

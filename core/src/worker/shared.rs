@@ -1,5 +1,6 @@
 //! What a worker's threads share: the shift behind one lock, and the bells by which they wake each other.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -86,7 +87,8 @@ impl Shared {
     pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
         let fault = shift.fault().is_some();
         let jobs = came.min(shift.fetch.waiting());
-        let (waiter, runner, notice) = (shift.wants_wake(), shift.wants_runner(), shift.take_notice());
+        let (waiter, notice) = (shift.wants_wake(), shift.take_notice());
+        let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);
         if fault {
             self.hosts.ring_all();
@@ -101,7 +103,8 @@ impl Shared {
             self.runner.ring();
         }
         if let Some(notice) = notice {
-            eprintln!("manyhands: {notice}");
+            // Without a standard error there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "manyhands: {notice}");
         }
     }
 }

@@ -113,11 +113,32 @@ fn dropping_the_last_handle_delivers_and_ends_the_threads() {
     put(&client, 1, "k");
     let worker = worker(&client, "");
     let job = next(&worker);
-    finish(&worker, &job, Outcome::Retry { delay_ms: 0 });
+    finish(&worker, &job, Outcome::retry(0));
     drop(worker);
     assert_eq!(view(&client, &job.jid, "/state"), "waiting");
     assert_eq!(blocked(&server), 0);
     let again = super::worker(&client, "");
     let (job, _) = waiting(&again).join().unwrap();
     assert_eq!(job.retries - job.remaining, 1);
+}
+
+#[test]
+fn the_native_threads_take_no_signals() {
+    let server = Server::start();
+    let worker = worker(&server.client(), "");
+    assert_eq!(worker.next(Duration::ZERO).unwrap(), Next::Empty);
+    let mut seen = 0;
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        // Threads of other tests come and go.
+        let Ok(status) = std::fs::read_to_string(task.unwrap().path().join("status")) else { continue };
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        if matches!(field("Name:"), "mh-runner" | "mh-waiter") {
+            let mask = u64::from_str_radix(field("SigBlk:"), 16).unwrap();
+            for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGUSR1, libc::SIGCHLD, libc::SIGALRM] {
+                assert!(mask & (1 << (signal - 1)) != 0, "{signal} {status}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2);
 }

@@ -1,0 +1,182 @@
+//! The shift without threads: steps at chosen times.
+
+use super::*;
+use crate::error::Code;
+use crate::ops::Answer;
+use crate::worker::hand::tests::jobs;
+use crate::worker::strategy::Strategy;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A shift of four threads that has pulsed.
+fn shift() -> (Shift, Instant) {
+    let now = Instant::now();
+    let queues = Queues::new(vec!["q".to_owned()], Strategy::Ordered);
+    let mut shift = Shift::new("w".to_owned(), queues, 4, now);
+    assert!(matches!(shift.step(now), Step::Pulse), "the first thing is a pulse");
+    shift.pulsed(now);
+    (shift, now)
+}
+
+fn turn(step: Step) -> WorkerTurn {
+    match step {
+        Step::Turn(turn) => turn,
+        other => panic!("{other:?} is no turn"),
+    }
+}
+
+fn sleep(step: Step) -> Instant {
+    match step {
+        Step::Sleep(until) => until,
+        other => panic!("{other:?} is no sleep"),
+    }
+}
+
+fn taken(jobs: Vec<Job>) -> Reserved {
+    Reserved { jobs, next_due_ms: None, queues_version: 0 }
+}
+
+fn answer(turn: &WorkerTurn, jobs: Vec<Job>) -> Turned {
+    let answers = turn.ended.iter().map(|_| Answer::State("completed".to_owned())).collect();
+    Turned { answers, reserved: taken(jobs) }
+}
+
+fn lease(job: &Job) -> Lease {
+    Lease { jid: job.jid.clone(), token: job.token.clone() }
+}
+
+fn unavailable() -> Error {
+    Error::new(Code::Unavailable, "gone")
+}
+
+#[test]
+fn an_idle_worker_pulses_once_a_second_and_does_nothing_else() {
+    let (mut shift, now) = shift();
+    assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
+    assert!(matches!(shift.step(now + PULSE_EVERY), Step::Pulse));
+}
+
+#[test]
+fn one_turn_flushes_and_fetches() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let first = turn(shift.step(now));
+    assert_eq!((first.reserve.limit, first.ended.len()), (1, 0));
+    assert_eq!(shift.turned(&first, answer(&first, jobs(1, "a")), now), 1);
+    let job = shift.start(now).unwrap();
+    shift.fetch.leave();
+    assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY, "nothing is fetched while the handler runs");
+    assert!(shift.finish(&lease(&job), Outcome::DONE, None, now + MS * 40));
+    assert_eq!(sleep(shift.step(now + MS * 40)), now + MS * 41, "others may share the flush");
+    shift.fetch.enter();
+    let second = turn(shift.step(now + MS * 40));
+    assert_eq!((second.reserve.limit, second.ended.len(), second.ended[0].run_ms), (1, 1, 40));
+}
+
+#[test]
+fn a_dry_queue_is_left_to_the_waiter() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let first = turn(shift.step(now));
+    shift.turned(&first, answer(&first, Vec::new()), now);
+    assert!(shift.wants_wake() && !shift.wants_runner());
+    assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
+    let asked = shift.reserve(now);
+    assert_eq!((asked.limit, shift.wants_wake()), (1, false));
+    assert_eq!(shift.reserved(&asked, taken(jobs(1, "a")), now), 1);
+    assert_eq!(shift.reserve(now).limit, 0, "a token nobody wants is passed on");
+}
+
+#[test]
+fn unstarted_jobs_go_back_after_100_ms_or_when_quiet() {
+    let (mut shift, now) = shift();
+    let asked = QueueReserve { limit: 0, ..shift.reserve(now) };
+    shift.reserved(&asked, taken(jobs(2, "a")), now);
+    assert_eq!(sleep(shift.step(now)), now + MS * 100);
+    assert_eq!(sleep(shift.step(now + MS * 100)), now + MS * 101);
+    let back = turn(shift.step(now + MS * 101));
+    assert_eq!((back.ended.len(), &back.ended[0].how, back.reserve.limit), (2, &Ending::Release, 0));
+    shift.turned(&back, answer(&back, jobs(1, "b")), now);
+    shift.fetch.enter();
+    shift.fall_quiet();
+    assert!(shift.start(now).is_none() && !shift.wants_wake());
+    shift.step(now);
+    let back = turn(shift.step(now + MS));
+    assert_eq!((back.ended[0].jid.as_str(), back.reserve.limit), ("b0", 0));
+}
+
+#[test]
+fn an_unanswered_turn_is_repeated_after_a_pulse() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let sent = turn(shift.step(now));
+    let sent = shift.turn_failed(sent, unavailable(), now).expect("it is to be repeated");
+    assert!(shift.take_notice().unwrap().ends_with("tries again: UNAVAILABLE: gone"));
+    let retry_at = sleep(shift.step(now));
+    assert!(retry_at > now && retry_at <= now + MS * 55, "{:?}", retry_at - now);
+    assert!(matches!(shift.step(retry_at), Step::Pulse));
+    shift.failed(unavailable(), retry_at);
+    assert_eq!(shift.take_notice(), None, "said once");
+    let later = sleep(shift.step(retry_at));
+    assert!(later > retry_at + MS * 80);
+    shift.pulsed(later);
+    assert!(shift.take_notice().unwrap().contains("back at work"));
+    assert!(matches!(shift.step(later), Step::Repeat));
+    shift.turned(&sent, answer(&sent, Vec::new()), later);
+    assert!(matches!(shift.step(later), Step::Sleep(_)));
+    assert!(shift.wants_wake());
+    shift.failed(unavailable(), later);
+    shift.pulsed(later);
+    assert_eq!(turn(shift.step(later)).reserve.limit, 1, "the wake token may be lost with the connection");
+}
+
+#[test]
+fn outcomes_are_kept_in_trouble_and_fetching_stops_at_the_limit() {
+    let (mut shift, now) = shift();
+    let asked = QueueReserve { limit: 0, ..shift.reserve(now) };
+    shift.reserved(&asked, taken(jobs(2 * MOST_KEPT, "a")), now);
+    shift.failed(unavailable(), now);
+    while let Some(job) = shift.start(now) {
+        assert!(shift.finish(&lease(&job), Outcome::DONE, None, now));
+    }
+    assert!(matches!(shift.step(now), Step::Sleep(_)));
+    assert_eq!(shift.leases().len(), 2 * MOST_KEPT, "their leases are renewed, so that they will be accepted");
+    shift.pulsed(now);
+    shift.fetch.enter();
+    let mut limits = Vec::new();
+    while shift.outcomes.unanswered() > 0 {
+        let turn = turn(shift.step(now));
+        limits.push((shift.outcomes.kept() >= MOST_KEPT, turn.reserve.limit > 0));
+        shift.turned(&turn, answer(&turn, Vec::new()), now);
+    }
+    assert!(limits.iter().all(|(full, fetches)| full != fetches), "{limits:?}");
+}
+
+#[test]
+fn a_fault_that_cannot_pass_is_told() {
+    let (mut shift, now) = shift();
+    shift.failed(unavailable(), now);
+    assert_eq!(shift.fault(), None);
+    shift.failed(Error::new(Code::Denied, "wrong password"), now);
+    assert_eq!(shift.fault().unwrap().code, Code::Denied);
+    shift.pulsed(now);
+    assert_eq!(shift.fault(), None);
+}
+
+#[test]
+fn leaves_when_everything_is_answered_or_time_is_up() {
+    let (mut shift, now) = shift();
+    let asked = QueueReserve { limit: 0, ..shift.reserve(now) };
+    shift.reserved(&asked, taken(jobs(2, "a")), now);
+    let job = shift.start(now).unwrap();
+    shift.finish(&lease(&job), Outcome::DONE, None, now);
+    shift.leave(now + PULSE_EVERY / 2);
+    let last = turn(shift.step(now));
+    assert_eq!(last.ended.iter().map(|ended| ended.jid.as_str()).collect::<Vec<_>>(), ["a0", "a1"]);
+    shift.turned(&last, answer(&last, Vec::new()), now);
+    assert!(matches!(shift.step(now), Step::Leave));
+    shift.failed(unavailable(), now);
+    shift.outcomes.push(Finished { ended: last.ended[0].clone(), kind: String::new(), spent: 0, answer: None }, now);
+    assert!(sleep(shift.step(now)) <= now + PULSE_EVERY / 2);
+    assert!(matches!(shift.step(now + PULSE_EVERY / 2), Step::Leave));
+}
