@@ -169,7 +169,7 @@ pub unsafe extern "C" fn mh_job_error(
 pub unsafe extern "C" fn mh_job_retry(job: *mut mh_job, delay_ms: i64, out_error: *mut *mut mh_error) -> mh_code {
     fallible!(out_error, {
         let job = handle!(job)?;
-        job.end(Outcome::Retry { delay_ms: span("delay_ms", delay_ms)? })
+        job.end(Outcome::retry(span("delay_ms", delay_ms)?))
     })
 }
 

@@ -140,12 +140,12 @@ class Job:
     @property
     def due_at(self) -> float | None:
         """When a scheduled job becomes due, epoch seconds, or None. May ask Redis (see `history`)."""
-        return cast("float | None", in_seconds(self._details()).get("due_at"))
+        return self._instant("due_at_ms")
 
     @property
     def lease_until(self) -> float | None:
         """When a running job's lease ends, epoch seconds, or None. May ask Redis (see `history`)."""
-        return cast("float | None", in_seconds(self._details()).get("lease_until"))
+        return self._instant("lease_until_ms")
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -279,6 +279,10 @@ class Job:
         if self._holder is None or self.token is None:
             raise WrongState(f"job {self.jid} is {self.state} and not in this program's hands", jid=self.jid)
         return self._holder, self.token
+
+    def _instant(self, name: str) -> float | None:
+        at_ms: int | None = self._details().get(name)
+        return None if at_ms is None else at_ms / 1000
 
     def _details(self) -> dict[str, Any]:
         if self._view is None:

@@ -163,6 +163,14 @@ def test_a_handler_may_end_its_job_itself(client: Client) -> None:
     assert found(client, placed.jid).result == "mine"
 
 
+def test_a_handler_may_say_why_its_job_runs_again(client: Client) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, lambda job: job.retry(group="tired", message="enough"))
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert (failure["group"], failure["message"]) == ("tired", "enough")
+
+
 def test_an_unknown_kind_fails_when_nobody_knows_it(client: Client) -> None:
     queue = client.queue("q")
     unknown = queue.put("unknown", priority=1)
