@@ -235,7 +235,15 @@ mh_code mh_client_open(const char *url,
 /**
  * Perform any operation of the engine by its name: the one door to all of them.
  *
- * operation  For example "queue_counts"; docs/protocol.md lists them.
+ * operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no function here:
+ *            "job_get"       {"jid"}: the job with its state, result, failure and history, or null.
+ *            "queue_counts"  {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …
+ *            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and "run" with
+ *                            "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram"; "failures", "retries".
+ *            "config_get"    {"name", "queue"}: a setting, of the queue if one is named.
+ *            "config_set"    {"name", "value", "queue"}: set it; null: back to its default. Spans are milliseconds:
+ *                            "heartbeat" (60000) and "grace-period" (10000), also per queue, "jobs-history",
+ *                            "jobs-history-count", "stats-history", "max-data".
  * args_json  A JSON object, or NULL for "{}".
  *
  * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one
@@ -937,7 +945,15 @@ mh_code mh_client_open(const char *url,
 /**
  * Perform any operation of the engine by its name: the one door to all of them.
  *
- * operation  For example "queue_counts"; docs/protocol.md lists them.
+ * operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no function here:
+ *            "job_get"       {"jid"}: the job with its state, result, failure and history, or null.
+ *            "queue_counts"  {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …
+ *            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and "run" with
+ *                            "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram"; "failures", "retries".
+ *            "config_get"    {"name", "queue"}: a setting, of the queue if one is named.
+ *            "config_set"    {"name", "value", "queue"}: set it; null: back to its default. Spans are milliseconds:
+ *                            "heartbeat" (60000) and "grace-period" (10000), also per queue, "jobs-history",
+ *                            "jobs-history-count", "stats-history", "max-data".
  * args_json  A JSON object, or NULL for "{}".
  *
  * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one

@@ -2,7 +2,8 @@
 //!
 //! The functions are unsafe because they trust what the header asks of its reader: a pointer is NULL or what its type says,
 //! a handle is not freed while it is used, a text ends with NUL. The macros are how the other files call them; each names
-//! the argument it checks after the variable it is given.
+//! the argument it checks after the variable it is given. As the header lets any thread use any handle, a handle must be
+//! `Send` and `Sync`.
 
 use std::ffi::{CStr, CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -98,13 +99,13 @@ pub(crate) unsafe fn fallible(out_error: *mut *mut mh_error, body: impl FnOnce()
     code
 }
 
-pub(crate) unsafe fn read<H, T>(handle: *const H, otherwise: T, body: impl FnOnce(&H) -> T) -> T {
+pub(crate) unsafe fn read<H: Sync, T>(handle: *const H, otherwise: T, body: impl FnOnce(&H) -> T) -> T {
     // SAFETY: the caller promised NULL or a live handle.
     let Some(handle) = (unsafe { handle.as_ref() }) else { return otherwise };
     caught(|| body(handle)).unwrap_or(otherwise)
 }
 
-pub(crate) unsafe fn free<H>(handle: *mut H) {
+pub(crate) unsafe fn free<H: Send>(handle: *mut H) {
     if !handle.is_null() {
         // SAFETY: every handle was made by `give`, and the caller promised that this is its last use.
         let handle = unsafe { Box::from_raw(handle) };
@@ -113,7 +114,7 @@ pub(crate) unsafe fn free<H>(handle: *mut H) {
     }
 }
 
-pub(crate) unsafe fn handle<'a, H>(handle: *const H, name: &str) -> Result<&'a H> {
+pub(crate) unsafe fn handle<'a, H: Sync>(handle: *const H, name: &str) -> Result<&'a H> {
     // SAFETY: the caller promised NULL or a live handle.
     unsafe { handle.as_ref() }.ok_or_else(|| is_null(name))
 }
@@ -158,7 +159,7 @@ impl<T> Output<T> {
     }
 }
 
-impl<H> Output<*mut H> {
+impl<H: Send> Output<*mut H> {
     /// Gives the caller a handle to free.
     pub fn give(self, handle: H) {
         self.set(Box::into_raw(Box::new(handle)));

@@ -71,7 +71,7 @@ build() {
   local output=$1 compiler=$2
   shift 2
   # shellcheck disable=SC2086 # a compiler with its flags
-  $compiler -Wall -Wextra -Wpedantic -Werror -D_XOPEN_SOURCE=700 -g "$@" -o "$box/$output"
+  $compiler -Wall -Wextra -Wpedantic -Werror -D_DEFAULT_SOURCE -g "$@" -o "$box/$output"
 }
 
 mkdir "$box/empty"
