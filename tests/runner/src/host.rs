@@ -33,6 +33,11 @@ pub trait Host {
     /// # Errors
     /// The outer error: the host itself broke, and the scenario cannot go on.
     fn call(&mut self, request: &Request<'_>) -> Result<Answer, String>;
+
+    /// True when it broke for good: it will answer no other scenario either.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// The core in process, through `Client::call`, the door of every binding.
@@ -86,6 +91,7 @@ pub struct Driver {
     process: Child,
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+    gone: bool,
 }
 
 impl Driver {
@@ -102,7 +108,7 @@ impl Driver {
             .map_err(|error| format!("{}: {error}", program.display()))?;
         let requests = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        Ok(Driver { name: name.into(), process, requests, answers })
+        Ok(Driver { name: name.into(), process, requests, answers, gone: false })
     }
 }
 
@@ -112,15 +118,26 @@ impl Host for Driver {
     }
 
     fn call(&mut self, request: &Request<'_>) -> Result<Answer, String> {
+        let line = self.exchange(request).inspect_err(|_| self.gone = true)?;
+        read_answer(&line)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone
+    }
+}
+
+impl Driver {
+    /// Sends one line and reads one.
+    fn exchange(&mut self, request: &Request<'_>) -> Result<String, String> {
         let Request { client, options, operation, arguments } = request;
         let line = format!("{client}\t{options}\t{operation}\t{arguments}\n");
         let requests = self.requests.as_mut().expect("open until dropped");
-        requests.write_all(line.as_bytes()).map_err(|error| format!("the driver is gone: {error}"))?;
+        let sent = requests.write_all(line.as_bytes());
         let mut answer = String::new();
-        match self.answers.read_line(&mut answer) {
-            Ok(0) => Err(format!("the driver ended: {}", status(&mut self.process))),
-            Ok(_) => read_answer(&answer),
-            Err(error) => Err(format!("the driver's answer: {error}")),
+        match sent.and_then(|()| self.answers.read_line(&mut answer)) {
+            Ok(0) | Err(_) => Err(format!("the driver ended: {}; is its package built?", status(&mut self.process))),
+            Ok(_) => Ok(answer),
         }
     }
 }

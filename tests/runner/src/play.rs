@@ -32,7 +32,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Plays those of the scenarios that are for this host. Returns how many held, and the others' failures.
+/// Plays those of the scenarios that are for this host, until the host breaks. Returns how many held, and the others'
+/// failures.
 pub fn play_all<'a>(
     scenarios: impl IntoIterator<Item = &'a Scenario>,
     host: &mut dyn Host,
@@ -46,6 +47,9 @@ pub fn play_all<'a>(
         match play(scenario, host, server) {
             Ok(()) => passed += 1,
             Err(failure) => failures.push(failure),
+        }
+        if host.is_gone() {
+            break;
         }
     }
     (passed, failures)
