@@ -126,7 +126,8 @@ fn dropping_the_last_handle_delivers_and_ends_the_threads() {
 fn the_native_threads_take_no_signals() {
     let server = Server::start();
     let worker = worker(&server.client(), "");
-    assert_eq!(worker.next(Duration::ZERO).unwrap(), Next::Empty);
+    let host = waiting_for_stop(&worker);
+    until("both threads are at work", || blocked(&server) == 1);
     let mut seen = 0;
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
         // Threads of other tests come and go.
@@ -141,4 +142,6 @@ fn the_native_threads_take_no_signals() {
         }
     }
     assert!(seen >= 2);
+    worker.stop(LONG).unwrap();
+    assert_eq!(host.join().unwrap(), Next::Stopped);
 }
