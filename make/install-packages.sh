@@ -19,6 +19,4 @@ apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
 "${apt[@]}" install --yes --no-install-recommends "$@" >/dev/null
 
 # Nobody asked for the service: it should not start with the next boot either. Whoever had it keeps it.
-if ! $had_redis && command -v systemctl >/dev/null; then
-  systemctl disable --quiet redis-server.service 2>/dev/null || true
-fi
+$had_redis || update-rc.d redis-server disable
