@@ -24,7 +24,9 @@ failed=0
 count() {
   local name=$1 log="$box/log" good=0 bad=0 status=0
   shift
-  "$@" >"$log" 2>&1 || status=$?
+  # In a shell of its own, where the first command that fails ends it.
+  (set -e; "$@") >"$log" 2>&1 &
+  wait $! || status=$?
   # The sanitizers and valgrind speak after the summary.
   if [[ "$(grep -x '[0-9]* passed, [0-9]* failed' "$log")" =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
@@ -53,6 +55,30 @@ hello() {
   said=$(cd "$(mktemp -d "$box/hello-XXXXXX")" && env -u MANYHANDS_URL -u REDIS_URL "$@" "$program")
   printf '%s\n' "$said"
   [[ $said == 'Hello, world!' ]] && echo '1 passed, 0 failed'
+}
+
+# The library gives out what the header declares, and nothing else.
+exports() {
+  diff <(nm -D --defined-only "$box/prefix/lib/libmanyhands.so" | awk '{ print $3 }' | sort) \
+       <(grep -o '\bmh_[a-z_]*(' "$box/prefix/include/manyhands.h" | tr -d '(' | sort -u)
+  echo '1 passed, 0 failed'
+}
+
+# A staged install has the files under DESTDIR and names PREFIX in them; uninstall takes all of them back.
+staging() {
+  local stage="$box/stage" files
+  make --no-print-directory --silent install PROFILE=dev PREFIX=/opt/mh DESTDIR="$stage"
+  [[ $(PKG_CONFIG_PATH="$stage/opt/mh/lib/pkgconfig" pkg-config --variable=libdir manyhands) == /opt/mh/lib ]]
+  [[ $(PKG_CONFIG_PATH="$stage/opt/mh/lib/pkgconfig" pkg-config --modversion manyhands) == "$(header_version)" ]]
+  [[ -e "$stage/opt/mh/lib/libmanyhands.so" ]] # the links lead to the library
+  make --no-print-directory --silent uninstall PREFIX=/opt/mh DESTDIR="$stage"
+  files=$(find "$stage" ! -type d)
+  [[ -z $files ]]
+  echo '1 passed, 0 failed'
+}
+
+header_version() {
+  sed -n 's/^#define MH_VERSION "\(.*\)"/\1/p' ../include/manyhands.h
 }
 
 # start NAME OPTION...: a redis-server on a socket; returns when it answers.
@@ -99,6 +125,8 @@ build sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "${sources[@]}" "
 build hello 'gcc -std=c11' "${cflags[@]}" "$example" "${shared[@]}"
 build hello-sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "$example" "${shared[@]}"
 
+count 'exported functions' exports
+count 'staged install' staging
 count 'gcc, shared' smoke "$box/gcc"
 count 'clang, shared' smoke "$box/clang"
 count 'g++ as C++, shared' smoke "$box/g++"
