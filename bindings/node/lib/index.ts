@@ -35,7 +35,7 @@ export {
   WrongPartition,
   WrongState,
 } from "./errors.js";
-export type { CompleteOptions, Job, JobEvent, JobFailure, JobOutcome, JobState } from "./job.js";
+export type { CompleteOptions, Job, JobEvent, JobFailure, JobOutcome, JobState, RetryOptions } from "./job.js";
 export { RawJson } from "./json.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
 export type {

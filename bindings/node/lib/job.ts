@@ -46,6 +46,18 @@ export interface CompleteOptions {
   delay?: number;
 }
 
+/** Options of {@link Job.retry}. */
+export interface RetryOptions {
+  /** Where it fails when no retry is left, 1 to 255 bytes. Default: `failed-retries-<queue>`. */
+  group?: string;
+  /** Text for people, kept as the job's `failure`; cut at 16 KiB. Default: none. */
+  message?: string;
+  /** A stack, cut at 16 KiB. Default: none. */
+  trace?: string;
+}
+
+const RETRY_OPTIONS = { group: "group", message: "message", trace: "trace" };
+
 const COMPLETE_OPTIONS = { queue: "queue", delay: "delay_ms" };
 
 /** The end of a run: its name, and its fields under the names of the core; those in `raw` are JSON text already. */
@@ -247,16 +259,18 @@ export class Job<Data = unknown> {
   }
 
   /**
-   * Run the job again, spending one of its retries; without retries left it fails in `failed-retries-<queue>`.
+   * Run the job again, spending one of its retries; without retries left it fails.
    *
    * @param delay Milliseconds. 0 or more. Default 0.
    * @returns `waiting`, `scheduled` or `failed`.
-   * @throws InvalidArgument for a bad delay; LockLost when the token holds no more.
+   * @throws InvalidArgument for a bad delay and an unknown option; LockLost when the token holds no more.
    *
    * Source: core/src/engine/ops/job_retry.lua
    */
-  async retry(delay = 0): Promise<JobOutcome> {
-    const fields = { delay_ms: milliseconds(delay, "delay", "job_retry") };
+  async retry(delay = 0, options: RetryOptions = {}): Promise<JobOutcome> {
+    const operation = "job_retry";
+    const said = coreOptions(options, RETRY_OPTIONS, operation);
+    const fields = { delay_ms: milliseconds(delay, "delay", operation), ...said };
     return this.#finish({ verb: "retry", fields, raw: {} });
   }
 

@@ -154,12 +154,15 @@ module Manyhands
     # Puts the job back to run again, and spends one of its retries. Releases the GVL.
     #
     # @param delay [Numeric] seconds before it may be reserved, 0 or more
+    # @param group [String, nil] where it fails when no retry is left. Default: `failed-retries-<queue>`
+    # @param message [String, nil] what happened, cut at 16 KiB; kept as the job's {#failure}
+    # @param trace [String, nil] where it happened, cut at 16 KiB
     # @return [String] "waiting", "scheduled", or "failed" when no retry was left
     # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
     #
     # Source: core/src/engine/ops/job_retry.lua
-    def retry(delay = 0)
-      settle("retry", { delay_ms: Wire.milliseconds(delay, "delay") })
+    def retry(delay = 0, group: nil, message: nil, trace: nil)
+      settle("retry", { delay_ms: Wire.milliseconds(delay, "delay"), group:, message:, trace: }.compact)
     end
 
     # Puts the job back to run again later, without spending a retry. Releases the GVL.
