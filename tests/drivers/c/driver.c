@@ -215,11 +215,8 @@ static void perform(client *here, const char *operation, const char *arguments) 
   json_span limit = json_member(all, "limit"); /* a size_t for C, so below 0 only at the door */
   bool reservable = json_is_plain_text(queue) && json_is_plain_text(worker) && (!limit.text || *limit.text != '-');
   bool about_a_job = strncmp(operation, "job_", 4) == 0 && item.text;
-  /* A job measures its run itself: what tells run_ms goes through the door, and so does what retry cannot say. */
+  /* A job measures its run itself: what tells run_ms goes through the door. */
   bool sayable = about_a_job && !json_member(item, "run_ms").text;
-  if (strcmp(operation, "job_retry") == 0) {
-    sayable = sayable && !json_member(item, "group").text && !json_member(item, "message").text;
-  }
   mh_job **place = sayable ? held_of(here, item) : NULL;
   if (strcmp(operation, "queue_put") == 0 && jobs.text) {
     put(here, jobs);

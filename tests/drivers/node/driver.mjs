@@ -42,7 +42,7 @@ async function end(label, verb, { jid, token, ...fields }) {
   const given = {
     complete: () => [result, delay === undefined ? options : { ...options, delay }],
     fail: () => [group, message, trace],
-    retry: () => [delay],
+    retry: () => [delay, { group, message, trace }],
     snooze: () => [delay],
     release: () => [],
   };
@@ -63,10 +63,8 @@ async function perform(label, client, operation, args) {
     const job = await client.job(args.jid);
     return job && described(job, VIEWED);
   }
-  // A Job measures its run itself, and ends once: what tells run_ms or a spent token goes through the door, and so does
-  // what retry cannot say.
-  const sayable = noun === "job" && jobs.length === 1 && !("run_ms" in jobs[0]) && !(verb === "retry" && "message" in jobs[0]);
-  if (sayable && held.has(key(label, jobs[0]))) return end(label, verb, jobs[0]);
+  // A Job measures its run itself, and ends once: what tells run_ms or a spent token goes through the door.
+  if (noun === "job" && jobs.length === 1 && !("run_ms" in jobs[0]) && held.has(key(label, jobs[0]))) return end(label, verb, jobs[0]);
   const { name, value, ...options } = args;
   if (operation === "config_get") return client.config.get(name, options);
   if (operation === "config_set") return (await client.config.set(name, value, options)) ?? null;

@@ -73,10 +73,8 @@ end
 def perform(label, client, operation, args)
   noun, verb = operation.split("_")
   jobs = args[:jobs] || []
-  # A Job measures its run itself, and ends once: what tells run_ms or a spent token goes through the door, and so does
-  # what retry cannot say.
-  sayable = noun == "job" && jobs.one? && !jobs[0].key?(:run_ms) && !(verb == "retry" && jobs[0].key?(:message))
-  in_hand = sayable && HELD.key?([label, *jobs[0].values_at(:jid, :token)])
+  # A Job measures its run itself, and ends once: what tells run_ms or a spent token goes through the door.
+  in_hand = noun == "job" && jobs.one? && !jobs[0].key?(:run_ms) && HELD.key?([label, *jobs[0].values_at(:jid, :token)])
   return end_run(label, verb, **jobs[0]) if in_hand
   return put(client, jobs) if operation == "queue_put" && jobs.uniq { |job| job[:queue] }.one?
   return reserve(label, client, **args) if operation == "queue_reserve" && args[:queues].one?
