@@ -2,7 +2,7 @@
 # make/test.sh all|fast|lint: runs the checks one after another, all of them even when one fails, and ends with one line
 # each: passed or FAILED, how long it took, and the last line its runner printed. Full output: target/test/<check>.log.
 #
-# fast leaves out what builds release packages or takes minutes: packages of the bindings, valgrind, the demo.
+# fast leaves out what builds packages or takes minutes: the bindings' packages, C under valgrind, the pipeline.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,37 +47,45 @@ guards() {
   ((bad == 0)) && echo 'guards: no tokio, no rand, no uuid fast-rng in any binding'
 }
 
-lint() {
+shared_lint() {
   check rustfmt cargo fmt --all --check
   check clippy cargo clippy --locked --workspace --all-targets -- -D warnings
   check luacheck luacheck --no-color core/src/engine
   check guards guards
-  check lint-python make --no-print-directory -C bindings/python lint
-  check lint-node make --no-print-directory -C bindings/node lint
-  check lint-ruby make --no-print-directory -C bindings/ruby lint
-  check lint-example make --no-print-directory -C examples/pipeline lint
+  check readme-lint target/venv/bin/ruff check --config bindings/python/pyproject.toml tests/readme
+}
+
+lint() {
+  shared_lint
+  local room
+  for room in bindings/python bindings/node bindings/ruby examples/pipeline; do
+    check "lint-${room#*/}" make --no-print-directory -C "$room" lint
+  done
 }
 
 fast() {
+  shared_lint
   check cargo-test cargo test --locked --workspace
-  check scenarios cargo run --locked --quiet -p manyhands-scenarios -- --drivers rust
+  check scenarios cargo run --locked --quiet -p manyhands-scenarios
 }
 
-full() {
-  check ffi make --no-print-directory -C ffi check
+# The bindings' tests begin with their own lint; they install what scenarios, readme and pipeline then use.
+all() {
+  shared_lint
+  check cargo-test cargo test --locked --workspace
+  check c make --no-print-directory -C ffi check
   local language
   for language in python node ruby; do
     check "$language" make --no-print-directory -C "bindings/$language" test
   done
   check scenarios cargo run --locked --quiet -p manyhands-scenarios -- --drivers all
+  check pipeline-lint make --no-print-directory -C examples/pipeline build lint
   check readme target/venv/bin/python tests/readme/programs.py
-  check demo make --no-print-directory -C examples/pipeline test
+  check pipeline make --no-print-directory -C examples/pipeline test
 }
 
 case ${1:-} in
-  lint) lint ;;
-  fast) lint; fast ;;
-  all) lint; check cargo-test cargo test --locked --workspace; full ;;
+  lint | fast | all) "$1" ;;
   *) echo "usage: make/test.sh all|fast|lint" >&2; exit 2 ;;
 esac
 

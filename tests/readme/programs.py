@@ -1,7 +1,9 @@
 """Runs the README's programs: each block under a comment `<!-- path -->` must be that file, word for word, and work.
 
 Every program runs in a folder of its own, with the bindings built in this checkout and the private server
-that it starts by itself, and must print the greeting. Usage: programs.py [language…], default all five.
+that it starts by itself, and must print the greeting.
+
+Usage: programs.py [language…], default all five; programs.py --write copies the files into the blocks instead.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"
-BLOCK = re.compile(r"^<!-- (?P<path>\S+) -->\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"(?P<head>^<!-- (?P<path>\S+) -->\n```\w+\n)(?P<text>.*?)(?P<tail>^```$)", re.MULTILINE | re.DOTALL)
 PREFIX = ROOT / "target/prefix"
 GREETING = "Hello, world!"
 TIMEOUT = 60
@@ -28,13 +30,11 @@ def python(program: Path) -> list[str]:
 
 
 def ruby(program: Path) -> list[str]:
-    return ["ruby", "-I", str(ROOT / "bindings/ruby/lib"), str(program)]
+    return ["ruby", str(program)]
 
 
 def node(program: Path) -> list[str]:
-    modules = program.parent / "node_modules"
-    modules.mkdir()
-    (modules / "manyhands").symlink_to(ROOT / "bindings/node")
+    (program.parent / "node_modules").symlink_to(ROOT / "target/node/fresh/node_modules")
     return ["node", str(program)]
 
 
@@ -79,11 +79,12 @@ def failure_of(path: str, text: str) -> str:
     if not (ROOT / path).is_file():
         return "there is no such file"
     if (ROOT / path).read_text("utf-8") != text:
-        return "the block differs from the file"
+        return "the block differs from the file; programs.py --write copies it"
     with tempfile.TemporaryDirectory(prefix="readme-") as folder:
         program = Path(shutil.copy(ROOT / path, folder))
         command = LANGUAGES[program.suffix](program)
         variables = {name: value for name, value in os.environ.items() if name not in {"MANYHANDS_URL", "REDIS_URL"}}
+        variables["GEM_HOME"] = str(ROOT / "target/ruby/gem-home")
         run = subprocess.run(
             command, cwd=folder, env=variables, capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
@@ -92,7 +93,17 @@ def failure_of(path: str, text: str) -> str:
     return "" if GREETING in run.stdout.splitlines() else f"it printed {run.stdout!r}, not the greeting"
 
 
+def write() -> None:
+    """Copies each named file into its block."""
+    text = README.read_text("utf-8")
+    new = BLOCK.sub(lambda found: found["head"] + (ROOT / found["path"]).read_text("utf-8") + found["tail"], text)
+    README.write_text(new, "utf-8")
+
+
 def main(wanted: list[str]) -> int:
+    if wanted == ["--write"]:
+        write()
+        return 0
     blocks = [(found["path"], found["text"]) for found in BLOCK.finditer(README.read_text("utf-8"))]
     found = {Path(path).suffix for path, _ in blocks}
     missing = sorted(set(LANGUAGES) - found)

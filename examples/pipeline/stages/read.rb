@@ -1,3 +1,5 @@
+# frozen_string_literal: true
+
 # Stage 1, Ruby: reads a file and says what it is.
 #
 # From the job:  path
