@@ -9,10 +9,11 @@ local state = {}
 local SEQ_SPAN = 2 ^ 45
 
 -- The unit in progress: jid -> item (false: looked for and not there), and the changed ones in order of first touch.
-local items, order
+-- `placeless`: some of them want a new place in line.
+local items, order, placeless
 
 function state.begin()
-  items, order = {}, {}
+  items, order, placeless = {}, {}, false
   stats.begin()
 end
 
@@ -78,16 +79,17 @@ end
 
 -- Loads the jobs of a batch in one command a slice; `state.load` then finds them.
 function state.load_all(jids)
-  local wanted, names = {}, {}
-  for _, jid in ipairs(jids) do
+  local wanted, names, count = {}, {}, 0
+  for index = 1, #jids do
+    local jid = jids[index]
     if items[jid] == nil then
       items[jid] = false
-      wanted[#wanted + 1] = jid
-      names[#names + 1] = keys.job(jid)
+      count = count + 1
+      wanted[count], names[count] = jid, keys.job(jid)
     end
   end
-  for first = 1, #wanted, MAX_SLICE do
-    local stored = call('MGET', unpack(names, first, min(first + MAX_SLICE - 1, #names)))
+  for first = 1, count, MAX_SLICE do
+    local stored = call('MGET', unpack(names, first, min(first + MAX_SLICE - 1, count)))
     for index = 1, #stored do
       if stored[index] then
         local at = first + index - 1
@@ -136,6 +138,7 @@ function state.wait(item, ready_at, keep_place)
   job[READY_AT] = ready_at ~= job[PUT_AT] and ready_at or nil
   if not keep_place then
     job[SCORE] = job[SCORE] - job[SCORE] % SEQ_SPAN -- the commit draws a new seq
+    placeless = true
   end
   touch(item)
 end
@@ -209,17 +212,19 @@ end
 
 -- Draws a seq for every waiting job that has none, in the order of the call.
 local function draw_places()
-  local placeless = {}
+  local jobs, count = {}, 0
   for _, item in ipairs(order) do
     local job = item.job
     if job and job[STATE] == WAITING and job[SCORE] % SEQ_SPAN == 0 then
-      placeless[#placeless + 1] = job
+      count = count + 1
+      jobs[count] = job
     end
   end
-  if #placeless > 0 then
-    local seq = call('INCRBY', keys.seq(), text(#placeless)) - #placeless
-    for index, job in ipairs(placeless) do
-      job[SCORE] = job[SCORE] + seq + index
+  placeless = false
+  if count > 0 then
+    local seq = call('INCRBY', keys.seq(), text(count)) - count
+    for index = 1, count do
+      jobs[index][SCORE] = jobs[index][SCORE] + seq + index
     end
   end
 end
@@ -243,7 +248,7 @@ local function earlier(times, queue, time)
   end
 end
 
-local function count(groups, group, difference)
+local function shift_count(groups, group, difference)
   groups[group] = (groups[group] or 0) + difference
 end
 
@@ -265,7 +270,8 @@ end
 local function derive()
   local changes = { removed = {}, added = {}, left = {}, joined = {}, groups = {}, due = {}, scheduled = {}, woken = {}, entered = {} }
   local last_score, last_text
-  for _, item in ipairs(order) do
+  for index = 1, #order do
+    local item = order[index]
     local job, old_key = item.job, item.key
     local key, score, worker, group = false, false, false, nil
     if job then
@@ -293,10 +299,10 @@ local function derive()
     end
     if group ~= item.group then
       if item.group then
-        count(changes.groups, item.group, -1)
+        shift_count(changes.groups, item.group, -1)
       end
       if group then
-        count(changes.groups, group, 1)
+        shift_count(changes.groups, group, 1)
       end
       item.group = group
     end
@@ -330,7 +336,8 @@ end
 
 local function write_records()
   local names_and_records, length = {}, 0
-  for _, item in ipairs(order) do
+  for index = 1, #order do
+    local item = order[index]
     local jid, job = item.jid, item.job
     if item.replaced or not job then
       record.delete(jid)
@@ -376,7 +383,9 @@ function state.commit()
   if #order == 0 then
     return
   end
-  draw_places()
+  if placeless then
+    draw_places()
+  end
   local changes = derive()
   write_collections(changes)
   write_records()
@@ -387,14 +396,15 @@ end
 
 -- The loaded items of `jids`, which stand in the zset `key`; a member without a record is dropped there.
 function state.members(key, jids)
-  local members = {}
+  local members, count = {}, 0
   state.load_all(jids)
-  for _, jid in ipairs(jids) do
-    local item = state.load(jid)
+  for index = 1, #jids do
+    local item = state.load(jids[index])
     if item then
-      members[#members + 1] = item
+      count = count + 1
+      members[count] = item
     else
-      call('ZREM', key, jid)
+      call('ZREM', key, jids[index])
     end
   end
   return members
