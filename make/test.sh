@@ -47,6 +47,14 @@ guards() {
   ((bad == 0)) && echo 'guards: no tokio, no rand, no uuid fast-rng in any binding'
 }
 
+# cargo prints a result per program; ends with their sum.
+cargo_test() {
+  cargo test --locked --workspace | tee "$logs/cargo-programs.log"
+  local status=${PIPESTATUS[0]}
+  awk '/^test result:/ { passed += $4; failed += $6 } END { print "cargo test: " passed " passed, " failed " failed" }' "$logs/cargo-programs.log"
+  return "$status"
+}
+
 shared_lint() {
   check rustfmt cargo fmt --all --check
   check clippy cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -65,14 +73,14 @@ lint() {
 
 fast() {
   shared_lint
-  check cargo-test cargo test --locked --workspace
+  check cargo-test cargo_test
   check scenarios cargo run --locked --quiet -p manyhands-scenarios
 }
 
 # The bindings' tests begin with their own lint; they install what scenarios, readme and pipeline then use.
 all() {
   shared_lint
-  check cargo-test cargo test --locked --workspace
+  check cargo-test cargo_test
   check c make --no-print-directory -C ffi check
   local language
   for language in python node ruby; do
