@@ -7,8 +7,21 @@ import manyhands
 
 SECONDS = {"at", "put_at", "due_at", "lease_until", "run", "mean", "deviation", "p50", "p99"}
 SPANS = {"heartbeat", "grace-period", "jobs-history", "stats-history"}
-TAKEN = "jid kind queue data priority retries remaining token put_at worker tags route".split()
-VIEWED = [*TAKEN, *"state stalled result due_at lease_until failure history".split()]
+NAMED = [
+    "jid",
+    "kind",
+    "queue",
+    "data",
+    "priority",
+    "retries",
+    "remaining",
+    "token",
+    "put_at",
+    "worker",
+    "tags",
+    "route",
+]
+VIEWED = [*NAMED, "state", "stalled", "result", "due_at", "lease_until", "failure", "history"]
 clients, held = {}, {}  # open clients by label; reserved jobs that nobody ended, by client, jid and token
 
 
@@ -39,51 +52,74 @@ def described(job, names):
     return in_ms({name: getattr(job, name) for name in names if name not in own}) | own
 
 
-def put(client, jobs):
-    jobs = [in_seconds(job) for job in jobs]
-    queue = client.queue([job.pop("queue") for job in jobs][0])
-    placed = [queue.put(jobs[0].pop("kind"), jobs[0].pop("data", None), **jobs[0])] if len(jobs) == 1 else queue.put_many(jobs)
+def put(client, _label, jobs):
+    if len({job["queue"] for job in jobs}) != 1:
+        return client.call("queue_put", {"jobs": jobs})
+    queue = client.queue(jobs[0]["queue"])
+    items = [in_seconds({name: value for name, value in job.items() if name != "queue"}) for job in jobs]
+    placed = queue.put_many(items) if len(items) > 1 else [queue.put(**items[0])]
     return [{"jid": one.jid, "outcome": one.outcome} for one in placed]
 
 
-def reserve(label, client, queues, worker=None, limit=1):
-    jobs = client.queue(queues[0]).reserve(limit, worker=worker)
+def reserve(client, label, **args):
+    if len(args["queues"]) != 1:
+        return client.call("queue_reserve", args)
+    jobs = client.queue(args["queues"][0]).reserve(args.get("limit", 1), worker=args.get("worker"))
     held.update({(label, job.jid, job.token): job for job in jobs})
-    return {"jobs": [described(job, TAKEN) for job in jobs]}
+    return {"jobs": [described(job, NAMED) for job in jobs]}
 
 
-def end(label, verb, jid, token, **fields):
-    if verb == "heartbeat":
-        return [{"jid": jid, "lease_ms": held[label, jid, token].heartbeat() * 1000}]
-    return [{"jid": jid, "outcome": getattr(held.pop((label, jid, token)), verb)(**in_seconds(fields))}]
+def look_up(client, _label, jid):
+    job = client.job(jid)
+    return job and described(job, VIEWED)
 
 
-def config(client, verb, name, unit="ms", **fields):
-    factor = 1000 if name in SPANS and unit == "ms" else 1
-    if isinstance(fields.get("value"), (int, float)):
-        fields["value"] /= factor
-    value = getattr(client.config, verb)(name, **fields)
-    return value * factor if verb == "get" and factor > 1 else value
+def end(verb):
+    """Methods of Job. It measures its run itself, and ends once: run_ms and spent tokens go through the door."""
+
+    def method(client, label, jobs):
+        key = len(jobs) == 1 and (label, jobs[0]["jid"], jobs[0]["token"])
+        if key not in held or "run_ms" in jobs[0]:
+            return client.call(f"job_{verb}", {"jobs": jobs})
+        fields = in_seconds({name: value for name, value in jobs[0].items() if name not in ("jid", "token")})
+        return [{"jid": key[1], "outcome": getattr(held.pop(key), verb)(**fields)}]
+
+    return method
+
+
+def heartbeat(client, label, jobs):
+    key = len(jobs) == 1 and (label, jobs[0]["jid"], jobs[0]["token"])
+    if key not in held:
+        return client.call("job_heartbeat", {"jobs": jobs})
+    return [{"jid": key[1], "lease_ms": held[key].heartbeat() * 1000}]
+
+
+def setting(client, _label, name, queue=None):
+    return client.config.get(name, queue=queue) * (1000 if name in SPANS else 1)
+
+
+def change_setting(client, _label, name, value, queue=None):
+    spoken = isinstance(value, (int, float)) and name in SPANS
+    client.config.set(name, value / 1000 if spoken else value, queue=queue)
+
+
+METHODS = {
+    "queue_put": put,
+    "queue_reserve": reserve,
+    "queue_counts": lambda client, _label, queue: client.queue(queue).counts(),
+    "queue_stats": lambda client, _label, queue, **day: in_ms(client.queue(queue).stats(**day)),
+    "job_get": look_up,
+    "job_heartbeat": heartbeat,
+    "config_get": setting,
+    "config_set": change_setting,
+    "close": lambda client, _label: client.close(),
+    **{f"job_{verb}": end(verb) for verb in ("complete", "fail", "retry", "snooze", "release")},
+}
 
 
 def perform(label, client, operation, args):
-    noun, _, verb = operation.partition("_")
-    jobs = args.get("jobs", [])
-    if operation == "queue_put" and len({job["queue"] for job in jobs}) == 1:
-        return put(client, jobs)
-    if operation == "queue_reserve" and len(args["queues"]) == 1:
-        return reserve(label, client, **args)
-    if operation in ("queue_counts", "queue_stats"):
-        return in_ms(getattr(client.queue(args.pop("queue")), verb)(**args))
-    if operation == "job_get":
-        job = client.job(**args)
-        return job and described(job, VIEWED)
-    # A Job measures its run itself, and ends once: what tells run_ms or a spent token goes through the door.
-    if noun == "job" and len(jobs) == 1 and "run_ms" not in jobs[0] and (label, jobs[0]["jid"], jobs[0]["token"]) in held:
-        return end(label, verb, **jobs[0])
-    if noun == "config":
-        return config(client, verb, **args)
-    return client.close() if operation == "close" else client.call(operation, args)
+    method = METHODS.get(operation)
+    return method(client, label, **args) if method else client.call(operation, args)
 
 
 def answer(label, options, operation, args):
@@ -94,7 +130,7 @@ def answer(label, options, operation, args):
     except manyhands.Error as error:
         names = ("code", "name", "message", "operation", "jid", "reason", "retryable")
         return {"error": {name: getattr(error, name) for name in names}}
-    except Exception as error:  # the runner tells it from one of ours by its name
+    except Exception as error:  # noqa: BLE001 - the runner tells it from one of ours by its name
         return {"error": {"name": type(error).__name__, "message": str(error)}}
 
 
