@@ -46,8 +46,8 @@
 
 
 /**
- * How a call ended: MH_CODE_OK, or what went wrong. The numbers and names are the same in every language, come in bands
- * (1xx the caller, 2xx the job, 3xx the server, 9xx a fault of ours), and are never reused.
+ * How a call ended: MH_CODE_OK, or what went wrong. The numbers and names are the same in every language, come in
+ * bands (1xx the caller, 2xx the job, 3xx the server, 9xx a fault of ours), and are never reused.
  */
 typedef enum {
   /**
@@ -175,8 +175,8 @@ typedef struct mh_error mh_error;
 typedef struct mh_job mh_job;
 
 /**
- * A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the program's own
- * threads take jobs with mh_worker_next() and perform them.
+ * A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the
+ * program's own threads take jobs with mh_worker_next() and perform them.
  *
  * Ownership: whoever opened it frees it with mh_worker_free().
  * Threads:   any number at once; as many as the option "threads" says should wait in mh_worker_next().
@@ -198,7 +198,7 @@ extern "C" {
 const char *mh_version(void);
 
 /**
- * Frees a text that was given to the caller.
+ * Free a text that was given to the caller.
  *
  * Ownership: `text` comes from an out_ argument of type char **, and is not used after this. NULL is fine.
  * Threads:   any.
@@ -278,7 +278,7 @@ const char *mh_error_reason(const mh_error *error);
 bool mh_error_retryable(const mh_error *error);
 
 /**
- * Frees an error, and the texts that belong to it. NULL is fine.
+ * Free an error, and the texts that belong to it. NULL is fine.
  *
  * Threads:   any.
  * Blocking:  no.
@@ -294,47 +294,48 @@ void mh_error_free(mh_error *error);
  *               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
  * options_json  A JSON object, or NULL for none:
  *               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
- *               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default 60000.
- *               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves it and
- *                                 fails. Default "auto" for embedded: and for an empty server, else "manual".
+ *               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default
+ *                                 60000.
+ *               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves
+ *                                 it and fails. Default "auto" for embedded: and for an empty server, else "manual".
  *
  * Returns MH_CODE_OK and sets *out_client to a new client.
- * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme that is
- * not one of the above.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme
+ * that is not one of the above.
  *
  * Ownership: the caller frees *out_client with mh_client_free().
  * Threads:   any.
  * Blocking:  no.
  */
-mh_code mh_client_open(const char *url,
-                       const char *options_json,
-                       mh_client **out_client,
-                       mh_error **out_error);
+mh_code mh_client_open(const char *url, const char *options_json, mh_client **out_client, mh_error **out_error);
 
 /**
  * Perform any operation of the engine by its name: the one door to all of them.
  *
- * operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no function here:
+ * operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no
+ *            function here:
  *            "job_get"       {"jid"}: the job with its state, result, failure and history, or null.
  *            "queue_counts"  {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …
- *            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and "run" with
- *                            "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram"; "failures", "retries".
+ *            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and
+ *                            "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
+ *                            "failures", "retries".
  *            "config_get"    {"name", "queue"}: a setting, of the queue if one is named.
  *            "config_set"    {"name", "value", "queue"}: set it; null: back to its default. Spans are milliseconds:
  *                            "heartbeat" (60000) and "grace-period" (10000), also per queue, "jobs-history",
  *                            "jobs-history-count", "stats-history", "max-data".
  * args_json  A JSON object, or NULL for "{}".
  *
- * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one
- * item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
- * Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED; MH_CODE_UNAVAILABLE,
- * MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED, MH_CODE_READ_ONLY,
- * MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM; and what the operation
- * itself answers.
+ * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of
+ * one item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
+ * Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED;
+ * MH_CODE_UNAVAILABLE, MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED,
+ * MH_CODE_READ_ONLY, MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH,
+ * MH_CODE_NO_SERVER_PROGRAM; and what the operation itself answers.
  *
  * A call whose connection breaks is repeated for the client's timeout_ms, and happens once all the same.
  *
- * Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not wanted.
+ * Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not
+ * wanted.
  * Threads:   any number at once.
  * Blocking:  for one round trip to Redis; for up to timeout_ms while it cannot be reached.
  */
@@ -365,8 +366,8 @@ const char *mh_client_url(const mh_client *client);
 const char *mh_client_namespace(const mh_client *client);
 
 /**
- * Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs and
- * workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
+ * Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs
+ * and workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
  *
  * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
  *
@@ -374,8 +375,7 @@ const char *mh_client_namespace(const mh_client *client);
  * Threads:   any.
  * Blocking:  no; the last user of an embedded: server waits until it has stopped.
  */
-mh_code mh_client_close(mh_client *client,
-                        mh_error **out_error);
+mh_code mh_client_close(mh_client *client, mh_error **out_error);
 
 /**
  * Free a client. NULL is fine. Its workers and jobs keep its connections, and close them when the last is freed.
@@ -423,11 +423,12 @@ mh_code mh_queue_put(mh_client *client,
 /**
  * Put 1 to 1000 jobs, into any queues, in one step and in their order.
  *
- * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and "kind" must
- *            be there.
+ * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and
+ *            "kind" must be there.
  *
- * Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid", "outcome"},
- * where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict "reject").
+ * Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid",
+ * "outcome"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict
+ * "reject").
  * Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
  * mh_client_call().
  *
@@ -435,13 +436,11 @@ mh_code mh_queue_put(mh_client *client,
  * Threads:   any number at once.
  * Blocking:  as mh_client_call().
  */
-mh_code mh_queue_put_many(mh_client *client,
-                          const char *jobs_json,
-                          char **out_reply_json,
-                          mh_error **out_error);
+mh_code mh_queue_put_many(mh_client *client, const char *jobs_json, char **out_reply_json, mh_error **out_error);
 
 /**
- * Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come; mh_worker_next() does.
+ * Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come;
+ * mh_worker_next() does.
  *
  * queue   Its name.
  * worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.
@@ -470,12 +469,13 @@ mh_code mh_queue_reserve(mh_client *client,
  *
  * options_json  A JSON object:
  *               "queues"               the queues to take jobs from, 1 to 64 names. Must be there.
- *               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin": all get
- *                                      equal shares. Default "ordered".
+ *               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
+ *                                      all get equal shares. Default "ordered".
  *               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
  *               "kinds"                the kinds that have handlers here, told to other workers. Default none.
  *               "language"             told in the worker's status. Default "c".
- *               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default 25000.
+ *               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default
+ *                                      25000.
  *
  * Returns MH_CODE_OK and sets *out_worker to a new worker.
  * Returns MH_CODE_INVALID_ARGUMENT naming the option.
@@ -485,18 +485,15 @@ mh_code mh_queue_reserve(mh_client *client,
  * Threads:   any.
  * Blocking:  no.
  */
-mh_code mh_worker_open(mh_client *client,
-                       const char *options_json,
-                       mh_worker **out_worker,
-                       mh_error **out_error);
+mh_code mh_worker_open(mh_client *client, const char *options_json, mh_worker **out_worker, mh_error **out_error);
 
 /**
  * Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
  *
- * Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be reached
- * none comes; a line on standard error says so once.
- * Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the wait at once,
- * and in a forked child.
+ * Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be
+ * reached none comes; a line on standard error says so once.
+ * Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the
+ * wait at once, and in a forked child.
  * Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
  * MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
  *
@@ -504,56 +501,55 @@ mh_code mh_worker_open(mh_client *client,
  * Threads:   any number at once; each job goes to one of them.
  * Blocking:  yes, on no socket. Signals are delivered to their handlers, but do not end the wait.
  */
-mh_code mh_worker_next(mh_worker *worker,
-                       uint64_t timeout_ms,
-                       mh_job **out_job,
-                       mh_error **out_error);
+mh_code mh_worker_next(mh_worker *worker, uint64_t timeout_ms, mh_job **out_job, mh_error **out_error);
 
 /**
- * Take the outcomes the engine refused since the last call, because the job was no longer ours or its result too large: the
- * work of that handler did not count. Call it now and then, at least after each mh_worker_stop(); the last 1000 are kept.
+ * Take the outcomes that were refused since the last call: the job was no longer ours when its run was ended, or its
+ * result was too large. What such a handler did does not count, and the job runs again or has been run by another
+ * worker.
  *
- * Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of {"jid", "token",
- * "operation", "reason"}: the job, the token it was ended under, for example "job_complete", and "expired", "cancelled",
- * "replaced", "finished", "unknown", or the text of another error.
+ * Call it now and then, and after mh_worker_stop(); the last 1000 are kept.
+ *
+ * Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of objects:
+ *               "jid"        the job.
+ *               "token"      that of mh_job_token().
+ *               "operation"  how the run was ended, for example "job_complete".
+ *               "reason"     "expired", "cancelled", "replaced", "finished" or "unknown", as in mh_job_lost(); or an
+ *                            error's text.
  *
  * Ownership: the caller frees *out_refused_json with mh_string_free().
  * Threads:   any; each refusal is told once.
  * Blocking:  no.
  */
-mh_code mh_worker_take_refused(mh_worker *worker,
-                               char **out_refused_json,
-                               mh_error **out_error);
+mh_code mh_worker_take_refused(mh_worker *worker, char **out_refused_json, mh_error **out_error);
 
 /**
- * Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started ones are
- * performed and ended as ever. mh_worker_stop() must follow.
+ * Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started
+ * ones are performed and ended as ever. mh_worker_stop() must follow.
  *
  * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
  *
  * Threads:   any.
  * Blocking:  no.
  */
-mh_code mh_worker_quiet(mh_worker *worker,
-                        mh_error **out_error);
+mh_code mh_worker_quiet(mh_worker *worker, mh_error **out_error);
 
 /**
  * End the worker: take no more jobs, give the unstarted ones back, wait up to `timeout_ms` (negative: the option
  * "shutdown_timeout_ms") until the started ones are ended, deliver the outcomes, and end the native threads.
  *
- * A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does nothing.
+ * A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does
+ * nothing.
  *
  * Returns MH_CODE_OK.
- * Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of timeout_ms when
- * that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
+ * Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of
+ * timeout_ms when that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
  *
  * Ownership: the handle remains, and is freed with mh_worker_free().
  * Threads:   any that is not in the middle of a job of this worker: it would wait for itself.
  * Blocking:  yes; see above.
  */
-mh_code mh_worker_stop(mh_worker *worker,
-                       int64_t timeout_ms,
-                       mh_error **out_error);
+mh_code mh_worker_stop(mh_worker *worker, int64_t timeout_ms, mh_error **out_error);
 
 /**
  * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
@@ -573,8 +569,8 @@ const char *mh_worker_name(const mh_worker *worker);
 size_t mh_worker_running(const mh_worker *worker);
 
 /**
- * Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told of
- * outcomes that could not be delivered.
+ * Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told
+ * of outcomes that could not be delivered.
  *
  * Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
  *
@@ -695,8 +691,8 @@ uint64_t mh_job_lease_ms(const mh_job *job);
 uint64_t mh_job_put_at_ms(const mh_job *job);
 
 /**
- * Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as far as is
- * known, and for NULL.
+ * Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as
+ * far as is known, and for NULL.
  *
  * A long handler looks at it now and then, and stops working when it is not NULL: another worker may have the job, and
  * whatever ends this run is refused. A worker's job knows it within 2 seconds, by the worker's own pulse; a job of
@@ -725,23 +721,22 @@ void mh_job_free(mh_job *job);
  *               "queue"     the next queue. Default: the next of the job's route.
  *               "delay_ms"  milliseconds until the job may run there. Default 0.
  *
- * For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be reached, and
- * what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for the answer.
+ * For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be
+ * reached, and what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for
+ * the answer.
  *
  * Returns MH_CODE_OK.
- * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option: the job is still in hand, and can be ended otherwise.
- * Returns MH_CODE_WRONG_STATE when the run of this worker's job has ended before; MH_CODE_CLOSED after mh_worker_stop() or in
- * a forked child.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option: the job is still in hand, and can be ended
+ * otherwise.
+ * Returns MH_CODE_WRONG_STATE when the run of this worker's job has ended before; MH_CODE_CLOSED after
+ * mh_worker_stop() or in a forked child.
  * For a job of mh_queue_reserve() also MH_CODE_LOCK_LOST, and the codes of mh_client_call().
  *
  * Ownership: the handle remains, and is freed with mh_job_free().
  * Threads:   any; only the first to end a run succeeds.
  * Blocking:  no, for a worker's job; else as mh_client_call().
  */
-mh_code mh_job_complete(mh_job *job,
-                        const char *result_json,
-                        const char *options_json,
-                        mh_error **out_error);
+mh_code mh_job_complete(mh_job *job, const char *result_json, const char *options_json, mh_error **out_error);
 
 /**
  * The job is given up, whatever retries are left, and kept in a failure group.
@@ -755,8 +750,9 @@ mh_code mh_job_complete(mh_job *job,
 mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const char *trace, mh_error **out_error);
 
 /**
- * The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %), spending a
- * retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other languages.
+ * The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
+ * spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
+ * languages.
  *
  * class_name  The kind of error, for example "ENOENT".
  * message     What happened, for people; cut at 16 KiB. NULL: none.
@@ -764,15 +760,11 @@ mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const c
  *
  * Returns, ownership, threads and blocking: as mh_job_complete().
  */
-mh_code mh_job_error(mh_job *job,
-                     const char *class_name,
-                     const char *message,
-                     const char *trace,
-                     mh_error **out_error);
+mh_code mh_job_error(mh_job *job, const char *class_name, const char *message, const char *trace, mh_error **out_error);
 
 /**
  * The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed in the group
- * "failed-retries-<queue>".
+ * "failed-retries-<queue>". To say why, use mh_job_error(), or the "retry" of mh_job_finish().
  *
  * Returns, ownership, threads and blocking: as mh_job_complete().
  */
@@ -797,9 +789,10 @@ mh_code mh_job_release(mh_job *job, mh_error **out_error);
  *
  * outcome_json  A JSON object with one member:
  *               {"complete": {"result", "data", "queue", "delay_ms"}}, {"fail": {"group", "message", "trace"}},
- *               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms"}}, {"snooze": {"delay_ms"}},
- *               {"release": {}}, or {"unknown_kind": {}}: this worker has no handler for the job's kind, and it runs again
- *               later while another live worker has one, else it is failed in the group "unknown-kind:<kind>".
+ *               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms", "group", "message", "trace"}},
+ *               {"snooze": {"delay_ms"}}, {"release": {}}, or, of a worker, {"unknown_kind": {}}: it has no handler for
+ *               the job's kind, and it runs again later while another live worker has one, else it is failed in the
+ *               group "unknown-kind:<kind>". The members are the arguments and options of the functions above.
  *
  * Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled" or "failed".
  * Returns MH_CODE_LOCK_LOST when it was no longer ours: nothing was changed, and mh_error_reason() says why.
@@ -809,24 +802,19 @@ mh_code mh_job_release(mh_job *job, mh_error **out_error);
  * Threads:   any; only the first to end a run succeeds.
  * Blocking:  as mh_client_call().
  */
-mh_code mh_job_finish(mh_job *job,
-                      const char *outcome_json,
-                      char **out_state,
-                      mh_error **out_error);
+mh_code mh_job_finish(mh_job *job, const char *outcome_json, char **out_state, mh_error **out_error);
 
 /**
  * Renew the job's lease now. A worker renews those of its jobs by itself.
  *
  * Returns MH_CODE_OK and sets *out_lease_ms to the milliseconds the lease now lasts; it may be a NULL pointer.
- * Returns MH_CODE_LOCK_LOST when the job is no longer ours; MH_CODE_CLOSED in a forked child, for a worker's job; and the
- * codes of mh_client_call().
+ * Returns MH_CODE_LOCK_LOST when the job is no longer ours; MH_CODE_CLOSED in a forked child, for a worker's job;
+ * and the codes of mh_client_call().
  *
  * Threads:   any.
  * Blocking:  as mh_client_call().
  */
-mh_code mh_job_heartbeat(mh_job *job,
-                         uint64_t *out_lease_ms,
-                         mh_error **out_error);
+mh_code mh_job_heartbeat(mh_job *job, uint64_t *out_lease_ms, mh_error **out_error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -33,13 +33,14 @@ impl mh_client {
 ///               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
 /// options_json  A JSON object, or NULL for none:
 ///               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
-///               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default 60000.
-///               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves it and
-///                                 fails. Default "auto" for embedded: and for an empty server, else "manual".
+///               "timeout_ms"      how long a call is repeated while Redis cannot be reached, 1 to 600000. Default
+///                                 60000.
+///               "engine_upgrade"  what to do with an older engine in the server: "auto" replaces it, "manual" leaves
+///                                 it and fails. Default "auto" for embedded: and for an empty server, else "manual".
 ///
 /// Returns MH_CODE_OK and sets *out_client to a new client.
-/// Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme that is
-/// not one of the above.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme
+/// that is not one of the above.
 ///
 /// Ownership: the caller frees *out_client with mh_client_free().
 /// Threads:   any.
@@ -64,27 +65,30 @@ pub unsafe extern "C" fn mh_client_open(
 
 /// Perform any operation of the engine by its name: the one door to all of them.
 ///
-/// operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no function here:
+/// operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no
+///            function here:
 ///            "job_get"       {"jid"}: the job with its state, result, failure and history, or null.
 ///            "queue_counts"  {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …
-///            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and "run" with
-///                            "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram"; "failures", "retries".
+///            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and
+///                            "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
+///                            "failures", "retries".
 ///            "config_get"    {"name", "queue"}: a setting, of the queue if one is named.
 ///            "config_set"    {"name", "value", "queue"}: set it; null: back to its default. Spans are milliseconds:
 ///                            "heartbeat" (60000) and "grace-period" (10000), also per queue, "jobs-history",
 ///                            "jobs-history-count", "stats-history", "max-data".
 /// args_json  A JSON object, or NULL for "{}".
 ///
-/// Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of one
-/// item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
-/// Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED; MH_CODE_UNAVAILABLE,
-/// MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED, MH_CODE_READ_ONLY,
-/// MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM; and what the operation
-/// itself answers.
+/// Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of
+/// one item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
+/// Returns MH_CODE_UNKNOWN_OPERATION; MH_CODE_INVALID_ARGUMENT naming the argument; MH_CODE_CLOSED;
+/// MH_CODE_UNAVAILABLE, MH_CODE_TIMEOUT or MH_CODE_OUTCOME_UNKNOWN when Redis cannot be reached; MH_CODE_DENIED,
+/// MH_CODE_READ_ONLY, MH_CODE_OUT_OF_MEMORY, MH_CODE_ENGINE_OUTDATED, MH_CODE_SCHEMA_MISMATCH,
+/// MH_CODE_NO_SERVER_PROGRAM; and what the operation itself answers.
 ///
 /// A call whose connection breaks is repeated for the client's timeout_ms, and happens once all the same.
 ///
-/// Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not wanted.
+/// Ownership: the caller frees *out_reply_json with mh_string_free(). It may be a NULL pointer when the reply is not
+/// wanted.
 /// Threads:   any number at once.
 /// Blocking:  for one round trip to Redis; for up to timeout_ms while it cannot be reached.
 #[unsafe(no_mangle)]
@@ -126,8 +130,8 @@ pub unsafe extern "C" fn mh_client_namespace(client: *const mh_client) -> *const
     read!(client, ptr::null(), |client: &mh_client| client.namespace.as_ptr())
 }
 
-/// Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs and
-/// workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
+/// Close the client's connections and end the waiting of other threads; from then on its calls, and those of the jobs
+/// and workers made with it, return MH_CODE_CLOSED. Stop the workers first. Closing twice is fine.
 ///
 /// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
 ///

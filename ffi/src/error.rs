@@ -8,8 +8,8 @@ use manyhands::{Code, Error};
 
 use crate::text::Text;
 
-/// How a call ended: MH_CODE_OK, or what went wrong. The numbers and names are the same in every language, come in bands
-/// (1xx the caller, 2xx the job, 3xx the server, 9xx a fault of ours), and are never reused.
+/// How a call ended: MH_CODE_OK, or what went wrong. The numbers and names are the same in every language, come in
+/// bands (1xx the caller, 2xx the job, 3xx the server, 9xx a fault of ours), and are never reused.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum mh_code {
@@ -215,7 +215,7 @@ pub unsafe extern "C" fn mh_error_retryable(error: *const mh_error) -> bool {
     read!(error, false, |error: &mh_error| error.error.retryable())
 }
 
-/// Frees an error, and the texts that belong to it. NULL is fine.
+/// Free an error, and the texts that belong to it. NULL is fine.
 ///
 /// Threads:   any.
 /// Blocking:  no.

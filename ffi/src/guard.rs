@@ -1,9 +1,9 @@
 //! The boundary: every cast of a C pointer, every NULL check, and the net that catches panics.
 //!
-//! The functions are unsafe because they trust what the header asks of its reader: a pointer is NULL or what its type says,
-//! a handle is not freed while it is used, a text ends with NUL. The macros are how the other files call them; each names
-//! the argument it checks after the variable it is given. As the header lets any thread use any handle, a handle must be
-//! `Send` and `Sync`.
+//! The functions are unsafe because they trust what the header asks of its reader: a pointer is NULL or what its type
+//! says, a handle is not freed while it is used, a text ends with NUL. The macros are how the other files call them;
+//! each names the argument it checks after the variable it is given. As the header lets any thread use any handle, a
+//! handle must be `Send` and `Sync`.
 
 use std::ffi::{CStr, CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -191,7 +191,7 @@ impl Output<*mut c_char> {
     }
 }
 
-/// Frees a text that was given to the caller.
+/// Free a text that was given to the caller.
 ///
 /// Ownership: `text` comes from an out_ argument of type char **, and is not used after this. NULL is fine.
 /// Threads:   any.

@@ -217,8 +217,8 @@ pub unsafe extern "C" fn mh_job_put_at_ms(job: *const mh_job) -> u64 {
     read!(job, 0, |job: &mh_job| job.put_at_ms)
 }
 
-/// Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as far as is
-/// known, and for NULL.
+/// Why the job is no longer ours: "expired", "cancelled", "replaced", "finished" or "unknown". NULL while it is, as
+/// far as is known, and for NULL.
 ///
 /// A long handler looks at it now and then, and stops working when it is not NULL: another worker may have the job, and
 /// whatever ends this run is refused. A worker's job knows it within 2 seconds, by the worker's own pulse; a job of

@@ -1,5 +1,5 @@
-//! The C library. `include/manyhands.h` is made from this crate, so the comments on public items speak to C programmers:
-//! they say who owns what, which threads may call, and what blocks.
+//! The C library. `include/manyhands.h` is made from this crate, so the comments on public items speak to C
+//! programmers: they say who owns what, which threads may call, and what blocks.
 //!
 //! All danger is in `guard.rs`; every function here goes through it. What depends on the caller keeping the promises of
 //! the header is said there once, instead of in a safety section for each function.

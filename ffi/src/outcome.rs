@@ -86,13 +86,15 @@ fn only<A, R: Request<Reply = Vec<A>>>(client: &Client, request: R) -> Result<A>
 ///               "queue"     the next queue. Default: the next of the job's route.
 ///               "delay_ms"  milliseconds until the job may run there. Default 0.
 ///
-/// For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be reached, and
-/// what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for the answer.
+/// For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be
+/// reached, and what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for
+/// the answer.
 ///
 /// Returns MH_CODE_OK.
-/// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option: the job is still in hand, and can be ended otherwise.
-/// Returns MH_CODE_WRONG_STATE when the run of this worker's job has ended before; MH_CODE_CLOSED after mh_worker_stop() or in
-/// a forked child.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option: the job is still in hand, and can be ended
+/// otherwise.
+/// Returns MH_CODE_WRONG_STATE when the run of this worker's job has ended before; MH_CODE_CLOSED after
+/// mh_worker_stop() or in a forked child.
 /// For a job of mh_queue_reserve() also MH_CODE_LOCK_LOST, and the codes of mh_client_call().
 ///
 /// Ownership: the handle remains, and is freed with mh_job_free().
@@ -136,8 +138,9 @@ pub unsafe extern "C" fn mh_job_fail(
     })
 }
 
-/// The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %), spending a
-/// retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other languages.
+/// The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
+/// spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
+/// languages.
 ///
 /// class_name  The kind of error, for example "ENOENT".
 /// message     What happened, for people; cut at 16 KiB. NULL: none.
@@ -162,7 +165,7 @@ pub unsafe extern "C" fn mh_job_error(
 }
 
 /// The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed in the group
-/// "failed-retries-<queue>".
+/// "failed-retries-<queue>". To say why, use mh_job_error(), or the "retry" of mh_job_finish().
 ///
 /// Returns, ownership, threads and blocking: as mh_job_complete().
 #[unsafe(no_mangle)]
@@ -196,9 +199,10 @@ pub unsafe extern "C" fn mh_job_release(job: *mut mh_job, out_error: *mut *mut m
 ///
 /// outcome_json  A JSON object with one member:
 ///               {"complete": {"result", "data", "queue", "delay_ms"}}, {"fail": {"group", "message", "trace"}},
-///               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms"}}, {"snooze": {"delay_ms"}},
-///               {"release": {}}, or {"unknown_kind": {}}: this worker has no handler for the job's kind, and it runs again
-///               later while another live worker has one, else it is failed in the group "unknown-kind:<kind>".
+///               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms", "group", "message", "trace"}},
+///               {"snooze": {"delay_ms"}}, {"release": {}}, or, of a worker, {"unknown_kind": {}}: it has no handler for
+///               the job's kind, and it runs again later while another live worker has one, else it is failed in the
+///               group "unknown-kind:<kind>". The members are the arguments and options of the functions above.
 ///
 /// Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled" or "failed".
 /// Returns MH_CODE_LOCK_LOST when it was no longer ours: nothing was changed, and mh_error_reason() says why.
@@ -225,8 +229,8 @@ pub unsafe extern "C" fn mh_job_finish(
 /// Renew the job's lease now. A worker renews those of its jobs by itself.
 ///
 /// Returns MH_CODE_OK and sets *out_lease_ms to the milliseconds the lease now lasts; it may be a NULL pointer.
-/// Returns MH_CODE_LOCK_LOST when the job is no longer ours; MH_CODE_CLOSED in a forked child, for a worker's job; and the
-/// codes of mh_client_call().
+/// Returns MH_CODE_LOCK_LOST when the job is no longer ours; MH_CODE_CLOSED in a forked child, for a worker's job;
+/// and the codes of mh_client_call().
 ///
 /// Threads:   any.
 /// Blocking:  as mh_client_call().

@@ -58,11 +58,12 @@ pub unsafe extern "C" fn mh_queue_put(
 
 /// Put 1 to 1000 jobs, into any queues, in one step and in their order.
 ///
-/// jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and "kind" must
-///            be there.
+/// jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and
+///            "kind" must be there.
 ///
-/// Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid", "outcome"},
-/// where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict "reject").
+/// Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid",
+/// "outcome"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict
+/// "reject").
 /// Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
 /// mh_client_call().
 ///
@@ -88,7 +89,8 @@ pub unsafe extern "C" fn mh_queue_put_many(
     })
 }
 
-/// Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come; mh_worker_next() does.
+/// Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come;
+/// mh_worker_next() does.
 ///
 /// queue   Its name.
 /// worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.

@@ -12,8 +12,8 @@ use crate::error::{mh_code, mh_error};
 use crate::job::mh_job;
 use crate::text::Text;
 
-/// A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the program's own
-/// threads take jobs with mh_worker_next() and perform them.
+/// A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the
+/// program's own threads take jobs with mh_worker_next() and perform them.
 ///
 /// Ownership: whoever opened it frees it with mh_worker_free().
 /// Threads:   any number at once; as many as the option "threads" says should wait in mh_worker_next().
@@ -23,8 +23,8 @@ pub struct mh_worker {
     name: Text,
 }
 
-/// Says in the worker's status that it is C, unless the options name a language. Options that are no JSON object are left
-/// for the core to refuse.
+/// Says in the worker's status that it is C, unless the options name a language. Options that are no JSON object are
+/// left for the core to refuse.
 fn with_language(options: &str) -> String {
     match serde_json::from_str::<Map<String, Value>>(options) {
         Ok(mut members) => {
@@ -49,12 +49,13 @@ fn no_more_jobs() -> Error {
 ///
 /// options_json  A JSON object:
 ///               "queues"               the queues to take jobs from, 1 to 64 names. Must be there.
-///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin": all get
-///                                      equal shares. Default "ordered".
+///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
+///                                      all get equal shares. Default "ordered".
 ///               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
 ///               "kinds"                the kinds that have handlers here, told to other workers. Default none.
 ///               "language"             told in the worker's status. Default "c".
-///               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default 25000.
+///               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default
+///                                      25000.
 ///
 /// Returns MH_CODE_OK and sets *out_worker to a new worker.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the option.
@@ -83,10 +84,10 @@ pub unsafe extern "C" fn mh_worker_open(
 
 /// Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
 ///
-/// Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be reached
-/// none comes; a line on standard error says so once.
-/// Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the wait at once,
-/// and in a forked child.
+/// Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be
+/// reached none comes; a line on standard error says so once.
+/// Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the
+/// wait at once, and in a forked child.
 /// Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
 /// MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
 ///
@@ -112,12 +113,18 @@ pub unsafe extern "C" fn mh_worker_next(
     })
 }
 
-/// Take the outcomes the engine refused since the last call, because the job was no longer ours or its result too large: the
-/// work of that handler did not count. Call it now and then, at least after each mh_worker_stop(); the last 1000 are kept.
+/// Take the outcomes that were refused since the last call: the job was no longer ours when its run was ended, or its
+/// result was too large. What such a handler did does not count, and the job runs again or has been run by another
+/// worker.
 ///
-/// Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of {"jid", "token",
-/// "operation", "reason"}: the job, the token it was ended under, for example "job_complete", and "expired", "cancelled",
-/// "replaced", "finished", "unknown", or the text of another error.
+/// Call it now and then, and after mh_worker_stop(); the last 1000 are kept.
+///
+/// Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of objects:
+///               "jid"        the job.
+///               "token"      that of mh_job_token().
+///               "operation"  how the run was ended, for example "job_complete".
+///               "reason"     "expired", "cancelled", "replaced", "finished" or "unknown", as in mh_job_lost(); or an
+///                            error's text.
 ///
 /// Ownership: the caller frees *out_refused_json with mh_string_free().
 /// Threads:   any; each refusal is told once.
@@ -144,8 +151,8 @@ pub unsafe extern "C" fn mh_worker_take_refused(
     })
 }
 
-/// Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started ones are
-/// performed and ended as ever. mh_worker_stop() must follow.
+/// Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started
+/// ones are performed and ended as ever. mh_worker_stop() must follow.
 ///
 /// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
 ///
@@ -162,11 +169,12 @@ pub unsafe extern "C" fn mh_worker_quiet(worker: *mut mh_worker, out_error: *mut
 /// End the worker: take no more jobs, give the unstarted ones back, wait up to `timeout_ms` (negative: the option
 /// "shutdown_timeout_ms") until the started ones are ended, deliver the outcomes, and end the native threads.
 ///
-/// A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does nothing.
+/// A job that is still performed after that is left to its lease; mh_worker_running() counts them. A second stop does
+/// nothing.
 ///
 /// Returns MH_CODE_OK.
-/// Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of timeout_ms when
-/// that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
+/// Returns MH_CODE_UNAVAILABLE when outcomes did not reach Redis within 2 seconds, or within what was left of
+/// timeout_ms when that was more: their jobs run again. MH_CODE_CLOSED in a forked child.
 ///
 /// Ownership: the handle remains, and is freed with mh_worker_free().
 /// Threads:   any that is not in the middle of a job of this worker: it would wait for itself.
@@ -202,8 +210,8 @@ pub unsafe extern "C" fn mh_worker_running(worker: *const mh_worker) -> usize {
     read!(worker, 0, |worker: &mh_worker| worker.worker.running())
 }
 
-/// Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told of
-/// outcomes that could not be delivered.
+/// Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told
+/// of outcomes that could not be delivered.
 ///
 /// Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
 ///

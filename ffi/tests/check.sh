@@ -1,7 +1,7 @@
 #!/bin/bash
-# make -C ffi check: installs the library into a folder of its own, starts two servers there, and runs the tests of tests/c
-# built in every way a user may build: by three compilers, shared and static, under sanitizers and valgrind. The example too.
-# Leaves nothing behind. The last line is "N passed, N failed".
+# make -C ffi check: installs the library into a folder of its own, starts two servers there, and runs the tests of
+# tests/c built in every way a user may build: by three compilers, shared and static, under sanitizers and valgrind.
+# The example too. Leaves nothing behind. The last line is "N passed, N failed".
 #
 # CHECK_FILES: names of tests/c files to run, for example CHECK_FILES=worker. Default: all.
 set -euo pipefail
@@ -20,7 +20,8 @@ trap 'exit 130' INT TERM
 passed=0
 failed=0
 
-# count NAME COMMAND...: runs the command and adds up its "N passed, N failed"; one that ends badly without failures counts as one.
+# count NAME COMMAND...: runs the command and adds up its "N passed, N failed"; one that ends badly without failures
+# counts as one.
 count() {
   local name=$1 log="$box/log" good=0 bad=0 status=0
   shift

@@ -9,8 +9,8 @@
 /* Seconds after which a child that hangs is killed. */
 #define CHILD_LIFE 60
 
-/* Runs `body` in a child, which answers 0, or the number of the check that failed. Then the child kills itself: it leaves the
-   parent's connections alone on purpose, and valgrind would call them leaks in a child that ends by itself. */
+/* Runs `body` in a child, which answers 0, or the number of the check that failed. Then the child kills itself: it leaves
+   the parent's connections alone on purpose, which valgrind would call leaks if the child ended by itself. */
 static void in_child(int (*body)(mh_client *, mh_worker *, mh_job *), mh_client *client, mh_worker *worker, mh_job *job)
 {
     int answer[2], status = 0;

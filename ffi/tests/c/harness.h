@@ -1,4 +1,4 @@
-/* What the tests of the C library share. A check that fails ends its test with a line that says where; the others run on. */
+/* What the tests of the C library share. A check that fails ends its test with a line that says where; the others run. */
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -17,8 +17,8 @@ struct test {
 /* Ends each file's list of tests. */
 #define END_OF_TESTS {NULL, NULL}
 
-extern const struct test client_tests[], error_tests[], fork_tests[], input_tests[], job_tests[], queue_tests[],
-    server_tests[], signal_tests[], worker_tests[];
+extern const struct test client_tests[], crew_tests[], error_tests[], fork_tests[], input_tests[], job_tests[],
+    queue_tests[], server_tests[], signal_tests[], worker_tests[];
 
 /* The error of the test that runs. Every call passes this address; CHECK_OK and CHECK_ERROR look at it and free it. */
 extern mh_error *failure;
@@ -50,6 +50,12 @@ void check_contains(const char *file, int line, const char *what, const char *te
 #define CHECK_OK(call) check_ok(__FILE__, __LINE__, #call, call)
 /* The call failed with this code, and a message that contains `message`. */
 #define CHECK_ERROR(call, code, message) check_error(__FILE__, __LINE__, #call, call, code, message)
+/* The call was refused as wrong, with a message that contains `message`. */
+#define CHECK_INVALID(call, message) CHECK_ERROR(call, MH_CODE_INVALID_ARGUMENT, message)
+
+/* What an output holds as long as nothing is written to it. */
+extern char untouched_place;
+#define UNTOUCHED(type) ((type *)(void *)&untouched_place)
 
 /* A client of the test's own: of a namespace nobody else has, on the server of the run. */
 mh_client *open_client(void);

@@ -137,6 +137,10 @@ static void finish_answers_the_state(void)
         mh_string_free(state);
         mh_job_free(job);
     }
+    mh_string_free(put(client, "q", "work", NULL, NULL));
+    mh_job *job = reserve(client, "q");
+    CHECK_INVALID(mh_job_finish(job, "{\"unknown_kind\":{}}", NULL, &failure), "for the jobs of a worker");
+    mh_job_free(job);
     mh_client_free(client);
 }
 

@@ -24,7 +24,8 @@ static void options_reach_the_engine(void)
 {
     mh_client *client = open_client();
     char *jid = put(client, "q", "work", NULL,
-                    "{\"jid\":\"my own/é\",\"priority\":-7,\"retries\":3,\"tags\":[\"a\",\"b\"],\"route\":[\"r\",\"s\"]}");
+                    "{\"jid\":\"my own/é\",\"priority\":-7,\"retries\":3,\"tags\":[\"a\",\"b\"],"
+                    "\"route\":[\"r\",\"s\"]}");
     CHECK_TEXT(jid, "my own/é");
     mh_string_free(jid);
     mh_job *job = reserve(client, "q");

@@ -1,4 +1,5 @@
-/* A server that dies in the middle: what callers are told, and that everything goes on when it is back. Each test has its own. */
+/* Servers that are absent, closed to us, or die in the middle: what callers are told, and that everything goes on when
+   they are back. */
 #include "harness.h"
 
 #include <signal.h>
@@ -10,6 +11,62 @@
 #include <time.h>
 #include <unistd.h>
 
+static void servers_are_not_reached(void)
+{
+    char url[512], *reply = UNTOUCHED(char);
+    mh_client *client = NULL;
+    CHECK_OK(mh_client_open("unix:///nonexistent/redis.sock", NULL, &client, &failure));
+    CHECK_NUMBER(mh_client_call(client, "queue_counts", "{\"queue\":\"q\"}", &reply, &failure), MH_CODE_UNAVAILABLE);
+    CHECK_CONTAINS(mh_error_message(failure), "/nonexistent/redis.sock");
+    CHECK_TEXT(mh_error_operation(failure), "queue_counts");
+    CHECK(mh_error_retryable(failure));
+    mh_error_free(failure);
+    failure = NULL;
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_UNAVAILABLE, "cannot reach");
+    mh_client_free(client);
+
+    CHECK_OK(mh_client_open(locked_url(), NULL, &client, &failure));
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_DENIED, "NOAUTH");
+    mh_client_free(client);
+
+    snprintf(url, sizeof url, "%s?password=wrong", locked_url());
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_DENIED, "WRONGPASS");
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = UNTOUCHED(mh_job);
+    CHECK_ERROR(mh_worker_next(worker, 10000, &job, &failure), MH_CODE_DENIED, "WRONGPASS");
+    CHECK(job == UNTOUCHED(mh_job));
+    mh_worker_free(worker);
+    mh_client_free(client);
+
+    snprintf(url, sizeof url, "%s?password=open", locked_url());
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    CHECK_OK(mh_queue_put(client, "q", "work", NULL, NULL, NULL, &failure));
+    mh_client_free(client);
+    CHECK(reply == UNTOUCHED(char));
+}
+
+static void no_server_program_is_found(void)
+{
+    char path[4096];
+    char folder[] = "/tmp/manyhands-XXXXXX";
+    char url[64];
+    mh_client *client = NULL;
+    CHECK(getenv("PATH") != NULL && mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s", getenv("PATH"));
+    snprintf(url, sizeof url, "embedded:%s", folder);
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    setenv("PATH", "/nonexistent", 1);
+    mh_code code = mh_queue_put(client, "q", "work", NULL, NULL, NULL, &failure);
+    setenv("PATH", path, 1);
+    CHECK_ERROR(code, MH_CODE_NO_SERVER_PROGRAM, "redis-server");
+    mh_client_free(client);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK_NUMBER(system(command), 0);
+}
+
+/* A server of the test's own. */
 struct server {
     char folder[32], url[64];
     pid_t process;
@@ -23,8 +80,8 @@ static void start(struct server *server)
     if (server->process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (chdir(server->folder) == 0)
-            execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", "redis.sock", "--save", "", "--appendonly",
-                   "yes", "--appendfsync", "always", "--logfile", "redis.log", (char *)NULL);
+            execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", "redis.sock", "--save", "",
+                   "--appendonly", "yes", "--appendfsync", "always", "--logfile", "redis.log", (char *)NULL);
         _exit(127);
     }
 }
@@ -159,6 +216,8 @@ static void undelivered_outcomes_are_told_at_the_stop(void)
 }
 
 const struct test server_tests[] = {
+    {"servers are not reached", servers_are_not_reached},
+    {"no server program is found", no_server_program_is_found},
     {"callers are told of a dead server, and find it again", callers_are_told},
     {"a worker outlives its server", a_worker_outlives_its_server},
     {"undelivered outcomes are told at the stop", undelivered_outcomes_are_told_at_the_stop},

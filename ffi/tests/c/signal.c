@@ -13,7 +13,8 @@ static void count_signal(int number)
     signals = signals + 1;
 }
 
-/* SIGALRM after `first_us` and then every `every_us` microseconds (0: never again, 0 and 0: no more). Calls are not restarted. */
+/* SIGALRM after `first_us` and then every `every_us` microseconds (0: never again, 0 and 0: no more). Calls are not
+   restarted. */
 static void alarms(long first_us, long every_us)
 {
     struct sigaction action;
