@@ -9,7 +9,12 @@ const VIEWED = [...TAKEN, "state", "stalled", "result", "dueAt", "leaseUntil", "
 // Names of the core and of this package, whose spans and instants are milliseconds as well.
 const INSTANTS = { putAt: "put_at_ms", dueAt: "due_at_ms", leaseUntil: "lease_until_ms", at: "at_ms", run: "run_ms" };
 const TIMES = { mean: "mean_ms", deviation: "deviation_ms", p50: "p50_ms", p99: "p99_ms" };
-const OPTIONS = { delay_ms: "delay", timeout_ms: "timeout", on_conflict: "onConflict", engine_upgrade: "engineUpgrade" };
+const OPTIONS = {
+  delay_ms: "delay",
+  timeout_ms: "timeout",
+  on_conflict: "onConflict",
+  engine_upgrade: "engineUpgrade",
+};
 
 const clients = new Map();
 const held = new Map(); // reserved jobs that nobody ended
