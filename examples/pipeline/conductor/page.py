@@ -82,7 +82,7 @@ def _card(journey: Journey, totals: RunFigures) -> str:
         # The chart is the draw stage's own SVG, which escapes the words in it.
         chart=record.get("chart", f'<p class="trouble">{escape(journey.trouble)}</p>'),
         lanes="".join(_lane(stage.queue, journey, totals) for stage in STAGES),
-        attempts="".join(_attempt(attempt, record) for attempt in journey.attempts),
+        attempts="".join(_attempt(attempt, record, totals) for attempt in journey.attempts),
         sha256=escape(record.get("sha256", "none")),
         jid=escape(journey.document.jid),
     )
@@ -122,13 +122,14 @@ def _bars(attempt: Attempt, totals: RunFigures) -> str:
     )
 
 
-def _attempt(attempt: Attempt, record: dict[str, Any]) -> str:
+def _attempt(attempt: Attempt, record: dict[str, Any], totals: RunFigures) -> str:
     versions = {step["stage"]: step["language"] for step in record.get("journey", [])}
     return _part("attempt.html").substitute(
         stage=attempt.queue,
         language=escape(versions.get(attempt.queue, LANGUAGES[attempt.queue])),
         pid=attempt.pid,
-        started=f"{datetime.fromtimestamp(attempt.started_at):%H:%M:%S.%f}"[:-3],
+        clock=f"{datetime.fromtimestamp(attempt.started_at):%H:%M:%S.%f}"[:-3],
+        started=span(attempt.started_at - totals.started_at),
         waited=span(attempt.started_at - attempt.ready_at),
         ran=span(attempt.ended_at - attempt.started_at),
         ended="" if attempt.ended == "completed" else escape(attempt.ended),
