@@ -2,6 +2,10 @@
 //!
 //! `rb_thread_call_without_gvl2` never raises, unlike its sibling without the 2, which jumps over Rust's frames.
 //! Interrupts (Thread#kill, Thread#raise, Timeout, signals) are looked at by the caller, between calls.
+//!
+//! It is given no unblock function. With one, Ruby 3.1 starts a helper thread for every call that the only thread of a
+//! program makes, and kills it afterwards; where interrupts are held back (`Thread.handle_interrupt(Object => :never)`)
+//! the helper inherits that, is never killed, and the call never returns. Waits are made in short slices instead.
 
 use std::any::Any;
 use std::ffi::c_void;
@@ -12,32 +16,23 @@ use magnus::{Error, Ruby};
 
 use crate::errors;
 
-/// What `work` gave, or the panic it ended with; None until it has run.
-type Outcome<T> = Option<Result<T, Box<dyn Any + Send>>>;
-
 struct Call<W, T> {
     work: Option<W>,
-    outcome: Outcome<T>,
+    /// What `work` gave, or the panic it ended with; None until it has run.
+    outcome: Option<Result<T, Box<dyn Any + Send>>>,
 }
 
-/// Runs `work` without Ruby's lock. `unblock` is called, perhaps never, perhaps on another thread while `work` runs,
-/// when this thread is to look at its interrupts: it should make `work` return soon.
-///
-/// None: an interrupt was pending already and `work` did not run.
-pub fn release<W, U, T>(work: W, unblock: U) -> Option<T>
-where
-    W: FnOnce() -> T,
-    U: Fn() + Sync,
-{
+/// Runs `work` without Ruby's lock. None: an interrupt was pending already and `work` did not run.
+pub fn release<W: FnOnce() -> T, T>(work: W) -> Option<T> {
     let mut call = Call { work: Some(work), outcome: None };
-    // SAFETY: both pointers are to values of exactly the types the two functions cast them back to, and both outlive
-    // the call, which returns only after `run` has ended and `wake` can no longer be called.
+    // SAFETY: the pointer is to a value of exactly the type that `run` casts it back to; it outlives the call, which
+    // returns only after `run` has ended. Without an unblock function the last argument is not used.
     unsafe {
         rb_sys::rb_thread_call_without_gvl2(
             Some(run::<W, T>),
             ptr::from_mut(&mut call).cast(),
-            Some(wake::<U>),
-            ptr::from_ref(&unblock).cast_mut().cast(),
+            None,
+            ptr::null_mut(),
         );
     }
     match call.outcome? {
@@ -46,10 +41,10 @@ where
     }
 }
 
-/// Runs `work`, which ends by itself soon, without Ruby's lock; it is not interrupted.
+/// Runs `work`, which ends by itself, without Ruby's lock.
 pub fn call<T>(ruby: &Ruby, mut work: impl FnMut() -> manyhands::Result<T>) -> Result<T, Error> {
     loop {
-        if let Some(result) = release(&mut work, || ()) {
+        if let Some(result) = release(&mut work) {
             return result.map_err(|error| errors::exception(ruby, error));
         }
         ruby.thread_check_ints()?;
@@ -60,14 +55,8 @@ unsafe extern "C" fn run<W: FnOnce() -> T, T>(call: *mut c_void) -> *mut c_void 
     // SAFETY: `release` passes a `Call<W, T>` that nobody else uses until this returns.
     let call = unsafe { &mut *call.cast::<Call<W, T>>() };
     if let Some(work) = call.work.take() {
+        // A panic must not leave a C function: `release` lets it go on.
         call.outcome = Some(catch_unwind(AssertUnwindSafe(work)));
     }
     ptr::null_mut()
-}
-
-unsafe extern "C" fn wake<U: Fn() + Sync>(unblock: *mut c_void) {
-    // SAFETY: `release` passes a `U` that lives until no thread can call this any more.
-    let unblock = unsafe { &*unblock.cast::<U>() };
-    // A panic must not leave a C function; what failed to wake is woken by the end of its wait.
-    let _ = catch_unwind(AssertUnwindSafe(unblock));
 }

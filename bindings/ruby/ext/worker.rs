@@ -110,7 +110,7 @@ impl Worker {
 /// One slice of waiting; None when an interrupt was pending already.
 fn wait(worker: &manyhands::Worker, deadline: Option<Instant>) -> Option<manyhands::Result<Next>> {
     let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
-    gvl::release(|| worker.next(left.min(SLICE)), || ())
+    gvl::release(|| worker.next(left.min(SLICE)))
 }
 
 /// Defines the class in `native`.

@@ -2,6 +2,7 @@
 
 require "logger"
 require "manyhands"
+require "English"
 require "minitest/autorun"
 require "stringio"
 
@@ -84,7 +85,7 @@ class Case < Minitest::Test
       CLIENT = Manyhands::Client.new(#{SERVER.url.inspect}, namespace: #{client.namespace.inspect})
     RUBY
     paths = $LOAD_PATH.map { |path| "-I#{path}" }
-    IO.popen([RbConfig.ruby, *paths, "-e", head + text])
+    IO.popen([RbConfig.ruby, *paths, "-e", head + text], "r+")
   end
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -8,7 +8,7 @@ class ErrorsTest < Case
   def test_a_class_for_every_code_and_a_signature_for_every_class
     classes = Manyhands::Native::CODES.map { |code, name, class_name, _| "#{class_name} #{code} #{name}" }
     signatures = File.read(SIGNATURES).scan(/# (\d+) ([A-Z_]+): .+\n  class (\w+) < Error/)
-    assert_equal classes, signatures.map { |code, name, class_name| "#{class_name} #{code} #{name}" }
+    assert_equal(classes, signatures.map { |code, name, class_name| "#{class_name} #{code} #{name}" })
   end
 
   def test_an_error_says_what_during_what_about_which_job

@@ -69,20 +69,21 @@ module Manyhands
     def outcome_of(job)
       handler = @handlers[job.kind] or return UNKNOWN_KIND
       result = handler.call(job)
-      { complete: job.completion(result) }
+      { complete: job.completion(result) } if job.held? # else the handler has ended it
     rescue Outcome => e
       { e.verb => e.fields }
     end
 
     def failed(job, exception)
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{exception.class}: #{exception.message}" }
-      named = exception.class.ancestors.find(&:name)
+      named = exception.class
+      named = named.superclass until named.name
       trace = (exception.backtrace || []).join("\n")
       { error: { class: named.name, message: Wire.scrub(exception.message), trace: Wire.scrub(trace) } }
     end
 
     def finish(job, outcome)
-      return unless job.held? # its handler has ended it
+      return unless job.held?
 
       outcome = RELEASE if @dismissed && outcome.equal?(KILLED)
       @finished.shift if @finished.size >= MOST_FINISHED

@@ -129,12 +129,12 @@ module Manyhands
     def item(job, within)
       raise InvalidArgument, "#{within.delete_suffix('.')} must be a Hash, not #{job.class}" unless job.is_a?(Hash)
 
+      delay_ms = job[:delay] && Wire.milliseconds(job[:delay], "#{within}delay")
       job.each do |option, value|
         raise InvalidArgument, "#{within}#{option} is unknown" unless OPTIONS.include?(option)
 
         Wire.check(value, "#{within}#{option}")
       end
-      delay_ms = job[:delay] && Wire.milliseconds(job[:delay], "#{within}delay")
       { queue: @name, **job.except(:delay), delay_ms: }
     end
 

@@ -43,7 +43,7 @@ module Manyhands
                    shutdown_timeout_ms: shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout") }
       @handlers = {}
       @lock_lost = nil
-      @started = @stopping = false
+      @started = @stopping = @ended = false
       open
     end
 
@@ -109,6 +109,8 @@ module Manyhands
     #
     # Source: core/src/worker/mod.rs
     def run
+      raise Closed, "the worker was stopped; make another one" if @ended
+
       begin_work
       performer = Performer.new(@native, @handlers, @logger, @lock_lost)
       crew = hire(performer)
@@ -119,11 +121,12 @@ module Manyhands
     end
 
     # Asks {#run} to end: no new jobs, `shutdown_timeout` seconds for running handlers. Returns at once. May be called
-    # from any thread, from a handler and from a signal handler.
+    # from any thread, from a handler and from a signal handler. Before {#run} it lets that end at once.
     #
     # @return [void]
     def stop
       @stopping = true
+      @native.quiet # takes no lock of Ruby's, so that a signal handler may call it
     end
 
     # Waits for a job and takes it. For programs that do not use {#run}. Releases the GVL.
@@ -156,6 +159,7 @@ module Manyhands
     #   those that remain runs out and another worker gets them. Default: the `shutdown_timeout`
     # @return [void]
     def close(timeout: nil)
+      @ended = true
       @native.stop(timeout ? Wire.milliseconds(timeout, "timeout") : @native.shutdown_timeout)
       nil
     end
@@ -211,6 +215,7 @@ module Manyhands
 
     # Leaves no thread behind that can be ended.
     def dismiss(crew, performer)
+      @ended = true
       performer.dismiss
       late = crew.select(&:alive?).each(&:kill)
       deadline = now + KILL

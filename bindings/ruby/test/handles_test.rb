@@ -1,0 +1,70 @@
+# frozen_string_literal: true
+
+require "objspace"
+
+require_relative "case"
+
+class HandlesTest < Case
+  def stressed
+    GC.stress = true
+    yield
+  ensure
+    GC.stress = false
+  end
+
+  def test_handles_survive_a_collector_that_always_runs
+    stressed do
+      queue.put("k", { "a" => [1, 2] }, tags: %w[a b])
+      job = queue.reserve.fetch(0)
+      assert_equal [{ "a" => [1, 2] }, %w[a b]], [job.data, job.tags]
+      assert_equal "completed", job.complete({ "b" => 1 })
+      assert_equal({ "b" => 1 }, client.job(job.jid).result)
+      assert_raises(Manyhands::InvalidArgument) { queue.put("k", nil, priority: 1000) }
+    end
+  end
+
+  def test_a_worker_survives_it_too
+    3.times { |n| queue.put("k", n, jid: "j#{n}") }
+    worker = new_worker(threads: 2).perform("k") { |job| stressed { job.data.to_s } }
+    running(worker) { eventually { unfinished.zero? } }
+    assert_equal %w[0 1 2], Array.new(3) { |n| client.job("j#{n}").result }
+  end
+
+  def test_compaction_moves_nothing_of_ours
+    skip "this Ruby does not compact" unless GC.respond_to?(:compact)
+    queue.put("k", "x")
+    GC.compact
+    assert_equal "x", queue.reserve.fetch(0).data
+  end
+
+  def test_handles_are_collected
+    made = lambda do
+      100.times { Manyhands::Worker.new(Manyhands::Client.new(SERVER.url), queues: ["q"]) }
+      GC.start
+      ObjectSpace.each_object(Manyhands::Native::Worker).count
+    end
+    assert_operator made.call, :<, 100
+  end
+
+  def test_workers_that_nobody_closed_hold_nothing_up
+    began = now
+    5.times do
+      worker = Manyhands::Worker.new(client, queues: ["q"])
+      worker.next(timeout: 0)
+    end
+    GC.start
+    assert_operator now - began, :<, 2
+  end
+
+  def test_a_job_that_its_owner_forgot_runs_again
+    queue.put("k", jid: "j")
+    worker = new_worker
+    Thread.new { worker.next && nil }.join
+    eventually do
+      GC.start
+      client.job("j").state == "scheduled"
+    end
+    assert_equal 4, client.job("j").remaining
+    assert_equal "JobForgotten", client.job("j").history.last[:group]&.split(":")&.last
+  end
+end

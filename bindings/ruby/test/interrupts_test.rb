@@ -1,0 +1,158 @@
+# frozen_string_literal: true
+
+require "timeout"
+
+require_relative "case"
+
+class InterruptsTest < Case
+  def test_other_threads_run_while_one_waits
+    worker = new_worker
+    counted = 0
+    waiting = Thread.new { worker.next(timeout: PATIENCE) }
+    eventually { waiting.status == "sleep" }
+    100_000.times { counted += 1 }
+    assert_predicate waiting, :alive?
+    queue.put("k", counted)
+    assert_equal 100_000, waiting.value.data
+  end
+
+  def test_a_killed_wait_ends_soon
+    worker = new_worker
+    waiting = Thread.new { worker.next }
+    eventually { waiting.status == "sleep" }
+    waiting.kill
+    assert waiting.join(PATIENCE)
+    queue.put("k", 1)
+    assert_equal 1, worker.next.data
+  end
+
+  def test_a_timeout_ends_a_wait_and_the_worker_stays_usable
+    worker = new_worker
+    assert_raises(Timeout::Error) { Timeout.timeout(0.05) { worker.next } }
+    queue.put("k", 1)
+    assert_equal 1, worker.next.data
+  end
+
+  def test_an_exception_from_another_thread_ends_a_wait
+    worker = new_worker
+    waiting = Thread.new do
+      worker.next
+    rescue IOError => e
+      e
+    end
+    eventually { waiting.status == "sleep" }
+    waiting.raise(IOError, "enough")
+    assert_equal "enough", waiting.value.message
+  end
+
+  def test_kills_at_the_arrival_of_a_job_lose_none
+    worker = new_worker(threads: 4)
+    performed = Thread::Queue.new
+    200.times do |n|
+      waiting = Thread.new do
+        Thread.handle_interrupt(Object => :on_blocking) do
+          job = worker.next
+          performed << job.data
+          job.complete
+        end
+      end
+      eventually { waiting.status == "sleep" }
+      queue.put("k", n)
+      waiting.kill
+      waiting.join
+    end
+    while unfinished.positive? && (job = worker.next)
+      performed << job.data
+      job.complete
+    end
+    assert_equal (0...200).to_a, Array.new(performed.size) { performed.pop }.sort
+    assert_equal 0, unfinished
+  end
+
+  def test_calls_work_where_interrupts_are_held_back
+    text = <<~RUBY
+      Thread.handle_interrupt(Object => :never) { CLIENT.queue("q").put("k", 1) }
+      worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
+      Thread.handle_interrupt(Object => :never) { worker.next.complete }
+      puts "done"
+    RUBY
+    assert_equal "done\n", program(text).read
+  end
+
+  def test_a_killed_run_gives_its_jobs_back
+    queue.put("k", jid: "j")
+    started = Thread::Queue.new
+    worker = new_worker.perform("k") { (started << 1) && Thread::Queue.new.pop }
+    thread = Thread.new { worker.run }
+    take(started)
+    thread.kill.join
+    assert_equal ["waiting", 5], [client.job("j").state, client.job("j").remaining]
+  end
+
+  def test_a_killed_handler_is_an_error_of_its_job
+    queue.put("k", jid: "j", retries: 0)
+    worker = new_worker.perform("k") { Thread.current.kill }
+    worker.run
+    assert_equal "k:ThreadKilled", client.job("j").failure[:group]
+  end
+
+  def test_traps_run_while_a_thread_waits
+    output = program(<<~RUBY)
+      trap("USR1") { puts "trapped" }
+      worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
+      puts "waiting"
+      worker.next.complete
+      worker.close
+      puts "closed"
+    RUBY
+    assert_equal "waiting\n", output.gets
+    5.times do
+      Process.kill("USR1", output.pid)
+      assert_equal "trapped\n", output.gets
+    end
+    queue.put("k")
+    assert_equal "closed\n", output.read
+  end
+
+  %w[TERM INT QUIT].each do |signal|
+    define_method("test_#{signal}_ends_a_run_when_its_handlers_have_ended") do
+      queue.put("k", jid: "j")
+      output = program(<<~RUBY)
+        worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
+        worker.perform("k") { puts "started"; $stdin.read; "finished" }
+        previous = trap("#{signal}") { nil }
+        trap("#{signal}", previous)
+        worker.run
+        puts trap("#{signal}", "DEFAULT") == previous ? "restored" : "changed"
+      RUBY
+      assert_equal "started\n", output.gets
+      Process.kill(signal, output.pid)
+      queue.put("k", jid: "second")
+      eventually { client.call("job_get", { jid: "second" }) }
+      output.close_write
+      assert_equal "restored\n", output.read
+      output.close
+      assert_predicate $CHILD_STATUS, :success?
+      assert_equal "finished", client.job("j").result
+    end
+  end
+
+  def test_a_second_signal_ends_the_program_at_once_and_the_job_is_not_lost
+    client.config.set("heartbeat", 1)
+    client.config.set("grace-period", 0)
+    queue.put("k", jid: "j")
+    output = program(<<~RUBY)
+      worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
+      worker.perform("k") { puts "started"; $stdin.read }
+      worker.run
+    RUBY
+    assert_equal "started\n", output.gets
+    Process.kill("TERM", output.pid)
+    Process.kill("TERM", output.pid) until output.wait_readable(0.05)
+    assert_nil output.gets
+    output.close
+    assert_equal 143, $CHILD_STATUS.exitstatus
+    worker = new_worker
+    assert_equal "j", worker.next(timeout: PATIENCE)&.jid
+  end
+end
