@@ -131,8 +131,7 @@ def _attempt(attempt: Attempt, record: dict[str, Any], totals: RunFigures) -> st
         clock=f"{datetime.fromtimestamp(attempt.started_at):%H:%M:%S.%f}"[:-3],
         started=span(attempt.started_at - totals.started_at),
         waited=span(attempt.started_at - attempt.ready_at),
-        ran=span(attempt.ended_at - attempt.started_at),
-        ended="" if attempt.ended == "completed" else escape(attempt.ended),
+        ran=span(attempt.ended_at - attempt.started_at) if attempt.ended == "completed" else escape(attempt.ended),
         kind=attempt.ended,
     )
 
