@@ -17,7 +17,7 @@ function keys.failure(jid)
   return ns .. 'failure:' .. jid
 end
 
--- Zsets of jids.
+-- Zsets of jids; in scheduled, of 12 hex digits of seq and the jid.
 function keys.waiting(queue)
   return ns .. 'waiting:' .. queue
 end

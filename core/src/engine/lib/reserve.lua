@@ -70,7 +70,7 @@ local function take(reservation, queue, count)
   reservation.token = reservation.token or lease.new_token()
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
-  for _, item in ipairs(state.members(key, jids)) do
+  for _, item in ipairs(state.items_of(key, jids, jids)) do
     local job = view(item, lease_ms)
     local bytes = reservation.bytes + #job[4]
     if bytes > MAX_REPLY and #reservation.jobs > 0 then

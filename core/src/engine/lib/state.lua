@@ -61,8 +61,24 @@ local function place(job)
   return zset_key(at, job[QUEUE]), record.ready_at(job)
 end
 
+-- A scheduled job is named in its zset with its seq before its jid: equal due times then stand in put order.
+local SEQ_DIGITS = 12
+
+local function scheduled_member(jid, job)
+  return format('%012x', job[SCORE] % SEQ_SPAN) .. jid
+end
+
+-- The jids of members of a zset of scheduled jobs.
+function state.scheduled_jids(members)
+  local jids = {}
+  for index = 1, #members do
+    jids[index] = sub(members[index], SEQ_DIGITS + 1)
+  end
+  return jids
+end
+
 local function new_item(jid, name, job)
-  -- The fields are named here, so that the table need not grow; `group` only where there is one.
+  -- The fields are named here, so that the table need not grow; `group` and `member` only where they differ from the plain case.
   local item = { jid = jid, name = name, job = job, key = false, score = false, worker = false, touched = false, payload = false }
   if job then
     item.key, item.score = place(job)
@@ -71,6 +87,8 @@ local function new_item(jid, name, job)
       item.worker = job[WORKER]
     elseif at == FAILED then
       item.group = job[GROUP]
+    elseif at == SCHEDULED then
+      item.member = scheduled_member(jid, job)
     end
   end
   items[jid] = item
@@ -131,14 +149,19 @@ end
 
 -- ## Transitions
 
+-- At the end of its priority: the commit draws a new seq.
+local function leave_place(job)
+  job[SCORE] = job[SCORE] - job[SCORE] % SEQ_SPAN
+  placeless = true
+end
+
 -- Waiting since `ready_at`: at its old place in line, or at the end of its priority.
 function state.wait(item, ready_at, keep_place)
   local job = item.job
   job[STATE], job[GRACE_UNTIL] = WAITING, nil
   job[READY_AT] = ready_at ~= job[PUT_AT] and ready_at or nil
   if not keep_place then
-    job[SCORE] = job[SCORE] - job[SCORE] % SEQ_SPAN -- the commit draws a new seq
-    placeless = true
+    leave_place(job)
   end
   touch(item)
 end
@@ -146,6 +169,7 @@ end
 function state.schedule(item, due)
   local job = item.job
   job[STATE], job[READY_AT], job[GRACE_UNTIL] = SCHEDULED, due, nil
+  leave_place(job)
   touch(item)
 end
 
@@ -210,12 +234,12 @@ function state.wake(queue)
   end
 end
 
--- Draws a seq for every waiting job that has none, in the order of the call.
+-- Draws a seq for every waiting or scheduled job that has none, in the order of the call.
 local function draw_places()
   local jobs, count = {}, 0
   for _, item in ipairs(order) do
     local job = item.job
-    if job and job[STATE] == WAITING and job[SCORE] % SEQ_SPAN == 0 then
+    if job and job[SCORE] % SEQ_SPAN == 0 then
       count = count + 1
       jobs[count] = job
     end
@@ -273,21 +297,22 @@ local function derive()
   for index = 1, #order do
     local item = order[index]
     local job, old_key = item.job, item.key
-    local key, score, worker, group = false, false, false, nil
+    local key, score, member, worker, group = false, false, nil, false, nil
     if job then
       key, score = place(job)
       local at = job[STATE]
       worker, group = at == RUNNING and job[WORKER], at == FAILED and job[GROUP] or nil
+      member = at == SCHEDULED and scheduled_member(item.jid, job) or nil
       note_queue(changes, at, job[QUEUE], score)
     end
-    if old_key and old_key ~= key then
-      push(changes.removed, old_key, item.jid)
+    if old_key and (old_key ~= key or member ~= item.member) then
+      push(changes.removed, old_key, item.member or item.jid)
     end
-    if key and (key ~= old_key or score ~= item.score) then
+    if key and (key ~= old_key or score ~= item.score or member ~= item.member) then
       if score ~= last_score then
         last_score, last_text = score, text(score)
       end
-      push(changes.added, key, last_text, item.jid)
+      push(changes.added, key, last_text, member or item.jid)
     end
     if worker ~= item.worker then
       if item.worker then
@@ -296,6 +321,9 @@ local function derive()
       if worker then
         push(changes.joined, worker, item.jid)
       end
+    end
+    if member ~= item.member then
+      item.member = member
     end
     if group ~= item.group then
       if item.group then
@@ -394,20 +422,20 @@ function state.commit()
   stats.flush()
 end
 
--- The loaded items of `jids`, which stand in the zset `key`; a member without a record is dropped there.
-function state.members(key, jids)
-  local members, count = {}, 0
+-- The loaded items of what stands in the zset `key`; a member without a record is dropped there.
+function state.items_of(key, members, jids)
+  local found, count = {}, 0
   state.load_all(jids)
   for index = 1, #jids do
     local item = state.load(jids[index])
     if item then
       count = count + 1
-      members[count] = item
+      found[count] = item
     else
-      call('ZREM', key, jids[index])
+      call('ZREM', key, members[index])
     end
   end
-  return members
+  return found
 end
 
 return state

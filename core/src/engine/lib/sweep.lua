@@ -7,7 +7,7 @@ end
 
 local function due_items(key, limit)
   local jids = due_members(key, limit)
-  return state.members(key, jids), #jids
+  return state.items_of(key, jids, jids), #jids
 end
 
 local function end_graces(queue, limit)
@@ -32,11 +32,12 @@ local function end_leases(queue, limit)
 end
 
 local function promote(queue, limit)
-  local items, count = due_items(keys.scheduled(queue), limit)
-  for _, item in ipairs(items) do
+  local key = keys.scheduled(queue)
+  local members = due_members(key, limit)
+  for _, item in ipairs(state.items_of(key, members, state.scheduled_jids(members))) do
     state.wait(item, record.ready_at(item.job))
   end
-  return count
+  return #members
 end
 
 -- When the queue has something due next, nil for never.
@@ -96,7 +97,7 @@ function sweep.trim(limit, only_surplus)
     end
     doomed[#doomed + 1] = head[index]
   end
-  for _, item in ipairs(state.members(keys.completed(), doomed)) do
+  for _, item in ipairs(state.items_of(keys.completed(), doomed, doomed)) do
     state.forget(item)
   end
   state.commit()
