@@ -5,13 +5,16 @@ use manyhands::ops::QueueReserve;
 
 use crate::{errors, gvl, job};
 
-/// A connection. Threads share it; forked children get connections of their own (core/src/client/pool.rs).
+/// A connection whose calls look at Ruby's interrupts while Redis is away. Threads share it; forked children get
+/// connections of their own (core/src/client/pool.rs).
 #[magnus::wrap(class = "Manyhands::Native::Client", free_immediately, size)]
 pub struct Client(pub manyhands::Client);
 
 impl Client {
     fn open(ruby: &Ruby, url: Option<String>, options: String) -> Result<Client, Error> {
-        manyhands::Client::open(url.as_deref(), &options).map(Client).map_err(|error| errors::exception(ruby, error))
+        manyhands::Client::open(url.as_deref(), &options)
+            .map(|core| Client(core.interruptible(gvl::interrupted)))
+            .map_err(|error| errors::exception(ruby, error))
     }
 
     fn call(ruby: &Ruby, this: &Client, operation: String, arguments: String) -> Result<String, Error> {

@@ -9,9 +9,6 @@ use manyhands::{Next, Outcome};
 use crate::client::Client;
 use crate::{errors, gvl, job};
 
-/// Longest time until an interrupt is seen that came while a thread waited for a job.
-const SLICE: Duration = Duration::from_millis(100);
-
 /// A worker of this process. Its native threads run Rust code only.
 #[magnus::wrap(class = "Manyhands::Native::Worker", free_immediately, size)]
 struct Worker {
@@ -67,7 +64,7 @@ impl Worker {
     fn finish_wait(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<String, Error> {
         let worker = this.core();
         let outcome = Outcome::from_json(&outcome).map_err(|error| errors::exception(ruby, error))?;
-        gvl::call(ruby, || worker.finish_wait(&jid, &token, outcome.clone())?.accepted(&jid))
+        gvl::aside(ruby, move || worker.finish_wait(&jid, &token, outcome)?.accepted(&jid))
     }
 
     fn heartbeat(ruby: &Ruby, this: &Worker, jid: String, token: String) -> Result<u64, Error> {
@@ -94,7 +91,7 @@ impl Worker {
 
     fn stop(ruby: &Ruby, this: &Worker, timeout_ms: u64) -> Result<(), Error> {
         let worker = this.core();
-        gvl::call(ruby, || worker.stop(Duration::from_millis(timeout_ms)))
+        gvl::aside(ruby, move || worker.stop(Duration::from_millis(timeout_ms)))
     }
 
     /// Milliseconds that a stop leaves to started jobs.
@@ -109,8 +106,8 @@ impl Worker {
 
 /// One slice of waiting; None when an interrupt was pending already.
 fn wait(worker: &manyhands::Worker, deadline: Option<Instant>) -> Option<manyhands::Result<Next>> {
-    let left = deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
-    gvl::release(|| worker.next(left.min(SLICE)))
+    let left = deadline.map_or(gvl::SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
+    gvl::release(|| worker.next(left.min(gvl::SLICE)))
 }
 
 /// Defines the class in `native`.

@@ -79,6 +79,45 @@ class InterruptsTest < Case
     assert_equal "done\n", program(text).read
   end
 
+  # A client that was connected to a server which is gone.
+  def deserted
+    server = RedisServer.start
+    lonely = Manyhands::Client.new(server.url)
+    lonely.queue("q").put("k")
+    server.stop
+    lonely
+  end
+
+  def test_a_call_that_waits_for_an_absent_server_ends_when_its_thread_is_killed
+    lonely = deserted
+    calling = Thread.new { lonely.queue("q").put("k") }
+    eventually { calling.status == "sleep" }
+    calling.kill
+    assert calling.join(PATIENCE)
+  end
+
+  def test_a_call_that_waits_for_an_absent_server_ends_with_its_timeout
+    lonely = deserted
+    began = now
+    assert_raises(Timeout::Error) { Timeout.timeout(0.05) { lonely.queue("q").put("k") } }
+    assert_operator now - began, :<, PATIENCE
+    GC.start
+    assert_raises(Manyhands::Error) { lonely.close || lonely.queue("q").counts }
+  end
+
+  def test_traps_run_while_a_call_waits_for_an_absent_server
+    lonely = deserted
+    trapped = Thread::Queue.new
+    previous = trap("USR1") { trapped << 1 }
+    calling = Thread.new { lonely.queue("q").counts }
+    eventually { calling.status == "sleep" }
+    Process.kill("USR1", Process.pid)
+    assert_equal 1, take(trapped)
+    calling.kill.join
+  ensure
+    trap("USR1", previous)
+  end
+
   def test_a_killed_run_gives_its_jobs_back
     queue.put("k", jid: "j")
     started = Thread::Queue.new
