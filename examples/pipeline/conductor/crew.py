@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -63,12 +64,13 @@ class Crew:
         for process in self._processes.values():
             process.terminate()
         deadline = time.monotonic() + STOP_TIMEOUT
-        for process in self._processes.values():
+        for stage, process in self._processes.items():
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+                print(f"  the {stage.queue} worker ({stage.language}) did not stop and was killed", file=sys.stderr)
         self._processes.clear()
 
     def _spawn(self, stage: Stage) -> None:

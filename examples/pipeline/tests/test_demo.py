@@ -95,6 +95,7 @@ def test_every_file_once(texts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     run = conductor(texts, output)
     assert run.returncode == 0, run.stderr
+    assert "did not stop" not in run.stderr
     assert "8 of 8 files are in the output exactly once" in run.stdout
     assert str(output / "index.html") in run.stdout
     check_whole(texts, output)
@@ -155,6 +156,7 @@ def test_interrupted_leaves_no_process(texts: Path, tmp_path: Path, stop: signal
         _, said = run.communicate(timeout=20)
     assert run.returncode == 130
     assert "interrupted" in said
+    assert "did not stop" not in said
     assert processes_of(output) == []
     assert conductor(texts, output).returncode == 0
 
