@@ -21,6 +21,12 @@ def milliseconds(span: float | timedelta, argument: str) -> int:
     return round(seconds * 1000)
 
 
+def refuse_unknown(options: Mapping[str, object]) -> None:
+    """InvalidArgument naming the first of options that a call does not have; the plain TypeError would have no code."""
+    for name in options:
+        raise InvalidArgument(f"{name} is not an option here")
+
+
 def json_text(value: Any, argument: str) -> str:
     """`value` as compact JSON text in UTF-8; InvalidArgument names `argument` when JSON cannot say it."""
     try:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from manyhands import _native
-from manyhands._wire import milliseconds, object_text
+from manyhands._wire import milliseconds, object_text, refuse_unknown
 from manyhands.config import Config
 from manyhands.job import Job
 from manyhands.queue import Queue
@@ -34,6 +34,7 @@ class Client:
         namespace: str | None = None,
         timeout: float | timedelta | None = None,
         engine_upgrade: str | None = None,
+        **unknown: NoReturn,
     ) -> None:
         """Describe the connection; only checks its arguments.
 
@@ -48,6 +49,7 @@ class Client:
 
         Source: core/src/options.rs, core/src/url.rs
         """
+        refuse_unknown(unknown)
         options = {
             "namespace": namespace,
             "timeout_ms": None if timeout is None else milliseconds(timeout, "timeout"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, cast
 
-from manyhands._wire import in_seconds, milliseconds, object_text
+from manyhands._wire import in_seconds, milliseconds, object_text, refuse_unknown
 from manyhands.errors import InvalidArgument, raised
 from manyhands.job import Job
 
@@ -79,6 +79,7 @@ class Queue:
         tags: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
         on_conflict: str | None = None,
+        **unknown: NoReturn,
     ) -> Placed:
         """Place one job in this queue. From the return on it is kept until it is completed or cancelled.
 
@@ -100,6 +101,7 @@ class Queue:
 
         Source: core/src/engine/ops/queue_put.lua
         """
+        refuse_unknown(unknown)
         options = {
             "jid": jid,
             "priority": priority,

@@ -12,13 +12,13 @@ from contextlib import suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from manyhands import _native
 from manyhands._holder import WorkerHolder
 from manyhands._perform import UNKNOWN_KIND, Handler, failed, performed
 from manyhands._signals import stopped_by_signals
-from manyhands._wire import milliseconds, object_text
+from manyhands._wire import milliseconds, object_text, refuse_unknown
 from manyhands.errors import Closed, Error, InvalidArgument, WrongState
 from manyhands.job import Job
 
@@ -65,6 +65,7 @@ class Worker:
         threads: int | None = None,
         strategy: str | None = None,
         shutdown_timeout: float | timedelta = 25.0,
+        **unknown: NoReturn,
     ) -> None:
         """Describe the worker; only checks its arguments. Nothing starts before `run` or `next`.
 
@@ -78,6 +79,7 @@ class Worker:
 
         Source: core/src/worker/options.rs
         """
+        refuse_unknown(unknown)
         if isinstance(queues, str):
             raise InvalidArgument("queues must be a list of names, not one text")
         grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout")

@@ -158,11 +158,13 @@ def test_unknown_options_of_put_many(client: Client, option: str) -> None:
         client.queue("q").put_many([{"kind": "k", option: 1}])
 
 
-def test_unknown_options_are_pythons_own_error(client: Client) -> None:
-    with pytest.raises(TypeError, match="prio"):
-        client.queue("q").put("k", prio=1)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="nampespace"):
-        Client(nampespace="x")  # type: ignore[call-arg]
+def test_unknown_options_are_coded(client: Client) -> None:
+    with pytest.raises(InvalidArgument, match="prio") as caught:
+        client.queue("q").put("k", prio=1)  # type: ignore[arg-type]
+    assert caught.value.code == 100
+    with pytest.raises(InvalidArgument, match="nampespace"):
+        Client(nampespace="x")  # type: ignore[arg-type]
+    assert client.queue("q").counts()["waiting"] == 0
 
 
 BAD_CALLS: list[tuple[Callable[[Client], object], str]] = [

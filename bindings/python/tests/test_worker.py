@@ -343,8 +343,8 @@ def test_bad_options(client: Client, options: dict[str, Any], argument: str) -> 
 
 def test_more_bad_arguments(client: Client) -> None:
     worker = Worker(client, ["q"])
-    with pytest.raises(TypeError, match="concurrency"):
-        Worker(client, ["q"], concurrency=2)  # type: ignore[call-arg]
+    with pytest.raises(InvalidArgument, match="concurrency"):
+        Worker(client, ["q"], concurrency=2)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="kinds"):
         worker.perform("")(lambda _job: None)
     with pytest.raises(InvalidArgument, match="timeout"):
