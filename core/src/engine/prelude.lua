@@ -15,11 +15,12 @@ local ns, now, now_text, meta
 local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
 
 -- A job's record is an array; these are its places, nil where it says what it says by default: READY_AT =
--- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.
-local DATA, STATE, KIND, QUEUE, SCORE, PUT_AT, READY_AT, RETRIES, REMAINING = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local FLAGS, TOKEN, WORKER, LEASE_UNTIL, RESERVED_AT, LOST_REASON, ENDED_AT, RUN_MS = 10, 11, 12, 13, 14, 15, 16, 17
--- From here on the rarer ones: record.encode looks at them together.
-local GRACE_UNTIL, HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 18, 19, 20, 21, 22, 23
+-- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. In the order in which a plain job comes to need
+-- them, as a record ends with the last that is set. New fields are added at the end.
+local DATA, STATE, KIND, QUEUE, SCORE, PUT_AT = 1, 2, 3, 4, 5, 6
+local TOKEN, WORKER, RESERVED_AT, LEASE_UNTIL, LOST_REASON, ENDED_AT, RUN_MS = 7, 8, 9, 10, 11, 12, 13
+local READY_AT, RETRIES, REMAINING, FLAGS, GRACE_UNTIL = 14, 15, 16, 17, 18
+local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 19, 20, 21, 22, 23
 local FIELD_COUNT = 23
 local RETRIES_DEFAULT = 5
 

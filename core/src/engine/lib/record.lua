@@ -7,15 +7,23 @@ local record = {}
 -- Payloads up to this size ride with the record; larger ones would be copied at every transition.
 local INLINE_BYTES = 512
 
+-- Room for every field is made at once: a table that grows, were it by a nil, costs more than the places left empty.
 function record.decode(stored)
-  return { unpack_all(stored) }
+  local data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, lost_reason, ended_at, run_ms,
+    ready_at, retries, remaining, flags, grace_until, history_count, snoozes, tags, route, group = unpack_all(stored)
+  return {
+    data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, lost_reason, ended_at, run_ms,
+    ready_at, retries, remaining, flags, grace_until, history_count, snoozes, tags, route, group,
+  }
+end
+
+local function has_rare_fields(job)
+  return job[READY_AT] or job[RETRIES] or job[REMAINING] or job[FLAGS] or job[GRACE_UNTIL]
+    or job[HISTORY_COUNT] or job[SNOOZES] or job[TAGS] or job[ROUTE] or job[GROUP]
 end
 
 function record.encode(job)
-  local last = FIELD_COUNT
-  if not (job[GRACE_UNTIL] or job[HISTORY_COUNT] or job[SNOOZES] or job[TAGS] or job[ROUTE] or job[GROUP]) then
-    last = job[TOKEN] and RUN_MS or REMAINING -- the plain life of a job
-  end
+  local last = has_rare_fields(job) and FIELD_COUNT or RUN_MS
   while job[last] == nil do
     last = last - 1
   end
@@ -24,7 +32,10 @@ end
 
 -- A new job, in no state yet.
 function record.new(kind, queue, priority, retries)
-  return { nil, nil, kind, queue, (127 - priority) * 2 ^ 45, now, nil, retries ~= RETRIES_DEFAULT and retries or nil }
+  return {
+    nil, nil, kind, queue, (127 - priority) * 2 ^ 45, now, nil, nil, nil, nil, nil, nil, nil,
+    nil, retries ~= RETRIES_DEFAULT and retries or nil, nil, nil, nil, nil, nil, nil, nil, nil,
+  }
 end
 
 function record.load(jid)
