@@ -75,6 +75,7 @@ class BadInputTest < Case
     assert_refused(Manyhands::InvalidArgument, "timeout") { Manyhands::Client.new(nil, timeout: Float::NAN) }
     assert_refused(Manyhands::InvalidArgument, "colour is unknown") { Manyhands::Client.new(nil, colour: 1) }
     assert_refused(Manyhands::InvalidArgument, "jid") { client.job("x" * 300) }
+    assert_refused(Manyhands::InvalidArgument, "operation") { client.call(nil) }
     assert_refused(Manyhands::InvalidArgument, "arguments") { client.call("queue_counts", { queue: Object.new }) }
     assert_refused(Manyhands::InvalidArgument, "colour") { client.call("queue_counts", { queue: "q", colour: 1 }) }
   end

@@ -29,8 +29,7 @@ module Manyhands
     # Source: core/src/options.rs, core/src/url.rs
     def initialize(url = nil, namespace: nil, timeout: nil, engine_upgrade: nil, **unknown)
       Wire.none_left(unknown)
-      raise InvalidArgument, "url must be a String, not #{url.class}" unless url.nil? || url.is_a?(String)
-
+      url &&= Wire.text(url, "url")
       timeout_ms = timeout && Wire.milliseconds(timeout, "timeout")
       options = Wire.object(namespace:, timeout_ms:, engine_upgrade:)
       @native = Native::Client.open(url, options)
@@ -80,7 +79,7 @@ module Manyhands
 
     # Calls any operation by its name: the door that all methods use. Releases the GVL.
     #
-    # @param operation [String] such as "queue_counts"
+    # @param operation [String, Symbol] such as "queue_counts"
     # @param arguments [Hash] as the operation's Lua header names them; spans in milliseconds (`_ms`)
     # @return [Object] the reply's JSON as Ruby values, with String keys; spans in milliseconds
     # @raise [UnknownOperation] when the engine has no such operation
@@ -90,7 +89,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/
     def call(operation, arguments = {})
-      Wire.parse(@native.call(operation, Wire.json(arguments, "arguments")))
+      Wire.parse(@native.call(Wire.text(operation, "operation"), Wire.json(arguments, "arguments")))
     end
 
     # Closes the connections; every later call raises {Closed}. Calling it again does nothing.

@@ -98,7 +98,7 @@ module Manyhands
         raise InvalidArgument, "#{argument} must be a String, not #{value.class}" unless value.is_a?(String)
 
         check_text(value, argument)
-        value
+        value.encoding == Encoding::BINARY ? value.dup.force_encoding(Encoding::UTF_8) : value.encode(Encoding::UTF_8)
       end
 
       # JSON text as Ruby values, Hash keys as Strings.

@@ -85,7 +85,8 @@ module Manyhands
     # it. Called on the thread of {#run}, one at a time; what it raises is logged. The refusal is logged too.
     #
     # @yieldparam job [Job] as it was performed
-    # @yieldparam reason [String] expired, cancelled, replaced, finished or unknown
+    # @yieldparam reason [String] expired, cancelled, replaced, finished or unknown; or what the engine said of an
+    #   outcome that it could not take, such as a result larger than `max-data`
     # @return [self]
     # @raise [InvalidArgument] without a block
     def on_lock_lost(&block)
@@ -105,6 +106,7 @@ module Manyhands
     # @return [void]
     # @raise [Closed] when the worker was stopped before
     # @raise [Error] what keeps it from working and cannot pass by itself: {Denied}, {SchemaMismatch}, ...
+    # @raise [Unavailable] when outcomes did not reach Redis before the end; their jobs run again
     # @raise [SystemExit] when a handler called `exit`
     #
     # Source: core/src/worker/mod.rs
