@@ -11,9 +11,10 @@ import { Queue } from "./queue.js";
 export interface ClientOptions {
   /** What separates this application's jobs from others in the same Redis: letters, digits, `_`, `-`, 1 to 64. Default `mh`. */
   namespace?: string;
-  /** Milliseconds. How long a call is repeated while Redis does not answer. Default 60,000. */
+  /** Milliseconds. How long a call is repeated while Redis does not answer. 1 to 600,000. Default 60,000. */
   timeout?: number;
-  /** Whether a newer engine may replace the one loaded in Redis: `auto` or `manual`. Default: `auto` where it is safe. */
+  /** Whether a newer engine may replace the one loaded in Redis: `auto` or `manual`. Default: `auto` for
+   * `embedded:` and an empty server, else `manual`. */
   engineUpgrade?: "auto" | "manual";
 }
 
@@ -50,7 +51,7 @@ export class Client {
     this.config = new Config(this.#door);
   }
 
-  /** Where it connects to; a password is not shown. */
+  /** Where it connects to, complete; with the password, if one was given. */
   get url(): string {
     return sync(() => this.#door.native.url);
   }

@@ -1,5 +1,6 @@
+import type { Ending } from "./ending.js";
 import { type ErrorFields, errorOf, settled } from "./errors.js";
-import { type Ending, type Holder, Job, type JobOutcome } from "./job.js";
+import { type Holder, Job, type JobOutcome } from "./job.js";
 import { jsonObject } from "./json.js";
 import type { NativeClient } from "./native.js";
 

@@ -1,3 +1,4 @@
+import type { Ending } from "./ending.js";
 import { InvalidArgument } from "./errors.js";
 import { camelCase, toJson } from "./json.js";
 import type { NativeJob, NativeView } from "./native.js";
@@ -59,13 +60,6 @@ export interface RetryOptions {
 const RETRY_OPTIONS = { group: "group", message: "message", trace: "trace" };
 
 const COMPLETE_OPTIONS = { queue: "queue", delay: "delay_ms" };
-
-/** The end of a run: its name, and its fields under the names of the core; those in `raw` are JSON text already. */
-export interface Ending {
-  readonly verb: "complete" | "error" | "fail" | "retry" | "snooze" | "release" | "unknown_kind";
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly raw: Readonly<Record<string, string | undefined>>;
-}
 
 /** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
 export interface Holder {

@@ -53,6 +53,8 @@ export interface NativeClient {
 
 export interface NativeWorker {
   readonly name: string;
+  /** Jobs that are in hand already, at most `limit`. Never waits. */
+  take(limit: number): NativeJob[];
   /** Waits for jobs, at most `limit`; null once the worker is stopped. One call at a time. */
   next(limit: number): Promise<NativeJob[] | null>;
   finish(jid: string, token: string, outcome: string): void;
@@ -62,6 +64,8 @@ export interface NativeWorker {
   takeRefused(): NativeRefused[];
   /** Resolves when the started jobs have ended, at most after the option `shutdown_timeout_ms`, and all outcomes are stored. */
   stop(): Promise<void>;
+  /** Stores outcomes and gives unstarted jobs back, now; started jobs are left to their leases. Blocks, 3 s at most. */
+  end(): void;
 }
 
 interface NativeModule {

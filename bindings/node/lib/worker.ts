@@ -1,13 +1,14 @@
 import { EventEmitter } from "node:events";
-import { inspect } from "node:util";
+import { setImmediate } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
+import { type Ending, errorEnding, outcomeJson } from "./ending.js";
 import { fromNative, InvalidArgument, invalidArgument, ManyhandsError, settled, sync } from "./errors.js";
-import { type Ending, type Holder, Job, type JobOutcome } from "./job.js";
-import { jsonObject } from "./json.js";
-import { type NativeWorker, native } from "./native.js";
+import { type Holder, Job, type JobOutcome } from "./job.js";
+import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { coreOptions, text } from "./options.js";
 import { Outcome } from "./outcome.js";
+import { onExit, onSignal } from "./process.js";
 
 /** Options of {@link Worker}. */
 export interface WorkerOptions {
@@ -58,13 +59,14 @@ export interface WorkerEvents {
   lockLost: [job: LostJob, reason: string];
 }
 
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
-
 /** The reasons of a lost lease; a refused outcome may have others. */
 const LOST: ReadonlySet<string> = new Set(["expired", "cancelled", "replaced", "finished", "unknown"]);
 
 /** Milliseconds. How often the worker looks, in memory, for leases that were lost. */
 const LOOK_EVERY = 250;
+
+/** Milliseconds. How long jobs are started before the event loop has its turn. */
+const TURN = 5;
 
 /** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000, and sends 1,000 in a call. */
 const MOST_UNANSWERED = 2_000;
@@ -164,16 +166,19 @@ export class Worker extends EventEmitter<WorkerEvents> {
     // Opened again, as others are told the kinds, which are known only now.
     this.#native = this.#open();
     this.#phase = "running";
-    if (signals && isMainThread) {
-      this.#watchSignals();
-    }
+    // Taken back when the stop begins: the next signal has its usual effect.
+    this.#unwatchSignals = signals && isMainThread ? onSignal(() => void this.stop()) : undefined;
+    // process.exit ends no environment, so the native half would not hear of it.
+    const unwatchExit = onExit(() => this.#native.end());
     const look = setInterval(() => this.#look(), LOOK_EVERY);
     try {
       await this.#reserveAndPerform();
     } finally {
-      await this.stop();
-      clearInterval(look);
-      this.#look();
+      await this.stop().finally(() => {
+        clearInterval(look);
+        unwatchExit();
+        this.#look();
+      });
     }
   }
 
@@ -206,37 +211,39 @@ export class Worker extends EventEmitter<WorkerEvents> {
     }
   }
 
-  #watchSignals(): void {
-    const stop = () => void this.stop();
-    for (const signal of SIGNALS) {
-      process.on(signal, stop);
-    }
-    // Taken back when the stop begins: the next signal has its usual effect.
-    this.#unwatchSignals = () => {
-      for (const signal of SIGNALS) {
-        process.off(signal, stop);
-      }
-    };
-  }
-
   async #reserveAndPerform(): Promise<void> {
     const most = (this.#options.threads as number | undefined) ?? 1;
+    let turnBegan = performance.now();
     for (;;) {
-      while (this.#running.size >= most) {
-        if (this.#phase === "stopped") {
-          return this.#stopping;
-        }
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+      await this.#untilFewerRun(most);
+      if (this.#phase === "stopped") {
+        return this.#stopping;
       }
-      const jobs = await settled(() => this.#native.next(most - this.#running.size));
+      // Handlers that never wait would keep timers and sockets from their turn as long as there are jobs.
+      if (performance.now() - turnBegan > TURN) {
+        await setImmediate();
+        turnBegan = performance.now();
+      }
+      const free = most - this.#running.size;
+      let jobs: NativeJob[] | null = this.#native.take(free);
+      if (jobs.length === 0) {
+        jobs = await settled(() => this.#native.next(free));
+        turnBegan = performance.now();
+      }
       if (jobs === null) {
         return;
       }
       for (const job of jobs) {
         void this.#perform(Job.reserved(job, this.#holder));
       }
+    }
+  }
+
+  async #untilFewerRun(most: number): Promise<void> {
+    while (this.#running.size >= most && this.#phase === "running") {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
 
@@ -322,29 +329,4 @@ export class Worker extends EventEmitter<WorkerEvents> {
     console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
     this.emit("lockLost", job, reason);
   }
-}
-
-function outcomeJson({ verb, fields, raw }: Ending): string {
-  return `{"${verb}":${jsonObject(fields, raw)}}`;
-}
-
-/** The outcome of a handler that threw. Lone surrogates are replaced: they are no text in JSON. */
-function errorEnding(thrown: unknown): Ending {
-  const error = thrown instanceof Error ? thrown : undefined;
-  const message = error === undefined ? inspect(thrown) : String(error.message);
-  const fields = {
-    class: className(thrown).toWellFormed(),
-    message: message.toWellFormed(),
-    trace: String(error?.stack ?? "").toWellFormed(),
-  };
-  return { verb: "error", fields, raw: {} };
-}
-
-/** The class of what was thrown; of errors that only set their name (AbortError is a DOMException) that name. */
-function className(thrown: unknown): string {
-  if (!(thrown instanceof Error)) {
-    return thrown === null ? "null" : typeof thrown;
-  }
-  const own = thrown.constructor.name;
-  return (own === "Error" || own === "DOMException" ? String(thrown.name) : own) || "Error";
 }

@@ -86,8 +86,16 @@ pub fn promise<T: ToNapiValue + Send + 'static>(env: &Env) -> napi::Result<(Pend
 impl<T: ToNapiValue + Send + 'static> Pending<T> {
     /// Keeps the promise with what `body` gives, its error or its panic. Nothing happens when the environment is gone.
     pub fn keep(self, body: impl FnOnce() -> manyhands::Result<T>) {
+        self.keep_and(body, || {});
+    }
+
+    /// The same; when there is a value, `arrived` is called on JavaScript's thread as it gets it.
+    pub fn keep_and(self, body: impl FnOnce() -> manyhands::Result<T>, arrived: impl FnOnce() + Send + 'static) {
         match catch_unwind(AssertUnwindSafe(body)) {
-            Ok(Ok(value)) => self.0.resolve(Box::new(move |_| Ok(value))),
+            Ok(Ok(value)) => self.0.resolve(Box::new(move |_| {
+                arrived();
+                Ok(value)
+            })),
             Ok(Err(error)) => self.0.reject(thrown(error)),
             Err(payload) => self.0.reject(panicked(&*payload)),
         }

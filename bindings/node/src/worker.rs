@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver, SendError, Sender};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::mpsc::{self, SendError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use manyhands::{Error, Next, Outcome};
@@ -41,10 +41,17 @@ struct Wanted {
     jobs: Pending<Jobs>,
 }
 
+/// What the JavaScript object shares with the thread that waits for jobs.
+struct Shared {
+    core: manyhands::Worker,
+    /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler.
+    under_way: Mutex<Vec<(String, String)>>,
+}
+
 /// One worker of this environment.
 #[napi]
 pub struct Worker {
-    core: Arc<manyhands::Worker>,
+    shared: Arc<Shared>,
     /// To the thread that waits for jobs; there once a job was wanted. The thread ends with it.
     waiter: OnceLock<Sender<Wanted>>,
 }
@@ -55,13 +62,21 @@ impl Worker {
     #[napi(constructor, catch_unwind)]
     pub fn open(client: &Client, options: String) -> napi::Result<Worker> {
         let core = manyhands::Worker::open(&client.core, &options).map_err(thrown)?;
-        Ok(Worker { core: Arc::new(core), waiter: OnceLock::new() })
+        let shared = Arc::new(Shared { core, under_way: Mutex::default() });
+        Ok(Worker { shared, waiter: OnceLock::new() })
     }
 
     /// host:pid:8 hex digits.
     #[napi(getter, catch_unwind)]
     pub fn name(&self) -> String {
-        self.core.name().to_owned()
+        self.shared.core.name().to_owned()
+    }
+
+    /// Jobs to start that are in hand already, at most `most`. Never waits.
+    #[napi(catch_unwind)]
+    pub fn take(&self, most: u32) -> Vec<Job> {
+        // Before the first `next` there are none, and a fault or a stop is told by `next`.
+        if self.waiter.get().is_some() { in_hand(&self.shared.core, most as usize) } else { Vec::new() }
     }
 
     /// Jobs to start, at least one and at most `most`; null once the worker is stopped.
@@ -70,8 +85,8 @@ impl Worker {
         let waiter = match self.waiter.get() {
             Some(waiter) => waiter,
             None => {
-                let waiter = start_waiter(&self.core).map_err(thrown)?;
-                stop_with_environment(env, &self.core)?;
+                let waiter = start_waiter(&self.shared).map_err(thrown)?;
+                end_with_environment(env, &self.shared)?;
                 self.waiter.get_or_init(|| waiter)
             }
         };
@@ -86,7 +101,7 @@ impl Worker {
     #[napi(catch_unwind)]
     pub fn finish(&self, jid: String, token: String, outcome: String) -> napi::Result<()> {
         let outcome = Outcome::from_json(&outcome).map_err(thrown)?;
-        self.core.finish(&jid, &token, outcome).map_err(thrown)
+        self.shared.core.finish(&jid, &token, outcome).map_err(thrown)
     }
 
     /// Hands an outcome over and waits for the engine's answer: the job's new state.
@@ -98,55 +113,84 @@ impl Worker {
         token: String,
         outcome: String,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        let core = Arc::clone(&self.core);
+        let core = self.shared.core.clone();
         pool::call(env, move || core.finish_wait(&jid, &token, Outcome::from_json(&outcome)?)?.accepted(&jid))
     }
 
     /// Renews one lease now; milliseconds it lasts.
     #[napi(catch_unwind)]
     pub fn heartbeat<'env>(&self, env: &'env Env, jid: String, token: String) -> napi::Result<PromiseRaw<'env, f64>> {
-        let core = Arc::clone(&self.core);
+        let core = self.shared.core.clone();
         pool::call(env, move || core.heartbeat(&jid, &token).map(|lease_ms| lease_ms as f64))
     }
 
     /// Why a job in hand is known to be lost.
     #[napi(catch_unwind)]
     pub fn lost(&self, jid: String, token: String) -> Option<String> {
-        self.core.lost(&jid, &token)
+        self.shared.core.lost(&jid, &token)
     }
 
     /// Outcomes refused since the last look.
     #[napi(catch_unwind)]
     pub fn take_refused(&self) -> Vec<Refused> {
-        let refused = self.core.take_refused().into_iter();
+        let refused = self.shared.core.take_refused().into_iter();
         refused.map(|it| Refused { jid: it.jid, token: it.token, operation: it.operation, reason: it.reason }).collect()
     }
 
     /// Waits for started jobs as long as the options say, stores outcomes, gives unstarted jobs back, ends the threads.
     #[napi(catch_unwind)]
     pub fn stop<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
-        let core = Arc::clone(&self.core);
+        let core = self.shared.core.clone();
         pool::call_apart(env, "manyhands-stop", move || core.stop(core.shutdown_timeout()))
+    }
+
+    /// The same now, on this thread, without waiting for started jobs: their handlers end with the process.
+    #[napi(catch_unwind)]
+    pub fn end(&self) {
+        self.shared.end();
+    }
+}
+
+impl Shared {
+    /// Stores finished jobs, gives unstarted ones back. Handlers that run are about to end; their jobs are left to their
+    /// leases.
+    fn end(&self) {
+        // Nobody is left to be told of an error: what was not stored runs again when its lease ends.
+        for (jid, token) in self.under_way().drain(..) {
+            let _ = self.core.finish(&jid, &token, Outcome::Release);
+        }
+        let _ = self.core.stop(Duration::ZERO);
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the promise with one job and what else is there at once.
+    fn deliver(self: &Arc<Shared>, Wanted { most, jobs }: Wanted) {
+        let arrived = Arc::clone(self);
+        let wait = || {
+            let taken = wait(&self.core, most)?;
+            let leases = taken.iter().flatten().map(|job| (job.jid.clone(), job.token.clone()));
+            self.under_way().extend(leases);
+            Ok(taken)
+        };
+        // On JavaScript's thread, right before the handlers start; never, when the environment ends first.
+        jobs.keep_and(wait, move || arrived.under_way().clear());
     }
 }
 
 /// Starts the thread that waits for this worker's jobs. It ends when what is returned is dropped.
-fn start_waiter(core: &Arc<manyhands::Worker>) -> manyhands::Result<Sender<Wanted>> {
+fn start_waiter(shared: &Arc<Shared>) -> manyhands::Result<Sender<Wanted>> {
     let (sender, receiver) = mpsc::channel();
-    let core = Arc::clone(core);
-    pool::start("manyhands-next", move || wait_for_jobs(&core, &receiver))
+    let shared = Arc::clone(shared);
+    pool::start("manyhands-next", move || receiver.into_iter().for_each(|wanted| shared.deliver(wanted)))
         .map_err(|error| Error::internal(format!("cannot start the thread that waits for jobs: {error}")))?;
     Ok(sender)
 }
 
-fn wait_for_jobs(core: &manyhands::Worker, wanted: &Receiver<Wanted>) {
-    for Wanted { most, jobs } in wanted {
-        jobs.keep(|| take(core, most));
-    }
-}
-
-/// Waits for one job, then takes what else is there at once.
-fn take(core: &manyhands::Worker, most: usize) -> manyhands::Result<Jobs> {
+/// Waits for one job, then takes what else is there at once. None once the worker is stopped.
+fn wait(core: &manyhands::Worker, most: usize) -> manyhands::Result<Jobs> {
     let first = loop {
         match core.next(LONG)? {
             Next::Job(job) => break job,
@@ -155,38 +199,43 @@ fn take(core: &manyhands::Worker, most: usize) -> manyhands::Result<Jobs> {
         }
     };
     let mut jobs = vec![Job::from(first)];
+    jobs.append(&mut in_hand(core, most.saturating_sub(1)));
+    Ok(Some(jobs))
+}
+
+/// What is there without waiting. A fault or a stop is told by the next wait: these jobs are started and must not be lost.
+fn in_hand(core: &manyhands::Worker, most: usize) -> Vec<Job> {
+    let mut jobs = Vec::new();
     while jobs.len() < most {
-        // A fault or a stop is told by the next call: these jobs are started and must not be dropped.
         let Ok(Next::Job(job)) = core.next(Duration::ZERO) else { break };
         jobs.push(Job::from(job));
     }
-    Ok(Some(jobs))
+    jobs
 }
 
 thread_local! {
     /// The workers of this thread's environment that have begun to take jobs; None before the first.
-    static WORKERS: RefCell<Option<Vec<Weak<manyhands::Worker>>>> = const { RefCell::new(None) };
+    static WORKERS: RefCell<Option<Vec<Weak<Shared>>>> = const { RefCell::new(None) };
 }
 
-/// Has the worker stopped when its environment goes away, by `process.exit` or the end of a worker_thread: finished jobs
-/// are stored and unstarted ones given back. Handlers end with the environment, so their jobs are left to their leases.
-fn stop_with_environment(env: &Env, core: &Arc<manyhands::Worker>) -> napi::Result<()> {
+/// Has the worker ended when its environment goes away: a worker_thread that is terminated runs no more JavaScript.
+fn end_with_environment(env: &Env, shared: &Arc<Shared>) -> napi::Result<()> {
     WORKERS.with_borrow_mut(|workers| {
         if workers.is_none() {
-            env.add_env_cleanup_hook((), |()| stop_all())?;
+            env.add_env_cleanup_hook((), |()| end_all())?;
         }
         let workers = workers.get_or_insert_default();
         workers.retain(|worker| worker.strong_count() > 0);
-        workers.push(Arc::downgrade(core));
+        workers.push(Arc::downgrade(shared));
         Ok(())
     })
 }
 
-fn stop_all() {
+fn end_all() {
     for worker in WORKERS.take().into_iter().flatten() {
         if let Some(worker) = worker.upgrade() {
-            // Nobody is left to be told: jobs whose outcomes were not stored run again when their leases end.
-            let _ = catch_unwind(AssertUnwindSafe(|| worker.stop(Duration::ZERO)));
+            // A panic must not unwind into Node; the panic hook has reported it.
+            let _ = catch_unwind(AssertUnwindSafe(|| worker.end()));
         }
     }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { Client, Fail, type Job, Retry, Snooze, Worker } from "manyhands";
-import { freshClient, redis, stopClock, url } from "./server.js";
+import { freshClient, redis, signalServer, stopClock, url } from "./server.js";
 
 test("jobs are performed, their results stored, their route followed", async () => {
   const client = freshClient();
@@ -230,6 +230,19 @@ test("a worker runs once", async () => {
   await worker.stop();
   await assert.rejects(worker.run(), { code: 100 });
   assert.throws(() => worker.perform("other", () => {}), { code: 100 });
+});
+
+test("a stop that cannot store what was done says so", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("k");
+  const worker = new Worker(client, { queues: ["q"], shutdownTimeout: 100 });
+  worker.perform("k", () => {
+    signalServer("SIGSTOP");
+    worker.stop();
+  });
+  await assert.rejects(worker.run(), { code: 300, name: "UNAVAILABLE", retryable: true });
+  signalServer("SIGCONT");
+  assert.ok(await client.job(jid), "the job is not lost");
 });
 
 test("a worker that cannot work says so", async () => {

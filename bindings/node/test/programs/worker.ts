@@ -17,7 +17,6 @@ worker.perform("finish at TERM", async () => {
   return "finished";
 });
 worker.perform("exit", async () => {
-  // After the handler has ended, most likely before its outcome is stored.
   setImmediate(() => process.exit(7));
   return "stored";
 });

@@ -1,0 +1,35 @@
+/**
+ * What happens to the whole process, told to as many as want to know by one listener: Node warns of more than ten on one
+ * event, and a program may run more workers than that.
+ *
+ * Each returns what ends the telling. Without anybody to tell there is no listener, and a signal has its usual effect.
+ */
+function tellOf(events: readonly string[]): (told: () => void) => () => void {
+  const all = new Set<() => void>();
+  const listener = () => {
+    for (const told of [...all]) {
+      told();
+    }
+  };
+  return (told) => {
+    if (all.size === 0) {
+      for (const event of events) {
+        process.on(event, listener);
+      }
+    }
+    all.add(told);
+    return () => {
+      if (all.delete(told) && all.size === 0) {
+        for (const event of events) {
+          process.off(event, listener);
+        }
+      }
+    };
+  };
+}
+
+/** The process, or this worker_thread, ends by itself, by process.exit, or by an error that nobody caught. */
+export const onExit = tellOf(["exit"]);
+
+/** Somebody asks the process to end. Only the main thread hears of it. */
+export const onSignal = tellOf(["SIGTERM", "SIGINT", "SIGQUIT"]);
