@@ -12,7 +12,9 @@ use std::process::ExitCode;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const PARTS: [(&str, fn() -> Outcome); 4] =
+type Part = (&'static str, fn() -> Outcome);
+
+const PARTS: [Part; 4] =
     [("engine", engine::run), ("memory", memory::run), ("latency", latency::run), ("drain", drain::run)];
 
 fn main() -> ExitCode {
