@@ -26,8 +26,8 @@ check() {
 # What the runner said last of its own result; without such a line, the last line with something in it.
 closing_line() {
   local said result
-  said=$(sed 's/\x1b\[[0-9;]*[A-Za-z]//g' "$logs/$1.log" | grep '[[:alnum:]]' | grep -v '^make')
-  result=$(grep -E '[0-9] (passed|failed|failures|offenses|assertions|warnings)|no offenses|All checks passed|^(ok|guards):' <<<"$said" | tail -n1)
+  said=$(sed 's/\x1b\[[0-9;]*[A-Za-z]//g' "$logs/$1.log" | grep '[[:alnum:]]' | grep -v '^make\|^npm warn')
+  result=$(grep -E '[0-9] (passed|failed|failures|offenses|assertions|warnings)|no offenses|All checks passed|No fixes applied|^(ok|guards):' <<<"$said" | tail -n1)
   if grep -q '^# pass ' <<<"$said"; then # node --test counts a line each
     result=$(awk '/^# (pass|fail) / { counts = counts $3 " " $2 "ed, " } END { print "node: " counts }' <<<"$said")
   fi
