@@ -66,11 +66,19 @@ function check.span(value, name)
   return check.integer(value, name, 0, check.LONGEST_MS)
 end
 
+-- The text, or as many whole characters of its beginning as fit into `most` bytes.
+function check.cut(value, most)
+  if #value <= most then
+    return value
+  end
+  return match(sub(value, 1, most + 1), '^(.*)[^\128-\191]') or ''
+end
+
 function check.text(value, name, most)
   if type(value) ~= 'string' then
     refuse(name, 'must be text')
   end
-  return #value <= most and value or sub(value, 1, most)
+  return check.cut(value, most)
 end
 
 -- A list of names, at most `most`.

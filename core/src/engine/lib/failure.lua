@@ -9,7 +9,7 @@ end
 
 -- Gives the job up into its failure group, which is cut to the length of a name.
 function failure.write(item, group, message, trace)
-  group = sub(group, 1, MAX_NAME)
+  group = check.cut(group, MAX_NAME)
   failure.note(item, group, message, trace)
   state.fail(item, group)
 end

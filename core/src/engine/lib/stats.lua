@@ -135,13 +135,14 @@ end
 
 -- The quantile by the histogram, straight lines within a bucket.
 local function quantile(histogram, count, share)
-  local rank, seen, lower = share * count, 0, 0
+  local rank, seen = share * count, 0
   for _, pair in ipairs(histogram) do
-    lower = pair[1] > 500 and upper_of(bucket_of(pair[1]) - 1) or lower
     if seen + pair[2] >= rank then
+      local bucket = bucket_of(pair[1])
+      local lower = bucket > 1 and upper_of(bucket - 1) or 0
       return lower + (pair[1] - lower) * (rank - seen) / pair[2]
     end
-    seen, lower = seen + pair[2], pair[1]
+    seen = seen + pair[2]
   end
   return 0
 end
