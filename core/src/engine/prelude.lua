@@ -120,10 +120,10 @@ local function writer(run, replay)
         fail('OUTCOME_UNKNOWN', 'call ' .. number .. ' of ' .. caller .. ' came after call ' .. last_number)
       end
     end
+    local reply, memo = run(argv)
     if not meta.schema then
       call('HSET', meta.key, 'schema', '1', 'partitions', '1')
     end
-    local reply, memo = run(argv)
     call('SET', once_key, number .. ' ' .. pack(memo == nil and reply or memo), 'EX', ONCE_SECONDS)
     return reply
   end
