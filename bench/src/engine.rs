@@ -41,10 +41,7 @@ pub fn complete(pipeline: &mut Pipeline<'_>, reserved: &[Value]) -> redis::Redis
 fn completions(reply: &Value) -> Vec<String> {
     let Value::Array(parts) = reply else { return Vec::new() };
     let token = text(&parts[0]);
-    let jids = parts.iter().skip(3).filter_map(|job| match job {
-        Value::Array(fields) => Some(text(&fields[0])),
-        _ => None,
-    });
+    let jids = parts[3..].iter().step_by(7).map(text);
     jids.flat_map(|jid| [jid, token.clone(), "3".to_owned(), String::new(), String::new()]).collect()
 }
 

@@ -18,10 +18,11 @@ local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
 -- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. In the order in which a plain job comes to need
 -- them, as a record ends with the last that is set. New fields are added at the end.
 local DATA, STATE, KIND, QUEUE, SCORE, PUT_AT = 1, 2, 3, 4, 5, 6
-local TOKEN, WORKER, RESERVED_AT, LEASE_UNTIL, LOST_REASON, ENDED_AT, RUN_MS = 7, 8, 9, 10, 11, 12, 13
-local READY_AT, RETRIES, REMAINING, FLAGS, GRACE_UNTIL = 14, 15, 16, 17, 18
-local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 19, 20, 21, 22, 23
-local FIELD_COUNT = 23
+local TOKEN, WORKER, RESERVED_AT, RUN_MS = 7, 8, 9, 11
+local LEASE_UNTIL, ENDED_AT = 10, 10 -- one place: a job runs or has ended
+local READY_AT, RETRIES, REMAINING, FLAGS, GRACE_UNTIL = 12, 13, 14, 15, 16
+local LOST_REASON, HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 17, 18, 19, 20, 21, 22
+local FIELD_COUNT = 22
 local RETRIES_DEFAULT = 5
 
 -- STATE

@@ -40,36 +40,49 @@ pub struct Job {
     pub route: Vec<String>,
 }
 
+/// The retries of a job that was put without saying; the engine leaves them out of its answers.
+const RETRIES_DEFAULT: i64 = 5;
+
 impl Job {
-    pub(super) fn decode(value: Value, token: &str, worker: &str) -> Result<Job> {
-        let [jid, kind, queue, data, priority, retries, remaining, lease, put_at, extra] = reply::parts(value)?;
-        let extra = reply::text(extra)?;
-        let (tags, route) = Job::decode_extra(if extra.is_empty() { "{}" } else { &extra })?;
-        Ok(Job {
+    /// Reads one job of a reserve's reply, in which each has so many values.
+    pub(super) fn decode(values: [Value; Job::VALUES], token: &str, worker: &str) -> Result<Job> {
+        let [jid, kind, queue, data, lease, put_at, extra] = values;
+        let job = Job {
             jid: reply::text(jid)?,
             kind: reply::text(kind)?,
             queue: reply::text(queue)?,
             data: reply::text(data)?,
-            priority: reply::integer(priority)?,
-            retries: reply::integer(retries)?,
-            remaining: reply::integer(remaining)?,
+            priority: 0,
+            retries: RETRIES_DEFAULT,
+            remaining: RETRIES_DEFAULT,
             token: token.to_owned(),
             lease_ms: reply::natural(lease)?,
             put_at_ms: reply::natural(put_at)?,
             worker: worker.to_owned(),
-            tags,
-            route,
-        })
+            tags: Vec::new(),
+            route: Vec::new(),
+        };
+        match reply::text(extra)?.as_str() {
+            "" => Ok(job),
+            extra => job.with_extra(extra).map_err(|error| {
+                Error::internal(format!("the engine answered a job whose {}", error.message))
+            }),
+        }
     }
 
+    pub(super) const VALUES: usize = 7;
+
     /// Members this client does not know belong to a newer engine and are skipped.
-    fn decode_extra(extra: &str) -> Result<(Vec<String>, Vec<String>)> {
-        let fault = |error: Error| Error::internal(format!("the engine answered a job whose {}", error.message));
-        let mut fields = Fields::parse(extra, "extra").map_err(fault)?;
-        Ok((
-            fields.texts("tags").map_err(fault)?.unwrap_or_default(),
-            fields.texts("route").map_err(fault)?.unwrap_or_default(),
-        ))
+    fn with_extra(self, extra: &str) -> Result<Job> {
+        let mut fields = Fields::parse(extra, "extra")?;
+        Ok(Job {
+            priority: fields.integer("priority")?.unwrap_or(self.priority),
+            retries: fields.integer("retries")?.unwrap_or(self.retries),
+            remaining: fields.integer("remaining")?.unwrap_or(self.remaining),
+            tags: fields.texts("tags")?.unwrap_or_default(),
+            route: fields.texts("route")?.unwrap_or_default(),
+            ..self
+        })
     }
 
     /// The job as JSON; `data` goes in as it was put.

@@ -183,7 +183,13 @@ impl QueueReserve {
         let token = reply::text(next()?)?;
         let next_due = reply::integer(next()?)?;
         let queues_version = reply::integer(next()?)?;
-        let jobs = parts.map(|job| Job::decode(job, &token, &self.worker)).collect::<Result<Vec<_>>>()?;
+        let mut jobs = Vec::with_capacity(parts.len() / Job::VALUES);
+        while let Some(jid) = parts.next() {
+            let mut first = Some(jid);
+            // Where values are missing, nil makes the decoding say so.
+            let values = std::array::from_fn(|_| first.take().or_else(|| parts.next()).unwrap_or(Value::Nil));
+            jobs.push(Job::decode(values, &token, &self.worker)?);
+        }
         Ok(Reserved { jobs, next_due_ms: u64::try_from(next_due).ok(), queues_version })
     }
 }

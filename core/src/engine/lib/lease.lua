@@ -1,7 +1,8 @@
 -- Tokens and leases: who may change a running job.
 local lease = {}
 
-local reasons = { e = 'expired', f = 'finished', r = 'replaced', c = 'cancelled' }
+-- LOST_REASON: how a run ended that its worker did not end; a run without one was finished by it.
+local reasons = { e = 'expired', r = 'replaced', c = 'cancelled' }
 
 -- A token that only grows, whatever was trimmed or lost.
 function lease.new_token()
@@ -45,11 +46,6 @@ function lease.renew(item, share)
     state.renew(item, now + lease_ms)
   end
   return item.job[LEASE_UNTIL] - now
-end
-
--- The worker ended the run itself: its token is spent.
-function lease.spend(item)
-  item.job[LOST_REASON] = 'f'
 end
 
 -- The lease is over and the job is handed on: a retry is spent, or none is left and it fails.

@@ -23,7 +23,6 @@ local function parse_detail(detail)
 end
 
 local function end_run(item, run_ms)
-  lease.spend(item)
   item.job[RUN_MS] = run_ms
   stats.sample(item.job, run_ms)
 end
@@ -134,7 +133,6 @@ function snooze.parse(delay_ms)
 end
 
 function snooze.apply(item, _, parsed)
-  lease.spend(item)
   history.close_run(item.jid, item.job, 's')
   return state.wait_after(item, parsed.delay_ms)
 end
@@ -147,7 +145,6 @@ function release.parse()
 end
 
 function release.apply(item)
-  lease.spend(item)
   item.job[RESERVED_AT], item.job[WORKER] = nil, nil
   state.wait(item, record.ready_at(item.job), true)
   return 'waiting'

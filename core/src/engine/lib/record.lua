@@ -9,17 +9,17 @@ local INLINE_BYTES = 512
 
 -- Room for every field is made at once: a table that grows, were it by a nil, costs more than the places left empty.
 function record.decode(stored)
-  local data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, lost_reason, ended_at, run_ms,
-    ready_at, retries, remaining, flags, grace_until, history_count, snoozes, tags, route, group = unpack_all(stored)
+  local data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, run_ms,
+    ready_at, retries, remaining, flags, grace_until, lost_reason, history_count, snoozes, tags, route, group = unpack_all(stored)
   return {
-    data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, lost_reason, ended_at, run_ms,
-    ready_at, retries, remaining, flags, grace_until, history_count, snoozes, tags, route, group,
+    data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, run_ms,
+    ready_at, retries, remaining, flags, grace_until, lost_reason, history_count, snoozes, tags, route, group,
   }
 end
 
 local function has_rare_fields(job)
   return job[READY_AT] or job[RETRIES] or job[REMAINING] or job[FLAGS] or job[GRACE_UNTIL]
-    or job[HISTORY_COUNT] or job[SNOOZES] or job[TAGS] or job[ROUTE] or job[GROUP]
+    or job[LOST_REASON] or job[HISTORY_COUNT] or job[SNOOZES] or job[TAGS] or job[ROUTE] or job[GROUP]
 end
 
 function record.encode(job)
@@ -33,8 +33,8 @@ end
 -- A new job, in no state yet.
 function record.new(kind, queue, priority, retries)
   return {
-    nil, nil, kind, queue, (127 - priority) * 2 ^ 45, now, nil, nil, nil, nil, nil, nil, nil,
-    nil, retries ~= RETRIES_DEFAULT and retries or nil, nil, nil, nil, nil, nil, nil, nil, nil,
+    nil, nil, kind, queue, (127 - priority) * 2 ^ 45, now, nil, nil, nil, nil, nil,
+    nil, retries ~= RETRIES_DEFAULT and retries or nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
   }
 end
 

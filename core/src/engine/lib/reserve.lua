@@ -34,29 +34,32 @@ function reserve.refuse_lost(worker)
   end
 end
 
-local function view(item, lease_ms)
-  local job = item.job
-  local extra = ''
-  if job[TAGS] or job[ROUTE] then
-    extra = encode_json({ tags = job[TAGS], route = job[ROUTE] })
+-- What is not so with most jobs: '' or JSON.
+local function extra(job)
+  local priority = record.priority(job)
+  if priority == 0 and not (job[RETRIES] or job[REMAINING] or job[TAGS] or job[ROUTE]) then
+    return ''
   end
-  return {
-    item.jid,
-    job[KIND],
-    job[QUEUE],
-    record.payload(item.jid, job),
-    record.priority(job),
-    record.retries(job),
-    record.remaining(job),
-    lease_ms,
-    job[PUT_AT],
-    extra,
-  }
+  return encode_json({
+    priority = priority,
+    retries = record.retries(job),
+    remaining = record.remaining(job),
+    tags = job[TAGS],
+    route = job[ROUTE],
+  })
+end
+
+-- Appends a job to a reply: seven plain values, as a list in a list costs Redis more than its values.
+local function append_view(reply, item, payload, lease_ms)
+  local job, at = item.job, #reply
+  reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item.jid, job[KIND], job[QUEUE], payload
+  reply[at + 5], reply[at + 6], reply[at + 7] = lease_ms, job[PUT_AT], extra(job)
 end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
 local function new_reservation(request)
-  return { request = request, jobs = {}, jids = {}, bytes = 0, taken = {}, drained = {}, lease_ms = {} }
+  local reply = { '', -1, meta.queues_version }
+  return { request = request, reply = reply, jids = {}, count = 0, bytes = 0, taken = {}, drained = {}, lease_ms = {} }
 end
 
 local function take(reservation, queue, count)
@@ -71,16 +74,17 @@ local function take(reservation, queue, count)
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
   for _, item in ipairs(state.items_of(key, jids, jids)) do
-    local job = view(item, lease_ms)
-    local bytes = reservation.bytes + #job[4]
-    if bytes > MAX_REPLY and #reservation.jobs > 0 then
+    local payload = record.payload(item.jid, item.job)
+    local bytes = reservation.bytes + #payload
+    if bytes > MAX_REPLY and reservation.count > 0 then
       reservation.drained[queue], reservation.full = false, true
       return
     end
     state.run(item, reservation.token, request.worker, now + lease_ms)
     reservation.bytes = bytes
-    reservation.jobs[#reservation.jobs + 1] = job
-    reservation.jids[#reservation.jids + 1] = item.jid
+    append_view(reservation.reply, item, payload, lease_ms)
+    reservation.count = reservation.count + 1
+    reservation.jids[reservation.count] = item.jid
     reservation.taken[queue] = (reservation.taken[queue] or 0) + 1
   end
 end
@@ -103,7 +107,7 @@ local function take_from_all(reservation, open)
   local share = fair_share(request, open)
   for pass = 1, share < request.limit and 2 or 1 do
     for _, queue in ipairs(open) do
-      local rest = request.limit - #reservation.jobs
+      local rest = request.limit - reservation.count
       if rest == 0 or reservation.full then
         return
       end
@@ -174,13 +178,10 @@ function reserve.take(request)
     state.commit()
   end
   settle_wakes(reservation, paused)
-  local token = reservation.token and text(reservation.token) or ''
-  local next_due = due and max(0, due - now) or -1
-  local reply = { token, next_due, meta.queues_version }
-  for index, job in ipairs(reservation.jobs) do
-    reply[index + 3] = job
-  end
-  return reply, { token, next_due, meta.queues_version, reservation.jids }
+  local reply = reservation.reply
+  reply[1] = reservation.token and text(reservation.token) or ''
+  reply[2] = due and max(0, due - now) or -1
+  return reply, { reply[1], reply[2], reply[3], reservation.jids }
 end
 
 -- The same answer again: those of its jobs whose token still holds.
@@ -192,7 +193,7 @@ function reserve.replay(memo)
   for _, jid in ipairs(memo[4]) do
     local item = lease.held(jid, tonumber(token))
     if item then
-      reply[#reply + 1] = view(item, max(0, item.job[LEASE_UNTIL] - now))
+      append_view(reply, item, record.payload(jid, item.job), max(0, item.job[LEASE_UNTIL] - now))
     end
   end
   return reply

@@ -202,7 +202,7 @@ end
 
 local function finish(item, ended)
   local job = item.job
-  job[STATE], job[ENDED_AT], job[LEASE_UNTIL], job[GRACE_UNTIL] = ended, now, nil, nil
+  job[STATE], job[ENDED_AT], job[GRACE_UNTIL] = ended, now, nil
   touch(item)
 end
 

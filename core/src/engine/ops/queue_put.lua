@@ -35,23 +35,24 @@ end
 
 local PLAIN = { priority = 0, delay_ms = 0, retries = RETRIES_DEFAULT, on_conflict = 'replace' }
 
-local function parse(argv)
-  local items, max_data, seen = {}, config.get('max-data'), {}
-  for index = 1, check.items(argv, 3, WIDTH) do
+-- Checks every item; the options of those that are not plain, by item, and all jids.
+local function parse(argv, count)
+  local options, jids = {}, {}
+  local max_data, seen = config.get('max-data'), {}
+  for index = 1, count do
     local at = 3 + (index - 1) * WIDTH
-    local data, options = argv[at + 3], argv[at + 4]
+    jids[index] = check.name(argv[at], 'jid')
+    check.name(argv[at + 1], 'queue', seen)
+    check.name(argv[at + 2], 'kind', seen)
+    local data = argv[at + 3]
     if data == '' or #data > max_data then
       fail('INVALID_ARGUMENT', 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
     end
-    items[index] = {
-      jid = check.name(argv[at], 'jid'),
-      queue = check.name(argv[at + 1], 'queue', seen),
-      kind = check.name(argv[at + 2], 'kind', seen),
-      data = data,
-      options = options == '' and PLAIN or parse_options(options),
-    }
+    if argv[at + 4] ~= '' then
+      options[index] = parse_options(argv[at + 4])
+    end
   end
-  return items
+  return options, jids
 end
 
 -- What to answer when `jid` exists already, or nil to put.
@@ -64,32 +65,30 @@ local function conflict(existing, on_conflict)
   end
 end
 
-local function put(item)
-  local options = item.options
-  local existing = state.load(item.jid)
+local function put(jid, queue, kind, data, options)
+  local existing = state.load(jid)
   local refusal = existing and conflict(existing, options.on_conflict)
   if refusal then
     return refusal
   end
-  local job = record.new(item.kind, item.queue, options.priority, options.retries)
+  local job = record.new(kind, queue, options.priority, options.retries)
   job[TAGS], job[ROUTE] = options.tags, options.route
   if existing then
     job[TOKEN], job[LOST_REASON] = existing.job[TOKEN], 'r'
   end
-  state.wait_after(state.create(item.jid, job, item.data), options.delay_ms)
+  state.wait_after(state.create(jid, job, data), options.delay_ms)
   return existing and 'replaced' or 'put'
 end
 
 operation('queue_put', 'grow', function(argv)
-  local items = parse(argv)
+  local count = check.items(argv, 3, WIDTH)
+  local options, jids = parse(argv, count)
   state.begin()
-  local reply, jids = {}, {}
-  for index, item in ipairs(items) do
-    jids[index] = item.jid
-  end
   state.load_all(jids)
-  for index, item in ipairs(items) do
-    reply[index] = put(item)
+  local reply = {}
+  for index = 1, count do
+    local at = 3 + (index - 1) * WIDTH
+    reply[index] = put(jids[index], argv[at + 1], argv[at + 2], argv[at + 3], options[index] or PLAIN)
   end
   state.commit()
   return reply

@@ -4,8 +4,9 @@
 --         limit    integer  0..1000; 0 takes nothing and passes a wake token on
 --         share    0 | 1    1: at most ceil(limit / queues with jobs) of each queue, the rest refilled in order
 --         queue …  text     1 to 64 queues
--- reply   token text, ms until the next thing is due in these queues (-1: nothing), queues_version, then per job
---         jid kind queue data priority retries remaining lease_ms put_at_ms extra ('' or JSON: tags, route)
+-- reply   token text, ms until the next thing is due in these queues (-1: nothing), queues_version, then seven values per job:
+--         jid kind queue data lease_ms put_at_ms extra
+--         ('' for priority 0 and 5 of 5 retries left, else JSON: priority retries remaining tags route)
 --         First hands on jobs whose lease and grace ended and promotes what is due, at most 200.
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:scheduled:<q> {ns}:due {ns}:paused
