@@ -64,9 +64,9 @@ impl Job {
         };
         match reply::text(extra)?.as_str() {
             "" => Ok(job),
-            extra => job.with_extra(extra).map_err(|error| {
-                Error::internal(format!("the engine answered a job whose {}", error.message))
-            }),
+            extra => job
+                .with_extra(extra)
+                .map_err(|error| Error::internal(format!("the engine answered a job whose {}", error.message))),
         }
     }
 
