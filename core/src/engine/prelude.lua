@@ -1,12 +1,12 @@
 -- The top of the library: what every file shares.
 --
 -- While a library loads, Redis offers no redis.call, string, table or math; `bind` takes them as
--- locals at the first call. `enter` opens each call: it reads `meta`, the clock and the once-record.
+-- locals at the first call. `open` begins each call: it reads `meta`, the clock and the once-record.
 -- The context of the call in progress (ns, now, now_text, meta) is shared as plain locals: Redis
 -- runs one function at a time.
 
-local call, try_call, band, bor, ceil, char, concat, decode_json, encode_json, find, floor, format
-local gsub, log, match, max, min, null, pack, sort, sub, unpack_all, unpack_one
+local call, band, bor, ceil, concat, decode_json, encode_json, floor, format
+local match, max, min, null, pack, sub, unpack_all
 
 -- The call in progress: key prefix `{ns}:`, the instant in ms as number and as text, the meta fields.
 local ns, now, now_text, meta
@@ -38,13 +38,12 @@ local MAX_ITEMS, MAX_SLICE, MAX_NAME, MAX_TEXT = 1000, 1000, 255, 16384
 local ONCE_SECONDS = '600'
 
 local function bind()
-  call, try_call, log = redis.call, redis.pcall, redis.log
+  call, concat = redis.call, table.concat
   band, bor = bit.band, bit.bor
-  char, find, format, gsub, match, sub = string.char, string.find, string.format, string.gsub, string.match, string.sub
-  concat, sort = table.concat, table.sort
+  format, match, sub = string.format, string.match, string.sub
   ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
   decode_json, encode_json, null = cjson.decode, cjson.encode, cjson.null
-  pack, unpack_all, unpack_one = cmsgpack.pack, cmsgpack.unpack, cmsgpack.unpack_one
+  pack, unpack_all = cmsgpack.pack, cmsgpack.unpack
 end
 
 local function fail(code, message)

@@ -52,7 +52,7 @@ end
 
 -- The number of a lease's token.
 function check.token(value)
-  if value ~= last_token then
+  if value == nil or value ~= last_token then
     last_token_number = check.integer(value or '', 'token', 0, 2 ^ 53)
     last_token = value
   end

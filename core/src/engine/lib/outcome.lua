@@ -4,6 +4,9 @@ local outcome = {}
 
 local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
 
+-- A call forgets at most so many old jobs, or as many as it completes, so that the history keeps its length.
+local TRIM_LIMIT = 200
+
 local DETAIL = { group = true, message = true, trace = true }
 local COMPLETION = { queue = true, data = true, delay_ms = true }
 
@@ -119,7 +122,7 @@ function retry.apply(item, run_ms, parsed)
   end_run(item, run_ms)
   stats.retry(job[QUEUE])
   job[REMAINING] = remaining - 1
-  if parsed.message ~= '' or parsed.group then
+  if parsed.message ~= '' or parsed.trace ~= '' or parsed.group then
     failure.note(item, group, parsed.message, parsed.trace)
   end
   history.close_run(item.jid, job, 't', parsed.group)
@@ -200,7 +203,7 @@ function outcome.apply(parsed_items)
   end
   state.commit()
   if completed > 0 then
-    sweep.trim(2 * completed, true)
+    sweep.trim(min(2 * completed, max(TRIM_LIMIT, completed)), true)
   end
   return reply
 end

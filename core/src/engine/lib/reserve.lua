@@ -50,10 +50,10 @@ local function extra(job)
 end
 
 -- Appends a job to a reply: seven plain values, as a list in a list costs Redis more than its values.
-local function append_view(reply, item, payload, lease_ms)
+local function append_view(reply, item, payload, lease_ms, more)
   local job, at = item.job, #reply
   reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item.jid, job[KIND], job[QUEUE], payload
-  reply[at + 5], reply[at + 6], reply[at + 7] = lease_ms, job[PUT_AT], extra(job)
+  reply[at + 5], reply[at + 6], reply[at + 7] = lease_ms, job[PUT_AT], more
 end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
@@ -75,14 +75,15 @@ local function take(reservation, queue, count)
   reservation.lease_ms[queue] = lease_ms
   for _, item in ipairs(state.items_of(key, jids, jids)) do
     local payload = record.payload(item.jid, item.job)
-    local bytes = reservation.bytes + #payload
+    local more = extra(item.job)
+    local bytes = reservation.bytes + #payload + #more
     if bytes > MAX_REPLY and reservation.count > 0 then
       reservation.drained[queue], reservation.full = false, true
       return
     end
     state.run(item, reservation.token, request.worker, now + lease_ms)
     reservation.bytes = bytes
-    append_view(reservation.reply, item, payload, lease_ms)
+    append_view(reservation.reply, item, payload, lease_ms, more)
     reservation.count = reservation.count + 1
     reservation.jids[reservation.count] = item.jid
     reservation.taken[queue] = (reservation.taken[queue] or 0) + 1
@@ -193,7 +194,7 @@ function reserve.replay(memo)
   for _, jid in ipairs(memo[4]) do
     local item = lease.held(jid, tonumber(token))
     if item then
-      append_view(reply, item, record.payload(jid, item.job), max(0, item.job[LEASE_UNTIL] - now))
+      append_view(reply, item, record.payload(jid, item.job), max(0, item.job[LEASE_UNTIL] - now), extra(item.job))
     end
   end
   return reply

@@ -138,9 +138,9 @@ local function quantile(histogram, count, share)
   local rank, seen = share * count, 0
   for _, pair in ipairs(histogram) do
     if seen + pair[2] >= rank then
-      local bucket = bucket_of(pair[1])
+      local bucket = pair[1] == null and LAST_BUCKET or bucket_of(pair[1])
       local lower = bucket > 1 and upper_of(bucket - 1) or 0
-      return lower + (pair[1] - lower) * (rank - seen) / pair[2]
+      return bucket == LAST_BUCKET and lower or lower + (pair[1] - lower) * (rank - seen) / pair[2]
     end
     seen = seen + pair[2]
   end
@@ -152,7 +152,7 @@ local function series_view(fields, letter)
   for bucket = 1, LAST_BUCKET do
     local count = fields[letter .. bucket]
     if count then
-      histogram[#histogram + 1] = { upper_of(bucket), tonumber(count) }
+      histogram[#histogram + 1] = { bucket == LAST_BUCKET and null or upper_of(bucket), tonumber(count) }
     end
   end
   local count = tonumber(fields[letter .. 'c'] or '0')
@@ -169,6 +169,13 @@ local function series_view(fields, letter)
   }
 end
 
+local function days_in(month, year)
+  if month == 2 then
+    return (year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)) and 29 or 28
+  end
+  return (month == 4 or month == 6 or month == 9 or month == 11) and 30 or 31
+end
+
 -- The day number of YYYY-MM-DD (Howard Hinnant, days_from_civil), or of now.
 local function day_number(day)
   if day == nil then
@@ -176,8 +183,8 @@ local function day_number(day)
   end
   local year, month, date = match(tostring(day), '^(%d%d%d%d)%-(%d%d)%-(%d%d)$')
   year, month, date = tonumber(year), tonumber(month), tonumber(date)
-  if not year or month < 1 or month > 12 or date < 1 or date > 31 then
-    fail('INVALID_ARGUMENT', 'day must be YYYY-MM-DD')
+  if not year or month < 1 or month > 12 or date < 1 or date > days_in(month, year) then
+    fail('INVALID_ARGUMENT', 'day must be a date as YYYY-MM-DD')
   end
   if month <= 2 then
     year, month = year - 1, month + 12

@@ -1,6 +1,8 @@
 -- What falls due: leases and graces that ended, scheduled jobs. Always by small bounded steps.
 local sweep = {}
 
+local FORGET_MS = 86400000
+
 local function due_members(key, limit)
   return call('ZRANGEBYSCORE', key, '-inf', now_text, 'LIMIT', '0', text(limit))
 end
@@ -102,6 +104,22 @@ function sweep.trim(limit, only_surplus)
   end
   state.commit()
   return #doomed
+end
+
+-- Forgets workers whose last pulse, or loss, and kinds whose last worker is more than a day ago.
+local function forget_workers(limit)
+  local oldest, oldest_loss = text(now - FORGET_MS), text(FORGET_MS - now)
+  local workers = call('ZRANGEBYSCORE', keys.workers(), oldest_loss, oldest, 'LIMIT', '0', text(limit))
+  call_sliced('ZREM', keys.workers(), workers)
+  call_sliced('ZREM', keys.kinds(), call('ZRANGEBYSCORE', keys.kinds(), '-inf', oldest, 'LIMIT', '0', text(limit)))
+end
+
+-- One bounded step of everything: at most `limit` jobs, and as many workers and kinds. How many were moved, and forgotten.
+function sweep.step(limit)
+  local moved = sweep.all(limit)
+  local trimmed = moved < limit and sweep.trim(limit - moved) or 0
+  forget_workers(limit)
+  return moved, trimmed
 end
 
 return sweep

@@ -4,7 +4,8 @@
 --                   token    text     proves the lease
 --                   run_ms   integer  how long it ran by the worker's clock
 --                   result   text     '' for none, else JSON, at most max-data bytes; kept as the job's result
---                   options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data), delay_ms (0)
+--                   options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
+--                                     delay_ms (0; before the next stage, where there is one)
 -- reply   per item  completed | waiting | scheduled (in the next stage) | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>

@@ -3,7 +3,8 @@
 -- args    JSON  queue    text
 --               day      text     YYYY-MM-DD (today)
 -- reply   map   wait run  maps of count, mean_ms, deviation_ms, p50_ms, p99_ms (from the histogram, straight within a bucket),
---               histogram (list of [upper bound in ms, count], buckets with jobs only); failures retries  integers
+--               histogram (list of [upper bound in ms, count], buckets with jobs only;
+--               no upper bound, null, beyond 30 days); failures retries  integers
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:stats:<day>:<q>
 operation('queue_stats', 'read', function(argv)

@@ -1,5 +1,5 @@
 -- sweep: one bounded step of what happens even when no worker asks: leases and graces end, scheduled
--- jobs become due, completed jobs are forgotten.
+-- jobs become due, old completed jobs, workers and kinds are forgotten.
 --
 -- args    JSON  limit    integer  1..200 jobs (200)
 -- reply   map   moved trimmed  integers; next_due_ms  ms until something is due, or null
@@ -10,9 +10,11 @@ operation('sweep', 'write', function(argv)
   local args = check.object(argv[3], 'args', { limit = true })
   local limit = check.integer(args.limit or 200, 'limit', 1, 200)
   state.begin()
-  local moved = sweep.all(limit)
-  local trimmed = sweep.trim(limit)
+  local moved, trimmed = sweep.step(limit)
   local head = call('ZRANGE', keys.due(), '0', '0', 'WITHSCORES')
   local next_due = head[2] and max(0, tonumber(head[2]) - now) or null
   return { map = { moved = moved, trimmed = trimmed, next_due_ms = next_due } }
+end, function(reply)
+  reply.map.next_due_ms = reply.map.next_due_ms or null -- which the once-record cannot keep
+  return reply
 end)

@@ -3,16 +3,16 @@
 --
 -- args    JSON  worker   text
 --               started  list of jids that its handlers had begun (default: none)
--- reply   map   lost released  integers; at most 1000 jobs a call: call again until both are 0
+-- reply   map   lost released  integers; at most 200 jobs a call: call again until both are 0
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name>, and those of job_release and sweep
-local MAX_JOBS = 1000
+local MAX_JOBS, MAX_STARTED = 200, 1000
 
 operation('worker_lost', 'write', function(argv)
   local args = check.object(argv[3], 'args', { worker = true, started = true })
   local worker = check.name(args.worker, 'worker')
   local started = {}
-  for _, jid in ipairs(check.names(args.started or {}, 'started', MAX_JOBS)) do
+  for _, jid in ipairs(check.names(args.started or {}, 'started', MAX_STARTED)) do
     started[jid] = true
   end
   call('ZADD', keys.workers(), '-' .. now_text, worker)

@@ -27,8 +27,7 @@ end
 
 local function sweep_in_turn()
   if call('SET', keys.swept(), '1', 'NX', 'PX', SWEEP_EVERY_MS) then
-    sweep.all(SWEEP_LIMIT)
-    sweep.trim(SWEEP_LIMIT)
+    sweep.step(SWEEP_LIMIT)
   end
 end
 
