@@ -6,10 +6,11 @@
 #   make lint              formatting and static checks
 #   make bench             the figures of bench/
 #   make setup             installs what is missing (the others call it)
+#   make install           the C library, its header and pkg-config file   [PREFIX=/usr/local] [DESTDIR=]
 
 export INPUT OUT CHAOS
 
-.PHONY: demo test test-fast lint bench setup
+.PHONY: demo test test-fast lint bench setup install
 .NOTPARALLEL:
 
 demo: setup
@@ -26,6 +27,9 @@ lint: setup
 
 bench: setup
 	@$(MAKE) --no-print-directory -C bench run
+
+install:
+	@$(MAKE) --no-print-directory -C ffi install $(if $(PREFIX),PREFIX=$(abspath $(PREFIX)))
 
 setup:
 	@make/setup.sh

@@ -27,10 +27,6 @@ require_toolchains() {
     "$(node -p 'require("./bindings/node/package.json").engines.node.replace(/[^0-9.]/g, "")')" "$node"
   # The package itself asks for less (bindings/python/pyproject.toml); its tools do not.
   at_least Python "$(python3 -c 'import platform; print(platform.python_version())')" 3.10 'apt-get install python3'
-  local component
-  for component in fmt clippy; do
-    command -v "cargo-$component" >/dev/null || give_up "cargo $component is missing: rustup component add ${component/fmt/rustfmt}"
-  done
 }
 
 missing_packages() {

@@ -6,6 +6,10 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+for component in rustfmt clippy; do
+  command -v "cargo-${component/rustfmt/fmt}" >/dev/null || { echo "test: $component is missing: rustup component add $component" >&2; exit 1; }
+done
+
 logs=target/test
 mkdir -p "$logs"
 summary=()
