@@ -27,6 +27,7 @@ pub struct Started {
     pub spent: u32,
     pace: KindId,
     since: Instant,
+    lease_ms: u64,
     lost: Option<String>,
 }
 
@@ -63,7 +64,7 @@ impl Hand {
         }
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
-        let started = Started { kind: job.kind.clone(), spent, pace, since: now, lost: None };
+        let started = Started { kind: job.kind.clone(), spent, pace, since: now, lease_ms: job.lease_ms, lost: None };
         self.started.insert(lease(&job), started);
         Some(job)
     }
@@ -91,6 +92,12 @@ impl Hand {
     pub fn leases(&self) -> impl Iterator<Item = Lease> {
         let unstarted = self.unstarted.iter().map(|held| lease(&held.job));
         unstarted.chain(self.started.keys().cloned())
+    }
+
+    /// How long the shortest lease in hand lasts; None when nothing is in hand.
+    pub fn shortest_lease(&self) -> Option<Duration> {
+        let unstarted = self.unstarted.iter().map(|held| held.job.lease_ms);
+        unstarted.chain(self.started.values().map(|started| started.lease_ms)).min().map(Duration::from_millis)
     }
 
     /// How much may be held ahead for `threads` threads, of which `waiting` are about to take a job each.

@@ -13,7 +13,7 @@ use super::trouble::{Meaning, Trouble, meaning};
 use crate::error::Error;
 use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
 
-/// Between two pulses.
+/// Longest time between two pulses.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
 /// With so many outcomes kept, nothing new is fetched.
 const MOST_KEPT: usize = 1_000;
@@ -41,6 +41,8 @@ pub struct Shift {
     pub hand: Hand,
     pub outcomes: Outcomes,
     pulse_at: Instant,
+    /// When the runner, told to sleep, wakes by itself.
+    wakes_at: Instant,
     /// A turn was sent and not answered.
     unanswered: bool,
     trouble: Option<Trouble>,
@@ -64,6 +66,7 @@ impl Shift {
             hand: Hand::default(),
             outcomes: Outcomes::default(),
             pulse_at: now,
+            wakes_at: now,
             unanswered: false,
             trouble: None,
             quiet: false,
@@ -76,6 +79,14 @@ impl Shift {
 
     /// Decides what the runner does next.
     pub fn step(&mut self, now: Instant) -> Step {
+        let step = self.decide(now);
+        if let Step::Sleep(until) = step {
+            self.wakes_at = until;
+        }
+        step
+    }
+
+    fn decide(&mut self, now: Instant) -> Step {
         if self.leave_by.is_some_and(|by| by <= now || self.is_done()) {
             return Step::Leave;
         }
@@ -140,6 +151,8 @@ impl Shift {
     pub fn reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
         let got = reserved.jobs.len();
         self.fetch.answer(limit(asked), got, reserved.next_due_ms.map(Duration::from_millis), now);
+        let shortest = reserved.jobs.iter().map(|job| job.lease_ms).min().map(Duration::from_millis);
+        self.pulse_at = self.pulse_at.min(now + pulse_within(shortest));
         self.hand.receive(reserved.jobs, now);
         got
     }
@@ -193,9 +206,9 @@ impl Shift {
         }
     }
 
-    /// A pulse was answered: the next is due in a second, and trouble is over.
+    /// A pulse was answered: the next is due in a second, or sooner for short leases, and trouble is over.
     pub fn pulsed(&mut self, now: Instant) {
-        self.pulse_at = now + PULSE_EVERY;
+        self.pulse_at = now + pulse_within(self.hand.shortest_lease());
         if let Some(trouble) = self.trouble.take() {
             let lasted = now.saturating_duration_since(trouble.since).as_secs_f64();
             self.notice = Some(format!("worker {} is back at work after {lasted:.1} s", self.worker));
@@ -250,7 +263,8 @@ impl Shift {
     pub fn wants_runner(&self) -> bool {
         let served = self.fetch.need(&self.hand) == 0;
         let fetches = !served && (self.outcomes.kept() > 0 || self.fetch.wants_runner());
-        fetches || self.hand.unstarted() > self.fetch.waiting()
+        let pulses = self.trouble.is_none() && self.pulse_at < self.wakes_at;
+        fetches || pulses || self.hand.unstarted() > self.fetch.waiting()
     }
 
     /// No new jobs from now on.
@@ -300,6 +314,11 @@ impl Shift {
     pub fn is_over(&self) -> bool {
         self.over
     }
+}
+
+/// When the next pulse is due: the engine renews a lease once less than two thirds of it are left.
+fn pulse_within(shortest_lease: Option<Duration>) -> Duration {
+    shortest_lease.map_or(PULSE_EVERY, |lease| PULSE_EVERY.min(lease / 3))
 }
 
 fn limit(asked: &QueueReserve) -> usize {

@@ -2,30 +2,43 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use manyhands::{Answer, Client, Code, Next, Outcome};
 
 use crate::support::{Server, fork};
 use crate::{LONG, configure, finish, next, put, until, view, worker};
 
-/// Leases so short that a pulse a second does not save them.
-fn short_leases(client: &Client) {
-    configure(client, "heartbeat", 100);
+/// Leases of that length, which end without grace.
+fn short_leases(client: &Client, lease_ms: u64) {
+    configure(client, "heartbeat", lease_ms);
     configure(client, "grace-period", 0);
+}
+
+/// Puts the engine's clock forward.
+fn pass(client: &Client, ms: u64) {
+    let now = client.config().get("test-clock", None).unwrap().map_or_else(now_ms, |now| now as u64);
+    configure(client, "test-clock", now + ms);
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
 #[test]
 fn a_lost_lease_is_told_and_its_outcome_refused() {
     let server = Server::start();
     let client = server.client();
-    short_leases(&client);
+    short_leases(&client, 3_000);
     put(&client, 1, "k");
     let worker = worker(&client, "");
     let job = next(&worker);
     assert_eq!(worker.lost(&job.jid, &job.token), None);
     let other = client.clone();
-    until("another takes the job", || !other.queue("q").reserve(1).unwrap().jobs.is_empty());
+    until("another takes the job", || {
+        pass(&client, 3_001);
+        !other.queue("q").reserve(1).unwrap().jobs.is_empty()
+    });
     until("the pulse tells", || worker.lost(&job.jid, &job.token).is_some());
     assert_eq!(worker.lost(&job.jid, &job.token).unwrap(), "expired");
     assert_eq!(worker.heartbeat(&job.jid, &job.token).unwrap_err().code, Code::LockLost);
@@ -51,6 +64,25 @@ fn pulses_keep_the_lease_of_a_long_job() {
     until("a pulse renews the lease", || lease_until() > first);
     assert_eq!(worker.lost(&job.jid, &job.token), None);
     finish(&worker, &job, Outcome::DONE);
+}
+
+#[test]
+fn a_job_outlasts_leases_shorter_than_a_second() {
+    let server = Server::start();
+    let client = server.client();
+    short_leases(&client, 300);
+    put(&client, 1, "k");
+    let worker = worker(&client, "");
+    let job = next(&worker);
+    let begun = Instant::now();
+    until("four leases pass", || {
+        assert_eq!(client.queue("q").reserve(1).unwrap().jobs, [], "after {:?}", begun.elapsed());
+        begun.elapsed() > Duration::from_millis(1_200)
+    });
+    assert_eq!(worker.lost(&job.jid, &job.token), None);
+    finish(&worker, &job, Outcome::DONE);
+    worker.stop(LONG).unwrap();
+    assert_eq!(view(&client, &job.jid, "/state"), "completed");
 }
 
 #[test]
@@ -95,7 +127,7 @@ fn a_job_is_finished_once_and_only_where_it_is_in_hand() {
 fn the_jobs_of_a_killed_process_run_again() {
     let server = Server::start();
     let client = server.client();
-    short_leases(&client);
+    short_leases(&client, 100);
     put(&client, 1, "k");
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args(["loss::victim", "--exact", "--ignored", "--nocapture"])

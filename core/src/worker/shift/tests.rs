@@ -56,6 +56,46 @@ fn an_idle_worker_pulses_once_a_second_and_does_nothing_else() {
     assert!(matches!(shift.step(now + PULSE_EVERY), Step::Pulse));
 }
 
+/// Jobs whose lease lasts so long.
+fn leased(count: usize, kind: &str, lease_ms: u64) -> Vec<Job> {
+    jobs(count, kind).into_iter().map(|job| Job { lease_ms, ..job }).collect()
+}
+
+#[test]
+fn a_pulse_is_due_after_a_third_of_the_shortest_lease_in_hand() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let first = turn(shift.step(now));
+    shift.turned(&first, answer(&first, leased(1, "a", 300)), now);
+    let job = shift.start(now).unwrap();
+    shift.fetch.leave();
+    assert_eq!(sleep(shift.step(now)), now + MS * 100);
+    assert!(matches!(shift.step(now + MS * 100), Step::Pulse));
+    shift.pulsed(now + MS * 101);
+    assert_eq!(sleep(shift.step(now + MS * 101)), now + MS * 201, "a started one counts");
+    assert!(shift.finish(&lease(&job), Outcome::DONE, None, now + MS * 101));
+    let last = turn(shift.step(now + MS * 102));
+    shift.turned(&last, answer(&last, Vec::new()), now + MS * 102);
+    shift.pulsed(now + MS * 201);
+    assert_eq!(sleep(shift.step(now + MS * 201)), now + MS * 201 + PULSE_EVERY, "nothing is in hand any more");
+}
+
+#[test]
+fn a_short_lease_the_waiter_brings_wakes_the_runner() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let first = turn(shift.step(now));
+    shift.turned(&first, answer(&first, Vec::new()), now);
+    assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
+    let asked = shift.reserve(now);
+    shift.reserved(&asked, taken(leased(1, "a", 150)), now);
+    assert!(shift.wants_runner());
+    shift.start(now).unwrap();
+    shift.fetch.leave();
+    assert_eq!(sleep(shift.step(now)), now + MS * 50);
+    assert!(!shift.wants_runner());
+}
+
 #[test]
 fn one_turn_flushes_and_fetches() {
     let (mut shift, now) = shift();
