@@ -59,7 +59,8 @@ impl Client {
 
     /// A clone whose calls can be ended by the host's user (Ctrl-C) while Redis is away, instead of being repeated until
     /// `timeout_ms` has passed. `interrupted` is asked at least every 100 ms between two tries, on the calling thread,
-    /// with its signals free; when it says true, the call ends as if its time were up. One try lasts 5 s at most.
+    /// with its signals free; when it says true, the call ends as if its time were up. One try lasts 5 s at most;
+    /// only the start of a private server may take longer.
     pub fn interruptible(&self, interrupted: impl Fn() -> bool + Send + Sync + 'static) -> Client {
         Client { shared: Arc::clone(&self.shared), interrupted: Some(Arc::new(interrupted)) }
     }

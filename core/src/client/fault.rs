@@ -20,10 +20,6 @@ pub(crate) enum Fault {
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Fault {
         match error.kind() {
-            ErrorKind::AuthenticationFailed => {
-                Fault::Refused(Error::new(Code::Denied, format!("the server refused the login: {error}")))
-            }
-            ErrorKind::RESP3NotSupported => Fault::Refused(too_old("HELLO")),
             ErrorKind::Parse => Fault::Broken(format!("the reply could not be read: {error}")),
             _ if error.is_timeout() => Fault::Broken("no answer in time".to_owned()),
             _ => match error.code() {
@@ -58,6 +54,7 @@ fn refused(word: &str, detail: &str) -> Fault {
         "READONLY" | "MISCONF" | "NOREPLICAS" => Fault::Refused(said(Code::ReadOnly)),
         "OOM" => Fault::Refused(said(Code::OutOfMemory)),
         "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => Fault::Refused(said(Code::Denied)),
+        "NOPROTO" => Fault::Refused(too_old("HELLO 3")),
         "MOVED" | "ASK" | "CROSSSLOT" => Fault::Refused(Error::new(
             Code::UnsupportedUrl,
             "the server belongs to a Redis Cluster, which this version cannot use yet",
@@ -130,6 +127,8 @@ mod tests {
                 (Code::Denied, false),
             ),
             ("ERR", "unknown command 'FCALL', with args beginning with: 'mh1_sweep'", (Code::EngineOutdated, false)),
+            ("ERR", "unknown command 'HELLO', with args beginning with: '3'", (Code::EngineOutdated, false)),
+            ("NOPROTO", "unsupported protocol version", (Code::EngineOutdated, false)),
             ("ERR", "max number of clients reached", (Code::Unavailable, true)),
             ("ERR", "DB index is out of range", (Code::InvalidArgument, false)),
             ("ERR", "something else", (Code::Internal, false)),

@@ -175,9 +175,9 @@ impl Lane {
     /// One try of a plain command.
     fn once(&mut self, packed: &[u8], wait: Option<Duration>) -> Result<Value> {
         let deadline = Instant::now() + self.timeout;
-        let result = self.connect(deadline).and_then(|connection| match wait {
+        let result = self.connect(deadline).and_then(|(connection, until)| match wait {
             Some(wait) => connection.call_waiting(packed, wait),
-            None => connection.call(packed, deadline),
+            None => connection.call(packed, until),
         });
         result.map_err(|fault| match fault {
             Fault::Later(error) | Fault::Refused(error) => error,
@@ -246,8 +246,8 @@ impl Lane {
 
     /// One try. `sent` becomes true when the server may have performed the call without our knowing.
     fn attempt(&mut self, packed: &[u8], deadline: Instant, sent: &mut bool) -> std::result::Result<Value, Fault> {
-        let connection = self.connect(deadline)?;
-        match connection.call(packed, deadline) {
+        let (connection, until) = self.connect(deadline)?;
+        match connection.call(packed, until) {
             Err(Fault::Broken(cause)) => {
                 *sent = true;
                 Err(Fault::Broken(cause))
@@ -256,18 +256,23 @@ impl Lane {
         }
     }
 
-    fn connect(&mut self, deadline: Instant) -> std::result::Result<&mut Connection, Fault> {
+    /// The lane's connection, made when there is none, and until when the call on it may take: 5 s for both in all.
+    fn connect(&mut self, deadline: Instant) -> std::result::Result<(&mut Connection, Instant), Fault> {
         let shared = Arc::clone(&self.shared);
         let pool = shared.pool();
         if pool.is_closed() {
             return Err(Fault::Refused(Error::new(Code::Closed, "the client is closed")));
         }
         let state = self.state();
-        let connection = match state.connection.take() {
-            Some(connection) => connection,
-            None => pool.connect(&shared.target, &shared.options, deadline)?,
+        let (connection, until) = match state.connection.take() {
+            Some(connection) => (connection, deadline),
+            None => {
+                let connection = pool.connect(&shared.target, &shared.options, deadline)?;
+                let until = connection.opened_until;
+                (connection, until)
+            }
         };
-        Ok(state.connection.insert(connection))
+        Ok((state.connection.insert(connection), until))
     }
 
     fn unavailable(&self, cause: &str) -> Error {

@@ -87,7 +87,8 @@ impl Pool {
             }
         };
         if !self.engine_checked.load(Ordering::Acquire) {
-            engine::prepare(&mut connection, target, options, deadline)?;
+            let until = connection.opened_until;
+            engine::prepare(&mut connection, target, options, until)?;
             self.engine_checked.store(true, Ordering::Release);
         }
         self.connected.store(true, Ordering::Release);

@@ -14,7 +14,7 @@ use std::fs::DirBuilder;
 use std::os::fd::RawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::client::{Connection, Fault};
 use crate::error::{Code, Error, Result};
@@ -22,6 +22,9 @@ use crate::url;
 use lock::Lock;
 use server::Server;
 use stays::Stay;
+
+/// A try to connect that failed after so long has met a server that is there, but does not answer.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// One user's share in a private server. Dropping it leaves.
 pub(crate) struct Presence {
@@ -64,8 +67,10 @@ impl Presence {
     /// # Errors
     /// Those of [`Presence::enter`], and those of connecting.
     pub fn connect(&mut self, deadline: Instant) -> std::result::Result<Connection, Fault> {
+        let begun = Instant::now();
         match self.try_connect(deadline) {
-            Err(Fault::Broken(_)) => {}
+            // One that is there and silent has used up the time of this try.
+            Err(Fault::Broken(_)) if begun.elapsed() < SILENT => {}
             result => return result,
         }
         let gate = lock::exclusive(&gate_path(&self.server.dir)).map_err(|error| Fault::Broken(error.to_string()))?;

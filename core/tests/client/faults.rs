@@ -1,10 +1,12 @@
 //! Each fault of a server or a login gives its coded error, and loses nothing.
 
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Code, Error, Put};
 
-use crate::support::{Server, member};
+use crate::support::{Folder, Server, member};
 
 fn put(client: &Client) -> Result<manyhands::Placed, Error> {
     client.queue("q").put(Put::new("k"))
@@ -18,6 +20,37 @@ fn a_server_that_was_never_there_is_said_at_once() {
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.retryable() && error.message.contains("unix:///nowhere/redis.sock"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_server_that_accepts_and_stays_silent_is_given_up_in_time() {
+    let folder = Folder::new();
+    let socket = folder.join("silent.sock");
+    let _unix = UnixListener::bind(&socket).unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let unix_url = format!("unix://{}?password=secret&db=2", socket.display());
+    let tcp_url = format!("redis://{}/2", tcp.local_addr().unwrap());
+    let ends_after = |url: &str, options: &str, limit: Duration| {
+        let client = Client::open(Some(url), options).unwrap();
+        let begun = Instant::now();
+        let error = put(&client).unwrap_err();
+        assert_eq!(error.code, Code::Unavailable, "{error}");
+        assert!(begun.elapsed() >= limit && begun.elapsed() < limit * 2, "{:?} of {limit:?}", begun.elapsed());
+    };
+    ends_after(&unix_url, r#"{"timeout_ms":500}"#, Duration::from_millis(500));
+    ends_after(&tcp_url, r#"{"timeout_ms":500}"#, Duration::from_millis(500));
+    // One try, whatever time its call has.
+    ends_after(&unix_url, "{}", Duration::from_secs(5));
+}
+
+#[test]
+fn a_connection_speaks_resp3_in_its_database() {
+    let server = Server::start();
+    let client = Client::open(Some(&format!("{}?db=3", server.url())), "{}").unwrap();
+    put(&client).unwrap();
+    let mut direct = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut direct).unwrap();
+    assert!(list.lines().any(|line| line.contains(" db=3 ") && line.contains(" resp=3")), "{list}");
 }
 
 #[test]
