@@ -21,6 +21,9 @@ pub(super) type Interrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 /// How often it is asked.
 const INTERRUPT_EVERY: Duration = Duration::from_millis(100);
 
+/// The time kept for a call's last try; a tenth of `timeout_ms` when that is less.
+const LAST_TRY: Duration = Duration::from_millis(100);
+
 /// What a lane keeps between calls. The caller id outlives the connection: it belongs to the lane.
 pub(super) struct LaneState {
     caller: String,
@@ -221,11 +224,17 @@ impl Lane {
                     error
                 }
             };
-            let wait = backoff.wait();
-            if Instant::now() + wait >= deadline || !self.pause(wait) {
+            // The last try begins when there is just time for it.
+            let spare = deadline.saturating_duration_since(Instant::now()).saturating_sub(self.last_try());
+            if spare.is_zero() || !self.pause(backoff.wait().min(spare)) {
                 return Err(self.gave_up(error, sent, writes));
             }
         }
+    }
+
+    /// How long before the end the last try begins.
+    fn last_try(&self) -> Duration {
+        (self.timeout / 10).min(LAST_TRY)
     }
 
     /// Waits before the next try; false when there shall be none, as the client is closed or the host interrupts.

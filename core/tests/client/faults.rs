@@ -217,6 +217,18 @@ fn a_replica_is_read_only() {
 }
 
 #[test]
+fn a_call_is_repeated_until_its_time_is_over() {
+    let mut server = Server::start();
+    let client = server.client_with(r#"{"timeout_ms":1000}"#);
+    put(&client).unwrap();
+    server.kill();
+    let begun = Instant::now();
+    put(&client).unwrap_err();
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
 fn an_interrupted_call_ends_while_the_server_is_away() {
     let mut server = Server::start();
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
