@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::outcomes::{AnswerTo, Finished, Outcomes};
 use super::strategy::Queues;
 use super::trouble::{Meaning, Trouble, meaning};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
 
 /// Longest time between two pulses.
@@ -194,15 +194,16 @@ impl Shift {
 
     /// A call failed: the next is a pulse, after a while.
     pub fn failed(&mut self, error: Error, now: Instant) {
+        let (running, before) = (self.hand.started(), self.trouble.as_ref().map(|trouble| trouble.error.code));
+        if error.code == Code::WrongState && before != Some(Code::WrongState) {
+            self.notice = Some(format!("{}; its {running} running jobs are handed on", error.message));
+        } else if before.is_none() {
+            let worker = &self.worker;
+            self.notice = Some(format!("worker {worker} keeps its {running} running jobs and tries again: {error}"));
+        }
         match &mut self.trouble {
             Some(trouble) => trouble.again(error, now),
-            None => {
-                let Shift { worker, hand, .. } = self;
-                let running = hand.started();
-                self.notice =
-                    Some(format!("worker {worker} keeps its {running} running jobs and tries again: {error}"));
-                self.trouble = Some(Trouble::new(error, now));
-            }
+            None => self.trouble = Some(Trouble::new(error, now)),
         }
     }
 

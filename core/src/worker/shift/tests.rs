@@ -1,7 +1,6 @@
 //! The shift without threads: steps at chosen times.
 
 use super::*;
-use crate::error::Code;
 use crate::ops::Answer;
 use crate::worker::hand::tests::jobs;
 use crate::worker::strategy::Strategy;
@@ -201,6 +200,20 @@ fn a_fault_that_cannot_pass_is_told() {
     assert_eq!(shift.fault().unwrap().code, Code::Denied);
     shift.pulsed(now);
     assert_eq!(shift.fault(), None);
+}
+
+#[test]
+fn a_worker_declared_lost_says_so() {
+    let (mut shift, now) = shift();
+    let lost = || Error::new(Code::WrongState, "worker w was declared lost; it must start again under a new name");
+    shift.failed(unavailable(), now);
+    shift.take_notice().unwrap();
+    shift.failed(lost(), now);
+    let said = shift.take_notice().expect("also when it was in trouble before");
+    assert!(said.starts_with("worker w was declared lost;") && !said.contains("tries again"), "{said}");
+    shift.failed(lost(), now);
+    assert_eq!(shift.take_notice(), None, "said once");
+    assert_eq!(shift.fault().unwrap().code, Code::WrongState);
 }
 
 #[test]
