@@ -19,6 +19,8 @@ use crate::identity;
 const LONGEST_SOCKET_PATH: usize = 100;
 /// Longest wait for a start or a stop.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for a reply before the server is looked at again, during a start.
+const REPLY: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 
 /// The private server of a folder. All but [`Server::socket`] is done by who holds the folder's gate.
@@ -49,6 +51,16 @@ impl Server {
         self.socket().and_then(UnixStream::connect).is_ok()
     }
 
+    /// True when the server has said something, be it that it is loading: one that cannot start may take connections too.
+    fn replies(&self) -> bool {
+        let ask = |mut stream: UnixStream| {
+            stream.set_read_timeout(Some(REPLY))?;
+            stream.write_all(b"PING\r\n")?;
+            stream.read(&mut [0; 256])
+        };
+        self.socket().and_then(UnixStream::connect).and_then(ask).is_ok_and(|length| length > 0)
+    }
+
     /// Starts the server unless it runs.
     pub fn ensure_running(&self) -> Result<()> {
         if self.answers() {
@@ -63,9 +75,10 @@ impl Server {
         }
         fs::write(self.socket_note(), socket.as_os_str().as_bytes()).map_err(failed)?;
         let pid = program::start(&program, &self.arguments(&socket), &self.dir, &self.log()).map_err(failed)?;
+        self.wait_for_start(pid)?;
         let name = program.file_name().unwrap_or_default().display();
         eprintln!("manyhands: started {name} in {}", self.dir.display());
-        self.wait_for_start(pid)
+        Ok(())
     }
 
     fn arguments(&self, socket: &Path) -> Vec<OsString> {
@@ -88,7 +101,7 @@ impl Server {
 
     fn wait_for_start(&self, pid: libc::pid_t) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while !self.answers() {
+        while !self.replies() {
             if program::has_ended(pid) {
                 return Err(unavailable(&self.dir, format!("did not start: {}", self.last_words())));
             }

@@ -134,6 +134,18 @@ fn server_pid(folder: &Folder) -> libc::pid_t {
 }
 
 #[test]
+fn a_server_that_cannot_start_is_not_said_to_have_started() {
+    let folder = Folder::new();
+    fs::create_dir(folder.join("data")).unwrap();
+    fs::write(folder.join("data").join("appendonlydir"), "no folder").unwrap();
+    let mut actor = Actor::start(&folder, "actor", &[]);
+    actor.ask(&format!("open {}", url(&folder)));
+    let reply = actor.ask(r#"call queue_counts {"queue":"q"}"#);
+    assert!(reply.contains("did not start: "), "{reply}");
+    assert_eq!(actor.end(), "");
+}
+
+#[test]
 fn starts_with_the_first_user_and_stops_with_the_last() {
     let folder = Folder::new();
     let mut first = Actor::start(&folder, "first", &[]);
