@@ -20,14 +20,18 @@ pub(crate) enum Fault {
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Fault {
         match error.kind() {
-            ErrorKind::Parse => Fault::Broken(format!("the reply could not be read: {error}")),
+            ErrorKind::Parse => Fault::Broken("what it answered is no reply of Redis; is it Redis?".to_owned()),
             _ if error.is_timeout() => Fault::Broken("no answer in time".to_owned()),
             _ => match error.code() {
                 Some(word) => refused(word, error.detail().unwrap_or_default()),
-                None => Fault::Broken(error.to_string()),
+                None => Fault::Broken(one_line(&error)),
             },
         }
     }
+}
+
+fn one_line(error: &RedisError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn too_old(command: &str) -> Error {

@@ -1,5 +1,6 @@
 //! Each fault of a server or a login gives its coded error, and loses nothing.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
@@ -41,6 +42,25 @@ fn a_server_that_accepts_and_stays_silent_is_given_up_in_time() {
     ends_after(&tcp_url, r#"{"timeout_ms":500}"#, Duration::from_millis(500));
     // One try, whatever time its call has.
     ends_after(&unix_url, "{}", Duration::from_secs(5));
+}
+
+#[test]
+fn a_server_that_is_not_redis_is_named_on_one_line() {
+    for answer in ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "220 mail ready\r\n", "\0\n\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let stranger = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            // Until the client hangs up.
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        let error = put(&Client::open(Some(&url), "{}").unwrap()).unwrap_err();
+        assert_eq!(error.code, Code::Unavailable, "{error}");
+        assert!(error.message.contains("is it Redis?") && !error.message.contains('\n'), "{error}");
+        stranger.join().unwrap();
+    }
 }
 
 #[test]
