@@ -51,7 +51,7 @@ fn a_server_that_is_not_redis_is_named_on_one_line() {
         let url = format!("redis://{}", listener.local_addr().unwrap());
         let stranger = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.read(&mut [0; 1024]).unwrap();
+            stream.read_exact(&mut [0; 8]).unwrap();
             stream.write_all(answer.as_bytes()).unwrap();
             // Until the client hangs up.
             drop(stream.read_to_end(&mut Vec::new()));
