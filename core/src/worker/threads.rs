@@ -1,6 +1,7 @@
 //! The two native threads of a worker: started at its first `next`, so after any fork, and ended by `stop`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use crate::error::{Code, Error, Result};
 const FLUSH: Duration = Duration::from_secs(2);
 /// How long a stop waits for a native thread that Redis keeps waiting, before it leaves it behind.
 const LEAVE: Duration = Duration::from_millis(500);
+
+/// What a native thread does.
+type Run = Box<dyn FnOnce(Arc<Shared>) + Send>;
 
 enum Stage {
     New,
@@ -38,6 +42,14 @@ impl Threads {
     /// # Errors
     /// `INTERNAL` when the system gives no thread.
     pub fn start(&self, shared: &Arc<Shared>) -> Result<()> {
+        self.start_by(shared, spawn)
+    }
+
+    fn start_by(
+        &self,
+        shared: &Arc<Shared>,
+        spawn: impl Fn(&str, &Arc<Shared>, Run) -> Result<JoinHandle<()>>,
+    ) -> Result<()> {
         if self.started.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -45,9 +57,27 @@ impl Threads {
         if let Stage::New = *stage {
             // They inherit this mask for life: signals are the host's business.
             let _held = SignalsHeld::new();
-            let waiter = spawn("mh-waiter", shared, waiter::run)?;
+            let (begin, begun) = sync_channel(1);
+            let wait: Run = Box::new(move |shared| {
+                // Without a runner there is nothing to wait for.
+                if begun.recv().is_ok() {
+                    waiter::run(shared);
+                }
+            });
+            let waiter = spawn("mh-waiter", shared, wait)?;
+            let runner = match spawn("mh-runner", shared, Box::new(runner::run)) {
+                Ok(runner) => runner,
+                Err(error) => {
+                    drop(begin);
+                    // It ends at once, having done nothing.
+                    let _ = waiter.join();
+                    return Err(error);
+                }
+            };
             shared.shift().waiter_came();
-            *stage = Stage::Running { runner: spawn("mh-runner", shared, runner::run)?, waiter };
+            // The waiter is there to hear it.
+            let _ = begin.send(());
+            *stage = Stage::Running { runner, waiter };
             self.started.store(true, Ordering::Release);
         }
         Ok(())
@@ -91,7 +121,7 @@ impl Threads {
     }
 }
 
-fn spawn(name: &str, shared: &Arc<Shared>, run: fn(Arc<Shared>)) -> Result<JoinHandle<()>> {
+fn spawn(name: &str, shared: &Arc<Shared>, run: Run) -> Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name(name.to_owned())
@@ -108,4 +138,28 @@ fn delivered(shared: &Shared) -> Result<()> {
         Code::Unavailable,
         format!("{left} outcomes did not reach Redis before the stop; their jobs run again when their leases end"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::worker::options::WorkerOptions;
+
+    #[test]
+    fn without_the_second_thread_the_first_ends_and_another_start_works() {
+        let client = Client::open(Some("unix:///nowhere/redis.sock"), "{}").unwrap();
+        let shared = Arc::new(Shared::new(client, WorkerOptions::from_json(r#"{"queues":["q"]}"#).unwrap()));
+        let threads = Threads::new();
+        let refused = threads.start_by(&shared, |name, shared, run| match name {
+            "mh-runner" => Err(Error::internal("no thread")),
+            _ => spawn(name, shared, run),
+        });
+        assert_eq!(refused.unwrap_err().message, "no thread");
+        assert_eq!(Arc::strong_count(&shared), 1, "no thread has it");
+        assert!(!shared.shift().is_waiter_here() && matches!(*threads.stage(), Stage::New));
+        threads.start(&shared).unwrap();
+        threads.stop(&shared, Duration::ZERO).unwrap();
+        assert_eq!(Arc::strong_count(&shared), 1);
+    }
 }
