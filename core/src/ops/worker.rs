@@ -78,7 +78,7 @@ impl Request for WorkerTurn {
     }
 }
 
-/// Renews the leases of everything in hand and tells how the worker does; once a second.
+/// Renews the leases of everything in hand and tells how the worker does; at least once a second.
 ///
 /// Source: core/src/engine/ops/worker_pulse.lua
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
--- worker_pulse: once a second a worker process says that it lives and which jobs it holds.
+-- worker_pulse: at least once a second a worker process says that it lives and which jobs it holds.
 --
 -- Renews the leases that are past a third of their length, tells which jobs are lost, keeps the
 -- worker's status for others to see, and sweeps what is due unless another worker did within the second.
