@@ -62,8 +62,12 @@ export interface NativeWorker {
   heartbeat(jid: string, token: string): Promise<number>;
   lost(jid: string, token: string): string | null;
   takeRefused(): NativeRefused[];
-  /** Resolves when the started jobs have ended, at most after the option `shutdown_timeout_ms`, and all outcomes are stored. */
+  /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */
+  quiet(): void;
+  /** Resolves when all outcomes are stored; jobs that are still under way are left to their leases. */
   stop(): Promise<void>;
+  /** Milliseconds that a stop leaves to handlers: the option `shutdown_timeout_ms`. */
+  shutdownTimeout(): number;
   /** Stores outcomes and gives unstarted jobs back, now; started jobs are left to their leases. Blocks, 3 s at most. */
   end(): void;
 }

@@ -8,7 +8,7 @@ import { type Holder, Job, type JobOutcome } from "./job.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { coreOptions, text } from "./options.js";
 import { Outcome } from "./outcome.js";
-import { onExit, onSignal } from "./process.js";
+import { die, onExit, onSignal, type StopSignal } from "./process.js";
 
 /** Options of {@link Worker}. */
 export interface WorkerOptions {
@@ -32,8 +32,9 @@ const WORKER_OPTIONS = {
 /** Options of {@link Worker.run}. */
 export interface RunOptions {
   /**
-   * Whether TERM, INT and QUIT stop the worker gracefully, as {@link Worker.stop} does; the same signal again, or another
-   * of them, then ends the process. Only the main thread gets signals. Default true.
+   * Whether QUIT, TERM and INT stop the worker. QUIT does what {@link Worker.stop} does: no new jobs, and
+   * `shutdownTimeout` for handlers under way. TERM and INT leave these 2 s, also when they come after QUIT; a second TERM or
+   * INT ends the process now. Only the main thread gets signals. Default true.
    */
   signals?: boolean;
 }
@@ -64,6 +65,12 @@ const LOST: ReadonlySet<string> = new Set(["expired", "cancelled", "replaced", "
 
 /** Milliseconds. How often the worker looks, in memory, for leases that were lost. */
 const LOOK_EVERY = 250;
+
+/** Milliseconds. What TERM and INT leave to handlers under way. */
+const KILL_TIMEOUT = 2_000;
+
+/** Milliseconds. What setTimeout can wait; longer waits are several. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Milliseconds. How long jobs are started before the event loop has its turn. */
 const TURN = 5;
@@ -97,7 +104,14 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #unanswered = new Map<string, LostJob>();
   /** Wakes {@link run} when a handler has ended, or the worker has stopped. */
   #wake: (() => void) | undefined;
-  #unwatchSignals: (() => void) | undefined;
+  /** Wakes {@link stop} when a handler has ended, or the time has become shorter. */
+  #wakeStop: (() => void) | undefined;
+  /** Whether jobs are being waited for: those that arrive are still performed. */
+  #reserving = false;
+  /** When a stop gives handlers up, by the monotonic clock. */
+  #deadline = Number.POSITIVE_INFINITY;
+  /** Whether TERM or INT has come. */
+  #hurried = false;
 
   /**
    * Checks the options; takes no job before {@link run}.
@@ -166,8 +180,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     // Opened again, as others are told the kinds, which are known only now.
     this.#native = this.#open();
     this.#phase = "running";
-    // Taken back when the stop begins: the next signal has its usual effect.
-    this.#unwatchSignals = signals && isMainThread ? onSignal(() => void this.stop()) : undefined;
+    const unwatchSignals = signals && isMainThread ? onSignal((signal) => this.#stopBySignal(signal)) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#native.end());
     const look = setInterval(() => this.#look(), LOOK_EVERY);
@@ -176,6 +189,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     } finally {
       await this.stop().finally(() => {
         clearInterval(look);
+        unwatchSignals?.();
         unwatchExit();
         this.#look();
       });
@@ -184,13 +198,32 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   /**
    * Take no more jobs, wait for the handlers under way at most `shutdownTimeout`, store their outcomes, give back what was
-   * not started. A handler that takes longer keeps its job until the lease runs out; the job is then performed again.
+   * not started. A handler that takes longer goes on while {@link run} returns, and may keep the process alive; its job is
+   * neither completed nor given back, but performed again when its lease runs out, which spends a retry.
    *
    * @returns resolves when all this is done; safe to repeat. Not to be awaited in a handler, which it would wait for.
    */
   stop(): Promise<void> {
+    return this.#stopWithin(this.#native.shutdownTimeout());
+  }
+
+  /** A later call can only shorten the time. */
+  #stopWithin(grace: number): Promise<void> {
+    this.#deadline = Math.min(this.#deadline, performance.now() + grace);
+    this.#wakeStop?.();
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  #stopBySignal(signal: StopSignal): void {
+    if (signal === "SIGQUIT") {
+      void this.stop();
+    } else if (this.#hurried) {
+      die(signal);
+    } else {
+      this.#hurried = true;
+      void this.#stopWithin(KILL_TIMEOUT);
+    }
   }
 
   #open(): NativeWorker {
@@ -199,15 +232,33 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #stop(): Promise<void> {
-    this.#unwatchSignals?.();
     const wasRunning = this.#phase === "running";
     this.#phase = "stopped";
     try {
       if (wasRunning) {
+        this.#native.quiet();
+        await this.#untilHandlersEnd();
         await settled(() => this.#native.stop());
       }
     } finally {
       this.#wake?.();
+    }
+  }
+
+  /** Or until the time that they have is over. */
+  async #untilHandlersEnd(): Promise<void> {
+    while (this.#reserving || this.#running.size > 0) {
+      const left = this.#deadline - performance.now();
+      if (left <= 0) {
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(left, LONGEST_TIMER));
+        this.#wakeStop = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
   }
 
@@ -225,17 +276,33 @@ export class Worker extends EventEmitter<WorkerEvents> {
         turnBegan = performance.now();
       }
       const free = most - this.#running.size;
-      let jobs: NativeJob[] | null = this.#native.take(free);
-      if (jobs.length === 0) {
-        jobs = await settled(() => this.#native.next(free));
+      const jobs = this.#native.take(free);
+      if (jobs.length > 0) {
+        this.#start(jobs);
+      } else if (await this.#startNext(free)) {
         turnBegan = performance.now();
-      }
-      if (jobs === null) {
+      } else {
         return;
       }
-      for (const job of jobs) {
-        void this.#perform(Job.reserved(job, this.#holder));
-      }
+    }
+  }
+
+  #start(jobs: readonly NativeJob[]): void {
+    for (const job of jobs) {
+      void this.#perform(Job.reserved(job, this.#holder));
+    }
+  }
+
+  /** Waits for jobs and starts them. False once there will be none. */
+  async #startNext(free: number): Promise<boolean> {
+    this.#reserving = true;
+    try {
+      const jobs = await settled(() => this.#native.next(free));
+      this.#start(jobs ?? []);
+      return jobs !== null;
+    } finally {
+      this.#reserving = false;
+      this.#wakeStop?.();
     }
   }
 
@@ -255,6 +322,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
       this.#handOver(job, ending);
     }
     this.#wake?.();
+    this.#wakeStop?.();
   }
 
   /** Runs the handler of the job; never throws. */

@@ -137,14 +137,26 @@ impl Worker {
         refused.map(|it| Refused { jid: it.jid, token: it.token, operation: it.operation, reason: it.reason }).collect()
     }
 
-    /// Waits for started jobs as long as the options say, stores outcomes, gives unstarted jobs back, ends the threads.
+    /// Takes no new jobs.
+    #[napi(catch_unwind)]
+    pub fn quiet(&self) {
+        self.shared.core.quiet();
+    }
+
+    /// Stores outcomes, gives unstarted jobs back, ends the threads. Jobs still started are left to their leases.
     #[napi(catch_unwind)]
     pub fn stop<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let core = self.shared.core.clone();
-        pool::call_apart(env, "manyhands-stop", move || core.stop(core.shutdown_timeout()))
+        pool::call_apart(env, "manyhands-stop", move || core.stop(Duration::ZERO))
     }
 
-    /// The same now, on this thread, without waiting for started jobs: their handlers end with the process.
+    /// Milliseconds that a stop leaves to handlers.
+    #[napi(catch_unwind)]
+    pub fn shutdown_timeout(&self) -> f64 {
+        self.shared.core.shutdown_timeout().as_millis() as f64
+    }
+
+    /// A stop now, on this thread: handlers end with the process.
     #[napi(catch_unwind)]
     pub fn end(&self) {
         self.shared.end();

@@ -65,6 +65,24 @@ test("TERM stops a worker when its handlers have ended, and the process with it"
   assert.equal((await client.job(jid))?.result, "finished");
 });
 
+test("TERM leaves a hanging handler 2 s, also after QUIT, and its job to the lease", async () => {
+  for (const signals of [["SIGTERM"], ["SIGQUIT", "SIGINT"]] as const) {
+    const client = freshClient();
+    const { jid } = await client.queue("q").put("hold");
+    const program = start("worker", client);
+    await program.line("holding");
+    const began = performance.now();
+    for (const signal of signals) {
+      program.child.kill(signal);
+    }
+    await program.line("stopped");
+    const took = performance.now() - began;
+    assert.ok(took > 1_900 && took < 15_000, `${took} ms, not the 25 s of shutdownTimeout`);
+    assert.equal(await program.ended, 0);
+    assert.equal((await client.job(jid))?.state, "running");
+  }
+});
+
 test("INT and QUIT stop an idle worker; a second TERM ends a busy one", async () => {
   const client = freshClient();
   await client.queue("q").put("hold");

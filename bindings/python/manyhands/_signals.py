@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 KILL_TIMEOUT = 2.0
 """Seconds that TERM and INT leave to running handlers."""
@@ -17,7 +18,7 @@ KILL_TIMEOUT = 2.0
 def stopped_by_signals(stop: Callable[[float], object], shutdown_timeout: float) -> Iterator[None]:
     """While inside, QUIT calls stop(shutdown_timeout), TERM and INT stop(KILL_TIMEOUT).
 
-    A second TERM or INT ends the program. Does nothing off the main thread, which alone gets signals. The handlers
+    A second TERM or INT ends the process now. Does nothing off the main thread, which alone gets signals. The handlers
     found are put back at the end. `stop` runs between any two steps of the main thread, so it may not take a lock that
     the main thread takes.
     """
@@ -35,7 +36,7 @@ def stopped_by_signals(stop: Callable[[float], object], shutdown_timeout: float)
         elif number == signal.SIGQUIT:
             stop(shutdown_timeout)
         elif asked:
-            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+            _die(number)
         else:
             asked.append(number)
             stop(KILL_TIMEOUT)
@@ -47,3 +48,9 @@ def stopped_by_signals(stop: Callable[[float], object], shutdown_timeout: float)
     finally:
         for number, handler in found.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _die(number: int) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+    os._exit(128 + number)  # the first process of a container outlives the signal

@@ -151,10 +151,12 @@ class Worker:
     def run(self) -> None:
         """Perform jobs until stopped; then end well: outcomes sent, jobs that had not begun given back.
 
-        On the main thread QUIT stops as `stop` does; TERM and Ctrl-C leave only 2 s to running handlers, and a second
-        one ends the program at once. A job whose handler outlasts that is not lost: its lease runs out and another
-        worker gets it. Raises Closed when the worker has stopped before or was used before a fork; Unavailable when
-        the last outcomes did not reach Redis; and what keeps it from working at all, such as Denied.
+        On the main thread QUIT stops as `stop` does: no new jobs, and `shutdown_timeout` for running handlers. TERM and
+        INT (Ctrl-C) leave them 2 s, also when they come after QUIT; a second TERM or INT ends the process now. A
+        handler that outlasts its time goes on while `run` returns; its job is neither completed nor given back, but
+        performed again when its lease runs out, which spends a retry. Raises Closed when the worker has stopped before
+        or was used before a fork; Unavailable when the last outcomes did not reach Redis; and what keeps it from
+        working at all, such as Denied.
 
         Source: core/src/worker/mod.rs
         """

@@ -176,6 +176,43 @@ class InterruptsTest < Case
     end
   end
 
+  [%w[TERM], %w[QUIT INT]].each do |signals|
+    define_method("test_#{signals.join('_then_')}_leaves_a_hanging_handler_little_time_and_gives_its_job_back") do
+      queue.put("k", jid: "j")
+      output = program(<<~RUBY)
+        worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
+        worker.perform("k") { puts "started"; Thread::Queue.new.pop }
+        worker.run
+        puts "ended"
+      RUBY
+      assert_equal "started\n", output.gets
+      began = now
+      signals.each { |signal| Process.kill(signal, output.pid) }
+      assert_equal "ended\n", output.read
+      assert_in_delta 2, now - began, 10, "not the 25 s of shutdown_timeout"
+      assert_equal ["waiting", 5], [client.job("j").state, client.job("j").remaining]
+    end
+  end
+
+  def test_a_handler_that_outlasts_its_kill_leaves_its_job_to_the_lease
+    queue.put("k", jid: "j")
+    started = Thread::Queue.new
+    leave = Thread::Queue.new
+    worker = new_worker(shutdown_timeout: 0).perform("k") do
+      started << Thread.current
+      Thread::Queue.new.pop
+    ensure
+      leave.pop
+    end
+    handler = nil
+    running(worker) { handler = take(started) }
+    assert_state "running", "j"
+    leave << 1
+    handler.join
+    assert_state "running", "j"
+    assert_includes log.string, "job j (k) ended after its worker"
+  end
+
   def test_a_second_signal_ends_the_program_at_once_and_the_job_is_not_lost
     client.config.set("heartbeat", 1)
     client.config.set("grace-period", 0)
@@ -190,7 +227,7 @@ class InterruptsTest < Case
     Process.kill("TERM", output.pid) until output.wait_readable(0.05)
     assert_nil output.gets
     output.close
-    assert_equal 143, $CHILD_STATUS.exitstatus
+    assert_equal Signal.list["TERM"], $CHILD_STATUS.termsig
     worker = new_worker
     assert_equal "j", worker.next(timeout: PATIENCE)&.jid
   end

@@ -10,8 +10,8 @@ module Manyhands
     URGENT = %w[TERM INT].freeze
     private_constant :NAMES, :URGENT
 
-    # While the block runs, a signal calls `stop`, and a second TERM or INT ends the program. Off the main thread
-    # nothing happens. The handlers found are put back at the end.
+    # While the block runs, QUIT calls `stop` with false, TERM and INT with true; a second TERM or INT ends the process.
+    # Off the main thread nothing happens. The handlers found are put back at the end.
     #
     # `stop` is called between any two steps of the main thread, so it may take no lock.
     #
@@ -21,7 +21,7 @@ module Manyhands
       return yield unless Thread.current == Thread.main
 
       found = {}
-      state = { owner: Process.pid, asked: false, found: }
+      state = { owner: Process.pid, hurried: false, found: }
       NAMES.each { |name| found[name] = Signal.trap(name) { handle(name, state, stop) } }
       block.call
     ensure
@@ -35,14 +35,21 @@ module Manyhands
       if Process.pid != state[:owner] # a child that a handler forked: what it had before we came
         Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
         Process.kill(name, Process.pid)
-      elsif state[:asked] && URGENT.include?(name)
-        Process.exit!(128 + Signal.list.fetch(name))
+      elsif state[:hurried] && URGENT.include?(name)
+        die(name)
       else
-        state[:asked] = true
-        stop.call
+        state[:hurried] ||= URGENT.include?(name)
+        stop.call(URGENT.include?(name))
       end
     end
-    private_class_method :handle
+
+    # @param name [String] the signal's
+    def self.die(name)
+      Signal.trap(name, "SYSTEM_DEFAULT")
+      Process.kill(name, Process.pid)
+      Process.exit!(128 + Signal.list.fetch(name)) # the first process of a container outlives the signal
+    end
+    private_class_method :handle, :die
   end
   private_constant :StopSignals
 end

@@ -17,7 +17,7 @@ module Manyhands
   class Worker
     # Seconds between two looks for refused outcomes and for a wish to stop.
     LOOK = 0.1
-    # Seconds that a killed handler has for its `ensure` parts.
+    # Seconds that TERM and INT leave to running handlers, and that a killed handler has for its `ensure` parts.
     KILL = 2
     private_constant :LOOK, :KILL
 
@@ -44,6 +44,7 @@ module Manyhands
       @handlers = {}
       @lock_lost = nil
       @started = @stopping = @ended = false
+      @deadline = Float::INFINITY
       open
     end
 
@@ -98,10 +99,12 @@ module Manyhands
 
     # Performs jobs until stopped; then ends well: outcomes told, jobs that had not begun given back.
     #
-    # On the main thread TERM, INT and QUIT stop it as {#stop} does, and a second TERM or INT ends the program at once.
-    # A job whose handler outlasts the `shutdown_timeout` is not lost: its thread is killed and the job given back. An
-    # exception from outside (Timeout, Thread#kill) ends it at once: handlers are killed, their jobs given back. An
-    # outage of Redis does not end it.
+    # On the main thread QUIT stops it as {#stop} does: no new jobs, and the `shutdown_timeout` for running handlers.
+    # TERM and INT leave them 2 s, also when they come after QUIT; a second TERM or INT ends the process now. The thread
+    # of a handler that outlasts its time is killed, and when it is dead the job is given back, which spends no retry.
+    # Should its `ensure` parts last more than 2 s, the job is neither completed nor given back, but performed again
+    # when its lease runs out, which spends a retry. An exception from outside (Timeout, Thread#kill) ends it at once:
+    # handlers are killed, their jobs given back. An outage of Redis does not end it.
     #
     # @return [void]
     # @raise [Closed] when the worker was stopped before
@@ -116,7 +119,7 @@ module Manyhands
       begin_work
       performer = Performer.new(@native, @handlers, @logger, @lock_lost)
       crew = hire(performer)
-      StopSignals.during(method(:stop)) { supervise(crew, performer) }
+      StopSignals.during(method(:stop_by_signal)) { supervise(crew, performer) }
       nil
     ensure
       Thread.handle_interrupt(Object => :never) { dismiss(crew, performer) } if crew
@@ -127,8 +130,7 @@ module Manyhands
     #
     # @return [void]
     def stop
-      @stopping = true
-      @native.quiet # takes no lock of Ruby's, so that a signal handler may call it
+      stop_within(Wire.seconds(@native.shutdown_timeout))
     end
 
     # Waits for a job and takes it. For programs that do not use {#run}. Releases the GVL.
@@ -168,6 +170,17 @@ module Manyhands
 
     private
 
+    def stop_by_signal(urgent)
+      urgent ? stop_within(KILL) : stop
+    end
+
+    # A later call can only shorten the time.
+    def stop_within(grace)
+      @deadline = [@deadline, now + grace].min
+      @stopping = true
+      @native.quiet # takes no lock of Ruby's, so that a signal handler may call it
+    end
+
     # The native worker knows its kinds from the start; until it is used, another one may take its place.
     def open
       @native = Native::Worker.open(@client.native, Wire.object(**@options, kinds: @handlers.keys))
@@ -204,9 +217,8 @@ module Manyhands
     # Until somebody wants to stop or a thread has ended; then until all have, or the time for that is over.
     def supervise(crew, performer)
       look(crew, performer) until @stopping || !crew.all?(&:alive?)
-      @native.quiet
-      deadline = now + Wire.seconds(@native.shutdown_timeout)
-      look(crew, performer) while crew.any?(&:alive?) && now < deadline
+      stop
+      look(crew, performer) while crew.any?(&:alive?) && now < @deadline
     end
 
     def look(crew, performer)
