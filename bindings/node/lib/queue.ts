@@ -160,25 +160,28 @@ export class Queue {
   }
 
   /**
-   * Take up to `count` jobs of this queue under a lease.
+   * Take up to `limit` jobs of this queue under a lease.
    *
    * The lease is as long as the queue's `heartbeat` setting; {@link Job.heartbeat} renews it.
    * Order: larger priority first, then first put; a job whose lease ran out keeps its old place.
    * A paused queue gives none. Does not wait: a {@link Worker} does.
    *
-   * @param count 1 to 1000. Default 1. Fewer come back when the queue holds fewer; none is an empty list.
-   * @throws InvalidArgument for a bad count and an unknown option.
+   * @param limit 1 to 1000. Default 1. Fewer come back when the queue holds fewer; none is an empty list.
+   * @throws InvalidArgument for a bad limit and an unknown option.
    *
    * Source: core/src/engine/ops/queue_reserve.lua
    */
-  async reserve<Data = unknown>(count = 1, options: ReserveOptions = {}): Promise<Job<Data>[]> {
+  async reserve<Data = unknown>(limit = 1, options: ReserveOptions = {}): Promise<Job<Data>[]> {
     const operation = "queue_reserve";
     const { worker = null } = coreOptions(options, RESERVE_OPTIONS, operation);
-    if (!Number.isSafeInteger(count)) {
-      throw invalidArgument(`count ${String(count)} is not a whole number`, operation);
+    if (!Number.isSafeInteger(limit)) {
+      throw invalidArgument(`limit ${String(limit)} is not a whole number`, operation);
+    }
+    if (limit === 0) {
+      throw invalidArgument("limit 0 is outside 1..1000", operation);
     }
     const holder = worker === null ? null : text(worker, "worker", operation);
-    const jobs = await this.#door.reserve(this.name, count, holder);
+    const jobs = await this.#door.reserve(this.name, limit, holder);
     return jobs as Job<Data>[];
   }
 

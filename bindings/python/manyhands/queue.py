@@ -144,20 +144,22 @@ class Queue:
             item["delay_ms"] = milliseconds(item.pop("delay"), "delay")
         return item
 
-    def reserve(self, count: int = 1, *, worker: str | None = None) -> list[Job]:
-        """Take up to `count` jobs of this queue under a lease.
+    def reserve(self, limit: int = 1, *, worker: str | None = None) -> list[Job]:
+        """Take up to `limit` jobs of this queue under a lease.
 
-        count: 1 to 1000. Fewer come back when the queue holds fewer; none is an empty list, not an error. Default 1.
+        limit: 1 to 1000. Fewer come back when the queue holds fewer; none is an empty list, not an error. Default 1.
         worker: the name that holds the lease. Default: host:pid:random, the same for all of this client's calls.
 
         The lease is as long as the queue's `heartbeat` setting (seconds); it is renewed by `Job.heartbeat`.
         Order: larger priority first, then first put; a job whose lease ran out keeps its old place.
-        A paused or fully throttled queue gives none. Raises InvalidArgument for a bad count.
+        A paused or fully throttled queue gives none. Raises InvalidArgument for a bad limit.
         Does not wait: see Worker.next for that. Releases the GIL.
 
         Source: core/src/engine/ops/queue_reserve.lua
         """
-        return [Job._of_reserved(self._client, job) for job in self._client._native.reserve(self.name, count, worker)]
+        if limit == 0:  # the engine's own word for "pass the wake on"
+            raise InvalidArgument("limit 0 is outside 1..1000")
+        return [Job._of_reserved(self._client, job) for job in self._client._native.reserve(self.name, limit, worker)]
 
     def counts(self) -> Counts:
         """How many of its jobs are in each state, and whether it is paused. Releases the GIL.

@@ -170,6 +170,7 @@ def test_unknown_options_are_coded(client: Client) -> None:
 BAD_CALLS: list[tuple[Callable[[Client], object], str]] = [
     (lambda client: client.queue("").put("k"), "queue"),
     (lambda client: client.queue("q").reserve(-1), "limit"),
+    (lambda client: client.queue("q").reserve(limit=0), "limit"),
     (lambda client: client.queue("q").reserve(1001), "limit"),
     (lambda client: client.queue("q").reserve(worker=""), "worker"),
     (lambda client: client.queue("q").put_many([]), "jobs"),

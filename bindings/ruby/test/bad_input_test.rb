@@ -62,6 +62,7 @@ class BadInputTest < Case
     assert_refused(Manyhands::InvalidArgument, "queue") { client.queue("a\nb").put("k") }
     assert_refused(Manyhands::InvalidArgument, "queue") { client.queue(7).reserve }
     assert_refused(Manyhands::InvalidArgument, "limit") { queue.reserve(1001) }
+    assert_refused(Manyhands::InvalidArgument, "limit") { queue.reserve(0) }
     assert_refused(Manyhands::InvalidArgument, "limit") { queue.reserve(1.5) }
     assert_refused(Manyhands::InvalidArgument, "limit") { queue.reserve(2**70) }
     assert_refused(Manyhands::InvalidArgument, "worker") { queue.reserve(1, worker: 5) }

@@ -86,6 +86,8 @@ module Manyhands
     #
     # Source: core/src/engine/ops/queue_reserve.lua
     def reserve(limit = 1, worker: nil)
+      raise InvalidArgument, "limit 0 is outside 1..1000" if limit == 0 # rubocop:disable Style/NumericPredicate
+
       worker &&= Wire.text(worker, "worker")
       holder = ClientHolder.new(@native)
       @native.reserve(Wire.text(@name, "queue"), Wire.integer(limit, "limit"), worker).map do |fields|
