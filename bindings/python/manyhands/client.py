@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from manyhands import _native
 from manyhands._wire import milliseconds, object_text, refuse_unknown
 from manyhands.config import Config
+from manyhands.errors import InvalidArgument
 from manyhands.job import Job
 from manyhands.queue import Queue
 
@@ -50,6 +51,8 @@ class Client:
         Source: core/src/options.rs, core/src/url.rs
         """
         refuse_unknown(unknown)
+        if not isinstance(url, (str, type(None))):
+            raise InvalidArgument(f"url must be a text, not {type(url).__name__}")
         options = {
             "namespace": namespace,
             "timeout_ms": None if timeout is None else milliseconds(timeout, "timeout"),

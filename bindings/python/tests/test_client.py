@@ -55,6 +55,8 @@ def test_bad_options() -> None:
         Client(timeout=-1)
     with pytest.raises(InvalidArgument, match="timeout"):
         Client(timeout=float("nan"))
+    with pytest.raises(InvalidArgument, match="url must be"):
+        Client(5)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="engine_upgrade"):
         Client(engine_upgrade="perhaps")
 
