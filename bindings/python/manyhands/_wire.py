@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -33,18 +34,20 @@ def json_text(value: Any, argument: str) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"{argument} is not JSON: {error}") from error
+        raise InvalidArgument(f"{argument} is not JSON: {error}") from None
     return text
 
 
 def object_text(members: Mapping[str, Any]) -> str:
     """A JSON object; InvalidArgument names the member that JSON cannot say."""
-    try:
+    with suppress(InvalidArgument):
         return json_text(members, "arguments")
-    except InvalidArgument:
-        for name, value in members.items():
-            json_text(value, str(name))
-        raise
+    return json_text({name: _checked(value, str(name)) for name, value in members.items()}, "arguments")
+
+
+def _checked(value: Any, argument: str) -> Any:
+    json_text(value, argument)
+    return value
 
 
 def in_seconds(value: Any) -> Any:

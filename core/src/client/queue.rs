@@ -1,6 +1,7 @@
 //! A queue's operations, called by the queue.
 
 use super::blocking::Client;
+use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 use crate::ops::{Placed, Put, QueuePut, QueueReserve, Reserved};
@@ -66,6 +67,7 @@ impl Queue {
     /// # Errors
     /// Those of [`Client::send`].
     pub fn reserve(&self, limit: i64) -> Result<Reserved> {
+        check::integer(limit, "limit", 1, 1000).map_err(|error| error.during("queue_reserve"))?;
         self.client.send(QueueReserve {
             worker: self.client.worker_name(),
             queues: vec![self.name.clone()],

@@ -14,6 +14,7 @@ fn a_job_lives_from_put_to_completed() {
     let placed = queue.put(Put::new("send").data(data).priority(5).tags(["a"]).route(["archive"])).unwrap();
     assert_eq!((placed.jid.len(), placed.outcome.as_str()), (32, "put"));
     assert_eq!(queue.counts().unwrap().waiting, 1);
+    assert!(queue.reserve(0).unwrap_err().message.starts_with("limit 0"));
 
     let reserved = queue.reserve(10).unwrap();
     let job = &reserved.jobs[0];
