@@ -46,6 +46,8 @@ struct Shared {
     core: manyhands::Worker,
     /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler.
     under_way: Mutex<Vec<(String, String)>>,
+    /// Held while jobs are waited for, until they are in `under_way`.
+    taking: Mutex<()>,
 }
 
 /// One worker of this environment.
@@ -62,7 +64,7 @@ impl Worker {
     #[napi(constructor, catch_unwind)]
     pub fn open(client: &Client, options: String) -> napi::Result<Worker> {
         let core = manyhands::Worker::open(&client.core, &options).map_err(thrown)?;
-        let shared = Arc::new(Shared { core, under_way: Mutex::default() });
+        let shared = Arc::new(Shared { core, under_way: Mutex::default(), taking: Mutex::default() });
         Ok(Worker { shared, waiter: OnceLock::new() })
     }
 
@@ -167,6 +169,9 @@ impl Shared {
     /// Stores finished jobs, gives unstarted ones back. Handlers that run are about to end; their jobs are left to their
     /// leases.
     fn end(&self) {
+        // A job that was just taken must be under way before those are given back; quiet ends the waiting for more.
+        self.core.quiet();
+        drop(held(&self.taking));
         // Nobody is left to be told of an error: what was not stored runs again when its lease ends.
         for (jid, token) in self.under_way().drain(..) {
             let _ = self.core.finish(&jid, &token, Outcome::Release);
@@ -175,13 +180,14 @@ impl Shared {
     }
 
     fn under_way(&self) -> MutexGuard<'_, Vec<(String, String)>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.under_way)
     }
 
     /// Keeps the promise with one job and what else is there at once.
     fn deliver(self: &Arc<Shared>, Wanted { most, jobs }: Wanted) {
         let arrived = Arc::clone(self);
         let wait = || {
+            let _taking = held(&self.taking);
             let taken = wait(&self.core, most)?;
             let leases = taken.iter().flatten().map(|job| (job.jid.clone(), job.token.clone()));
             self.under_way().extend(leases);
@@ -190,6 +196,10 @@ impl Shared {
         // On JavaScript's thread, right before the handlers start; never, when the environment ends first.
         jobs.keep_and(wait, move || arrived.under_way().clear());
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Starts the thread that waits for this worker's jobs. It ends when what is returned is dropped.
