@@ -54,6 +54,8 @@ function isInvalidDate(value: unknown): boolean {
 /** Why JSON cannot hold `value` itself (not its parts), or undefined when it can. */
 function refusal(value: unknown): string | undefined {
   switch (typeof value) {
+    case "string":
+      return value.isWellFormed() ? undefined : "a text with half a character (a lone surrogate)";
     case "number":
       return Number.isFinite(value) ? undefined : String(value);
     case "bigint":
@@ -93,7 +95,7 @@ export function toJson(value: unknown, argument: string, operation: string | nul
       holders.push(this);
     }
     // `part` is what a toJSON has made of it; the value itself is still where it was.
-    const reason = isInvalidDate(Reflect.get(Object(this), key)) ? "an invalid Date" : refusal(part);
+    const reason = refusal(key) ?? (isInvalidDate(Reflect.get(Object(this), key)) ? "an invalid Date" : refusal(part));
     if (reason !== undefined) {
       const place = argument + [...keys, key].slice(1).map(step).join("");
       throw invalidArgument(`${place} cannot be written as JSON: it is ${reason}`, operation);

@@ -162,6 +162,9 @@ test("bad input is refused by name, and nothing is written", async () => {
   const nested = (depth: number): unknown => (depth === 0 ? [] : [nested(depth - 1)]);
   const table: [RegExp, () => unknown][] = [
     [/^data .*NaN/, () => queue.put("k", Number.NaN)],
+    [/^data .*lone surrogate/, () => queue.put("k", "\ud800")],
+    [/^data\.to\[0\] .*lone surrogate/, () => queue.put("k", { to: ["half \udc00"] })],
+    [/^data.* .*lone surrogate/, () => queue.put("k", { "\ud800": 1 })],
     [/^data\.a\[1\]\.b .*Infinity/, () => queue.put("k", { a: [1, { b: Number.NEGATIVE_INFINITY }] })],
     [/^data .*BigInt 1n/, () => queue.put("k", 1n)],
     [/^data .*undefined/, () => queue.put("k", undefined)],

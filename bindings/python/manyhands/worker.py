@@ -140,8 +140,9 @@ class Worker:
     def on_lock_lost(self, callback: _LockLost) -> _LockLost:
         """Register what to call when the outcome of a performed job was refused; a decorator.
 
-        callback: gets the Job and the reason (expired, cancelled, replaced, finished, unknown). Called on the thread of
-            `run`, one at a time; what it raises is logged. Default: nothing is called.
+        callback: gets the Job and the reason: expired, cancelled, replaced, finished or unknown for a lost lease, else
+            the error's text. Called on the thread of `run`, one at a time; what it raises is logged. Default: nothing
+            is called.
 
         The refusal is logged too. By then another worker may have performed the job.
         """
@@ -288,7 +289,7 @@ class Worker:
 
     def _report_refused(self) -> None:
         for jid, token, operation, reason in self._native.take_refused():
-            _log.warning("job %s: %s was refused, its lease was lost: %s", jid, operation, reason)
+            _log.warning("job %s: %s was refused: %s", jid, operation, reason)
             job = self._finished.pop((jid, token), None)
             if job is None or self._on_lock_lost is None:
                 continue
