@@ -14,8 +14,9 @@ from pathlib import Path
 from errors import DemoError
 from stages import STAGES, Stage
 
-# How long a worker may take to stop when asked to; then it is killed.
-STOP_TIMEOUT = 5.0
+# How long a worker may take to stop when asked to: then it is asked once more, as one that was just starting may have
+# missed it, and killed after as long again.
+STOP_TIMEOUT = 4.0
 # Seconds between two kills.
 KILL_EVERY = (0.3, 0.8)
 # With chaos, each handler takes this much longer: the jobs are so small that a kill would seldom meet one.
@@ -61,13 +62,15 @@ class Crew:
 
     def stop(self) -> None:
         """Ask all workers to stop, wait for them, and kill those that do not. Safe to repeat."""
-        for process in self._processes.values():
-            process.terminate()
-        deadline = time.monotonic() + STOP_TIMEOUT
+        for _ in range(2):
+            for process in self._processes.values():
+                process.terminate()
+            deadline = time.monotonic() + STOP_TIMEOUT
+            for process in self._processes.values():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
         for stage, process in self._processes.items():
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            if process.poll() is None:
                 process.kill()
                 process.wait()
                 print(f"  the {stage.queue} worker ({stage.language}) did not stop and was killed", file=sys.stderr)

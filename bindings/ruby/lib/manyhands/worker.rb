@@ -118,8 +118,12 @@ module Manyhands
 
       begin_work
       performer = Performer.new(@native, @handlers, @logger, @lock_lost)
-      crew = hire(performer)
-      StopSignals.during(method(:stop_by_signal)) { supervise(crew, performer) }
+      crew = []
+      # Signals first: one that came while threads are hired would be an exception that leaves them behind.
+      StopSignals.during(method(:stop_by_signal)) do
+        hire(crew, performer)
+        supervise(crew, performer)
+      end
       nil
     ensure
       Thread.handle_interrupt(Object => :never) { dismiss(crew, performer) } if crew
@@ -200,10 +204,10 @@ module Manyhands
     end
 
     # The threads that perform. They hold interrupts back except while they wait for a job or run a handler.
-    def hire(performer)
+    def hire(crew, performer)
       Thread.handle_interrupt(Object => :on_blocking) do
-        Array.new(@options[:threads]) do |number|
-          Thread.new do
+        @options[:threads].times do |number|
+          crew << Thread.new do
             Thread.current.name = "manyhands-#{number}"
             Thread.current.report_on_exception = false # the join in `look` raises it
             while (job = take(nil))
