@@ -149,6 +149,24 @@ typedef enum {
 } mh_code;
 
 /**
+ * What became of a put.
+ */
+typedef enum {
+  /**
+   * The job is new.
+   */
+  MH_PLACED_PUT = 1,
+  /**
+   * An older job of its jid gave way to it.
+   */
+  MH_PLACED_REPLACED = 2,
+  /**
+   * An older job of its jid stays as it was, and this one is not stored.
+   */
+  MH_PLACED_KEPT = 3,
+} mh_placed;
+
+/**
  * A client: it sends operations to the engine in Redis, over a small pool of connections.
  *
  * Ownership: whoever opened it frees it with mh_client_free(). Its workers and jobs live on without it.
@@ -242,7 +260,8 @@ const char *mh_error_name(const mh_error *error);
 const char *mh_error_message(const mh_error *error);
 
 /**
- * The operation that failed, for example "queue_put"; NULL when it failed before there was one.
+ * The operation that failed, for example "queue_put", or the worker's own call, for example "worker_next"; NULL when
+ * there was none: a URL that cannot be read, an option of a client.
  *
  * Ownership: the text belongs to `error`.
  * Threads:   any.
@@ -402,13 +421,11 @@ void mh_client_free(mh_client *client);
  *                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
  *                              "replace".
  *
- * Returns MH_CODE_OK and sets *out_jid to the job's id; the job is stored.
+ * Returns MH_CODE_OK and sets *out_jid to the job's id and *out_placed to what became of it.
  * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
  * on_conflict "reject"; and the codes of mh_client_call().
  *
- * Whether an existing job was replaced or kept is told by mh_queue_put_many().
- *
- * Ownership: the caller frees *out_jid with mh_string_free(). It may be a NULL pointer when the jid is not wanted.
+ * Ownership: the caller frees *out_jid with mh_string_free(). Both may be NULL pointers when they are not wanted.
  * Threads:   any number at once.
  * Blocking:  as mh_client_call().
  */
@@ -418,6 +435,7 @@ mh_code mh_queue_put(mh_client *client,
                      const char *data_json,
                      const char *options_json,
                      char **out_jid,
+                     mh_placed *out_placed,
                      mh_error **out_error);
 
 /**
@@ -719,7 +737,8 @@ void mh_job_free(mh_job *job);
  * options_json  A JSON object, or NULL for none:
  *               "data"      new data for the next queue, any JSON value. Default: the data stays.
  *               "queue"     the next queue. Default: the next of the job's route.
- *               "delay_ms"  milliseconds until the job may run there. Default 0.
+ *               "delay_ms"  milliseconds until the job may run there. Default 0. Without a next queue the job is
+ *                           completed at once: there is nothing to wait for, and what was done is not refused.
  *
  * For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be
  * reached, and what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for
@@ -754,7 +773,8 @@ mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const c
  * spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
  * languages.
  *
- * class_name  The kind of error, for example "ENOENT".
+ * class_name  The kind of error, for example "ENOENT"; of an error of this library mh_error_name(), as in other
+ *             languages.
  * message     What happened, for people; cut at 16 KiB. NULL: none.
  * trace       Where it happened; cut at 16 KiB. NULL: none.
  *
@@ -763,12 +783,22 @@ mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const c
 mh_code mh_job_error(mh_job *job, const char *class_name, const char *message, const char *trace, mh_error **out_error);
 
 /**
- * The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed in the group
- * "failed-retries-<queue>". To say why, use mh_job_error(), or the "retry" of mh_job_finish().
+ * The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed.
+ *
+ * group    The group it is failed in then. NULL: "failed-retries-<queue>".
+ * message  What happened, for people; kept as the job's failure, cut at 16 KiB. NULL: none.
+ * trace    Where it happened; cut at 16 KiB. NULL: none.
+ *
+ * mh_job_error() does the same with a wait that grows.
  *
  * Returns, ownership, threads and blocking: as mh_job_complete().
  */
-mh_code mh_job_retry(mh_job *job, int64_t delay_ms, mh_error **out_error);
+mh_code mh_job_retry(mh_job *job,
+                     int64_t delay_ms,
+                     const char *group,
+                     const char *message,
+                     const char *trace,
+                     mh_error **out_error);
 
 /**
  * The job runs again after `delay_ms`, spending nothing.

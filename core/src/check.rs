@@ -8,7 +8,7 @@ pub(crate) const MAX_NAME: usize = 255;
 /// Most items of one call.
 pub(crate) const MAX_ITEMS: usize = 1000;
 /// Longest span in milliseconds: 100 years.
-pub(crate) const MAX_SPAN_MS: i64 = 3_155_760_000_000;
+pub const MAX_SPAN_MS: i64 = 3_155_760_000_000;
 
 /// A whole number within a range.
 pub(crate) fn integer(number: i64, name: &str, least: i64, most: i64) -> Result<()> {

@@ -122,7 +122,8 @@ pub struct Error {
     pub code: Code,
     /// What went wrong, for people. Names the argument when one is at fault.
     pub message: String,
-    /// The operation that failed, for example `queue_put`.
+    /// The operation that failed, for example `queue_put`, or the worker's own call, for example `worker_next`. None when
+    /// there was none: a URL that cannot be read, an option of a client.
     pub operation: Option<String>,
     /// The job it was about.
     pub jid: Option<String>,
@@ -139,7 +140,7 @@ impl Error {
         Error { code, message: message.into(), operation: None, jid: None, reason: None }
     }
 
-    /// An argument is wrong; `message` must name it.
+    /// An argument is wrong; `message` must begin with its name: a host that has another name for it puts that in its place.
     pub fn invalid(message: impl Into<String>) -> Error {
         Error::new(Code::InvalidArgument, message)
     }
@@ -169,6 +170,19 @@ impl Error {
     /// The same error, said to be about `jid`.
     pub fn about(mut self, jid: &str) -> Error {
         self.jid = Some(jid.to_owned());
+        self
+    }
+
+    /// The same error in a host's own words: a message that begins with one of the core's names begins with the host's
+    /// instead. The first of `names` that fits counts; one that ends with `[` stands for any entry of that list.
+    pub fn renamed(mut self, names: &[(&str, &str)]) -> Error {
+        for (core, own) in names {
+            if let Some(rest) = self.message.strip_prefix(core) {
+                let rest = if core.ends_with('[') { rest.split_once(']').map_or(rest, |(_, rest)| rest) } else { rest };
+                self.message = format!("{own}{rest}");
+                break;
+            }
+        }
         self
     }
 
@@ -230,6 +244,16 @@ mod tests {
                 code.name().split('_').map(|word| word[..1].to_owned() + &word[1..].to_lowercase()).collect();
             assert_eq!(joined, code.class());
         }
+    }
+
+    #[test]
+    fn a_host_has_names_of_its_own() {
+        let names = [("options.kinds[", "kind"), ("options.", ""), ("data ", "data_json ")];
+        let renamed = |message: &str| Error::invalid(message).renamed(&names).message;
+        assert_eq!(renamed("options.kinds[12] is empty"), "kind is empty");
+        assert_eq!(renamed("options.threads 0 is outside 1..1000"), "threads 0 is outside 1..1000");
+        assert_eq!(renamed("data is not JSON: options.x"), "data_json is not JSON: options.x");
+        assert_eq!(renamed("database options.x"), "database options.x");
     }
 
     #[test]

@@ -16,8 +16,10 @@ mod request;
 mod url;
 mod worker;
 
+pub use check::MAX_SPAN_MS;
 pub use client::{Client, Config, Counts, Event, FailureView, JobView, Lane, Queue};
 pub use error::{Code, Error, Result};
 pub use ops::{Answer, Job, Placed, Put};
+pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};
 pub use worker::{Next, Outcome, Refused, Worker};

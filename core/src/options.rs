@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 
+/// Longest `timeout_ms` of a client.
+pub const MAX_TIMEOUT_MS: i64 = 600_000;
+
 /// What a client does when the server's engine is older than its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EngineUpgrade {
@@ -37,7 +40,7 @@ impl Options {
                 crate::json::quote(&namespace)
             )));
         }
-        let timeout_ms = fields.integer_in("timeout_ms", 1, 600_000)?.unwrap_or(60_000);
+        let timeout_ms = fields.integer_in("timeout_ms", 1, MAX_TIMEOUT_MS)?.unwrap_or(60_000);
         let engine_upgrade = match fields.text("engine_upgrade")?.as_deref() {
             None => None,
             Some("auto") => Some(EngineUpgrade::Auto),

@@ -21,7 +21,7 @@ int main(void)
     char name[64] = "you";
 
     must(mh_client_open(NULL, NULL, &client, &error));
-    must(mh_queue_put(client, "greetings", "hello", "{\"name\": \"world\"}", NULL, NULL, &error));
+    must(mh_queue_put(client, "greetings", "hello", "{\"name\": \"world\"}", NULL, NULL, NULL, &error));
 
     must(mh_worker_open(client, "{\"queues\": [\"greetings\"], \"kinds\": [\"hello\"]}", &worker, &error));
     must(mh_worker_next(worker, UINT64_MAX, &job, &error));

@@ -55,7 +55,8 @@ pub unsafe extern "C" fn mh_client_open(
     fallible!(out_error, {
         let (url, options) = (optional_text!(url)?, optional_text!(options_json)?);
         let out_client = output!(out_client)?;
-        let client = Client::open(url, options.unwrap_or_default())?;
+        let client = Client::open(url, options.unwrap_or_default());
+        let client = client.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
         let url = Text::new(client.url().to_owned(), "url")?;
         let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
         out_client.give(mh_client { client, url, namespace });
@@ -101,7 +102,8 @@ pub unsafe extern "C" fn mh_client_call(
 ) -> mh_code {
     fallible!(out_error, {
         let client = handle!(client)?.client();
-        let (operation, args) = (text!(operation)?, optional_text!(args_json)?);
+        let operation = text!(operation)?;
+        let args = optional_text!(args_json).map_err(|error| error.during(operation))?;
         let out_reply_json = optional_output!(out_reply_json);
         let reply = client.call(operation, args.unwrap_or("{}"))?;
         out_reply_json.give_text(reply, "the reply")

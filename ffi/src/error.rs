@@ -175,7 +175,8 @@ pub unsafe extern "C" fn mh_error_message(error: *const mh_error) -> *const c_ch
     read!(error, ptr::null(), |error: &mh_error| error.message.as_ptr())
 }
 
-/// The operation that failed, for example "queue_put"; NULL when it failed before there was one.
+/// The operation that failed, for example "queue_put", or the worker's own call, for example "worker_next"; NULL when
+/// there was none: a URL that cannot be read, an option of a client.
 ///
 /// Ownership: the text belongs to `error`.
 /// Threads:   any.

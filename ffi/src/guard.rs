@@ -12,8 +12,15 @@ use manyhands::{Error, Result};
 
 use crate::error::{mh_code, mh_error};
 
-/// Runs the body of a function that can fail: its error, or its panic, becomes a code and an `mh_error`.
+/// Runs the body of a function that can fail: its error, or its panic, becomes a code and an `mh_error`. Where the function
+/// is an operation of the engine, or a call of the worker, an error says so.
 macro_rules! fallible {
+    ($out_error:ident, $operation:expr, $body:block) => {{
+        let body = || -> manyhands::Result<()> { $body };
+        let body = || body().map_err(|error| error.during($operation));
+        // SAFETY: the argument came from C, where it is NULL or a place for a pointer.
+        unsafe { $crate::guard::fallible($out_error, body) }
+    }};
     ($out_error:ident, $body:block) => {{
         let body = || -> manyhands::Result<()> { $body };
         // SAFETY: the argument came from C, where it is NULL or a place for a pointer.
@@ -59,6 +66,13 @@ macro_rules! optional_text {
     ($text:ident) => {
         // SAFETY: as for `text!`.
         unsafe { $crate::guard::optional_text($text, stringify!($text)) }
+    };
+}
+
+/// A text of the library's own; empty for NULL.
+macro_rules! text_or_empty {
+    ($text:ident) => {
+        optional_text!($text).map(|text| text.unwrap_or_default().to_owned())
     };
 }
 

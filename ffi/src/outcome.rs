@@ -21,10 +21,7 @@ impl mh_job {
     fn end_and_wait(&self, outcome: Outcome) -> Result<String> {
         let jid = self.jid.as_str();
         match &self.holder {
-            Holder::Worker(worker) => {
-                let answer = worker.finish_wait(jid, self.token.as_str(), outcome)?;
-                self.noting(answer.accepted(jid).map_err(|error| error.during("worker_finish")))
-            }
+            Holder::Worker(worker) => self.noting(worker.finish_wait(jid, self.token.as_str(), outcome)),
             Holder::Client(client) => self.deliver(client, outcome),
         }
     }
@@ -84,7 +81,8 @@ fn only<A, R: Request<Reply = Vec<A>>>(client: &Client, request: R) -> Result<A>
 /// options_json  A JSON object, or NULL for none:
 ///               "data"      new data for the next queue, any JSON value. Default: the data stays.
 ///               "queue"     the next queue. Default: the next of the job's route.
-///               "delay_ms"  milliseconds until the job may run there. Default 0.
+///               "delay_ms"  milliseconds until the job may run there. Default 0. Without a next queue the job is
+///                           completed at once: there is nothing to wait for, and what was done is not refused.
 ///
 /// For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be
 /// reached, and what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for
@@ -107,10 +105,12 @@ pub unsafe extern "C" fn mh_job_complete(
     options_json: *const c_char,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, JobComplete::OPERATION, {
         let job = handle!(job)?;
         let (result, options) = (optional_text!(result_json)?, optional_text!(options_json)?);
-        job.end(Outcome::completed(result, options.unwrap_or_default())?)
+        let outcome = Outcome::completed(result, options.unwrap_or_default());
+        let ended = outcome.and_then(|outcome| job.end(outcome));
+        ended.map_err(|error| error.renamed(&[("result ", "result_json "), ("options ", "options_json ")]))
     })
 }
 
@@ -129,12 +129,10 @@ pub unsafe extern "C" fn mh_job_fail(
     trace: *const c_char,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, JobFail::OPERATION, {
         let job = handle!(job)?;
         let group = text!(group)?.to_owned();
-        let message = optional_text!(message)?.unwrap_or_default().to_owned();
-        let trace = optional_text!(trace)?.unwrap_or_default().to_owned();
-        job.end(Outcome::Fail { group, message, trace })
+        job.end(Outcome::Fail { group, message: text_or_empty!(message)?, trace: text_or_empty!(trace)? })
     })
 }
 
@@ -142,7 +140,8 @@ pub unsafe extern "C" fn mh_job_fail(
 /// spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
 /// languages.
 ///
-/// class_name  The kind of error, for example "ENOENT".
+/// class_name  The kind of error, for example "ENOENT"; of an error of this library mh_error_name(), as in other
+///             languages.
 /// message     What happened, for people; cut at 16 KiB. NULL: none.
 /// trace       Where it happened; cut at 16 KiB. NULL: none.
 ///
@@ -155,24 +154,36 @@ pub unsafe extern "C" fn mh_job_error(
     trace: *const c_char,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, JobRetry::OPERATION, {
         let job = handle!(job)?;
         let class = text!(class_name)?.to_owned();
-        let message = optional_text!(message)?.unwrap_or_default().to_owned();
-        let trace = optional_text!(trace)?.unwrap_or_default().to_owned();
-        job.end(Outcome::Error { class, message, trace })
+        job.end(Outcome::Error { class, message: text_or_empty!(message)?, trace: text_or_empty!(trace)? })
     })
 }
 
-/// The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed in the group
-/// "failed-retries-<queue>". To say why, use mh_job_error(), or the "retry" of mh_job_finish().
+/// The job runs again after `delay_ms` (0: at once), spending a retry; when none is left it is failed.
+///
+/// group    The group it is failed in then. NULL: "failed-retries-<queue>".
+/// message  What happened, for people; kept as the job's failure, cut at 16 KiB. NULL: none.
+/// trace    Where it happened; cut at 16 KiB. NULL: none.
+///
+/// mh_job_error() does the same with a wait that grows.
 ///
 /// Returns, ownership, threads and blocking: as mh_job_complete().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mh_job_retry(job: *mut mh_job, delay_ms: i64, out_error: *mut *mut mh_error) -> mh_code {
-    fallible!(out_error, {
+pub unsafe extern "C" fn mh_job_retry(
+    job: *mut mh_job,
+    delay_ms: i64,
+    group: *const c_char,
+    message: *const c_char,
+    trace: *const c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, JobRetry::OPERATION, {
         let job = handle!(job)?;
-        job.end(Outcome::retry(span("delay_ms", delay_ms)?))
+        let delay_ms = span("delay_ms", delay_ms)?;
+        let (group, message) = (text_or_empty!(group)?, text_or_empty!(message)?);
+        job.end(Outcome::Retry { delay_ms, group, message, trace: text_or_empty!(trace)? })
     })
 }
 
@@ -181,7 +192,7 @@ pub unsafe extern "C" fn mh_job_retry(job: *mut mh_job, delay_ms: i64, out_error
 /// Returns, ownership, threads and blocking: as mh_job_complete().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_job_snooze(job: *mut mh_job, delay_ms: i64, out_error: *mut *mut mh_error) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, JobSnooze::OPERATION, {
         let job = handle!(job)?;
         job.end(Outcome::Snooze { delay_ms: span("delay_ms", delay_ms)? })
     })
@@ -192,7 +203,7 @@ pub unsafe extern "C" fn mh_job_snooze(job: *mut mh_job, delay_ms: i64, out_erro
 /// Returns, ownership, threads and blocking: as mh_job_complete().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_job_release(job: *mut mh_job, out_error: *mut *mut mh_error) -> mh_code {
-    fallible!(out_error, { handle!(job)?.end(Outcome::Release) })
+    fallible!(out_error, JobRelease::OPERATION, { handle!(job)?.end(Outcome::Release) })
 }
 
 /// End the run in any way, and wait for the engine's own answer.
@@ -240,7 +251,7 @@ pub unsafe extern "C" fn mh_job_heartbeat(
     out_lease_ms: *mut u64,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, JobHeartbeat::OPERATION, {
         let job = handle!(job)?;
         let out_lease_ms = optional_output!(out_lease_ms);
         out_lease_ms.set(job.heartbeat()?);

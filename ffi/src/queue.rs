@@ -2,13 +2,38 @@
 
 use std::ffi::c_char;
 
-use manyhands::ops::QueueReserve;
-use manyhands::{Error, Put};
+use manyhands::ops::{QueuePut, QueueReserve};
+use manyhands::{Error, Put, Request, Result};
 use serde_json::value::RawValue;
 
 use crate::client::mh_client;
 use crate::error::{mh_code, mh_error};
 use crate::job::mh_job;
+
+/// What became of a put.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum mh_placed {
+    /// The job is new.
+    Put = 1,
+    /// An older job of its jid gave way to it.
+    Replaced = 2,
+    /// An older job of its jid stays as it was, and this one is not stored.
+    Kept = 3,
+}
+
+impl mh_placed {
+    fn from_name(name: &str) -> Result<mh_placed> {
+        match name {
+            "put" => Ok(mh_placed::Put),
+            "replaced" => Ok(mh_placed::Replaced),
+            "kept" => Ok(mh_placed::Kept),
+            other => {
+                Err(Error::internal(format!("the engine answered the outcome {other:?}, which C has no word for")))
+            }
+        }
+    }
+}
 
 /// Put one job into a queue.
 ///
@@ -26,13 +51,11 @@ use crate::job::mh_job;
 ///                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
 ///                              "replace".
 ///
-/// Returns MH_CODE_OK and sets *out_jid to the job's id; the job is stored.
+/// Returns MH_CODE_OK and sets *out_jid to the job's id and *out_placed to what became of it.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
 /// on_conflict "reject"; and the codes of mh_client_call().
 ///
-/// Whether an existing job was replaced or kept is told by mh_queue_put_many().
-///
-/// Ownership: the caller frees *out_jid with mh_string_free(). It may be a NULL pointer when the jid is not wanted.
+/// Ownership: the caller frees *out_jid with mh_string_free(). Both may be NULL pointers when they are not wanted.
 /// Threads:   any number at once.
 /// Blocking:  as mh_client_call().
 #[unsafe(no_mangle)]
@@ -43,16 +66,22 @@ pub unsafe extern "C" fn mh_queue_put(
     data_json: *const c_char,
     options_json: *const c_char,
     out_jid: *mut *mut c_char,
+    out_placed: *mut mh_placed,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, QueuePut::OPERATION, {
         let client = handle!(client)?.client();
         let (queue, kind) = (text!(queue)?, text!(kind)?);
         let (data, options) = (optional_text!(data_json)?, optional_text!(options_json)?);
-        let out_jid = optional_output!(out_jid);
-        let job = Put::new(kind).queue(queue).data(data.unwrap_or("null")).with_options(options.unwrap_or_default())?;
-        let placed = client.queue(queue).put(job)?;
-        out_jid.give_text(placed.jid, "jid")
+        let (out_jid, out_placed) = (optional_output!(out_jid), optional_output!(out_placed));
+        let job = Put::new(kind).data(data.unwrap_or("null")).with_options(options.unwrap_or_default());
+        let placed = job.and_then(|job| client.queue(queue).put(job));
+        let placed =
+            placed.map_err(|error| error.renamed(&[("data ", "data_json "), ("options ", "options_json ")]))?;
+        let outcome = mh_placed::from_name(&placed.outcome)?;
+        out_jid.give_text(placed.jid, "jid")?;
+        out_placed.set(outcome);
+        Ok(())
     })
 }
 
@@ -77,14 +106,15 @@ pub unsafe extern "C" fn mh_queue_put_many(
     out_reply_json: *mut *mut c_char,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, QueuePut::OPERATION, {
         let client = handle!(client)?.client();
         let jobs = text!(jobs_json)?;
         let out_reply_json = optional_output!(out_reply_json);
         // One value and no more, so that it can become a member.
         serde_json::from_str::<&RawValue>(jobs)
             .map_err(|error| Error::invalid(format!("jobs_json is not JSON: {error}")))?;
-        let reply = client.call("queue_put", &format!("{{\"jobs\":{jobs}}}"))?;
+        let reply = client.call(QueuePut::OPERATION, &format!("{{\"jobs\":{jobs}}}"));
+        let reply = reply.map_err(|error| error.renamed(&[("jobs ", "jobs_json ")]))?;
         out_reply_json.give_text(reply, "the reply")
     })
 }
@@ -115,21 +145,13 @@ pub unsafe extern "C" fn mh_queue_reserve(
     out_count: *mut usize,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, QueueReserve::OPERATION, {
         let client = handle!(client)?.client();
         let (queue, worker) = (text!(queue)?, optional_text!(worker)?);
         let (out_jobs, out_count) = (output!(out_jobs)?, output!(out_count)?);
-        if !(1..=1000).contains(&limit) {
-            return Err(Error::invalid(format!("limit {limit} is outside 1..1000")));
-        }
-        let reserved = client.send(QueueReserve {
-            worker: worker.map_or_else(|| client.worker_name(), str::to_owned),
-            queues: vec![queue.to_owned()],
-            limit: limit as i64,
-            share: false,
-        })?;
+        let reserved = client.queue(queue).reserve_as(worker, i64::try_from(limit).unwrap_or(i64::MAX))?;
         let jobs = reserved.jobs.into_iter().map(|job| mh_job::reserved(client, job));
-        let jobs = jobs.collect::<manyhands::Result<Vec<_>>>()?;
+        let jobs = jobs.collect::<Result<Vec<_>>>()?;
         let count = jobs.len();
         out_jobs.give_all(jobs, limit)?;
         out_count.set(count);

@@ -42,7 +42,7 @@ fn stop_timeout(worker: &Worker, timeout_ms: i64) -> Duration {
 
 fn no_more_jobs() -> Error {
     let message = "the worker takes no more jobs: it was told to be quiet or to stop";
-    Error::new(Code::Closed, message).during("worker_next")
+    Error::new(Code::Closed, message)
 }
 
 /// Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
@@ -75,7 +75,8 @@ pub unsafe extern "C" fn mh_worker_open(
         let client = handle!(client)?.client();
         let options = text!(options_json)?;
         let out_worker = output!(out_worker)?;
-        let worker = Worker::open(client, &with_language(options))?;
+        let worker = Worker::open(client, &with_language(options));
+        let worker = worker.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
         let name = Text::new(worker.name().to_owned(), "the worker's name")?;
         out_worker.give(mh_worker { worker, name });
         Ok(())
@@ -101,7 +102,7 @@ pub unsafe extern "C" fn mh_worker_next(
     out_job: *mut *mut mh_job,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, "worker_next", {
         let worker = &handle!(worker)?.worker;
         let out_job = output!(out_job)?;
         match worker.next(Duration::from_millis(timeout_ms))? {
@@ -185,7 +186,7 @@ pub unsafe extern "C" fn mh_worker_stop(
     timeout_ms: i64,
     out_error: *mut *mut mh_error,
 ) -> mh_code {
-    fallible!(out_error, {
+    fallible!(out_error, "worker_stop", {
         let worker = &handle!(worker)?.worker;
         worker.stop(stop_timeout(worker, timeout_ms))
     })

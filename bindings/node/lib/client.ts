@@ -47,7 +47,7 @@ export class Client {
   constructor(url?: string | null, options: ClientOptions = {}) {
     const address = url === undefined || url === null ? null : text(url, "url");
     const coreText = JSON.stringify(coreOptions(options, CLIENT_OPTIONS, null));
-    this.#door = new Door(sync(() => new native.Client(address, coreText)));
+    this.#door = new Door(sync(() => new native.Client(address, coreText), CLIENT_OPTIONS));
     this.config = new Config(this.#door);
   }
 

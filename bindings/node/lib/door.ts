@@ -1,5 +1,5 @@
-import type { Ending } from "./ending.js";
-import { type ErrorFields, errorOf, settled } from "./errors.js";
+import { ENDING_NAMES, type Ending } from "./ending.js";
+import { type ErrorFields, errorOf, type Names, settled, wrongState } from "./errors.js";
 import { type Holder, Job, type JobOutcome } from "./job.js";
 import { jsonObject } from "./json.js";
 import type { NativeClient } from "./native.js";
@@ -15,9 +15,9 @@ interface Answer {
 export class Door implements Holder {
   constructor(readonly native: NativeClient) {}
 
-  /** `args` is the JSON object of the operation's arguments. */
-  async call(operation: string, args: string): Promise<string> {
-    return settled(() => this.native.call(operation, args));
+  /** `args` is the JSON object of the operation's arguments; errors are in the `names` that the caller knows. */
+  async call(operation: string, args: string, names?: Names): Promise<string> {
+    return settled(() => this.native.call(operation, args), names);
   }
 
   /** `worker` null: under the client's own name. */
@@ -42,10 +42,11 @@ export class Door implements Holder {
   }
 
   async #speakFor(job: Job, operation: string, fields: object, raw: Ending["raw"]): Promise<Answer> {
-    // A job that is not running has no token; the core then says that it is missing.
-    const token = job.token === null ? {} : { token: job.token };
-    const item = jsonObject({ jid: job.jid, ...token, ...fields }, raw);
-    const [answer] = JSON.parse(await this.call(operation, `{"jobs":[${item}]}`)) as [Answer];
+    if (job.token === null) {
+      throw wrongState(`job ${job.jid} is ${job.state} and in nobody's hands`, operation, job.jid);
+    }
+    const item = jsonObject({ jid: job.jid, token: job.token, ...fields }, raw);
+    const [answer] = JSON.parse(await this.call(operation, `{"jobs":[${item}]}`, ENDING_NAMES)) as [Answer];
     if (answer.error !== undefined) {
       throw errorOf(answer.error);
     }

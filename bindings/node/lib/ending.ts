@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { ManyhandsError, type Names } from "./errors.js";
 import { jsonObject } from "./json.js";
 
 /** The end of a run: its name, and its fields under the names of the core; those in `raw` are JSON text already. */
@@ -7,6 +8,9 @@ export interface Ending {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly raw: Readonly<Record<string, string | undefined>>;
 }
+
+/** What the core calls otherwise than this package, of all that ends a run. */
+export const ENDING_NAMES: Names = { delay: "delay_ms" };
 
 /** The ending as the worker runtime reads it. */
 export function outcomeJson({ verb, fields, raw }: Ending): string {
@@ -25,8 +29,14 @@ export function errorEnding(thrown: unknown): Ending {
   return { verb: "error", fields, raw: {} };
 }
 
-/** The class of what was thrown; of errors that only set their name (AbortError is a DOMException) that name. */
+/**
+ * The class of what was thrown; of errors that only set their name (AbortError is a DOMException) that name; of our own
+ * errors the code, which is the same in every language.
+ */
 function className(thrown: unknown): string {
+  if (thrown instanceof ManyhandsError) {
+    return thrown.name;
+  }
   if (!(thrown instanceof Error)) {
     return thrown === null ? "null" : typeof thrown;
   }

@@ -21,7 +21,10 @@ export interface ErrorFields {
 export class ManyhandsError extends Error {
   /** The number that is the same in every language, for example 201. Never reused. */
   readonly code: number;
-  /** The operation that failed, for example `job_complete`; null when it was none. */
+  /**
+   * The engine's operation that failed, for example `job_complete`, or the worker's own call, for example `worker_run`; null
+   * where there was none: an option of a Client or Worker, a URL, a RawJson, a handler named too late.
+   */
   readonly operation: string | null;
   /** The job it was about, or null. */
   readonly jid: string | null;
@@ -159,31 +162,62 @@ export function invalidArgument(
   return new InvalidArgument(fields, options);
 }
 
+/** The job's state does not allow this. */
+export function wrongState(message: string, operation: string, jid: string): WrongState {
+  const fields = { code: 202, name: "WRONG_STATE", message, operation, jid, reason: null, retryable: false };
+  return new WrongState(fields);
+}
+
+/** For each name that this package uses, the core's; one that ends with `[` stands for any entry of that list. */
+export type Names = Readonly<Record<string, string>>;
+
+/**
+ * What the core says of an argument, which it begins with its own name for it, under this package's name.
+ *
+ * What it says of several jobs begins with `jobs[3].`, which stays; of options with `options.`, which goes.
+ */
+function renamed(message: string, names: Names): string {
+  const place = /^(?:jobs\[\d+\]\.|options\.)?/.exec(message)?.[0] ?? "";
+  const said = message.slice(place.length);
+  const [own, core] = Object.entries(names).find(([, core]) => beginsWith(said, core)) ?? ["", ""];
+  const rest = said.slice(core.endsWith("[") ? said.indexOf("]") + 1 : core.length);
+  return (place === "options." ? "" : place) + own + rest;
+}
+
+function beginsWith(said: string, core: string): boolean {
+  return said.startsWith(core) && (core.endsWith("[") || !/^\w/.test(said.slice(core.length)));
+}
+
 /** What the native module threw, as an error of this package: its message is the core's JSON, except after a panic. */
-export function fromNative(thrown: unknown): ManyhandsError {
+export function fromNative(thrown: unknown, names?: Names): ManyhandsError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   try {
-    return errorOf(JSON.parse(message) as ErrorFields);
+    return errorOf(inNames(JSON.parse(message) as ErrorFields, names));
   } catch {
     const fields = { code: 900, name: "INTERNAL", message, operation: null, jid: null, reason: null, retryable: false };
     return new Internal(fields, { cause: thrown });
   }
 }
 
-/** The result of a native function, its error translated. */
-export function sync<T>(body: () => T): T {
+function inNames(fields: ErrorFields, names: Names | undefined): ErrorFields {
+  const renames = names !== undefined && fields.name === "INVALID_ARGUMENT";
+  return renames ? { ...fields, message: renamed(fields.message, names) } : fields;
+}
+
+/** The result of a native function, its error translated; what it says of arguments, in the `names` of this package. */
+export function sync<T>(body: () => T, names?: Names): T {
   try {
     return body();
   } catch (thrown) {
-    throw fromNative(thrown);
+    throw fromNative(thrown, names);
   }
 }
 
-/** The result of a native promise, its error translated; the stack is that of the caller. */
-export async function settled<T>(body: () => Promise<T>): Promise<T> {
+/** As {@link sync}, of a native promise; the stack is that of the caller. */
+export async function settled<T>(body: () => Promise<T>, names?: Names): Promise<T> {
   try {
     return await body();
   } catch (thrown) {
-    throw fromNative(thrown);
+    throw fromNative(thrown, names);
   }
 }

@@ -43,7 +43,10 @@ export interface CompleteOptions {
   queue?: string;
   /** New data for the next queue, any JSON value or a RawJson. Default: the data last assigned to the job, else unchanged. */
   data?: unknown;
-  /** Milliseconds. Before the next queue may run it, 0 or more. Default 0. */
+  /**
+   * Milliseconds. Before the next queue may run it, 0 or more. Default 0. Where there is no next queue, the job is completed
+   * at once: there is nothing to wait for, and what was done is not refused.
+   */
   delay?: number;
 }
 

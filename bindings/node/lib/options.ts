@@ -7,7 +7,8 @@ export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]:
 /**
  * `options` under the names of the core; options that are undefined are left out.
  *
- * Names that end in `_ms` are milliseconds: a fraction is rounded, as no clock of ours is finer.
+ * Names that end in `_ms` are milliseconds: a fraction is rounded, as no clock of ours is finer. `within` says in errors
+ * where the options are: `jobs[3].`.
  *
  * @throws InvalidArgument for an option that is not in `names`, and for a number that is not finite.
  */
@@ -15,6 +16,7 @@ export function coreOptions<Options extends object>(
   options: Options,
   names: OptionNames<Options>,
   operation: string | null,
+  within = "",
 ): Record<string, unknown> {
   if (typeof options !== "object" || options === null) {
     throw invalidArgument(`options must be an object, not ${options === null ? "null" : typeof options}`, operation);
@@ -24,12 +26,16 @@ export function coreOptions<Options extends object>(
   for (const [name, value] of Object.entries(options)) {
     const coreName = Object.hasOwn(known, name) ? known[name] : undefined;
     if (coreName === undefined) {
-      throw invalidArgument(`option ${name} is unknown; there are ${Object.keys(known).join(", ")}`, operation);
+      throw invalidArgument(
+        `option ${within}${name} is unknown; there are ${Object.keys(known).join(", ")}`,
+        operation,
+      );
     }
     if (value !== undefined) {
+      const place = within + name;
       fields[coreName] = coreName.endsWith("_ms")
-        ? milliseconds(value, name, operation)
-        : plain(value, name, operation);
+        ? milliseconds(value, place, operation)
+        : plain(value, place, operation);
     }
   }
   return fields;

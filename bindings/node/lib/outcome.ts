@@ -28,8 +28,8 @@ export class Fail extends Outcome {
    * @param message text for people, cut at 16 KiB. Default empty.
    */
   constructor(group: string, message = "") {
-    super(text(message, "message"));
-    this.group = text(group, "group");
+    super(text(message, "message", "job_fail"));
+    this.group = text(group, "group", "job_fail");
   }
 
   override fields(): Record<string, unknown> {
@@ -56,7 +56,7 @@ export class Retry extends Outcome {
    */
   constructor(delay = 0) {
     super("the handler asked to run this job again");
-    this.delay = milliseconds(delay, "delay");
+    this.delay = milliseconds(delay, "delay", "job_retry");
   }
 
   override fields(): Record<string, unknown> {
@@ -81,7 +81,7 @@ export class Snooze extends Outcome {
    */
   constructor(delay: number) {
     super("the handler put this job off");
-    this.delay = milliseconds(delay, "delay");
+    this.delay = milliseconds(delay, "delay", "job_snooze");
   }
 
   override fields(): Record<string, unknown> {

@@ -33,6 +33,8 @@ export interface PutItem extends PutOptions {
   data?: unknown;
 }
 
+const PUT = "queue_put";
+
 const PUT_OPTIONS = {
   jid: "jid",
   priority: "priority",
@@ -133,8 +135,8 @@ export class Queue {
   async put(kind: string, data: unknown, options?: PutOptions): Promise<Placed>;
   async put(kind: string, ...rest: [data?: unknown, options?: PutOptions]): Promise<Placed> {
     // An explicit undefined is a mistake to be told, not null: the caller's variable was meant to hold something.
-    const data = rest.length === 0 ? "null" : toJson(rest[0], "data", "queue_put");
-    const [{ error, ...placed }] = (await this.#put([this.#item(kind, data, rest[1] ?? {})])) as [Answer];
+    const data = rest.length === 0 ? "null" : toJson(rest[0], "data", PUT);
+    const [{ error, ...placed }] = (await this.#put([this.#item(kind, data, rest[1] ?? {}, "")])) as [Answer];
     if (error !== undefined) {
       throw errorOf(error);
     }
@@ -147,15 +149,15 @@ export class Queue {
    *
    * @param jobs 1 to 1000.
    * @returns per job its id and what became of its put, in the same order.
-   * @throws InvalidArgument naming the job and its argument, as {@link put}.
+   * @throws InvalidArgument as {@link put}; of several jobs it names the argument as `jobs[3].priority`.
    *
    * Source: core/src/engine/ops/queue_put.lua
    */
   async putMany(jobs: readonly PutItem[]): Promise<Placed[]> {
     if (!Array.isArray(jobs)) {
-      throw invalidArgument(`jobs must be an array, not ${typeof jobs}`, "queue_put");
+      throw invalidArgument(`jobs must be an array, not ${typeof jobs}`, PUT);
     }
-    const answers = await this.#put(jobs.map((job, index) => this.#listed(job, `jobs[${index}]`)));
+    const answers = await this.#put(jobs.map((job, index) => this.#listed(job, index, jobs.length)));
     return answers.map(({ jid, outcome }) => ({ jid, outcome }));
   }
 
@@ -176,9 +178,6 @@ export class Queue {
     const { worker = null } = coreOptions(options, RESERVE_OPTIONS, operation);
     if (!Number.isSafeInteger(limit)) {
       throw invalidArgument(`limit ${String(limit)} is not a whole number`, operation);
-    }
-    if (limit === 0) {
-      throw invalidArgument("limit 0 is outside 1..1000", operation);
     }
     const holder = worker === null ? null : text(worker, "worker", operation);
     const jobs = await this.#door.reserve(this.name, limit, holder);
@@ -208,22 +207,25 @@ export class Queue {
     return camelCase(await this.#read(operation, args)) as QueueStats;
   }
 
-  #item(kind: string, data: string, options: PutOptions): string {
-    const fields = { queue: this.name, kind: text(kind, "kind", "queue_put") };
-    return jsonObject({ ...fields, ...coreOptions(options, PUT_OPTIONS, "queue_put") }, { data });
+  /** One job of a put as the core reads it. `within` says in errors which one it is. */
+  #item(kind: string, data: string, options: PutOptions, within: string): string {
+    const fields = { queue: this.name, kind: text(kind, `${within}kind`, PUT) };
+    return jsonObject({ ...fields, ...coreOptions(options, PUT_OPTIONS, PUT, within) }, { data });
   }
 
-  #listed(job: PutItem, place: string): string {
+  #listed(job: PutItem, index: number, count: number): string {
+    const place = `jobs[${index}]`;
     if (typeof job !== "object" || job === null) {
-      throw invalidArgument(`${place} must be an object, not ${job === null ? "null" : typeof job}`, "queue_put");
+      throw invalidArgument(`${place} must be an object, not ${job === null ? "null" : typeof job}`, PUT);
     }
+    const within = count === 1 ? "" : `${place}.`;
     const { kind, data, ...options } = job;
-    const json = Object.hasOwn(job, "data") ? toJson(data, `${place}.data`, "queue_put") : "null";
-    return this.#item(text(kind, `${place}.kind`, "queue_put"), json, options);
+    const json = Object.hasOwn(job, "data") ? toJson(data, `${within}data`, PUT) : "null";
+    return this.#item(kind, json, options, within);
   }
 
   async #put(items: readonly string[]): Promise<Answer[]> {
-    return JSON.parse(await this.#door.call("queue_put", `{"jobs":[${items.join(",")}]}`)) as Answer[];
+    return JSON.parse(await this.#door.call(PUT, `{"jobs":[${items.join(",")}]}`, PUT_OPTIONS)) as Answer[];
   }
 
   async #read(operation: string, args: object): Promise<unknown> {

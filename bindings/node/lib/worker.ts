@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
-import { type Ending, errorEnding, outcomeJson } from "./ending.js";
+import { ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "./ending.js";
 import { fromNative, InvalidArgument, invalidArgument, ManyhandsError, settled, sync } from "./errors.js";
 import { type Holder, Job, type JobOutcome } from "./job.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
@@ -29,6 +29,9 @@ const WORKER_OPTIONS = {
   shutdownTimeout: "shutdown_timeout_ms",
 };
 
+/** What the core says of the kinds that {@link Worker.perform} named. */
+const KIND_NAMES = { kind: "kinds[" };
+
 /** Options of {@link Worker.run}. */
 export interface RunOptions {
   /**
@@ -43,7 +46,8 @@ export interface RunOptions {
  * Performs jobs of one kind. What it returns is stored as the job's result; `undefined` stores none.
  *
  * What it throws makes the job run again with growing delay until its retries are spent; then it fails in the group
- * `<kind>:<class of the error>`. {@link Fail}, {@link Retry} and {@link Snooze} say what they say.
+ * `<kind>:<class of the error>`, after one of Manyhands' own errors in `<kind>:<name of its code>`: INVALID_ARGUMENT for a
+ * result that JSON cannot hold. {@link Fail}, {@link Retry} and {@link Snooze} say what they say.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler need not return anything
 export type Handler<Data = unknown> = (job: Job<Data>) => unknown | Promise<unknown> | void;
@@ -167,15 +171,16 @@ export class Worker extends EventEmitter<WorkerEvents> {
    * @throws InvalidArgument for an unknown option, when no handler is named, and when it was run before.
    */
   async run(options: RunOptions = {}): Promise<void> {
-    const { signals = true } = coreOptions(options, { signals: "signals" }, null);
+    const operation = "worker_run";
+    const { signals = true } = coreOptions(options, { signals: "signals" }, operation);
     if (typeof signals !== "boolean") {
-      throw invalidArgument("signals must be true or false");
+      throw invalidArgument("signals must be true or false", operation);
     }
     if (this.#phase !== "new") {
-      throw invalidArgument("run comes too late: the worker was run or stopped before");
+      throw invalidArgument("run comes too late: the worker was run or stopped before", operation);
     }
     if (this.#handlers.size === 0) {
-      throw invalidArgument("perform was not called: a worker needs at least one handler");
+      throw invalidArgument("perform was not called: a worker needs at least one handler", operation);
     }
     // Opened again, as others are told the kinds, which are known only now.
     this.#native = this.#open();
@@ -228,7 +233,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   #open(): NativeWorker {
     const options = JSON.stringify({ ...this.#options, kinds: [...this.#handlers.keys()] });
-    return sync(() => new native.Worker(Client.native(this.#client), options));
+    return sync(() => new native.Worker(Client.native(this.#client), options), { ...WORKER_OPTIONS, ...KIND_NAMES });
   }
 
   async #stop(): Promise<void> {
@@ -347,7 +352,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
       try {
         this.#native.finish(job.jid, token, outcomeJson(ending));
       } catch (refused) {
-        const error = fromNative(refused);
+        const error = fromNative(refused, ENDING_NAMES);
         if (!(error instanceof InvalidArgument)) {
           throw error;
         }
@@ -361,7 +366,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #finishAndWait(job: Job, ending: Ending): Promise<JobOutcome> {
-    const outcome = await settled(() => this.#native.finishWait(job.jid, job.token as string, outcomeJson(ending)));
+    const token = job.token as string;
+    const outcome = await settled(() => this.#native.finishWait(job.jid, token, outcomeJson(ending)), ENDING_NAMES);
     return outcome as JobOutcome;
   }
 

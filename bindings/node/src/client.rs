@@ -1,6 +1,5 @@
 //! The client: text in, promises of text out.
 
-use manyhands::ops::QueueReserve;
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -59,8 +58,7 @@ impl Client {
     ) -> napi::Result<PromiseRaw<'env, Vec<Job>>> {
         let core = self.core.clone();
         pool::call(env, move || {
-            let worker = worker.unwrap_or_else(|| core.worker_name());
-            let reserved = core.send(QueueReserve { worker, queues: vec![queue], limit, share: false })?;
+            let reserved = core.queue(queue).reserve_as(worker.as_deref(), limit)?;
             Ok(reserved.jobs.into_iter().map(Job::from).collect())
         })
     }

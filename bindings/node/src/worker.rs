@@ -116,7 +116,7 @@ impl Worker {
         outcome: String,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let core = self.shared.core.clone();
-        pool::call(env, move || core.finish_wait(&jid, &token, Outcome::from_json(&outcome)?)?.accepted(&jid))
+        pool::call(env, move || core.finish_wait(&jid, &token, Outcome::from_json(&outcome)?))
     }
 
     /// Renews one lease now; milliseconds it lasts.

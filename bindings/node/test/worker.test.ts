@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { Client, Fail, type Job, Retry, Snooze, Worker } from "manyhands";
+import { Client, Fail, type Job, LockLost, Retry, Snooze, Worker } from "manyhands";
 import { freshClient, redis, signalServer, stopClock, url } from "./server.js";
 
 test("jobs are performed, their results stored, their route followed", async () => {
@@ -90,6 +90,8 @@ test("what a handler throws decides how its job goes on", async () => {
   const queue = client.queue("q");
   const abort = new AbortController();
   abort.abort();
+  const about = { operation: null, jid: null, reason: null, retryable: false };
+  const lost = { code: 201, name: "LOCK_LOST", message: "another worker has it", ...about };
   const table: Record<string, { thrown: unknown; state: string; group?: string; remaining?: number }> = {
     fail: { thrown: new Fail("paper jam", "tray 2"), state: "failed", group: "paper jam", remaining: 1 },
     retry: { thrown: new Retry(), state: "waiting", remaining: 0 },
@@ -98,7 +100,10 @@ test("what a handler throws decides how its job goes on", async () => {
     text: { thrown: "no error at all", state: "failed", group: "text:string" },
     nothing: { thrown: undefined, state: "failed", group: "nothing:undefined" },
     abort: { thrown: abort.signal.reason, state: "failed", group: "abort:AbortError" },
-    unreturnable: { thrown: null, state: "failed", group: "unreturnable:InvalidArgument" },
+    unreturnable: { thrown: null, state: "failed", group: "unreturnable:INVALID_ARGUMENT" },
+    unsayable: { thrown: new Fail("g".repeat(300)), state: "failed", group: "unsayable:INVALID_ARGUMENT" },
+    ours: { thrown: new LockLost(lost), state: "failed", group: "ours:LOCK_LOST" },
+    theirs: { thrown: new TypeError("no"), state: "failed", group: "theirs:TypeError" },
   };
   const jids = new Map<string, string>();
   for (const [kind, { state }] of Object.entries(table)) {
@@ -134,6 +139,26 @@ test("what a handler throws decides how its job goes on", async () => {
   }
   await move(1000);
   assert.equal((await queue.reserve(10)).length >= 2, true, "what was put off is due");
+});
+
+test("a refused call in a handler is grouped by its code, and a delay before no queue refuses nothing", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("refused", null, { jid: "refused", retries: 0 });
+  await queue.put("delayed", null, { jid: "delayed", retries: 0 });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("refused", (job) => job.complete(1, { queue: "" }));
+  worker.perform("delayed", async (job) => {
+    await job.complete("done", { delay: 60_000 });
+    worker.stop();
+  });
+  await worker.run();
+  const [refused, delayed] = await Promise.all([client.job("refused"), client.job("delayed")]);
+  assert.deepEqual(
+    [refused?.failure?.group, refused?.failure?.message],
+    ["refused:INVALID_ARGUMENT", "queue is empty"],
+  );
+  assert.deepEqual([delayed?.state, delayed?.result], ["completed", "done"]);
 });
 
 test("a handler may end its job itself, and hears of it", async () => {

@@ -47,7 +47,7 @@ class ClientHolder:
         return None
 
     def _one(self, operation: str, item: dict[str, Any]) -> dict[str, Any]:
-        (reply,) = json.loads(self._client._native.call(operation, f'{{"jobs":[{object_text(item)}]}}'))
+        (reply,) = json.loads(self._client._native.call(operation, f'{{"jobs":[{object_text(item, operation)}]}}'))
         if error := reply.get("error"):
             raise raised(error)
         return cast("dict[str, Any]", reply)
@@ -55,7 +55,7 @@ class ClientHolder:
 
 def outcome_text(verb: str, fields: dict[str, Any]) -> str:
     """An outcome as the worker runtime reads it."""
-    return f'{{"{verb}":{object_text(fields)}}}'
+    return f'{{"{verb}":{object_text(fields, f"job_{verb}")}}}'
 
 
 class WorkerHolder:

@@ -5,6 +5,12 @@ from typing import Any, final
 CODES: list[tuple[int, str, str, bool]]
 """Number, name, class name and `retryable` of every error code."""
 
+MAX_SPAN_MS: int
+"""The longest span there is."""
+
+MAX_TIMEOUT_MS: int
+"""The longest `timeout` of a client."""
+
 VERSION: str
 
 def members(text: str) -> dict[str, str]:

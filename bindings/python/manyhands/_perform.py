@@ -6,6 +6,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
 from manyhands._holder import outcome_text
+from manyhands.errors import Error
 from manyhands.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ def performed(handler: Handler, job: Job) -> str:
 def failed(error: BaseException) -> str:
     """The outcome of a run that raised `error`: run again with backoff until no retry is left."""
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    fields = {"class": type(error).__name__, "message": _clean(_message(error)), "trace": _clean(trace)}
+    fields = {"class": _class(error), "message": _clean(_message(error)), "trace": _clean(trace)}
     return outcome_text("error", fields)
+
+
+def _class(error: BaseException) -> str:
+    """What names the failure group: of our own errors the code, which is the same in every language."""
+    return error.name if isinstance(error, Error) and error.code else type(error).__name__
 
 
 def _message(error: BaseException) -> str:

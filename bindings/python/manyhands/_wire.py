@@ -9,45 +9,55 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from manyhands import _native
 from manyhands.errors import InvalidArgument
 
 
-def milliseconds(span: float | timedelta, argument: str) -> int:
-    """A span in seconds (number or timedelta) as whole milliseconds; InvalidArgument names `argument`."""
+def milliseconds(
+    span: float | timedelta,
+    argument: str,
+    operation: str | None,
+    *,
+    least: int = 0,
+    most: int = _native.MAX_SPAN_MS,
+) -> int:
+    """A span in seconds (number or timedelta) as whole milliseconds; InvalidArgument names `argument`.
+
+    The core would refuse a span out of range as well, but by its own name for it, in milliseconds.
+    """
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise InvalidArgument(f"{argument} must be seconds as a number or timedelta, not {type(span).__name__}")
-    if not math.isfinite(seconds) or seconds < 0:
-        raise InvalidArgument(f"{argument} must be 0 or more seconds, not {seconds!r}")
-    return round(seconds * 1000)
+        message = f"{argument} must be seconds as a number or timedelta, not {type(span).__name__}"
+        raise InvalidArgument(message, operation=operation)
+    if not math.isfinite(seconds) or seconds < 0 or not least <= (rounded := round(seconds * 1000)) <= most:
+        message = f"{argument} must be {least / 1000:g} to {most // 1000} seconds, not {seconds!r}"
+        raise InvalidArgument(message, operation=operation)
+    return rounded
 
 
-def refuse_unknown(options: Mapping[str, object]) -> None:
+def refuse_unknown(options: Mapping[str, object], operation: str | None) -> None:
     """InvalidArgument naming the first of options that a call does not have; the plain TypeError would have no code."""
     for name in options:
-        raise InvalidArgument(f"{name} is not an option here")
+        raise InvalidArgument(f"{name} is not an option here", operation=operation)
 
 
-def json_text(value: Any, argument: str) -> str:
+def json_text(value: Any, argument: str, operation: str | None) -> str:
     """`value` as compact JSON text in UTF-8; InvalidArgument names `argument` when JSON cannot say it."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"{argument} is not JSON: {error}") from None
+        raise InvalidArgument(f"{argument} is not JSON: {error}", operation=operation) from None
     return text
 
 
-def object_text(members: Mapping[str, Any]) -> str:
-    """A JSON object; InvalidArgument names the member that JSON cannot say."""
+def object_text(members: Mapping[str, Any], operation: str | None, within: str = "") -> str:
+    """A JSON object; InvalidArgument names the member that JSON cannot say, after what it is `within` (`jobs[3].`)."""
     with suppress(InvalidArgument):
-        return json_text(members, "arguments")
-    return json_text({name: _checked(value, str(name)) for name, value in members.items()}, "arguments")
-
-
-def _checked(value: Any, argument: str) -> Any:
-    json_text(value, argument)
-    return value
+        return json_text(members, "arguments", operation)
+    for name, value in members.items():
+        json_text(value, f"{within}{name}", operation)
+    return json_text(members, f"{within}arguments", operation)
 
 
 def in_seconds(value: Any) -> Any:

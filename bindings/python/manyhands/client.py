@@ -42,7 +42,7 @@ class Client:
         url: redis://, unix:// or embedded:DIR (a private server kept in DIR). Default: MANYHANDS_URL, else REDIS_URL,
             else embedded:.manyhands.
         namespace: 1 to 64 of A-Z a-z 0-9 _ -; jobs of other namespaces are out of sight. Default mh.
-        timeout: seconds during which a call is repeated while Redis is away. Default 60.
+        timeout: seconds during which a call is repeated while Redis is away, 0.001 to 600. Default 60.
         engine_upgrade: auto (load and replace older engines) or manual. Default: auto for embedded: and an empty
             server, else manual.
 
@@ -50,15 +50,13 @@ class Client:
 
         Source: core/src/options.rs, core/src/url.rs
         """
-        refuse_unknown(unknown)
+        refuse_unknown(unknown, None)
         if not isinstance(url, (str, type(None))):
             raise InvalidArgument(f"url must be a text, not {type(url).__name__}")
-        options = {
-            "namespace": namespace,
-            "timeout_ms": None if timeout is None else milliseconds(timeout, "timeout"),
-            "engine_upgrade": engine_upgrade,
-        }
-        self._options = object_text({name: value for name, value in options.items() if value is not None})
+        options: dict[str, Any] = {"namespace": namespace, "engine_upgrade": engine_upgrade}
+        if timeout is not None:
+            options["timeout_ms"] = milliseconds(timeout, "timeout", None, least=1, most=_native.MAX_TIMEOUT_MS)
+        self._options = object_text({name: value for name, value in options.items() if value is not None}, None)
         self._native = _native.Client(url, self._options)
 
     @property
@@ -92,7 +90,7 @@ class Client:
 
         Source: core/src/engine/ops/job_get.lua
         """
-        reply = self._native.call("job_get", object_text({"jid": jid}))
+        reply = self._native.call("job_get", object_text({"jid": jid}, "job_get"))
         return None if reply == "null" else Job._of_view(self, reply)
 
     def call(self, operation: str, arguments: Mapping[str, Any] | None = None) -> Any:
@@ -106,7 +104,7 @@ class Client:
 
         Source: core/src/engine/ops/
         """
-        return json.loads(self._native.call(operation, object_text(arguments or {})))
+        return json.loads(self._native.call(operation, object_text(arguments or {}, operation)))
 
     def close(self) -> None:
         """Close the connections; every later call raises Closed. Calling it again does nothing."""

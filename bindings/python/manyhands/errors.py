@@ -13,7 +13,8 @@ class Error(Exception):
     code: the number that is the same in every language; 0 on the base class itself.
     name: the code's name, such as LOCK_LOST.
     message: what happened, naming the argument for InvalidArgument.
-    operation: the operation that failed, such as job_complete, or None.
+    operation: the engine's operation that failed, such as job_complete, or the worker's own call, such as worker_next.
+        None where there was none: an option of Client or Worker, a URL, a handler registered too late.
     jid: the job it was about, or None.
     reason: for LockLost how it was lost: expired, cancelled, replaced, finished or unknown. Else None.
     retryable: the same call may succeed later.

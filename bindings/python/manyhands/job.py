@@ -93,7 +93,7 @@ class Job:
 
         Raises InvalidArgument for data that JSON cannot say.
         """
-        fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data"), "priority": priority}
+        fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data", None), "priority": priority}
         fields |= {"retries": retries, "remaining": retries, "tags": list(tags), "route": list(route)}
         return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
 
@@ -123,7 +123,7 @@ class Job:
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._raw_data = json_text(value, "data")
+        self._raw_data = json_text(value, "data", "job_complete")
         self._data = value
         self._data_changed = True
 
@@ -185,7 +185,8 @@ class Job:
         result: anything JSON can say; kept with the job. Default none.
         queue: the next queue, in place of the route's next. Default: the route's next, if any.
         data: the payload for the next queue. Default: unchanged, or what was assigned to `data`.
-        delay: seconds before it may be reserved there, 0 or more. Default 0.
+        delay: seconds before it may be reserved there, 0 or more. Default 0. Where there is no next queue, the job is
+            completed at once: there is nothing to wait for, and what was done is not refused.
 
         Returns the new state: completed, waiting or scheduled. Raises LockLost when the lease was lost (with the
         reason; nothing changed), InvalidArgument, WrongState for a job that nobody holds. Releases the GIL.
@@ -220,7 +221,7 @@ class Job:
         """
         said = {"group": group, "message": message, "trace": trace}
         given = {name: text for name, text in said.items() if text}
-        return self._settle("retry", {"delay_ms": milliseconds(delay, "delay"), **given})
+        return self._settle("retry", {"delay_ms": milliseconds(delay, "delay", "job_retry"), **given})
 
     def snooze(self, delay: float | timedelta) -> str:
         """Put the job back to run again later, without spending a retry.
@@ -231,7 +232,7 @@ class Job:
 
         Source: core/src/engine/ops/job_snooze.lua
         """
-        return self._settle("snooze", {"delay_ms": milliseconds(delay, "delay")})
+        return self._settle("snooze", {"delay_ms": milliseconds(delay, "delay", "job_snooze")})
 
     def release(self) -> str:
         """Give the job back as if it had not been taken: at its old place, nothing spent, no trace in its history.
@@ -250,7 +251,7 @@ class Job:
 
         Source: core/src/engine/ops/job_heartbeat.lua
         """
-        holder, token = self._held()
+        holder, token = self._held("job_heartbeat")
         return holder.renew(self.jid, token) / 1000
 
     def _completion(
@@ -265,19 +266,20 @@ class Job:
             fields["data"] = self._data
         if queue is not None:
             fields["queue"] = queue
-        if delay_ms := milliseconds(delay, "delay"):
+        if delay_ms := milliseconds(delay, "delay", "job_complete"):
             fields["delay_ms"] = delay_ms
         return fields
 
     def _settle(self, verb: str, fields: dict[str, Any]) -> str:
-        holder, token = self._held()
+        holder, token = self._held(f"job_{verb}")
         self.state = cast("State", holder.settle(self.jid, token, verb, fields))
         self._holder = self._view = None
         return self.state
 
-    def _held(self) -> tuple[Holder, str]:
+    def _held(self, operation: str) -> tuple[Holder, str]:
         if self._holder is None or self.token is None:
-            raise WrongState(f"job {self.jid} is {self.state} and not in this program's hands", jid=self.jid)
+            message = f"job {self.jid} is {self.state} and not in this program's hands"
+            raise WrongState(message, operation=operation, jid=self.jid)
         return self._holder, self.token
 
     def _instant(self, name: str) -> float | None:

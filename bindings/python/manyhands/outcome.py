@@ -54,7 +54,7 @@ class Retry(Outcome):
 
     def __init__(self, delay: float | timedelta = 0) -> None:
         super().__init__(delay)
-        self.delay_ms = milliseconds(delay, "delay")
+        self.delay_ms = milliseconds(delay, "delay", "job_retry")
 
     def fields(self) -> dict[str, Any]:
         return {"delay_ms": self.delay_ms}
@@ -73,7 +73,7 @@ class Snooze(Outcome):
 
     def __init__(self, delay: float | timedelta) -> None:
         super().__init__(delay)
-        self.delay_ms = milliseconds(delay, "delay")
+        self.delay_ms = milliseconds(delay, "delay", "job_snooze")
 
     def fields(self) -> dict[str, Any]:
         return {"delay_ms": self.delay_ms}

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from manyhands.client import Client
 
 
+_PUT = "queue_put"
+
+
 class Placed(NamedTuple):
     """What became of one put.
 
@@ -101,7 +104,7 @@ class Queue:
 
         Source: core/src/engine/ops/queue_put.lua
         """
-        refuse_unknown(unknown)
+        refuse_unknown(unknown, _PUT)
         options = {
             "jid": jid,
             "priority": priority,
@@ -112,7 +115,7 @@ class Queue:
             "on_conflict": on_conflict,
         }
         given = {name: value for name, value in options.items() if value is not None}
-        placed = self._placed([{"kind": kind, "data": data, **given}])[0]
+        placed = self._placed([self._item({"kind": kind, "data": data, **given})])[0]
         if error := placed.get("error"):
             raise raised(error)
         return Placed(placed["jid"], placed["outcome"])
@@ -122,27 +125,32 @@ class Queue:
 
         jobs: up to 1000 mappings with the arguments of `put` as keys; `kind` is required.
 
-        Returns a Placed per job, in order. Raises InvalidArgument naming the job's position and the argument.
+        Returns a Placed per job, in order. Raises InvalidArgument naming the argument, of several jobs as
+        `jobs[3].priority`.
         Releases the GIL.
 
         Source: core/src/engine/ops/queue_put.lua
         """
-        return [Placed(placed["jid"], placed["outcome"]) for placed in self._placed(jobs)]
+        several = list(jobs)
+        items = [self._item(job, f"jobs[{at}]." if len(several) > 1 else "") for at, job in enumerate(several)]
+        return [Placed(placed["jid"], placed["outcome"]) for placed in self._placed(items)]
 
-    def _placed(self, jobs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        items = ",".join(object_text(self._item(job)) for job in jobs)
-        placed: list[dict[str, Any]] = json.loads(self._client._native.call("queue_put", f'{{"jobs":[{items}]}}'))
+    def _placed(self, items: list[str]) -> list[dict[str, Any]]:
+        placed: list[dict[str, Any]] = json.loads(self._client._native.call(_PUT, f'{{"jobs":[{",".join(items)}]}}'))
         return placed
 
-    def _item(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def _item(self, job: Mapping[str, Any], within: str = "") -> str:
+        """One job of a put as the core reads it. `within` says in errors which one it is."""
         item = {"queue": self.name, **job}
         if "queue" in job:
-            raise InvalidArgument("queue is not an option of a put: it goes to the queue it is called on")
+            message = f"{within}queue is not an option of a put: it goes to the queue it is called on"
+            raise InvalidArgument(message, operation=_PUT)
         if "delay_ms" in job:
-            raise InvalidArgument("delay_ms is not an option of a put: say delay, in seconds")
+            message = f"{within}delay_ms is not an option of a put: say delay, in seconds"
+            raise InvalidArgument(message, operation=_PUT)
         if "delay" in item:
-            item["delay_ms"] = milliseconds(item.pop("delay"), "delay")
-        return item
+            item["delay_ms"] = milliseconds(item.pop("delay"), f"{within}delay", _PUT)
+        return object_text(item, _PUT, within)
 
     def reserve(self, limit: int = 1, *, worker: str | None = None) -> list[Job]:
         """Take up to `limit` jobs of this queue under a lease.
@@ -157,8 +165,6 @@ class Queue:
 
         Source: core/src/engine/ops/queue_reserve.lua
         """
-        if limit == 0:  # the engine's own word for "pass the wake on"
-            raise InvalidArgument("limit 0 is outside 1..1000")
         return [Job._of_reserved(self._client, job) for job in self._client._native.reserve(self.name, limit, worker)]
 
     def counts(self) -> Counts:

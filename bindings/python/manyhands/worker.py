@@ -79,10 +79,10 @@ class Worker:
 
         Source: core/src/worker/options.rs
         """
-        refuse_unknown(unknown)
+        refuse_unknown(unknown, None)
         if isinstance(queues, str):
             raise InvalidArgument("queues must be a list of names, not one text")
-        grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout")
+        grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout", None)
         options = {"queues": list(queues), "threads": threads, "strategy": strategy, "shutdown_timeout_ms": grace_ms}
         self._client = client
         self._options = {name: value for name, value in options.items() if value is not None}
@@ -99,7 +99,7 @@ class Worker:
     def _open(self) -> None:
         """The native worker knows its kinds from the start; until it is used, another one may take its place."""
         options = {**self._options, "kinds": list(self._handlers), "language": "python"}
-        self._native = _native.Worker(self._client._native, object_text(options))
+        self._native = _native.Worker(self._client._native, object_text(options, None))
         self._holder = WorkerHolder(self._native)
 
     @property
@@ -114,9 +114,10 @@ class Worker:
 
         The handler gets the Job. What it returns is stored as the job's result, and the job goes on along its route.
         Raising Fail, Retry or Snooze says otherwise. Any other exception runs the job again with growing delays until
-        its retries are spent; then it fails in the group `<kind>:<exception class>`. A handler that has ended its job
-        itself (job.complete, job.fail, ...) returns nothing. Jobs of a kind without a handler are left to workers that
-        have one; when there is none they fail in the group `unknown-kind:<kind>`.
+        its retries are spent; then it fails in the group `<kind>:<exception class>`, after one of Manyhands' own errors
+        in `<kind>:<name of its code>`: INVALID_ARGUMENT for a result that JSON cannot say. A handler that has ended its
+        job itself (job.complete, job.fail, ...) returns nothing. Jobs of a kind without a handler are left to workers
+        that have one; when there is none they fail in the group `unknown-kind:<kind>`.
 
         SystemExit and KeyboardInterrupt count as exceptions for the job and stop the worker; `run` raises them.
 
@@ -126,6 +127,8 @@ class Worker:
         def register(handler: _AnyHandler) -> _AnyHandler:
             if self._started:
                 raise WrongState(f"the worker has started: a handler for {kind} comes too late")
+            if not isinstance(kind, str):
+                raise InvalidArgument(f"kind must be a text, not {type(kind).__name__}")
             known = dict(self._handlers)
             self._handlers[kind] = handler
             try:
@@ -162,7 +165,7 @@ class Worker:
         Source: core/src/worker/mod.rs
         """
         if self._over:
-            raise Closed("the worker has stopped; make another one")
+            raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._started = True
         threads = [
             threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True)
@@ -203,7 +206,7 @@ class Worker:
         Source: core/src/worker/mod.rs
         """
         self._started = True
-        fields = self._native.next(None if timeout is None else milliseconds(timeout, "timeout"))
+        fields = self._native.next(None if timeout is None else milliseconds(timeout, "timeout", "worker_next"))
         return None if fields is None else Job(self._client, self._holder, fields)
 
     def close(self, timeout: float | timedelta | None = None) -> None:
@@ -214,7 +217,7 @@ class Worker:
 
         `run` does this by itself. Calling it again does nothing. Releases the GIL; Ctrl-C ends the wait.
         """
-        self._end(milliseconds(self._shutdown_timeout if timeout is None else timeout, "timeout"))
+        self._end(milliseconds(self._shutdown_timeout if timeout is None else timeout, "timeout", "worker_stop"))
 
     def __enter__(self) -> Worker:
         return self

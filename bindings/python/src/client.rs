@@ -1,6 +1,5 @@
 //! The client: text in, text out.
 
-use manyhands::ops::QueueReserve;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -20,7 +19,8 @@ pub struct Client {
 impl Client {
     #[new]
     fn open(py: Python<'_>, url: Option<&str>, options: &str) -> PyResult<Client> {
-        let core = manyhands::Client::open(url, options).map_err(|error| exception(py, error))?;
+        let core =
+            manyhands::Client::open(url, options).map_err(|error| exception(py, error.renamed(&[("options.", "")])))?;
         let host = core.interruptible(wait::interrupted);
         Ok(Client { core, host })
     }
@@ -48,10 +48,7 @@ impl Client {
         limit: i64,
         worker: Option<String>,
     ) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let reserved = wait::interruptibly(py, || {
-            let worker = worker.unwrap_or_else(|| self.host.worker_name());
-            self.host.send(QueueReserve { worker, queues: vec![queue], limit, share: false })
-        })?;
+        let reserved = wait::interruptibly(py, || self.host.queue(queue).reserve_as(worker.as_deref(), limit))?;
         let jobs = reserved.map_err(|error| exception(py, error))?.jobs;
         jobs.iter().map(|job| job::fields(py, job)).collect()
     }

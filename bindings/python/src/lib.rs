@@ -22,6 +22,8 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("CODES", super::errors::codes())?;
+        module.add("MAX_SPAN_MS", manyhands::MAX_SPAN_MS)?;
+        module.add("MAX_TIMEOUT_MS", manyhands::MAX_TIMEOUT_MS)?;
         module.add("VERSION", env!("CARGO_PKG_VERSION"))
     }
 }

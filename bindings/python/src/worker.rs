@@ -20,7 +20,8 @@ pub struct Worker {
 impl Worker {
     #[new]
     fn open(py: Python<'_>, client: &Client, options: &str) -> PyResult<Worker> {
-        let core = manyhands::Worker::open(&client.core, options).map_err(|error| exception(py, error))?;
+        let core = manyhands::Worker::open(&client.core, options)
+            .map_err(|error| exception(py, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
         Ok(Worker { core })
     }
 
@@ -51,8 +52,7 @@ impl Worker {
     fn finish_wait(&self, py: Python<'_>, jid: String, token: String, outcome: &str) -> PyResult<String> {
         let outcome = Outcome::from_json(outcome).map_err(|error| exception(py, error))?;
         let core = self.core.clone();
-        wait::aside(py, move || core.finish_wait(&jid, &token, outcome)?.accepted(&jid))?
-            .map_err(|error| exception(py, error))
+        wait::aside(py, move || core.finish_wait(&jid, &token, outcome))?.map_err(|error| exception(py, error))
     }
 
     /// Renews one lease now; milliseconds it lasts.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import manyhands
 from manyhands import Client, Closed, Fail, InvalidArgument, Job, LockLost, Retry, Snooze, Worker, WrongState
 
 
@@ -125,8 +126,45 @@ def test_a_result_that_is_not_json_is_an_exception(client: Client, result: objec
     perform(client, lambda _job: result)
     failure = found(client, placed.jid).failure
     assert failure is not None
-    assert failure["group"] == "work:InvalidArgument"
+    assert failure["group"] == "work:INVALID_ARGUMENT"
     assert "result is not JSON" in failure["message"]
+
+
+class OwnError(manyhands.Error):
+    """An application's error that happens to extend ours."""
+
+
+@pytest.mark.parametrize(
+    ("error", "group"),
+    [
+        (LockLost("another one's"), "LOCK_LOST"),
+        (manyhands.Unavailable("for now"), "UNAVAILABLE"),
+        (OwnError("mine"), "OwnError"),
+        (KeyError("k"), "KeyError"),
+    ],
+)
+def test_our_own_errors_are_grouped_by_their_code(client: Client, error: Exception, group: str) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, raising(error))
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == f"work:{group}"
+
+
+def test_a_refused_call_in_a_handler_is_grouped_by_its_code(client: Client) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, lambda job: job.complete(queue=""))
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == "work:INVALID_ARGUMENT"
+    assert "queue is empty" in failure["message"]
+
+
+def test_a_delay_before_no_queue_refuses_nothing(client: Client) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, lambda job: job.complete("done", delay=60))
+    job = found(client, placed.jid)
+    assert (job.state, job.result) == ("completed", "done")
 
 
 def test_outcomes_raised_by_handlers(client: Client) -> None:
@@ -153,7 +191,7 @@ def test_outcomes_check_their_arguments(client: Client) -> None:
     perform(client, raising(Fail("g" * 300)))
     failure = found(client, placed.jid).failure
     assert failure is not None
-    assert failure["group"] == "work:InvalidArgument"
+    assert failure["group"] == "work:INVALID_ARGUMENT"
     assert "group" in failure["message"]
 
 
@@ -345,7 +383,7 @@ def test_more_bad_arguments(client: Client) -> None:
     worker = Worker(client, ["q"])
     with pytest.raises(InvalidArgument, match="concurrency"):
         Worker(client, ["q"], concurrency=2)  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgument, match="kinds"):
+    with pytest.raises(InvalidArgument, match="kind is empty"):
         worker.perform("")(lambda _job: None)
     with pytest.raises(InvalidArgument, match="timeout"):
         worker.next(-1)

@@ -1,7 +1,6 @@
 //! `Manyhands::Native::Client`: a handle of the core's client.
 
 use magnus::{Error, RArray, RModule, Ruby, function, method, prelude::*};
-use manyhands::ops::QueueReserve;
 
 use crate::{errors, gvl, job};
 
@@ -14,7 +13,7 @@ impl Client {
     fn open(ruby: &Ruby, url: Option<String>, options: String) -> Result<Client, Error> {
         manyhands::Client::open(url.as_deref(), &options)
             .map(|core| Client(core.interruptible(gvl::interrupted)))
-            .map_err(|error| errors::exception(ruby, error))
+            .map_err(|error| errors::exception(ruby, error.renamed(&[("options.", "")])))
     }
 
     fn call(ruby: &Ruby, this: &Client, operation: String, arguments: String) -> Result<String, Error> {
@@ -25,9 +24,8 @@ impl Client {
     /// Takes up to `limit` jobs of one queue; `worker` nil: in the client's own name.
     fn reserve(ruby: &Ruby, this: &Client, queue: String, limit: i64, worker: Option<String>) -> Result<RArray, Error> {
         let client = this.0.clone();
-        let worker = worker.unwrap_or_else(|| client.worker_name());
-        let request = QueueReserve { worker, queues: vec![queue], limit, share: false };
-        let reserved = gvl::call(ruby, || client.send(request.clone()))?;
+        let queue = client.queue(queue);
+        let reserved = gvl::call(ruby, || queue.reserve_as(worker.as_deref(), limit))?;
         let jobs = ruby.ary_new_capa(reserved.jobs.len());
         for job in reserved.jobs {
             jobs.push(job::fields(ruby, job)?)?;

@@ -36,6 +36,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     let native = module(ruby)?.define_module("Native")?;
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.const_set("CODES", errors::codes(ruby)?)?;
+    native.const_set("MAX_SPAN_MS", manyhands::MAX_SPAN_MS)?;
+    native.const_set("MAX_TIMEOUT_MS", manyhands::MAX_TIMEOUT_MS)?;
     native.define_singleton_method("members", function!(members, 1))?;
     client::define(ruby, native)?;
     worker::define(ruby, native)

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use magnus::{Error, RArray, RHash, RModule, Ruby, function, method, prelude::*};
-use manyhands::{Next, Outcome};
+use manyhands::{Code, Next, Outcome};
 
 use crate::client::Client;
 use crate::{errors, gvl, job};
@@ -26,22 +26,24 @@ impl Drop for Worker {
 
 impl Worker {
     fn open(ruby: &Ruby, client: &Client, options: String) -> Result<Worker, Error> {
-        let core = manyhands::Worker::open(&client.0, &options).map_err(|error| errors::exception(ruby, error))?;
+        let core = manyhands::Worker::open(&client.0, &options)
+            .map_err(|error| errors::exception(ruby, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
         Ok(Worker { core: Some(core) })
     }
 
-    fn core(&self) -> manyhands::Worker {
-        self.core.clone().expect("there until drop")
+    fn core(&self, ruby: &Ruby) -> Result<&manyhands::Worker, Error> {
+        let gone = || manyhands::Error::new(Code::Closed, "the worker is being collected");
+        self.core.as_ref().ok_or_else(|| errors::exception(ruby, gone()))
     }
 
     /// Waits for a job: its fields, or nil when none came in time or the worker is stopped. `timeout_ms` nil: without end.
     ///
     /// A job that arrived is given out before any interrupt is looked at, so none is lost in here.
     fn next(ruby: &Ruby, this: &Worker, timeout_ms: Option<u64>) -> Result<Option<RHash>, Error> {
-        let worker = this.core();
+        let worker = this.core(ruby)?;
         let deadline = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         loop {
-            match wait(&worker, deadline).transpose().map_err(|error| errors::exception(ruby, error))? {
+            match wait(worker, deadline).transpose().map_err(|error| errors::exception(ruby, error))? {
                 Some(Next::Job(job)) => return job::fields(ruby, job).map(Some),
                 Some(Next::Stopped) => return Ok(None),
                 Some(Next::Empty) | None => ruby.thread_check_ints()?,
@@ -54,7 +56,7 @@ impl Worker {
 
     /// Hands an outcome over; returns at once.
     fn finish(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<(), Error> {
-        let worker = this.core();
+        let worker = this.core(ruby)?;
         Outcome::from_json(&outcome)
             .and_then(|outcome| worker.finish(&jid, &token, outcome))
             .map_err(|error| errors::exception(ruby, error))
@@ -62,45 +64,46 @@ impl Worker {
 
     /// Hands an outcome over and waits for the job's new state.
     fn finish_wait(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<String, Error> {
-        let worker = this.core();
+        let worker = this.core(ruby)?.clone();
         let outcome = Outcome::from_json(&outcome).map_err(|error| errors::exception(ruby, error))?;
-        gvl::aside(ruby, move || worker.finish_wait(&jid, &token, outcome)?.accepted(&jid))
+        gvl::aside(ruby, move || worker.finish_wait(&jid, &token, outcome))
     }
 
     fn heartbeat(ruby: &Ruby, this: &Worker, jid: String, token: String) -> Result<u64, Error> {
-        let worker = this.core();
+        let worker = this.core(ruby)?;
         gvl::call(ruby, || worker.heartbeat(&jid, &token))
     }
 
-    fn lost(&self, jid: String, token: String) -> Option<String> {
-        self.core().lost(&jid, &token)
+    fn lost(ruby: &Ruby, this: &Worker, jid: String, token: String) -> Result<Option<String>, Error> {
+        Ok(this.core(ruby)?.lost(&jid, &token))
     }
 
     /// The outcomes refused since the last call: jid, token, operation and reason of each.
     fn take_refused(ruby: &Ruby, this: &Worker) -> Result<RArray, Error> {
         let refused = ruby.ary_new();
-        for one in this.core().take_refused() {
+        for one in this.core(ruby)?.take_refused() {
             refused.push((one.jid, one.token, one.operation, one.reason))?;
         }
         Ok(refused)
     }
 
-    fn quiet(&self) {
-        self.core().quiet();
+    fn quiet(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
+        this.core(ruby)?.quiet();
+        Ok(())
     }
 
     fn stop(ruby: &Ruby, this: &Worker, timeout_ms: u64) -> Result<(), Error> {
-        let worker = this.core();
+        let worker = this.core(ruby)?.clone();
         gvl::aside(ruby, move || worker.stop(Duration::from_millis(timeout_ms)))
     }
 
     /// Milliseconds that a stop leaves to started jobs.
-    fn shutdown_timeout(&self) -> u64 {
-        self.core().shutdown_timeout().as_millis() as u64
+    fn shutdown_timeout(ruby: &Ruby, this: &Worker) -> Result<u64, Error> {
+        Ok(this.core(ruby)?.shutdown_timeout().as_millis() as u64)
     }
 
-    fn name(&self) -> String {
-        self.core().name().to_owned()
+    fn name(ruby: &Ruby, this: &Worker) -> Result<String, Error> {
+        Ok(this.core(ruby)?.name().to_owned())
     }
 }
 

@@ -20,9 +20,9 @@ class BadInputTest < Case
     "priority" => ["k", nil, { priority: 5000 }],
     "priority 1.5" => ["k", nil, { priority: 1.5 }],
     "priority holds NaN" => ["k", nil, { priority: Float::NAN }],
-    "delay must be 0 or more" => ["k", nil, { delay: -1 }],
-    "delay must be 0 or more seconds, not NaN" => ["k", nil, { delay: Float::NAN }],
-    "delay must be 0 or more seconds, not Infinity" => ["k", nil, { delay: Float::INFINITY }],
+    "delay must be 0 to 3155760000 seconds, not -1" => ["k", nil, { delay: -1 }],
+    "delay must be 0 to 3155760000 seconds, not NaN" => ["k", nil, { delay: Float::NAN }],
+    "delay must be 0 to 3155760000 seconds, not Infinity" => ["k", nil, { delay: Float::INFINITY }],
     "delay must be a number" => ["k", nil, { delay: "soon" }],
     "retries" => ["k", nil, { retries: 256 }],
     "tags" => ["k", nil, { tags: "one" }],
@@ -49,8 +49,8 @@ class BadInputTest < Case
     jobs = [{ kind: "k" }, { kind: "k", delay: -1 }]
     assert_refused(Manyhands::InvalidArgument, "jobs[1].delay") { queue.put_many(jobs) }
     jobs[1] = { kind: "k", priority: 500 }
-    assert_refused(Manyhands::InvalidArgument, "1: priority 500") { queue.put_many(jobs) }
-    assert_refused(Manyhands::InvalidArgument, "jobs[0].kind") { queue.put_many([{ data: 1 }]) }
+    assert_refused(Manyhands::InvalidArgument, "jobs[1].priority 500") { queue.put_many(jobs) }
+    assert_refused(Manyhands::InvalidArgument, " kind is missing") { queue.put_many([{ data: 1 }]) }
     assert_refused(Manyhands::InvalidArgument, "jobs[0] must be a Hash") { queue.put_many([1]) }
     assert_refused(Manyhands::InvalidArgument, "jobs must be an Array") { queue.put_many(1) }
     assert_refused(Manyhands::InvalidArgument, "jobs") { queue.put_many([]) }
@@ -77,7 +77,9 @@ class BadInputTest < Case
     assert_refused(Manyhands::InvalidArgument, "colour is unknown") { Manyhands::Client.new(nil, colour: 1) }
     assert_refused(Manyhands::InvalidArgument, "jid") { client.job("x" * 300) }
     assert_refused(Manyhands::InvalidArgument, "operation") { client.call(nil) }
-    assert_refused(Manyhands::InvalidArgument, "arguments") { client.call("queue_counts", { queue: Object.new }) }
+    assert_refused(Manyhands::InvalidArgument, " queue holds a Object") do
+      client.call("queue_counts", { queue: Object.new })
+    end
     assert_refused(Manyhands::InvalidArgument, "colour") { client.call("queue_counts", { queue: "q", colour: 1 }) }
   end
 
@@ -101,7 +103,7 @@ class BadInputTest < Case
 
     worker = new_worker
     assert_refused(Manyhands::InvalidArgument, "block") { worker.perform("k") }
-    assert_refused(Manyhands::InvalidArgument, "kinds") { worker.perform("") { nil } }
+    assert_refused(Manyhands::InvalidArgument, "kind is empty") { worker.perform("") { nil } }
     assert_refused(Manyhands::InvalidArgument, "block") { worker.on_lock_lost }
     assert_refused(Manyhands::InvalidArgument, "timeout") { worker.next(timeout: -1) }
   end

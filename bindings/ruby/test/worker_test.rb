@@ -92,7 +92,7 @@ class WorkerTest < Case
   def test_a_result_that_json_cannot_say_is_the_handler_s_error
     queue.put("k", jid: "j", retries: 0)
     running(new_worker.perform("k") { Object.new }) { eventually { client.job("j").state == "failed" } }
-    assert_equal "k:Manyhands::InvalidArgument", client.job("j").failure[:group]
+    assert_equal "k:INVALID_ARGUMENT", client.job("j").failure[:group]
     assert_includes client.job("j").failure[:message], "result holds a Object"
   end
 
@@ -100,7 +100,32 @@ class WorkerTest < Case
     queue.put("k", jid: "j", retries: 0)
     worker = new_worker.perform("k") { raise Manyhands::Fail, "x" * 300 }
     running(worker) { eventually { client.job("j").state == "failed" } }
-    assert_equal "k:Manyhands::InvalidArgument", client.job("j").failure[:group]
+    assert_equal "k:INVALID_ARGUMENT", client.job("j").failure[:group]
+  end
+
+  OwnError = Class.new(Manyhands::Error)
+
+  def test_an_error_of_ours_is_grouped_by_its_code_and_another_by_its_class
+    raised = {
+      "LOCK_LOST" => Manyhands::LockLost, "UNAVAILABLE" => Manyhands::Unavailable,
+      "WorkerTest::OwnError" => OwnError, "KeyError" => KeyError
+    }
+    worker = new_worker
+    raised.each do |group, error|
+      queue.put(group, jid: group, retries: 0)
+      worker.perform(group) { raise error, "no" }
+    end
+    queue.put("call", jid: "INVALID_ARGUMENT", retries: 0)
+    worker.perform("call") { |job| job.complete(queue: "") }
+    running(worker) { eventually { unfinished.zero? } }
+    raised.each_key { |group| assert_equal "#{group}:#{group}", client.job(group).failure[:group] }
+    assert_equal "call:INVALID_ARGUMENT", client.job("INVALID_ARGUMENT").failure[:group]
+  end
+
+  def test_a_delay_before_no_queue_refuses_nothing
+    queue.put("k", jid: "j", retries: 0)
+    running(new_worker.perform("k") { |job| job.complete("done", delay: 60) }) { eventually { unfinished.zero? } }
+    assert_equal %w[completed done], [client.job("j").state, client.job("j").result]
   end
 
   def test_a_kind_without_a_handler_fails_in_a_group_of_its_own

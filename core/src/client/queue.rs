@@ -5,6 +5,7 @@ use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 use crate::ops::{Placed, Put, QueuePut, QueueReserve, Reserved};
+use crate::request::Request;
 
 /// A named line of jobs. Made by [`Client::queue`]; nothing is asked of Redis until one of its methods is called.
 #[derive(Clone, Debug)]
@@ -67,9 +68,19 @@ impl Queue {
     /// # Errors
     /// Those of [`Client::send`].
     pub fn reserve(&self, limit: i64) -> Result<Reserved> {
-        check::integer(limit, "limit", 1, 1000).map_err(|error| error.during("queue_reserve"))?;
+        self.reserve_as(None, limit)
+    }
+
+    /// The same, in the name of a worker; None: in the client's own, [`Client::worker_name`].
+    ///
+    /// # Errors
+    /// Those of [`Client::send`].
+    pub fn reserve_as(&self, worker: Option<&str>, limit: i64) -> Result<Reserved> {
+        check::name(&self.name, "queue")
+            .and_then(|()| check::integer(limit, "limit", 1, 1000))
+            .map_err(|error| error.during(QueueReserve::OPERATION))?;
         self.client.send(QueueReserve {
-            worker: self.client.worker_name(),
+            worker: worker.map_or_else(|| self.client.worker_name(), str::to_owned),
             queues: vec![self.name.clone()],
             limit,
             share: false,

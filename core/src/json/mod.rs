@@ -71,6 +71,11 @@ impl<'a> Fields<'a> {
         Ok(Fields { members, within: within.to_owned() })
     }
 
+    /// The same, whose members are named alone in messages: the caller can only mean this object.
+    pub fn unplaced(self) -> Fields<'a> {
+        Fields { within: String::new(), ..self }
+    }
+
     /// The member's full name for messages.
     pub fn path(&self, name: &str) -> String {
         if self.within.is_empty() { name.to_owned() } else { format!("{}.{name}", self.within) }

@@ -161,8 +161,7 @@ impl Lease {
         Ok(())
     }
 
-    pub(super) fn from_json(text: &str, path: &str) -> Result<Lease> {
-        let mut fields = Fields::parse(text, path)?;
+    pub(super) fn from_fields(mut fields: Fields) -> Result<Lease> {
         let lease = Lease::take(&mut fields)?;
         fields.end()?;
         Ok(lease)
@@ -185,7 +184,7 @@ macro_rules! outcome_request {
 
         impl $name {
             pub(super) fn from_json(text: &str) -> Result<$name> {
-                Ok($name { jobs: items(text, outcome::from_json)? })
+                Ok($name { jobs: items(text, outcome::from_fields)? })
             }
         }
 
@@ -261,7 +260,7 @@ fn encode_leases(jobs: &[Lease], args: &mut Args) -> Result<()> {
 
 impl JobRelease {
     pub(super) fn from_json(text: &str) -> Result<JobRelease> {
-        Ok(JobRelease { jobs: items(text, Lease::from_json)? })
+        Ok(JobRelease { jobs: items(text, Lease::from_fields)? })
     }
 }
 
@@ -280,7 +279,7 @@ impl Request for JobRelease {
 
 impl JobHeartbeat {
     pub(super) fn from_json(text: &str) -> Result<JobHeartbeat> {
-        Ok(JobHeartbeat { jobs: items(text, Lease::from_json)? })
+        Ok(JobHeartbeat { jobs: items(text, Lease::from_fields)? })
     }
 }
 
@@ -311,17 +310,22 @@ fn heartbeat_answer(lease: &Lease, answer: Value) -> Result<Result<u64>> {
 }
 
 /// The `jobs` of a call at the door that has nothing else.
-fn items<T>(text: &str, read: fn(&str, &str) -> Result<T>) -> Result<Vec<T>> {
+fn items<T>(text: &str, read: fn(Fields) -> Result<T>) -> Result<Vec<T>> {
     let mut fields = Fields::parse(text, "")?;
     let items = take_items(&mut fields, read)?;
     fields.end()?;
     Ok(items)
 }
 
-/// The `jobs` of a call at the door.
-pub(super) fn take_items<T>(fields: &mut Fields, read: fn(&str, &str) -> Result<T>) -> Result<Vec<T>> {
+/// The `jobs` of a call at the door. Errors say which one is at fault when there are several, as `in_item` does.
+pub(super) fn take_items<T>(fields: &mut Fields, read: fn(Fields) -> Result<T>) -> Result<Vec<T>> {
     let items = fields.required_list("jobs")?;
-    items.iter().enumerate().map(|(index, item)| read(item.get(), &format!("jobs[{index}]"))).collect()
+    let alone = items.len() == 1;
+    let items = items.into_iter().enumerate().map(|(index, item)| {
+        let item = Fields::parse(item.get(), &format!("jobs[{index}]"))?;
+        read(if alone { item.unplaced() } else { item })
+    });
+    items.collect()
 }
 
 /// Per job `{"jid", <name>}` or `{"jid", "error"}`.

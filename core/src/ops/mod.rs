@@ -87,7 +87,7 @@ impl Operation {
     pub fn named(name: &str) -> Result<&'static Operation> {
         match OPERATIONS.binary_search_by_key(&name, |operation| operation.name) {
             Ok(index) => Ok(&OPERATIONS[index]),
-            Err(_) => Err(Error::new(Code::UnknownOperation, format!("there is no operation {name:?}"))),
+            Err(_) => Err(Error::new(Code::UnknownOperation, format!("there is no operation {name:?}")).during(name)),
         }
     }
 
@@ -165,12 +165,13 @@ fn worker_turn(client: &Client, args: &str) -> Result<String> {
     Ok(turn.reply_json(&client.send_ref(&turn)?))
 }
 
-/// Says which item of a call an error is about, when there are several.
+/// Says which item of a call an error is about, when there are several: the name of an argument alone is clear enough for
+/// one.
 fn in_item(error: Error, index: usize, count: usize) -> Error {
     if count == 1 {
         return error;
     }
-    Error { message: format!("item {index}: {}", error.message), ..error }
+    Error { message: format!("jobs[{index}].{}", error.message), ..error }
 }
 
 #[cfg(test)]

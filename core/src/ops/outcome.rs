@@ -236,8 +236,8 @@ pub(super) fn encode<How: Wire>(ended: &Ended<How>, args: &mut Args) -> Result<(
 }
 
 /// Reads an item of such an operation.
-pub(super) fn from_json<How: Wire>(text: &str, path: &str) -> Result<Ended<How>> {
-    Ended::read(Fields::parse(text, path)?, How::take)
+pub(super) fn from_fields<How: Wire>(fields: Fields) -> Result<Ended<How>> {
+    Ended::read(fields, How::take)
 }
 
 impl<How> Ended<How> {
@@ -275,8 +275,8 @@ impl Ending {
 
 impl Ended<Ending> {
     /// Reads an item of worker_turn: as in the operation of its verb, and the `verb` itself.
-    pub(super) fn from_turn_json(text: &str, path: &str) -> Result<Ended<Ending>> {
-        Ended::read(Fields::parse(text, path)?, Ending::take)
+    pub(super) fn from_turn_fields(fields: Fields) -> Result<Ended<Ending>> {
+        Ended::read(fields, Ending::take)
     }
 
     /// Appends `verb jid token run_ms a b`, the form of worker_turn.

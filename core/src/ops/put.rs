@@ -168,8 +168,7 @@ impl Put {
         Ok(())
     }
 
-    pub(super) fn from_json(text: &str, path: &str) -> Result<Put> {
-        let mut fields = Fields::parse(text, path)?;
+    pub(super) fn from_fields(mut fields: Fields) -> Result<Put> {
         let mut put = Put::new(fields.required_text("kind")?).queue(fields.required_text("queue")?);
         put.data = fields.raw("data")?.unwrap_or(put.data);
         put.take_options(&mut fields)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::job::Job;
+use super::job::{self, Job};
 use super::put::Put;
 use super::reply;
 use crate::check;
@@ -37,7 +37,7 @@ impl Placed {
 
     fn refusal(&self) -> Option<Error> {
         (self.outcome == "exists").then(|| {
-            Error::new(Code::JobExists, format!("job {} exists and on_conflict is reject", self.jid))
+            Error::new(Code::JobExists, format!("job {} exists already", self.jid))
                 .about(&self.jid)
                 .during(QueuePut::OPERATION)
         })
@@ -79,13 +79,8 @@ impl QueuePut {
 
     pub(super) fn from_json(text: &str) -> Result<QueuePut> {
         let mut fields = Fields::parse(text, "")?;
-        let items = fields.required_list("jobs")?;
+        let jobs = job::take_items(&mut fields, Put::from_fields)?;
         fields.end()?;
-        let jobs = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| Put::from_json(item.get(), &format!("jobs[{index}]")))
-            .collect::<Result<Vec<_>>>()?;
         Ok(QueuePut::new(jobs))
     }
 

@@ -35,7 +35,7 @@ impl WorkerTurn {
     pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
         let mut fields = Fields::parse(text, "")?;
         let reserve = QueueReserve::take(&mut fields, worker)?;
-        let ended = job::take_items(&mut fields, Ended::from_turn_json)?;
+        let ended = job::take_items(&mut fields, Ended::from_turn_fields)?;
         fields.end()?;
         Ok(WorkerTurn { reserve, ended })
     }
@@ -108,7 +108,7 @@ impl WorkerPulse {
         let pulse = WorkerPulse {
             worker: fields.text("worker")?.unwrap_or_else(|| worker.to_owned()),
             status: fields.raw("status")?.unwrap_or_else(|| "{}".to_owned()),
-            leases: job::take_items(&mut fields, Lease::from_json)?,
+            leases: job::take_items(&mut fields, Lease::from_fields)?,
         };
         fields.end()?;
         Ok(pulse)

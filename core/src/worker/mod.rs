@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::{Code, Error, Result};
-use crate::ops::{Answer, Job, JobHeartbeat, Lease};
+use crate::ops::{Job, JobHeartbeat, Lease};
 use options::WorkerOptions;
 use outcomes::AnswerTo;
 use shared::Shared;
@@ -142,33 +142,35 @@ impl Worker {
         self.hand_in(jid, token, outcome, None)
     }
 
-    /// The same, and waits for the engine's own answer, at most 60 s.
+    /// The same, and waits for the engine's own answer, at most 60 s: the state the job is in now.
     ///
     /// # Errors
-    /// Those of [`Worker::finish`]; `OUTCOME_UNKNOWN` when no answer came: the outcome is still on its way, unless the
-    /// worker has stopped. A lost lease is an answer, not an error.
-    pub fn finish_wait(&self, jid: &str, token: &str, outcome: Outcome) -> Result<Answer> {
+    /// Those of [`Worker::finish`]; `LOCK_LOST` with the reason; `OUTCOME_UNKNOWN` when no answer came: the outcome is
+    /// still on its way, unless the worker has stopped.
+    pub fn finish_wait(&self, jid: &str, token: &str, outcome: Outcome) -> Result<String> {
+        let operation = outcome.operation();
         let (answer, answered) = sync_channel(1);
         self.hand_in(jid, token, outcome, Some(answer))?;
-        let unknown = |what: &str| Err(Error::new(Code::OutcomeUnknown, what).during("worker_finish").about(jid));
-        match answered.recv_timeout(ANSWER) {
-            Ok(answer) => answer,
+        let unknown = |what: &str| Err(Error::new(Code::OutcomeUnknown, what).about(jid));
+        let answer = match answered.recv_timeout(ANSWER) {
+            Ok(answer) => answer.and_then(|answer| answer.accepted(jid)),
             Err(RecvTimeoutError::Timeout) => {
                 unknown("no answer came within 60000 ms; the outcome is kept and sent again")
             }
             Err(RecvTimeoutError::Disconnected) => unknown("the worker stopped before an answer came"),
-        }
+        };
+        answer.map_err(|error| error.during(operation))
     }
 
     fn hand_in(&self, jid: &str, token: &str, outcome: Outcome, answer: Option<AnswerTo>) -> Result<()> {
-        const CALL: &str = "worker_finish";
-        let shared = &self.inner(CALL)?.shared;
-        outcome.check().map_err(|error| error.during(CALL).about(jid))?;
+        let operation = outcome.operation();
+        let shared = &self.inner(operation)?.shared;
+        outcome.check().map_err(|error| error.during(operation).about(jid))?;
         let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
         let mut shift = shared.shift();
         if shift.is_over() {
             return Err(Error::new(Code::Closed, "the worker has stopped; the job runs again when its lease ends")
-                .during(CALL)
+                .during(operation)
                 .about(jid));
         }
         let first = shift.outcomes.flush_at().is_none() || answer.is_some();
@@ -177,7 +179,7 @@ impl Worker {
                 Code::WrongState,
                 format!("job {jid} is not in this worker's hand under token {token}"),
             )
-            .during(CALL)
+            .during(operation)
             .about(jid));
         }
         let quiet = shift.is_quiet();

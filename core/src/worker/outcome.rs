@@ -7,6 +7,17 @@ use crate::json::{self, Fields};
 use crate::ops::{Again, Completion, Ending, Failure, JobComplete, JobFail, JobRelease, JobRetry, JobSnooze, Pause};
 use crate::request::Request;
 
+/// Every outcome as JSON names it, and the operation that does the same.
+const VERBS: [(&str, &str); 7] = [
+    ("complete", JobComplete::OPERATION),
+    ("fail", JobFail::OPERATION),
+    ("retry", JobRetry::OPERATION),
+    ("snooze", JobSnooze::OPERATION),
+    ("error", JobRetry::OPERATION),
+    ("release", JobRelease::OPERATION),
+    ("unknown_kind", JobSnooze::OPERATION),
+];
+
 /// How a run of a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -97,21 +108,26 @@ impl Outcome {
     /// `{"error":{"class","message"?,"trace"?}}`, `{"release":{}}` or `{"unknown_kind":{}}`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` naming the member that is missing, wrong or unknown.
+    /// `INVALID_ARGUMENT` naming the member that is missing, wrong or unknown, during the operation that does the same.
     pub fn from_json(text: &str) -> Result<Outcome> {
-        const VERBS: [&str; 7] = ["complete", "fail", "retry", "snooze", "error", "release", "unknown_kind"];
         let mut outcome = Fields::parse(text, "outcome")?;
         let mut given = None;
-        for verb in VERBS {
-            if let Some(members) = outcome.object(verb)?
-                && let Some((first, _)) = given.replace((verb, members))
+        for (verb, operation) in VERBS {
+            if let Some(members) = outcome.object(verb).map_err(|error| error.during(operation))?
+                && let Some((first, ..)) = given.replace((verb, operation, members))
             {
                 return Err(Error::invalid(format!("outcome has both {first} and {verb}")));
             }
         }
         outcome.end()?;
-        let (verb, mut fields) =
-            given.ok_or_else(|| Error::invalid(format!("outcome is empty; one of {} is needed", VERBS.join(", "))))?;
+        let (verb, operation, members) = given.ok_or_else(|| {
+            let verbs = VERBS.map(|(verb, _)| verb).join(", ");
+            Error::invalid(format!("outcome is empty; one of {verbs} is needed"))
+        })?;
+        Outcome::take(verb, members.unplaced()).map_err(|error| error.during(operation))
+    }
+
+    fn take(verb: &str, mut fields: Fields) -> Result<Outcome> {
         let outcome = match verb {
             "complete" => {
                 let result = fields.raw("result")?;
@@ -139,6 +155,17 @@ impl Outcome {
         };
         fields.end()?;
         Ok(outcome)
+    }
+
+    /// The operation of the engine that does the same to one job, for messages.
+    pub(super) fn operation(&self) -> &'static str {
+        match self {
+            Outcome::Complete { .. } => JobComplete::OPERATION,
+            Outcome::Fail { .. } => JobFail::OPERATION,
+            Outcome::Retry { .. } | Outcome::Error { .. } => JobRetry::OPERATION,
+            Outcome::Snooze { .. } | Outcome::UnknownKind => JobSnooze::OPERATION,
+            Outcome::Release => JobRelease::OPERATION,
+        }
     }
 
     /// Refuses what the engine would refuse, while the handler's thread can still answer for it.
@@ -270,11 +297,25 @@ mod tests {
     #[test]
     fn errors_name_the_member() {
         assert_eq!(message(r#"{"completed":{}}"#), "outcome.completed is unknown");
-        assert_eq!(message(r#"{"fail":{}}"#), "outcome.fail.group is missing");
-        assert_eq!(message(r#"{"retry":{"delay":1}}"#), "outcome.retry.delay is unknown");
-        assert_eq!(message(r#"{"snooze":{"delay_ms":-1}}"#), "outcome.snooze.delay_ms -1 is negative");
+        assert_eq!(message(r#"{"fail":{}}"#), "group is missing");
+        assert_eq!(message(r#"{"retry":{"delay":1}}"#), "delay is unknown");
+        assert_eq!(message(r#"{"snooze":{"delay_ms":-1}}"#), "delay_ms -1 is negative");
+        assert_eq!(message(r#"{"complete":[]}"#).split(':').next(), Some("outcome.complete must be a JSON object"));
         assert_eq!(message(r#"{"retry":{},"snooze":{}}"#), "outcome has both retry and snooze");
         assert!(message("{}").starts_with("outcome is empty; one of complete, "));
+    }
+
+    #[test]
+    fn errors_say_during_which_operation() {
+        for (verb, operation) in VERBS {
+            let error =
+                Outcome::from_json(&format!(r#"{{"{verb}":{{"colour":1,"group":"g","class":"c"}}}}"#)).unwrap_err();
+            assert_eq!(error.operation.as_deref(), Some(operation), "{error}");
+            let members = if verb == "fail" { r#""group":"g""# } else { "" };
+            let members = if verb == "error" { r#""class":"c""# } else { members };
+            let outcome = Outcome::from_json(&format!(r#"{{"{verb}":{{{members}}}}}"#)).unwrap();
+            assert_eq!(outcome.operation(), operation);
+        }
     }
 
     #[test]

@@ -124,6 +124,8 @@ fn the_door_speaks_json() {
     assert_eq!(member(&call("engine_version", "{}"), "/major"), 1);
 }
 
+const GOOD: &str = r#"{"queue":"q","kind":"k"}"#;
+
 #[test]
 fn arguments_are_refused_by_name_before_anything_is_sent() {
     let server = Server::start();
@@ -138,23 +140,41 @@ fn arguments_are_refused_by_name_before_anything_is_sent() {
             "priority 5000 is outside -128..127",
         ),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","delay_ms":-1}]}"#.into(), "delay_ms -1 is negative"),
-        ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","colour":1}]}"#.into(), "jobs[0].colour is unknown"),
+        ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","colour":1}]}"#.into(), "colour is unknown"),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","data":NaN}]}"#.into(), "jobs[0].data is not JSON"),
+        ("queue_put", r#"{"jobs":[7]}"#.into(), "jobs[0] must be a JSON object"),
+        ("queue_put", r#"{"jobs":[{"kind":"k"}]}"#.into(), "queue is missing"),
+        ("queue_put", format!(r#"{{"jobs":[{GOOD},{{"queue":"q","kind":7}}]}}"#), "jobs[1].kind 7 is not a text"),
+        ("queue_put", format!(r#"{{"jobs":[{GOOD},{{"queue":"q","kind":""}}]}}"#), "jobs[1].kind is empty"),
+        (
+            "queue_put",
+            format!(r#"{{"jobs":[{GOOD},{{"queue":"q","kind":"k","priority":128}}]}}"#),
+            "jobs[1].priority 128 ",
+        ),
         ("queue_put", r#"{"jobs":[]}"#.into(), "jobs has 0 entries"),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","on_conflict":"fight"}]}"#.into(), "on_conflict \"fight\""),
         ("queue_reserve", r#"{"queues":[]}"#.into(), "queues is empty"),
         ("queue_reserve", r#"{"queues":["q"],"limit":1001}"#.into(), "limit 1001"),
         ("job_complete", r#"{"jobs":[{"jid":"a","token":"x"}]}"#.into(), "token \"x\""),
-        ("job_complete", r#"{"jobs":[{"jid":"a"}]}"#.into(), "jobs[0].token is missing"),
-        ("job_get", "[]".into(), "must be a JSON object"),
-        ("job_get", r#"{"jid":"a","x":1}"#.into(), "x"),
+        ("job_complete", r#"{"jobs":[{"jid":"a"}]}"#.into(), "token is missing"),
+        ("job_get", "[]".into(), "the arguments must be a JSON object"),
+        ("job_get", r#"{"jid":"a","x":1}"#.into(), "args has the unknown key x"),
     ] {
         let error = client.call(operation, &args).unwrap_err();
         assert_eq!(error.code, Code::InvalidArgument, "{operation} {args}: {error}");
-        assert!(error.message.contains(words), "{operation} {args}: {error}");
+        assert!(error.message.starts_with(words), "{operation} {args}: {error}");
         assert_eq!(error.operation.as_deref(), Some(operation));
     }
-    assert_eq!(client.call("queue_pop", "{}").unwrap_err().code, Code::UnknownOperation);
+    let unknown = client.call("queue_pop", "{}").unwrap_err();
+    assert_eq!((unknown.code, unknown.operation.as_deref()), (Code::UnknownOperation, Some("queue_pop")));
+    for (queue, worker, limit, words) in [
+        ("", None, 1, "queue is empty"),
+        ("q", Some(""), 1, "worker is empty"),
+        ("q", None, 0, "limit 0 is outside 1..1000"),
+    ] {
+        let error = client.queue(queue).reserve_as(worker, limit).unwrap_err();
+        assert_eq!((error.message.as_str(), error.operation.as_deref()), (words, Some("queue_reserve")));
+    }
     assert_eq!(client.queue("q").counts().unwrap().waiting, 0);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use manyhands::{Answer, Code, Next, Outcome, Worker};
+use manyhands::{Code, Next, Outcome, Worker};
 
 use crate::support::Server;
 use crate::{LONG, blocked, finish, next, put, until, view, waiting, worker};
@@ -93,7 +93,7 @@ fn a_quiet_worker_finishes_what_it_has() {
         &job.token,
         Outcome::Complete { result: Some("[1]".to_owned()), data: None, queue: None, delay_ms: 0 },
     );
-    assert_eq!(answer.unwrap(), Answer::State("completed".to_owned()));
+    assert_eq!(answer.unwrap(), "completed");
     assert_eq!(view(&client, &job.jid, "/result/0"), 1);
     worker.stop(LONG).unwrap();
     assert_eq!(client.queue("q").counts().unwrap().waiting, 1);

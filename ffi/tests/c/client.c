@@ -60,7 +60,7 @@ static void *put_some(void *client)
 {
     static char wrong[] = "wrong";
     for (int done = 0; done < PUTS; done++)
-        if (mh_queue_put((mh_client *)client, "q", "work", "[1]", NULL, NULL, NULL) != MH_CODE_OK)
+        if (mh_queue_put((mh_client *)client, "q", "work", "[1]", NULL, NULL, NULL, NULL) != MH_CODE_OK)
             return wrong;
     return NULL;
 }

@@ -37,7 +37,7 @@ static int put_in_child(mh_client *client, mh_worker *worker, mh_job *job)
     (void)worker;
     (void)job;
     for (int index = 0; index < 10; index++)
-        if (mh_queue_put(client, "q", "work", "\"child\"", NULL, NULL, NULL) != MH_CODE_OK)
+        if (mh_queue_put(client, "q", "work", "\"child\"", NULL, NULL, NULL, NULL) != MH_CODE_OK)
             return 1;
     char *counts = NULL;
     if (mh_client_call(client, "queue_counts", "{\"queue\":\"q\"}", &counts, NULL) != MH_CODE_OK)

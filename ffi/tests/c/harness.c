@@ -113,7 +113,7 @@ mh_worker *open_worker(mh_client *client, const char *queue, int threads)
 char *put(mh_client *client, const char *queue, const char *kind, const char *data_json, const char *options_json)
 {
     char *jid = NULL;
-    CHECK_OK(mh_queue_put(client, queue, kind, data_json, options_json, &jid, &failure));
+    CHECK_OK(mh_queue_put(client, queue, kind, data_json, options_json, &jid, NULL, &failure));
     CHECK(jid != NULL);
     return jid;
 }

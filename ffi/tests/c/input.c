@@ -16,9 +16,9 @@ static void null_is_named(void)
     CHECK_INVALID(mh_client_call(NULL, "sweep", "{}", &text, &failure), "client is NULL");
     CHECK_INVALID(mh_client_call(client, NULL, "{}", &text, &failure), "operation is NULL");
     CHECK_INVALID(mh_client_close(NULL, &failure), "client is NULL");
-    CHECK_INVALID(mh_queue_put(NULL, "q", "work", NULL, NULL, &text, &failure), "client is NULL");
-    CHECK_INVALID(mh_queue_put(client, NULL, "work", NULL, NULL, &text, &failure), "queue is NULL");
-    CHECK_INVALID(mh_queue_put(client, "q", NULL, NULL, NULL, &text, &failure), "kind is NULL");
+    CHECK_INVALID(mh_queue_put(NULL, "q", "work", NULL, NULL, &text, NULL, &failure), "client is NULL");
+    CHECK_INVALID(mh_queue_put(client, NULL, "work", NULL, NULL, &text, NULL, &failure), "queue is NULL");
+    CHECK_INVALID(mh_queue_put(client, "q", NULL, NULL, NULL, &text, NULL, &failure), "kind is NULL");
     CHECK_INVALID(mh_queue_put_many(client, NULL, &text, &failure), "jobs_json is NULL");
     CHECK_INVALID(mh_queue_reserve(client, NULL, NULL, 1, &job, &count, &failure), "queue is NULL");
     CHECK_INVALID(mh_queue_reserve(client, "q", NULL, 1, NULL, &count, &failure), "out_jobs is NULL");
@@ -35,7 +35,7 @@ static void null_is_named(void)
     CHECK_INVALID(mh_job_complete(NULL, NULL, NULL, &failure), "job is NULL");
     CHECK_INVALID(mh_job_fail(NULL, "g", NULL, NULL, &failure), "job is NULL");
     CHECK_INVALID(mh_job_error(NULL, "E", NULL, NULL, &failure), "job is NULL");
-    CHECK_INVALID(mh_job_retry(NULL, 0, &failure), "job is NULL");
+    CHECK_INVALID(mh_job_retry(NULL, 0, NULL, NULL, NULL, &failure), "job is NULL");
     CHECK_INVALID(mh_job_snooze(NULL, 0, &failure), "job is NULL");
     CHECK_INVALID(mh_job_release(NULL, &failure), "job is NULL");
     CHECK_INVALID(mh_job_finish(NULL, "{\"release\":{}}", &text, &failure), "job is NULL");
@@ -60,8 +60,8 @@ static void clients_are_not_opened(void)
     open_is_refused("gopher://localhost", NULL, MH_CODE_UNSUPPORTED_URL, "gopher");
     open_is_refused("redis://\xff", NULL, MH_CODE_INVALID_ARGUMENT, "url is not UTF-8 at byte 8");
     open_is_refused("redis://localhost:port", NULL, MH_CODE_INVALID_ARGUMENT, "port");
-    open_is_refused(server_url(), "{", MH_CODE_INVALID_ARGUMENT, "options is not JSON");
-    open_is_refused(server_url(), "[]", MH_CODE_INVALID_ARGUMENT, "options must be a JSON object");
+    open_is_refused(server_url(), "{", MH_CODE_INVALID_ARGUMENT, "options_json is not JSON");
+    open_is_refused(server_url(), "[]", MH_CODE_INVALID_ARGUMENT, "options_json must be a JSON object");
     open_is_refused(server_url(), "{\"name_space\":\"x\"}", MH_CODE_INVALID_ARGUMENT, "options.name_space is unknown");
     open_is_refused(server_url(), "{\"namespace\":\"a:b\"}", MH_CODE_INVALID_ARGUMENT, "options.namespace");
     open_is_refused(server_url(), "{\"timeout_ms\":0}", MH_CODE_INVALID_ARGUMENT, "options.timeout_ms 0 is outside");
@@ -72,7 +72,7 @@ static void put_is_refused(mh_client *client, const char *queue, const char *kin
                            const char *message)
 {
     char *jid = UNTOUCHED(char);
-    CHECK_INVALID(mh_queue_put(client, queue, kind, data, options, &jid, &failure), message);
+    CHECK_INVALID(mh_queue_put(client, queue, kind, data, options, &jid, NULL, &failure), message);
     CHECK(jid == UNTOUCHED(char));
 }
 
@@ -91,13 +91,13 @@ static void puts_store_nothing(void)
     put_is_refused(client, "q", "", NULL, NULL, "kind is empty");
     put_is_refused(client, "q", "a\nb", NULL, NULL, "kind has a control character at byte 1");
     put_is_refused(client, "q\xc3", "work", NULL, NULL, "queue is not UTF-8 at byte 1");
-    put_is_refused(client, "q", "work", "", NULL, "data is not JSON");
-    put_is_refused(client, "q", "work", "{", NULL, "data is not JSON");
-    put_is_refused(client, "q", "work", "NaN", NULL, "data is not JSON");
-    put_is_refused(client, "q", "work", "[1,]", NULL, "data is not JSON");
-    put_is_refused(client, "q", "work", "1, \"priority\": 5", NULL, "data is not JSON");
+    put_is_refused(client, "q", "work", "", NULL, "data_json is not JSON");
+    put_is_refused(client, "q", "work", "{", NULL, "data_json is not JSON");
+    put_is_refused(client, "q", "work", "NaN", NULL, "data_json is not JSON");
+    put_is_refused(client, "q", "work", "[1,]", NULL, "data_json is not JSON");
+    put_is_refused(client, "q", "work", "1, \"priority\": 5", NULL, "data_json is not JSON");
     put_is_refused(client, "q", "work", "\"\xff\"", NULL, "data_json is not UTF-8 at byte 1");
-    put_is_refused(client, "q", "work", deep, NULL, "data is nested more than 128 deep");
+    put_is_refused(client, "q", "work", deep, NULL, "data_json is nested more than 128 deep");
     snprintf(options, sizeof options, "{\"jid\":\"%s\"}", long_name);
     put_is_refused(client, "q", "work", NULL, options, "jid has 300 bytes, at most 255");
     put_is_refused(client, "q", "work", NULL, "{\"jid\":\"\"}", "jid is empty");
@@ -113,7 +113,7 @@ static void puts_store_nothing(void)
     put_is_refused(client, "q", "work", NULL, "{\"on_conflict\":\"maybe\"}", "options.on_conflict \"maybe\"");
     put_is_refused(client, "q", "work", NULL, "{\"prio\":1}", "options.prio is unknown");
     put_is_refused(client, "q", "work", NULL, "{\"queue\":\"r\"}", "options.queue is unknown");
-    put_is_refused(client, "q", "work", NULL, "[]", "options must be a JSON object");
+    put_is_refused(client, "q", "work", NULL, "[]", "options_json must be a JSON object");
 
     check_count(client, "q", "waiting", 0);
     check_count(client, "q", "scheduled", 0);
@@ -134,12 +134,56 @@ static void one_bad_job_of_many_stores_none(void)
     many_are_refused(client,
                      "[{\"queue\":\"q\",\"kind\":\"work\"},"
                      "{\"queue\":\"q\",\"kind\":\"work\",\"priority\":5000}]",
-                     "item 1: priority 5000");
-    many_are_refused(client, "[]", "jobs has 0 entries");
-    many_are_refused(client, "{}", "jobs {} is not a list");
+                     "jobs[1].priority 5000");
+    many_are_refused(client, "[]", "jobs_json has 0 entries");
+    many_are_refused(client, "{}", "jobs_json {} is not a list");
     many_are_refused(client, "[],\"x\":[]", "jobs_json is not JSON");
     many_are_refused(client, "", "jobs_json is not JSON");
     check_count(client, "q", "waiting", 0);
+    mh_client_free(client);
+}
+
+/* The call was refused, and says during which operation; NULL: none. */
+static void during(mh_code code, const char *operation)
+{
+    CHECK(code != MH_CODE_OK && failure != NULL);
+    if (operation == NULL)
+        CHECK(mh_error_operation(failure) == NULL);
+    else
+        CHECK_TEXT(mh_error_operation(failure), operation);
+    mh_error_free(failure);
+    failure = NULL;
+}
+
+static void errors_name_the_operation(void)
+{
+    mh_client *client = open_client(), *none = NULL;
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = NULL;
+    size_t count = 0;
+    during(mh_client_open("redis://localhost:port", NULL, &none, &failure), NULL);
+    during(mh_client_call(client, "queue_pop", "{}", NULL, &failure), "queue_pop");
+    during(mh_client_call(client, "queue_counts", "\xff", NULL, &failure), "queue_counts");
+    during(mh_queue_put(client, NULL, "work", NULL, NULL, NULL, NULL, &failure), "queue_put");
+    during(mh_queue_put(client, "q", "work", NULL, "{\"prio\":1}", NULL, NULL, &failure), "queue_put");
+    during(mh_queue_put_many(client, "[", NULL, &failure), "queue_put");
+    during(mh_queue_reserve(client, "q", NULL, 0, &job, &count, &failure), "queue_reserve");
+    during(mh_worker_next(worker, 0, NULL, &failure), "worker_next");
+    for (int held = 0; held < 2; held++) {
+        mh_string_free(put(client, "q", "work", NULL, NULL));
+        job = held ? next(worker) : reserve(client, "q");
+        during(mh_job_complete(job, NULL, "{\"delay_ms\":-5}", &failure), "job_complete");
+        during(mh_job_complete(job, "NaN", NULL, &failure), "job_complete");
+        during(mh_job_fail(job, NULL, NULL, NULL, &failure), "job_fail");
+        during(mh_job_error(job, NULL, NULL, NULL, &failure), "job_retry");
+        during(mh_job_retry(job, -1, NULL, NULL, NULL, &failure), "job_retry");
+        during(mh_job_snooze(job, -1, &failure), "job_snooze");
+        during(mh_job_finish(job, "{\"fail\":{}}", NULL, &failure), "job_fail");
+        CHECK_OK(mh_job_complete(job, NULL, NULL, &failure));
+        mh_job_free(job);
+    }
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    mh_worker_free(worker);
     mh_client_free(client);
 }
 
@@ -162,7 +206,7 @@ static void reserves_are_refused(void)
     mh_client *client = open_client();
     CHECK_INVALID(mh_queue_reserve(client, "q", NULL, 0, &job, &count, &failure), "limit 0 is outside 1..1000");
     CHECK_INVALID(mh_queue_reserve(client, "q", NULL, SIZE_MAX, &job, &count, &failure), "is outside 1..1000");
-    CHECK_INVALID(mh_queue_reserve(client, "", NULL, 1, &job, &count, &failure), "is empty");
+    CHECK_INVALID(mh_queue_reserve(client, "", NULL, 1, &job, &count, &failure), "queue is empty");
     CHECK_INVALID(mh_queue_reserve(client, "q", "", 1, &job, &count, &failure), "worker is empty");
     CHECK(job == UNTOUCHED(mh_job) && count == 7);
     mh_client_free(client);
@@ -178,7 +222,7 @@ static void worker_is_refused(mh_client *client, const char *options, const char
 static void workers_are_not_opened(void)
 {
     mh_client *client = open_client();
-    worker_is_refused(client, "", "options is not JSON");
+    worker_is_refused(client, "", "options_json is not JSON");
     worker_is_refused(client, "{}", "options.queues is missing");
     worker_is_refused(client, "{\"queues\":[]}", "options.queues is empty");
     worker_is_refused(client, "{\"queues\":[\"\"]}", "options.queues[0] is empty");
@@ -193,14 +237,15 @@ static void workers_are_not_opened(void)
 static void ends_wrongly(mh_job *job)
 {
     char *state = UNTOUCHED(char);
-    CHECK_INVALID(mh_job_complete(job, "NaN", NULL, &failure), "result is not JSON");
+    CHECK_INVALID(mh_job_complete(job, "NaN", NULL, &failure), "result_json is not JSON");
     CHECK_INVALID(mh_job_complete(job, NULL, "{\"delay_ms\":-5}", &failure), "options.delay_ms -5 is negative");
     CHECK_INVALID(mh_job_complete(job, NULL, "{\"queue\":\"\"}", &failure), "queue is empty");
     CHECK_INVALID(mh_job_complete(job, NULL, "{\"next\":\"r\"}", &failure), "options.next is unknown");
     CHECK_INVALID(mh_job_fail(job, NULL, NULL, NULL, &failure), "group is NULL");
     CHECK_INVALID(mh_job_fail(job, "", NULL, NULL, &failure), "group is empty");
     CHECK_INVALID(mh_job_error(job, NULL, NULL, NULL, &failure), "class_name is NULL");
-    CHECK_INVALID(mh_job_retry(job, -1, &failure), "delay_ms -1 is negative");
+    CHECK_INVALID(mh_job_retry(job, -1, NULL, NULL, NULL, &failure), "delay_ms -1 is negative");
+    CHECK_INVALID(mh_job_retry(job, 0, "a\nb", NULL, NULL, &failure), "group has a control character");
     CHECK_INVALID(mh_job_snooze(job, INT64_MAX, &failure), "delay_ms 9223372036854775807");
     CHECK_INVALID(mh_job_finish(job, "{}", &state, &failure), "outcome is empty");
     CHECK_INVALID(mh_job_finish(job, "{\"done\":{}}", &state, &failure), "outcome.done is unknown");
@@ -232,6 +277,7 @@ const struct test input_tests[] = {
     {"clients are not opened", clients_are_not_opened},
     {"puts store nothing", puts_store_nothing},
     {"one bad job of many stores none", one_bad_job_of_many_stores_none},
+    {"errors name the operation", errors_name_the_operation},
     {"calls are refused", calls_are_refused},
     {"reserves are refused", reserves_are_refused},
     {"workers are not opened", workers_are_not_opened},

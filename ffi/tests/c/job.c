@@ -82,13 +82,46 @@ static void retried_snoozed_released(void)
     mh_job_free(job);
     job = reserve(client, "q");
     CHECK_NUMBER(mh_job_remaining(job), 2);
-    CHECK_OK(mh_job_retry(job, 0, &failure));
+    CHECK_OK(mh_job_retry(job, 0, NULL, NULL, NULL, &failure));
     mh_job_free(job);
     job = reserve(client, "q");
     CHECK_NUMBER(mh_job_remaining(job), 1);
     CHECK_OK(mh_job_snooze(job, 3600000, &failure));
     check_count(client, "q", "scheduled", 1);
     mh_job_free(job);
+    mh_client_free(client);
+}
+
+static void a_retry_says_why(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    for (int held = 0; held < 2; held++) {
+        char *jid = put(client, "q", "work", NULL, "{\"retries\":0}");
+        mh_job *job = held ? next(worker) : reserve(client, "q");
+        CHECK_OK(mh_job_retry(job, 0, "busy", "the printer is in use", "page.c:7", &failure));
+        if (held)
+            CHECK_OK(mh_worker_stop(worker, -1, &failure));
+        check_job(client, jid, "\"state\":\"failed\"");
+        check_job(client, jid, "\"group\":\"busy\"");
+        check_job(client, jid, "the printer is in use");
+        check_job(client, jid, "page.c:7");
+        mh_job_free(job);
+        mh_string_free(jid);
+    }
+    mh_worker_free(worker);
+    mh_client_free(client);
+}
+
+static void a_delay_before_no_queue_is_nothing(void)
+{
+    mh_client *client = open_client();
+    char *jid = put(client, "q", "work", NULL, NULL);
+    mh_job *job = reserve(client, "q");
+    CHECK_OK(mh_job_complete(job, "7", "{\"delay_ms\":3600000}", &failure));
+    check_job(client, jid, "\"state\":\"completed\"");
+    mh_job_free(job);
+    mh_string_free(jid);
     mh_client_free(client);
 }
 
@@ -167,7 +200,7 @@ static void who_lost_the_lease_changes_nothing(void)
     mh_string_free(put(client, "q", "work", "\"new\"", "{\"jid\":\"one\",\"on_conflict\":\"move\"}"));
     CHECK_ERROR(mh_job_complete(old, NULL, NULL, &failure), MH_CODE_LOCK_LOST, "replaced");
     CHECK_ERROR(mh_job_fail(old, "g", NULL, NULL, &failure), MH_CODE_LOCK_LOST, "replaced");
-    CHECK_ERROR(mh_job_retry(old, 0, &failure), MH_CODE_LOCK_LOST, "replaced");
+    CHECK_ERROR(mh_job_retry(old, 0, NULL, NULL, NULL, &failure), MH_CODE_LOCK_LOST, "replaced");
     CHECK_ERROR(mh_job_snooze(old, 0, &failure), MH_CODE_LOCK_LOST, "replaced");
     CHECK_ERROR(mh_job_release(old, &failure), MH_CODE_LOCK_LOST, "replaced");
     CHECK_ERROR(mh_job_finish(old, "{\"complete\":{}}", NULL, &failure), MH_CODE_LOCK_LOST, "replaced");
@@ -186,6 +219,8 @@ const struct test job_tests[] = {
     {"a job is completed into the next queue", completed_into_the_next_queue},
     {"a job is failed into its group", failed_into_its_group},
     {"a job is retried, snoozed, released", retried_snoozed_released},
+    {"a retry says why", a_retry_says_why},
+    {"a delay before no queue is nothing", a_delay_before_no_queue_is_nothing},
     {"an error is a retry until none is left", an_error_is_a_retry_until_none_is_left},
     {"finish answers the state", finish_answers_the_state},
     {"a heartbeat renews the lease", a_heartbeat_renews_the_lease},

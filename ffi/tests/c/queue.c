@@ -53,9 +53,9 @@ static void options_reach_the_engine(void)
 static void a_larger_priority_comes_first(void)
 {
     mh_client *client = open_client();
-    CHECK_OK(mh_queue_put(client, "q", "work", "1", NULL, NULL, &failure));
-    CHECK_OK(mh_queue_put(client, "q", "work", "2", "{\"priority\":127}", NULL, &failure));
-    CHECK_OK(mh_queue_put(client, "q", "work", "3", "", NULL, &failure));
+    CHECK_OK(mh_queue_put(client, "q", "work", "1", NULL, NULL, NULL, &failure));
+    CHECK_OK(mh_queue_put(client, "q", "work", "2", "{\"priority\":127}", NULL, NULL, &failure));
+    CHECK_OK(mh_queue_put(client, "q", "work", "3", "", NULL, NULL, &failure));
     mh_job *jobs[8];
     size_t count = 0;
     CHECK_OK(mh_queue_reserve(client, "q", "me", 8, jobs, &count, &failure));
@@ -69,14 +69,39 @@ static void a_larger_priority_comes_first(void)
     mh_client_free(client);
 }
 
+static void a_put_tells_what_became_of_it(void)
+{
+    static const struct {
+        const char *options;
+        mh_placed placed;
+    } cases[] = {
+        {"{\"jid\":\"one\"}", MH_PLACED_PUT},
+        {"{\"jid\":\"one\"}", MH_PLACED_REPLACED},
+        {"{\"jid\":\"one\",\"on_conflict\":\"keep\"}", MH_PLACED_KEPT},
+    };
+    mh_client *client = open_client();
+    for (size_t index = 0; index < sizeof cases / sizeof *cases; index++) {
+        mh_placed placed = MH_PLACED_PUT;
+        char *jid = NULL;
+        CHECK_OK(mh_queue_put(client, "q", "work", NULL, cases[index].options, &jid, &placed, &failure));
+        CHECK_TEXT(jid, "one");
+        CHECK_NUMBER(placed, cases[index].placed);
+        mh_string_free(jid);
+    }
+    check_count(client, "q", "waiting", 1);
+    mh_client_free(client);
+}
+
 static void an_existing_job_may_be_rejected(void)
 {
     mh_client *client = open_client();
     mh_string_free(put(client, "q", "work", "1", "{\"jid\":\"one\"}"));
     char *jid = NULL;
-    CHECK_NUMBER(mh_queue_put(client, "q", "work", "2", "{\"jid\":\"one\",\"on_conflict\":\"reject\"}", &jid, &failure),
-                 MH_CODE_JOB_EXISTS);
+    mh_placed placed = MH_PLACED_KEPT;
+    const char *options = "{\"jid\":\"one\",\"on_conflict\":\"reject\"}";
+    CHECK_NUMBER(mh_queue_put(client, "q", "work", "2", options, &jid, &placed, &failure), MH_CODE_JOB_EXISTS);
     CHECK(jid == NULL);
+    CHECK_NUMBER(placed, MH_PLACED_KEPT);
     CHECK_TEXT(mh_error_jid(failure), "one");
     CHECK_TEXT(mh_error_operation(failure), "queue_put");
     mh_error_free(failure);
@@ -121,6 +146,7 @@ const struct test queue_tests[] = {
     {"data and result come back byte for byte", data_comes_back_byte_for_byte},
     {"options reach the engine", options_reach_the_engine},
     {"a larger priority comes first", a_larger_priority_comes_first},
+    {"a put tells what became of it", a_put_tells_what_became_of_it},
     {"an existing job may be rejected", an_existing_job_may_be_rejected},
     {"many are put at once", many_are_put_at_once},
     {"an empty queue gives none", an_empty_queue_gives_none},

@@ -22,16 +22,16 @@ static void servers_are_not_reached(void)
     CHECK(mh_error_retryable(failure));
     mh_error_free(failure);
     failure = NULL;
-    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_UNAVAILABLE, "cannot reach");
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, NULL, &failure), MH_CODE_UNAVAILABLE, "cannot reach");
     mh_client_free(client);
 
     CHECK_OK(mh_client_open(locked_url(), NULL, &client, &failure));
-    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_DENIED, "NOAUTH");
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, NULL, &failure), MH_CODE_DENIED, "NOAUTH");
     mh_client_free(client);
 
     snprintf(url, sizeof url, "%s?password=wrong", locked_url());
     CHECK_OK(mh_client_open(url, NULL, &client, &failure));
-    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_DENIED, "WRONGPASS");
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, &reply, NULL, &failure), MH_CODE_DENIED, "WRONGPASS");
     mh_worker *worker = open_worker(client, "q", 1);
     mh_job *job = UNTOUCHED(mh_job);
     CHECK_ERROR(mh_worker_next(worker, 10000, &job, &failure), MH_CODE_DENIED, "WRONGPASS");
@@ -41,7 +41,7 @@ static void servers_are_not_reached(void)
 
     snprintf(url, sizeof url, "%s?password=open", locked_url());
     CHECK_OK(mh_client_open(url, NULL, &client, &failure));
-    CHECK_OK(mh_queue_put(client, "q", "work", NULL, NULL, NULL, &failure));
+    CHECK_OK(mh_queue_put(client, "q", "work", NULL, NULL, NULL, NULL, &failure));
     mh_client_free(client);
     CHECK(reply == UNTOUCHED(char));
 }
@@ -57,7 +57,7 @@ static void no_server_program_is_found(void)
     snprintf(url, sizeof url, "embedded:%s", folder);
     CHECK_OK(mh_client_open(url, NULL, &client, &failure));
     setenv("PATH", "/nonexistent", 1);
-    mh_code code = mh_queue_put(client, "q", "work", NULL, NULL, NULL, &failure);
+    mh_code code = mh_queue_put(client, "q", "work", NULL, NULL, NULL, NULL, &failure);
     setenv("PATH", path, 1);
     CHECK_ERROR(code, MH_CODE_NO_SERVER_PROGRAM, "redis-server");
     mh_client_free(client);
@@ -144,18 +144,18 @@ static void callers_are_told(void)
     mh_error_free(failure);
     failure = NULL;
     /* The first put went out on a connection that had worked, the second did not find one. */
-    CHECK_NUMBER(mh_queue_put(writer, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_OUTCOME_UNKNOWN);
+    CHECK_NUMBER(mh_queue_put(writer, "q", "work", NULL, NULL, &reply, NULL, &failure), MH_CODE_OUTCOME_UNKNOWN);
     CHECK(!mh_error_retryable(failure));
     CHECK_TEXT(mh_error_operation(failure), "queue_put");
     mh_error_free(failure);
     failure = NULL;
-    CHECK_ERROR(mh_queue_put(writer, "q", "work", NULL, NULL, &reply, &failure), MH_CODE_UNAVAILABLE, "cannot reach");
+    CHECK_ERROR(mh_queue_put(writer, "q", "work", NULL, NULL, &reply, NULL, &failure), MH_CODE_UNAVAILABLE, "cannot reach");
     CHECK(reply == NULL);
 
     start(&server);
-    CHECK_OK(mh_queue_put(patient, "q", "work", NULL, NULL, NULL, &failure));
+    CHECK_OK(mh_queue_put(patient, "q", "work", NULL, NULL, NULL, NULL, &failure));
     check_count(patient, "q", "waiting", 1);
-    CHECK_OK(mh_queue_put(writer, "q", "work", NULL, NULL, NULL, &failure));
+    CHECK_OK(mh_queue_put(writer, "q", "work", NULL, NULL, NULL, NULL, &failure));
     check_count(reader, "q", "waiting", 2);
     mh_client_free(reader);
     mh_client_free(writer);

@@ -40,7 +40,7 @@ static void signals_cost_no_job(void)
     for (int round = 0; round < ROUNDS; round++) {
         mh_job *job = NULL;
         size_t count = 0;
-        wrong += mh_queue_put(client, "q", "work", "[1]", NULL, NULL, NULL) != MH_CODE_OK;
+        wrong += mh_queue_put(client, "q", "work", "[1]", NULL, NULL, NULL, NULL) != MH_CODE_OK;
         wrong += mh_queue_reserve(client, "q", NULL, 1, &job, &count, NULL) != MH_CODE_OK;
         wrong += mh_job_complete(job, NULL, NULL, NULL) != MH_CODE_OK;
         done += count == 1;

@@ -104,7 +104,7 @@ static void every_verb_reaches_the_engine(void)
     mh_job_free(job);
     char *retried = put(client, "q", "work", NULL, NULL);
     job = next(worker);
-    CHECK_OK(mh_job_retry(job, 3600000, &failure));
+    CHECK_OK(mh_job_retry(job, 3600000, NULL, NULL, NULL, &failure));
     mh_job_free(job);
     char *snoozed = put(client, "q", "work", NULL, NULL);
     job = next(worker);

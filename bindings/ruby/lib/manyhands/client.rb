@@ -20,7 +20,8 @@ module Manyhands
     # @param url [String, nil] redis://, unix:// or embedded:DIR (a private server kept in DIR). Default: MANYHANDS_URL,
     #   else REDIS_URL, else embedded:.manyhands
     # @param namespace [String, nil] 1 to 64 of A-Z a-z 0-9 _ -; jobs of other namespaces are out of sight. Default "mh"
-    # @param timeout [Numeric, nil] seconds during which a call is repeated while Redis is away. Default 60
+    # @param timeout [Numeric, nil] seconds during which a call is repeated while Redis is away, 0.001 to 600.
+    #   Default 60
     # @param engine_upgrade [String, nil] "auto" (load the engine and replace older ones) or "manual". Default: auto for
     #   embedded: and an empty server, else manual
     # @raise [InvalidArgument] naming a bad or unknown option
@@ -29,9 +30,9 @@ module Manyhands
     # Source: core/src/options.rs, core/src/url.rs
     def initialize(url = nil, namespace: nil, timeout: nil, engine_upgrade: nil, **unknown)
       Wire.none_left(unknown)
-      url &&= Wire.text(url, "url")
-      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout")
-      options = Wire.object(namespace:, timeout_ms:, engine_upgrade:)
+      url &&= Wire.text(url, "url", nil)
+      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_TIMEOUT_MS)
+      options = Wire.object({ namespace:, timeout_ms:, engine_upgrade: }.compact, nil)
       @native = Native::Client.open(url, options)
     end
 
@@ -73,7 +74,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/job_get.lua
     def job(jid)
-      reply = @native.call("job_get", Wire.object(jid:))
+      reply = @native.call("job_get", Wire.object({ jid: }, "job_get"))
       reply == "null" ? nil : Job.of_view(reply, ClientHolder.new(@native), @native)
     end
 
@@ -89,7 +90,10 @@ module Manyhands
     #
     # Source: core/src/engine/ops/
     def call(operation, arguments = {})
-      Wire.parse(@native.call(Wire.text(operation, "operation"), Wire.json(arguments, "arguments")))
+      operation = Wire.text(operation, "operation", nil)
+      Wire.refuse("arguments must be a Hash, not #{arguments.class}", operation) unless arguments.is_a?(Hash)
+
+      Wire.parse(@native.call(operation, Wire.object(arguments, operation)))
     end
 
     # Closes the connections; every later call raises {Closed}. Calling it again does nothing.

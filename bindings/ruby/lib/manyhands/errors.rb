@@ -24,7 +24,8 @@ module Manyhands
     RETRYABLE = false
     private_constant :RETRYABLE
 
-    # @return [String, nil] the operation that failed, such as "job_complete"
+    # @return [String, nil] the engine's operation that failed, such as "job_complete", or the worker's own call, such
+    #   as "worker_next"; nil where there was none: an option of a client or worker, a URL, a late handler
     attr_reader :operation
     # @return [String, nil] the job it was about
     attr_reader :jid

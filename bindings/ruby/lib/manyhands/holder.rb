@@ -36,8 +36,8 @@ module Manyhands
     private
 
     def answer(operation, job, **fields)
-      item = { jid: job.jid, token: job.token, **fields }
-      answer = Wire.parse(@native.call(operation, Wire.json({ jobs: [item] }, operation))).fetch(0)
+      item = Wire.object({ jid: job.jid, token: job.token, **fields }, operation)
+      answer = Wire.parse(@native.call(operation, %({"jobs":[#{item}]}))).fetch(0)
       raise Error.from(answer["error"]) if answer["error"]
 
       answer
@@ -54,7 +54,9 @@ module Manyhands
     end
 
     # @see ClientHolder#settle
-    def settle(job, verb, fields) = @native.finish_wait(job.jid, job.token, Wire.json({ verb => fields }, verb))
+    def settle(job, verb, fields)
+      @native.finish_wait(job.jid, job.token, %({"#{verb}":#{Wire.object(fields, "job_#{verb}")}}))
+    end
 
     # @see ClientHolder#renew
     def renew(job) = @native.heartbeat(job.jid, job.token)

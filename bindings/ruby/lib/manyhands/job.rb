@@ -85,7 +85,7 @@ module Manyhands
     # @param value [Object] anything JSON can say
     # @raise [InvalidArgument] for what JSON cannot say
     def data=(value)
-      @raw_data = Wire.json(value, "data")
+      @raw_data = Wire.json(value, "data", "job_complete")
       @data = @new_data = value
     end
 
@@ -125,7 +125,8 @@ module Manyhands
     # @param result [Object] anything JSON can say; kept with the job. nil: none
     # @param queue [String, nil] the next queue. Default: the route's next, if any
     # @param data [Object] the data for the next queue. Default: unchanged, or what was assigned to {#data=}
-    # @param delay [Numeric] seconds before it may be reserved there, 0 or more
+    # @param delay [Numeric] seconds before it may be reserved there, 0 or more. Where there is no next queue, the job
+    #   is completed at once: there is nothing to wait for, and what was done is not refused
     # @return [String] its new state: "completed", "waiting" or "scheduled"
     # @raise [LockLost] when the lease was lost, with the reason; nothing has changed then
     # @raise [InvalidArgument] naming the argument
@@ -162,7 +163,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/job_retry.lua
     def retry(delay = 0, group: nil, message: nil, trace: nil)
-      settle("retry", { delay_ms: Wire.milliseconds(delay, "delay"), group:, message:, trace: }.compact)
+      settle("retry", { delay_ms: Wire.milliseconds(delay, "delay", "job_retry"), group:, message:, trace: }.compact)
     end
 
     # Puts the job back to run again later, without spending a retry. Releases the GVL.
@@ -173,7 +174,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/job_snooze.lua
     def snooze(delay)
-      settle("snooze", { delay_ms: Wire.milliseconds(delay, "delay") })
+      settle("snooze", { delay_ms: Wire.milliseconds(delay, "delay", "job_snooze") })
     end
 
     # Gives the job back as if it had not been taken: at its old place, nothing spent, no trace in its history. Releases
@@ -192,7 +193,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/job_heartbeat.lua
     def heartbeat
-      check_held
+      check_held("job_heartbeat")
       @holder.renew(self) / 1000.0
     end
 
@@ -206,9 +207,10 @@ module Manyhands
     # @return [Hash{Symbol => Object}]
     def completion(result, queue: nil, data: UNCHANGED, delay: 0)
       data = @new_data if UNCHANGED.equal?(data)
-      Wire.check(result, "result")
-      Wire.check(data, "data") unless UNCHANGED.equal?(data)
-      fields = { result:, queue:, delay_ms: Wire.milliseconds(delay, "delay") }.compact
+      operation = "job_complete"
+      Wire.check(result, "result", operation)
+      Wire.check(data, "data", operation) unless UNCHANGED.equal?(data)
+      fields = { result:, queue:, delay_ms: Wire.milliseconds(delay, "delay", operation) }.compact
       UNCHANGED.equal?(data) ? fields : fields.merge(data:)
     end
 
@@ -226,20 +228,20 @@ module Manyhands
     private
 
     def settle(verb, fields)
-      check_held
+      check_held("job_#{verb}")
       let_go(@holder.settle(self, verb, fields))
     rescue LockLost
       let_go("lost")
       raise
     end
 
-    def check_held
-      raise WrongState.new("job #{jid} is #{state}, not in this program's hands", jid:) unless held?
+    def check_held(operation)
+      raise WrongState.new("job #{jid} is #{state}, not in this program's hands", operation:, jid:) unless held?
     end
 
     def view
       @view ||= begin
-        reply = @native.call("job_get", Wire.object(jid:))
+        reply = @native.call("job_get", Wire.object({ jid: }, "job_get"))
         reply == "null" ? {} : self.class.view(reply)
       end
     end

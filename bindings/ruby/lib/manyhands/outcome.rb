@@ -53,7 +53,7 @@ module Manyhands
     # @param delay [Numeric] seconds until it may run, 0 or more, rounded to milliseconds
     # @raise [InvalidArgument] for a delay that is negative or not a finite number
     def initialize(delay = 0)
-      @delay_ms = Wire.milliseconds(delay, "delay")
+      @delay_ms = Wire.milliseconds(delay, "delay", "job_retry")
       super("again in #{delay} s")
     end
 
@@ -74,7 +74,7 @@ module Manyhands
     # @param delay [Numeric] seconds until it may run, 0 or more, rounded to milliseconds
     # @raise [InvalidArgument] for a delay that is negative or not a finite number
     def initialize(delay)
-      @delay_ms = Wire.milliseconds(delay, "delay")
+      @delay_ms = Wire.milliseconds(delay, "delay", "job_snooze")
       super("later, in #{delay} s")
     end
 

@@ -76,10 +76,17 @@ module Manyhands
 
     def failed(job, exception)
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{exception.class}: #{exception.message}" }
+      trace = (exception.backtrace || []).join("\n")
+      { error: { class: class_of(exception), message: Wire.scrub(exception.message), trace: Wire.scrub(trace) } }
+    end
+
+    # What names the failure group: of our own errors the code, which is the same in every language.
+    def class_of(exception)
+      return exception.code_name if exception.is_a?(Error) && exception.code.positive?
+
       named = exception.class
       named = named.superclass until named.name
-      trace = (exception.backtrace || []).join("\n")
-      { error: { class: named.name, message: Wire.scrub(exception.message), trace: Wire.scrub(trace) } }
+      named.name
     end
 
     def finish(job, outcome)
@@ -96,7 +103,8 @@ module Manyhands
     end
 
     def tell(job, outcome)
-      @native.finish(job.jid, job.token, Wire.json(outcome, "outcome"))
+      verb, fields = outcome.first
+      @native.finish(job.jid, job.token, %({"#{verb}":#{Wire.object(fields, "job_#{verb}")}}))
       job.let_go("finished")
     end
   end

@@ -13,7 +13,9 @@ module Manyhands
   # A named line of jobs. Get it by {Client#queue}.
   class Queue
     OPTIONS = %i[kind data jid priority delay retries tags route on_conflict].freeze
-    private_constant :OPTIONS
+    PUT = "queue_put"
+    RESERVE = "queue_reserve"
+    private_constant :OPTIONS, :PUT, :RESERVE
 
     # @return [String]
     attr_reader :name
@@ -58,15 +60,18 @@ module Manyhands
     #
     # @param jobs [Array<Hash{Symbol => Object}>] 1 to 1000 of the arguments of {#put} by name; `:kind` is required
     # @return [Array<Placed>] one per job, in order
-    # @raise [InvalidArgument] naming the job's position and the argument
+    # @raise [InvalidArgument] naming the argument, of several jobs as `jobs[3].priority`
     # @example
     #   client.queue("mail").put_many([{ kind: "welcome", data: 1 }, { kind: "bye", data: 2, priority: 5 }])
     #
     # Source: core/src/engine/ops/queue_put.lua
     def put_many(jobs)
-      raise InvalidArgument, "jobs must be an Array, not #{jobs.class}" unless jobs.is_a?(Array)
+      Wire.refuse("jobs must be an Array, not #{jobs.class}", PUT) unless jobs.is_a?(Array)
 
-      items = jobs.each_with_index.map { |job, index| item(job, "jobs[#{index}].") }
+      items = jobs.each_with_index.map do |job, index|
+        Wire.refuse("jobs[#{index}] must be a Hash, not #{job.class}", PUT) unless job.is_a?(Hash)
+        item(job, jobs.one? ? "" : "jobs[#{index}].")
+      end
       put_items(items).map { |placed| placed_of(placed) }
     end
 
@@ -86,11 +91,9 @@ module Manyhands
     #
     # Source: core/src/engine/ops/queue_reserve.lua
     def reserve(limit = 1, worker: nil)
-      raise InvalidArgument, "limit 0 is outside 1..1000" if limit == 0 # rubocop:disable Style/NumericPredicate
-
-      worker &&= Wire.text(worker, "worker")
+      worker &&= Wire.text(worker, "worker", RESERVE)
       holder = ClientHolder.new(@native)
-      @native.reserve(Wire.text(@name, "queue"), Wire.integer(limit, "limit"), worker).map do |fields|
+      @native.reserve(Wire.text(@name, "queue", RESERVE), Wire.integer(limit, "limit", RESERVE), worker).map do |fields|
         Job.of_reserved(fields, holder, @native)
       end
     end
@@ -129,19 +132,16 @@ module Manyhands
 
     # One job of a put as the core reads it. `within` says in errors which one it is.
     def item(job, within)
-      raise InvalidArgument, "#{within.delete_suffix('.')} must be a Hash, not #{job.class}" unless job.is_a?(Hash)
-
-      delay_ms = job[:delay] && Wire.milliseconds(job[:delay], "#{within}delay")
+      delay_ms = job[:delay] && Wire.milliseconds(job[:delay], "#{within}delay", PUT)
       job.each do |option, value|
-        raise InvalidArgument, "#{within}#{option} is unknown" unless OPTIONS.include?(option)
-
-        Wire.check(value, "#{within}#{option}")
+        Wire.refuse("#{within}#{option} is unknown", PUT) unless OPTIONS.include?(option)
+        Wire.check(value, "#{within}#{option}", PUT)
       end
       { queue: @name, **job.except(:delay), delay_ms: }
     end
 
     def put_items(items)
-      Wire.parse(@native.call("queue_put", JSON.generate({ jobs: items }, max_nesting: 0)))
+      Wire.parse(@native.call(PUT, JSON.generate({ jobs: items }, max_nesting: 0)))
     end
 
     def placed_of(placed) = Placed.new(placed.fetch("jid"), placed.fetch("outcome")).freeze

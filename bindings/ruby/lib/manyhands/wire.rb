@@ -17,21 +17,24 @@ module Manyhands
     private_constant :DEPTH, :GENERIC, :SECOND, :INSTANT
 
     class << self
-      # A span as whole milliseconds.
+      # A span as whole milliseconds. The core would refuse one out of range as well, but by its own name for it, in
+      # milliseconds.
       #
-      # @param seconds [Numeric] 0 or more
+      # @param seconds [Numeric]
       # @param argument [String] what the error calls it
+      # @param operation [String, nil] what it is for, as in all that follow
+      # @param range [Range<Integer>] in milliseconds
       # @return [Integer]
-      # @raise [InvalidArgument] for anything but a finite number of 0 or more
-      def milliseconds(seconds, argument)
+      # @raise [InvalidArgument] for anything but a number in that range
+      def milliseconds(seconds, argument, operation, range = 0..Native::MAX_SPAN_MS)
         unless seconds.is_a?(Numeric) && seconds.real?
-          raise InvalidArgument, "#{argument} must be a number of seconds, not #{seconds.class}"
+          refuse("#{argument} must be a number of seconds, not #{seconds.class}", operation)
         end
-        unless seconds.finite? && seconds >= 0
-          raise InvalidArgument, "#{argument} must be 0 or more seconds, not #{seconds}"
-        end
+        rounded = (seconds * 1000).round if seconds.finite?
+        return rounded if rounded && seconds >= 0 && range.cover?(rounded)
 
-        (seconds * 1000).round
+        least, most = range.minmax.map { |bound| format("%.12g", bound / SECOND) }
+        refuse("#{argument} must be #{least} to #{most} seconds, not #{seconds}", operation)
       end
 
       # A value as compact JSON text.
@@ -41,20 +44,19 @@ module Manyhands
       # @param argument [String] what the error calls it
       # @return [String]
       # @raise [InvalidArgument] for anything JSON cannot say
-      def json(value, argument)
-        check(value, argument)
+      def json(value, argument, operation)
+        check(value, argument, operation)
         JSON.generate(value, max_nesting: 0)
       end
 
-      # Named arguments as one JSON object; the ones that are nil are left out, and an error names the one at fault.
+      # Named arguments as one JSON object; an error names the one at fault.
       #
       # @param arguments [Hash{Symbol => Object}]
       # @return [String]
       # @raise [InvalidArgument]
-      def object(arguments)
-        given = arguments.compact
-        given.each { |name, value| check(value, name.to_s) }
-        JSON.generate(given, max_nesting: 0)
+      def object(arguments, operation)
+        arguments.each { |name, value| check(value, name.to_s, operation) }
+        JSON.generate(arguments, max_nesting: 0)
       end
 
       # Refuses what JSON cannot say.
@@ -62,16 +64,16 @@ module Manyhands
       # @param value [Object]
       # @param argument [String] what the error calls it
       # @raise [InvalidArgument]
-      def check(value, argument, depth = 0)
-        raise InvalidArgument, "#{argument} is nested deeper than #{DEPTH} levels" if depth > DEPTH
+      def check(value, argument, operation, depth = 0)
+        refuse("#{argument} is nested deeper than #{DEPTH} levels", operation) if depth > DEPTH
 
         case value
         when nil, true, false, Integer, Symbol then nil
-        when String then check_text(value, argument)
-        when Float then check_float(value, argument)
-        when Array then value.each { |item| check(item, argument, depth + 1) }
-        when Hash then value.each { |key, item| check_member(key, item, argument, depth + 1) }
-        else check_object(value, argument)
+        when String then check_text(value, argument, operation)
+        when Float then check_float(value, argument, operation)
+        when Array then value.each { |item| check(item, argument, operation, depth + 1) }
+        when Hash then value.each { |key, item| check_member(key, item, argument, operation, depth + 1) }
+        else check_object(value, argument, operation)
         end
       end
 
@@ -81,10 +83,10 @@ module Manyhands
       # @param argument [String] what the error calls it
       # @return [Integer]
       # @raise [InvalidArgument]
-      def integer(value, argument)
+      def integer(value, argument, operation)
         return value if value.is_a?(Integer) && value.bit_length < 64
 
-        raise InvalidArgument, "#{argument} must be a whole number, not #{value.inspect}"
+        refuse("#{argument} must be a whole number, not #{value.inspect}", operation)
       end
 
       # A text.
@@ -93,11 +95,11 @@ module Manyhands
       # @param argument [String] what the error calls it
       # @return [String]
       # @raise [InvalidArgument]
-      def text(value, argument)
+      def text(value, argument, operation)
         value = value.name if value.is_a?(Symbol)
-        raise InvalidArgument, "#{argument} must be a String, not #{value.class}" unless value.is_a?(String)
+        refuse("#{argument} must be a String, not #{value.class}", operation) unless value.is_a?(String)
 
-        check_text(value, argument)
+        check_text(value, argument, operation)
         value.encoding == Encoding::BINARY ? value.dup.force_encoding(Encoding::UTF_8) : value.encode(Encoding::UTF_8)
       end
 
@@ -147,38 +149,43 @@ module Manyhands
       # @param unknown [Hash] what was left over
       # @raise [InvalidArgument] when something was
       def none_left(unknown)
-        return if unknown.empty?
-
-        raise InvalidArgument, "#{unknown.keys.first} is unknown"
+        refuse("#{unknown.keys.first} is unknown", nil) unless unknown.empty?
       end
+
+      # An argument is wrong.
+      #
+      # @param message [String] begins with its name, as the caller knows it
+      # @param operation [String, nil] what it was for
+      # @raise [InvalidArgument]
+      def refuse(message, operation) = raise(InvalidArgument.new(message, operation:))
 
       private
 
-      def check_text(text, argument)
+      def check_text(text, argument, operation)
         binary = text.encoding == Encoding::BINARY
         utf8 = binary ? text.dup.force_encoding(Encoding::UTF_8) : text.encode(Encoding::UTF_8)
-        raise InvalidArgument, "#{argument} holds text that is not UTF-8" unless utf8.valid_encoding?
+        refuse("#{argument} holds text that is not UTF-8", operation) unless utf8.valid_encoding?
       rescue EncodingError
-        raise InvalidArgument, "#{argument} holds text that cannot be written in UTF-8"
+        refuse("#{argument} holds text that cannot be written in UTF-8", operation)
       end
 
-      def check_float(number, argument)
-        raise InvalidArgument, "#{argument} holds #{number}, which JSON cannot say" unless number.finite?
+      def check_float(number, argument, operation)
+        refuse("#{argument} holds #{number}, which JSON cannot say", operation) unless number.finite?
       end
 
-      def check_member(key, value, argument, depth)
+      def check_member(key, value, argument, operation, depth)
         case key
         when Symbol then nil
-        when String then check_text(key, argument)
-        else raise InvalidArgument, "#{argument} holds the key #{key.inspect}; JSON keys are Strings or Symbols"
+        when String then check_text(key, argument, operation)
+        else refuse("#{argument} holds the key #{key.inspect}; JSON keys are Strings or Symbols", operation)
         end
-        check(value, argument, depth)
+        check(value, argument, operation, depth)
       end
 
-      def check_object(value, argument)
+      def check_object(value, argument, operation)
         return unless value.method(:to_json).owner == GENERIC
 
-        raise InvalidArgument, "#{argument} holds a #{value.class}, which JSON cannot say"
+        refuse("#{argument} holds a #{value.class}, which JSON cannot say", operation)
       end
 
       def own_member(name, value)

@@ -35,12 +35,12 @@ module Manyhands
     def initialize(client, queues:, threads: 1, strategy: nil, shutdown_timeout: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
       Wire.none_left(unknown)
-      raise InvalidArgument, "client must be a Manyhands::Client, not #{client.class}" unless client.is_a?(Client)
+      Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
 
       @client = client
       @logger = logger
-      @options = { queues:, threads:, strategy:, language: "ruby",
-                   shutdown_timeout_ms: shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout") }
+      shutdown_timeout_ms = shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout", nil)
+      @options = { queues:, threads:, strategy:, language: "ruby", shutdown_timeout_ms: }
       @handlers = {}
       @lock_lost = nil
       @started = @stopping = @ended = false
@@ -59,9 +59,10 @@ module Manyhands
     # The block's value becomes the job's result, so it must be something JSON can say (end with nil when there is
     # none), and the job goes on along its route. Raising {Fail}, {Retry} or {Snooze} says otherwise. Any other
     # exception runs the job again with growing delays until its retries are spent; then it fails in the group
-    # `<kind>:<exception class>`. A handler that has ended its job itself (`job.complete`, `job.fail`, ...) has nothing
-    # more to say. Jobs of a kind without a handler are left to workers that have one; when there is none they fail in
-    # the group `unknown-kind:<kind>`.
+    # `<kind>:<exception class>`, after one of Manyhands' own errors in `<kind>:<name of its code>`: INVALID_ARGUMENT
+    # for a value that JSON cannot say. A handler that has ended its job itself (`job.complete`, `job.fail`, ...) has
+    # nothing more to say. Jobs of a kind without a handler are left to workers that have one; when there is none they
+    # fail in the group `unknown-kind:<kind>`.
     #
     # @param kind [String, Symbol] 1 to 255 bytes
     # @yieldparam job [Job]
@@ -114,7 +115,7 @@ module Manyhands
     #
     # Source: core/src/worker/mod.rs
     def run
-      raise Closed, "the worker was stopped; make another one" if @ended
+      raise Closed.new("the worker was stopped; make another one", operation: "worker_run") if @ended
 
       begin_work
       performer = Performer.new(@native, @handlers, @logger, @lock_lost)
@@ -153,7 +154,7 @@ module Manyhands
     # Source: core/src/worker/mod.rs
     def next(timeout: nil)
       begin_work
-      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout")
+      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", "worker_next")
       Thread.handle_interrupt(Object => :on_blocking) do
         job = take(timeout_ms)
         job && @holder.watch(job)
@@ -167,8 +168,9 @@ module Manyhands
     #   those that remain runs out and another worker gets them. Default: the `shutdown_timeout`
     # @return [void]
     def close(timeout: nil)
+      timeout_ms = timeout ? Wire.milliseconds(timeout, "timeout", "worker_stop") : @native.shutdown_timeout
       @ended = true
-      @native.stop(timeout ? Wire.milliseconds(timeout, "timeout") : @native.shutdown_timeout)
+      @native.stop(timeout_ms)
       nil
     end
 
@@ -187,7 +189,7 @@ module Manyhands
 
     # The native worker knows its kinds from the start; until it is used, another one may take its place.
     def open
-      @native = Native::Worker.open(@client.native, Wire.object(**@options, kinds: @handlers.keys))
+      @native = Native::Worker.open(@client.native, Wire.object({ **@options, kinds: @handlers.keys }.compact, nil))
       @holder = WorkerHolder.new(@native)
       @pid = Process.pid
     end

@@ -84,7 +84,12 @@ function config.write(name, queue, value, unit)
     fail('INVALID_ARGUMENT', 'value must be a number')
   end
   if setting.span then
-    value = floor(value * per_unit + 0.5)
+    local given = value
+    value = floor(given * per_unit + 0.5)
+    if per_unit ~= 1 and (value < setting.least or value > setting.most) then
+      local range = format('%.14g is outside %.14g..%.14g s', given, setting.least / per_unit, setting.most / per_unit)
+      fail('INVALID_ARGUMENT', 'value of ' .. name .. ' ' .. range)
+    end
   end
   check.integer(value, 'value of ' .. name, setting.least, setting.most)
   call('HSET', keys.config(), field(name, queue), text(value))

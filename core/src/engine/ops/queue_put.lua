@@ -46,7 +46,8 @@ local function parse(argv, count)
     check.name(argv[at + 2], 'kind', seen)
     local data = argv[at + 3]
     if data == '' or #data > max_data then
-      fail('INVALID_ARGUMENT', 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
+      local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
+      fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
     end
     if argv[at + 4] ~= '' then
       options[index] = parse_options(argv[at + 4])
