@@ -2,7 +2,7 @@
 -- their left edge is known to all. The names are read from the files, so this list cannot differ from them.
 std = {
   read_globals = {
-    'redis', 'bit', 'cjson', 'cmsgpack', 'string', 'table', 'math', 'error', 'ipairs', 'next', 'pairs', 'pcall', 'rawget', 'rawset',
+    'redis', 'bit', 'cjson', 'cmsgpack', 'struct', 'string', 'table', 'math', 'error', 'ipairs', 'next', 'pairs', 'pcall', 'rawget', 'rawset',
     'select', 'setmetatable', 'tonumber', 'tostring', 'type', 'unpack',
   },
 }

@@ -5,8 +5,8 @@
 -- The context of the call in progress (ns, now, now_text, meta) is shared as plain locals: Redis
 -- runs one function at a time.
 
-local call, band, bor, ceil, concat, decode_json, encode_json, floor, format
-local match, max, min, null, pack, sub, unpack_all
+local call, band, bor, ceil, concat, decode_json, encode_json, find, floor, format, from_bytes
+local match, max, min, null, pack, sub, to_bytes, unpack_all, unpack_one
 
 -- The call in progress: key prefix `{ns}:`, the instant in ms as number and as text, the meta fields.
 local ns, now, now_text, meta
@@ -14,22 +14,26 @@ local ns, now, now_text, meta
 -- Filled in when the library is bundled.
 local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
 
--- A job's record is an array; these are its places, nil where it says what it says by default: READY_AT =
--- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. In the order in which a plain job comes to need
--- them, as a record ends with the last that is set. New fields are added at the end.
-local DATA, STATE, KIND, QUEUE, SCORE, PUT_AT = 1, 2, 3, 4, 5, 6
-local TOKEN, WORKER, RESERVED_AT, RUN_MS = 7, 8, 9, 11
-local LEASE_UNTIL, ENDED_AT = 10, 10 -- one place: a job runs or has ended
-local READY_AT, RETRIES, REMAINING, FLAGS, GRACE_UNTIL = 12, 13, 14, 15, 16
-local LOST_REASON, HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 17, 18, 19, 20, 21, 22
-local FIELD_COUNT = 22
+-- A job in hand is an array. First what its record keeps, in the record's order (lib/record.lua); a job that
+-- has not run yet has nothing from TOKEN to WORKER.
+local STATE, FLAGS, SCORE, PUT_AT, KIND, QUEUE = 1, 2, 3, 4, 5, 6
+local TOKEN, RESERVED_AT, LEASE_UNTIL, RUN_MS, WORKER = 7, 8, 9, 10, 11
+local ENDED_AT = 9 -- in the place of LEASE_UNTIL: a job runs or has ended
+local DATA, RARE = 12, 13
+-- Then what the call in progress knows of it (lib/state.lua).
+local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
+local FROM_GROUP, FROM_MEMBER = 20, 21 -- seldom set
+
+-- What most jobs do not have, in a table at RARE, nil where it says what it says by default: READY_AT =
+-- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.
+local READY_AT, RETRIES, REMAINING, GRACE_UNTIL, LOST_REASON = 1, 2, 3, 4, 5
+local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 6, 7, 8, 9, 10
 local RETRIES_DEFAULT = 5
 
 -- STATE
-local WAITING, SCHEDULED, BLOCKED, THROTTLED = 'w', 's', 'b', 't'
-local RUNNING, FAILED, COMPLETED = 'r', 'f', 'c'
--- Running, its lease ended: not a state of its own, but a place.
-local IN_GRACE = 'g'
+local WAITING, SCHEDULED, BLOCKED, THROTTLED, RUNNING, FAILED, COMPLETED = 1, 2, 3, 4, 5, 6, 7
+-- In no state: forgotten by the call in progress.
+local GONE = 0
 
 -- FLAGS: which texts of a job live in keys of their own.
 local HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY = 1, 2, 4, 8, 16
@@ -40,10 +44,11 @@ local ONCE_SECONDS = '600'
 local function bind()
   call, concat = redis.call, table.concat
   band, bor = bit.band, bit.bor
-  format, match, sub = string.format, string.match, string.sub
+  find, format, match, sub = string.find, string.format, string.match, string.sub
   ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
   decode_json, encode_json, null = cjson.decode, cjson.encode, cjson.null
-  pack, unpack_all = cmsgpack.pack, cmsgpack.unpack
+  pack, unpack_all, unpack_one = cmsgpack.pack, cmsgpack.unpack, cmsgpack.unpack_one
+  from_bytes, to_bytes = struct.unpack, struct.pack
 end
 
 local function fail(code, message)

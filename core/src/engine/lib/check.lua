@@ -22,7 +22,7 @@ function check.name(value, name, seen)
   if #value > MAX_NAME then
     refuse(name, 'has ' .. #value .. ' bytes, at most ' .. MAX_NAME .. ' are allowed')
   end
-  if not match(value, '^%C+$') then
+  if not find(value, '^%C+$') then
     refuse(name, 'has a control character')
   end
   if seen then
@@ -33,7 +33,7 @@ end
 
 local function whole_number(value)
   if type(value) == 'string' then
-    return match(value, '^-?%d+$') and tonumber(value)
+    return find(value, '^-?%d+$') and tonumber(value)
   end
   return type(value) == 'number' and value == floor(value) and value or nil
 end
@@ -62,8 +62,19 @@ end
 -- The longest span the engine takes: 100 years.
 check.LONGEST_MS = 3155760000000
 
+-- The spans given as texts of up to three digits, read once: most runs are as short.
+local short_spans = {}
+
 function check.span(value, name)
-  return check.integer(value, name, 0, check.LONGEST_MS)
+  local known = short_spans[value]
+  if known then
+    return known
+  end
+  local span = check.integer(value, name, 0, check.LONGEST_MS)
+  if type(value) == 'string' and #value <= 3 then
+    short_spans[value] = span
+  end
+  return span
 end
 
 -- The text, or as many whole characters of its beginning as fit into `most` bytes.

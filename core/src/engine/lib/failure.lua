@@ -2,20 +2,20 @@
 local failure = {}
 
 -- Keeps what went wrong beside a job that will be tried again.
-function failure.note(item, group, message, trace)
-  call('SET', keys.failure(item.jid), pack({ group, message, trace, now, item.job[WORKER] or '' }))
-  record.mark(item.job, HAS_FAILURE)
+function failure.note(job, group, message, trace)
+  call('SET', keys.failure(job[JID]), pack({ group, message, trace, now, job[WORKER] }))
+  record.mark(job, HAS_FAILURE)
 end
 
 -- Gives the job up into its failure group, which is cut to the length of a name.
-function failure.write(item, group, message, trace)
+function failure.write(job, group, message, trace)
   group = check.cut(group, MAX_NAME)
-  failure.note(item, group, message, trace)
-  state.fail(item, group)
+  failure.note(job, group, message, trace)
+  state.fail(job, group)
 end
 
-function failure.read(jid, job)
-  local stored = record.has(job, HAS_FAILURE) and call('GET', keys.failure(jid))
+function failure.read(job)
+  local stored = record.has(job, HAS_FAILURE) and call('GET', keys.failure(job[JID]))
   if not stored then
     return null
   end

@@ -14,22 +14,23 @@ local function of_record(job)
   if not record.has(job, PUT_IN_HISTORY) then
     entries[1] = entry('p', job[PUT_AT], job[QUEUE])
   end
-  if job[RESERVED_AT] then
+  if (job[RESERVED_AT] or 0) > 0 then
     entries[#entries + 1] = entry('r', job[RESERVED_AT], job[WORKER])
   end
   return entries
 end
 
-local function append(jid, job, entries)
+local function append(job, entries)
+  local key = keys.history(job[JID])
   local packed = {}
   for index, item in ipairs(entries) do
     packed[index] = pack(item)
   end
-  local count = (job[HISTORY_COUNT] or 0) + #entries
+  local count = (record.rare(job, HISTORY_COUNT) or 0) + #entries
   if count <= CAP then
-    call('APPEND', keys.history(jid), concat(packed))
+    call('APPEND', key, concat(packed))
   else
-    local all = { unpack_all(call('GET', keys.history(jid)) or '') }
+    local all = { unpack_all(call('GET', key) or '') }
     for _, item in ipairs(entries) do
       all[#all + 1] = item
     end
@@ -37,25 +38,25 @@ local function append(jid, job, entries)
     for index = #all - CAP + 2, #all do
       kept[#kept + 1] = pack(all[index])
     end
-    call('SET', keys.history(jid), concat(kept))
+    call('SET', key, concat(kept))
     count = CAP
   end
-  job[HISTORY_COUNT] = count
+  record.set_rare(job, HISTORY_COUNT, count)
   record.mark(job, HAS_HISTORY)
 end
 
 -- Ends the run told by the record with `code`; the job stays in this stage.
-function history.close_run(jid, job, code, detail)
+function history.close_run(job, code, detail)
   local entries = of_record(job)
   entries[#entries + 1] = entry(code, now, detail)
-  append(jid, job, entries)
+  append(job, entries)
   record.mark(job, PUT_IN_HISTORY)
-  job[RESERVED_AT] = nil
+  job[RESERVED_AT] = 0
 end
 
 -- The same, and the job leaves this stage: the next put is told by the record again.
-function history.close_stage(jid, job, code, detail)
-  history.close_run(jid, job, code, detail)
+function history.close_stage(job, code, detail)
+  history.close_run(job, code, detail)
   record.unmark(job, PUT_IN_HISTORY)
 end
 
@@ -79,18 +80,18 @@ local function view(item)
 end
 
 -- All entries, oldest first, for readers.
-function history.read(jid, job)
+function history.read(job)
   local entries = {}
   if record.has(job, HAS_HISTORY) then
-    entries = { unpack_all(call('GET', keys.history(jid)) or '') }
+    entries = { unpack_all(call('GET', keys.history(job[JID])) or '') }
   end
   for _, item in ipairs(of_record(job)) do
     entries[#entries + 1] = item
   end
   if job[STATE] == COMPLETED then
-    entries[#entries + 1] = entry('c', job[ENDED_AT], job[RUN_MS] or 0)
+    entries[#entries + 1] = entry('c', job[ENDED_AT], job[RUN_MS])
   elseif job[STATE] == FAILED then
-    entries[#entries + 1] = entry('f', job[ENDED_AT], job[GROUP])
+    entries[#entries + 1] = entry('f', job[ENDED_AT], job[RARE][GROUP])
   end
   -- What the record tells comes on top of a full history key.
   local list = { view(entries[1]) }

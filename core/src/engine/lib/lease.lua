@@ -11,58 +11,55 @@ function lease.new_token()
   return token
 end
 
--- The item when `token` still holds the job, else nil and 'LOCK_LOST <reason>'.
+-- The job when `token` still holds the job, else nil and 'LOCK_LOST <reason>'.
 function lease.held(jid, token)
-  local item = state.load(jid)
-  if not item then
+  local job = state.load(jid)
+  if not job then
     return nil, 'LOCK_LOST unknown'
   end
-  local job = item.job
   local held = job[TOKEN] or 0
   if token == held and job[STATE] == RUNNING then
-    return item
+    return job
   end
   if token == held then
-    return nil, 'LOCK_LOST ' .. (reasons[job[LOST_REASON]] or 'finished')
+    return nil, 'LOCK_LOST ' .. (reasons[record.rare(job, LOST_REASON)] or 'finished')
   end
   return nil, token < held and 'LOCK_LOST expired' or 'LOCK_LOST unknown'
 end
 
--- Items of jid and token, from argument `first` on.
+-- Pairs of jid and token, from argument `first` on: the jids, and the numbers of the tokens.
 function lease.parse(argv, first)
-  local parsed, jids = {}, {}
+  local jids, tokens = {}, {}
   for index = 1, check.items(argv, first, 2) do
     local at = first + (index - 1) * 2
-    jids[index] = check.name(argv[at], 'jid')
-    parsed[index] = { jid = jids[index], token = check.token(argv[at + 1]) }
+    jids[index], tokens[index] = argv[at], check.token(argv[at + 1])
   end
-  return parsed, jids
+  return jids, tokens
 end
 
 -- Renews the lease to its full length when less than `share` of it is left; returns what is left in ms.
-function lease.renew(item, share)
-  local lease_ms = config.get('heartbeat', item.job[QUEUE])
-  if item.job[LEASE_UNTIL] - now < lease_ms * share or item.job[GRACE_UNTIL] then
-    state.renew(item, now + lease_ms)
+function lease.renew(job, share)
+  local lease_ms = config.get('heartbeat', job[QUEUE])
+  if job[LEASE_UNTIL] - now < lease_ms * share or record.rare(job, GRACE_UNTIL) then
+    state.renew(job, now + lease_ms)
   end
-  return item.job[LEASE_UNTIL] - now
+  return job[LEASE_UNTIL] - now
 end
 
 -- The lease is over and the job is handed on: a retry is spent, or none is left and it fails.
-function lease.hand_on(item)
-  local job = item.job
+function lease.hand_on(job)
   local queue = job[QUEUE]
-  job[LOST_REASON] = 'e'
+  record.set_rare(job, LOST_REASON, 'e')
   local remaining = record.remaining(job)
   if remaining > 0 then
-    job[REMAINING] = remaining - 1
+    record.set_rare(job, REMAINING, remaining - 1)
     stats.retry(queue)
-    history.close_run(item.jid, job, 'l')
-    state.wait(item, now, true)
+    history.close_run(job, 'l')
+    state.wait(job, now, true)
   else
     stats.failure(queue)
-    history.close_run(item.jid, job, 'l')
-    failure.write(item, 'failed-retries-' .. queue, 'the lease of worker ' .. job[WORKER] .. ' ran out and no retry was left', '')
+    history.close_run(job, 'l')
+    failure.write(job, 'failed-retries-' .. queue, 'the lease of worker ' .. job[WORKER] .. ' ran out and no retry was left', '')
   end
 end
 

@@ -25,28 +25,28 @@ local function parse_detail(detail)
   }
 end
 
-local function end_run(item, run_ms)
-  item.job[RUN_MS] = run_ms
-  stats.sample(item.job, run_ms)
+local function end_run(job, run_ms)
+  job[RUN_MS] = run_ms
+  stats.sample(job, run_ms)
 end
 
-local function store_result(item, result)
+local function store_result(job, result)
   if result ~= '' then
-    call('SET', keys.result(item.jid), result)
-    record.mark(item.job, HAS_RESULT)
-  elseif record.has(item.job, HAS_RESULT) then
-    call('DEL', keys.result(item.jid))
-    record.unmark(item.job, HAS_RESULT)
+    call('SET', keys.result(job[JID]), result)
+    record.mark(job, HAS_RESULT)
+  elseif record.has(job, HAS_RESULT) then
+    call('DEL', keys.result(job[JID]))
+    record.unmark(job, HAS_RESULT)
   end
 end
 
 local function next_stage(job, queue)
-  local route = job[ROUTE]
+  local route = record.rare(job, ROUTE)
   if queue or not route then
     return queue
   end
   queue = table.remove(route, 1)
-  job[ROUTE] = #route > 0 and route or nil
+  record.set_rare(job, ROUTE, #route > 0 and route or nil)
   return queue
 end
 
@@ -71,21 +71,22 @@ function complete.parse(result, options)
   }
 end
 
-function complete.apply(item, run_ms, parsed)
-  local job = item.job
-  end_run(item, run_ms)
-  store_result(item, parsed.result)
+function complete.apply(job, run_ms, parsed)
+  end_run(job, run_ms)
+  store_result(job, parsed.result)
   if parsed.data then
-    state.set_payload(item, parsed.data)
+    state.set_payload(job, parsed.data)
   end
   local queue = next_stage(job, parsed.queue)
   if not queue then
-    state.complete(item)
+    state.complete(job)
     return 'completed'
   end
-  history.close_stage(item.jid, job, 'c', run_ms)
-  job[QUEUE], job[PUT_AT], job[REMAINING], job[SNOOZES] = queue, now, nil, nil
-  return state.wait_after(item, parsed.delay_ms)
+  history.close_stage(job, 'c', run_ms)
+  job[QUEUE], job[PUT_AT] = queue, now
+  record.set_rare(job, REMAINING, nil)
+  record.set_rare(job, SNOOZES, nil)
+  return state.wait_after(job, parsed.delay_ms)
 end
 
 local give_up = {}
@@ -96,10 +97,10 @@ function give_up.parse(group, detail)
   return parsed
 end
 
-function give_up.apply(item, run_ms, parsed)
-  end_run(item, run_ms)
-  stats.failure(item.job[QUEUE])
-  failure.write(item, parsed.group, parsed.message, parsed.trace)
+function give_up.apply(job, run_ms, parsed)
+  end_run(job, run_ms)
+  stats.failure(job[QUEUE])
+  failure.write(job, parsed.group, parsed.message, parsed.trace)
   return 'failed'
 end
 
@@ -111,22 +112,21 @@ function retry.parse(delay_ms, detail)
   return parsed
 end
 
-function retry.apply(item, run_ms, parsed)
-  local job = item.job
+function retry.apply(job, run_ms, parsed)
   local group = parsed.group or ('failed-retries-' .. job[QUEUE])
   local remaining = record.remaining(job)
   if remaining == 0 then
     parsed.group = group
-    return give_up.apply(item, run_ms, parsed)
+    return give_up.apply(job, run_ms, parsed)
   end
-  end_run(item, run_ms)
+  end_run(job, run_ms)
   stats.retry(job[QUEUE])
-  job[REMAINING] = remaining - 1
+  record.set_rare(job, REMAINING, remaining - 1)
   if parsed.message ~= '' or parsed.trace ~= '' or parsed.group then
-    failure.note(item, group, parsed.message, parsed.trace)
+    failure.note(job, group, parsed.message, parsed.trace)
   end
-  history.close_run(item.jid, job, 't', parsed.group)
-  return state.wait_after(item, parsed.delay_ms)
+  history.close_run(job, 't', parsed.group)
+  return state.wait_after(job, parsed.delay_ms)
 end
 
 local snooze = {}
@@ -135,9 +135,9 @@ function snooze.parse(delay_ms)
   return { delay_ms = check.span(delay_ms, 'delay_ms') }
 end
 
-function snooze.apply(item, _, parsed)
-  history.close_run(item.jid, item.job, 's')
-  return state.wait_after(item, parsed.delay_ms)
+function snooze.apply(job, _, parsed)
+  history.close_run(job, 's')
+  return state.wait_after(job, parsed.delay_ms)
 end
 
 -- Given back unstarted: its old place, no history, no wait sample, no retry spent.
@@ -147,59 +147,51 @@ function release.parse()
   return {}
 end
 
-function release.apply(item)
-  item.job[RESERVED_AT], item.job[WORKER] = nil, nil
-  state.wait(item, record.ready_at(item.job), true)
+function release.apply(job)
+  job[RESERVED_AT], job[WORKER] = 0, ''
+  state.wait(job, record.ready_at(job), true)
   return 'waiting'
 end
 
 -- The worker has no handler for this kind: again later while another live worker knows it.
 local unknown_kind = { parse = release.parse }
 
-function unknown_kind.apply(item, run_ms)
-  local job = item.job
+function unknown_kind.apply(job, run_ms)
   local pulse = tonumber(call('ZSCORE', keys.kinds(), job[KIND]) or '0')
   if pulse < now - KNOWN_PULSE_MS then
     local message = 'no live worker knows the kind ' .. job[KIND]
-    return give_up.apply(item, run_ms, { group = 'unknown-kind:' .. job[KIND], message = message, trace = '' })
+    return give_up.apply(job, run_ms, { group = 'unknown-kind:' .. job[KIND], message = message, trace = '' })
   end
-  local snoozes = min((job[SNOOZES] or 0) + 1, 16)
-  job[SNOOZES] = snoozes
-  return snooze.apply(item, run_ms, { delay_ms = min(FIRST_SNOOZE_MS * 2 ^ (snoozes - 1), LONGEST_SNOOZE_MS) })
+  local snoozes = min((record.rare(job, SNOOZES) or 0) + 1, 16)
+  record.set_rare(job, SNOOZES, snoozes)
+  return snooze.apply(job, run_ms, { delay_ms = min(FIRST_SNOOZE_MS * 2 ^ (snoozes - 1), LONGEST_SNOOZE_MS) })
 end
 
 outcome.release = release.apply
 
 local verbs = { complete = complete, fail = give_up, retry = retry, snooze = snooze, release = release, unknown_kind = unknown_kind }
 
--- One item, checked: verb, jid, token, run_ms, and the verb's own two arguments.
-function outcome.parse(verb, jid, token, run_ms, first, second)
+-- One item, checked: its token, run time, rule and what the rule read in its own two arguments.
+function outcome.parse(verb, token, run_ms, first, second)
   local rule = verbs[verb]
   if not rule then
     fail('INVALID_ARGUMENT', 'verb ' .. tostring(verb) .. ' is not an outcome')
   end
-  return {
-    jid = check.name(jid, 'jid'),
-    token = check.token(token),
-    run_ms = check.span(run_ms == '' and 0 or run_ms, 'run_ms'),
-    rule = rule,
-    parsed = rule.parse(first or '', second or ''),
-  }
+  return { check.token(token), run_ms == '' and 0 or check.span(run_ms, 'run_ms'), rule, rule.parse(first, second) }
 end
 
 -- Applies parsed items in order; the reply has one text for each.
-function outcome.apply(parsed_items)
-  local reply, completed, jids = {}, 0, {}
-  for index, parsed in ipairs(parsed_items) do
-    jids[index] = parsed.jid
-  end
+function outcome.apply(jids, parsed_items)
+  local reply, completed = {}, 0
   state.load_all(jids)
-  for index, parsed in ipairs(parsed_items) do
-    local item, lost = lease.held(parsed.jid, parsed.token)
-    reply[index] = item and parsed.rule.apply(item, parsed.run_ms, parsed.parsed) or lost
-    if reply[index] == 'completed' then
+  for index = 1, #jids do
+    local token, run_ms, rule, parsed = unpack(parsed_items[index])
+    local job, lost = lease.held(jids[index], token)
+    local answer = job and rule.apply(job, run_ms, parsed) or lost
+    if answer == 'completed' then
       completed = completed + 1
     end
+    reply[index] = answer
   end
   state.commit()
   if completed > 0 then
@@ -212,17 +204,15 @@ end
 function outcome.operation(verb, width)
   return function(argv)
     local count = check.items(argv, 3, width)
-    local parsed_items = {}
+    local jids, parsed_items = {}, {}
     for index = 1, count do
       local at = 3 + (index - 1) * width
-      local run_ms, first, second = '', '', ''
-      if width > 2 then
-        run_ms, first, second = argv[at + 2], argv[at + 3], width > 4 and argv[at + 4] or ''
-      end
-      parsed_items[index] = outcome.parse(verb, argv[at], argv[at + 1], run_ms, first, second)
+      local jid, token, run_ms, first, second = unpack(argv, at, at + width - 1)
+      jids[index] = jid
+      parsed_items[index] = outcome.parse(verb, token, run_ms or '', first or '', second or '')
     end
     state.begin()
-    return outcome.apply(parsed_items)
+    return outcome.apply(jids, parsed_items)
   end
 end
 

@@ -1,55 +1,91 @@
--- A job's record: one string, the packed fields of prelude.lua one after the other, up to the last that is set.
--- A small payload is its first field; a large one lives in a key of its own.
--- One key instead of a hash and a string: 360 bytes a waiting job instead of 505, and a batch is read
--- with one MGET and written with one MSET.
+-- A job's record: one string of up to four parts.
+--
+--   always        the fields from STATE to QUEUE, after a byte that says which of the next two are there
+--   once run      the fields from TOKEN to WORKER
+--   if any        RARE, packed
+--   to its end    the payload; a large one lives in a key of its own
+--
+-- One key instead of a hash and a string: a quarter less memory for a waiting job, and a batch is read with one
+-- MGET and written with one MSET. Fixed fields by `struct` take a third of what cmsgpack takes, which makes a
+-- string of every field. Names end with a NUL: they have no control characters.
 local record = {}
 
 -- Payloads up to this size ride with the record; larger ones would be copied at every transition.
 local INLINE_BYTES = 512
 
--- Room for every field is made at once: a table that grows, were it by a nil, costs more than the places left empty.
-function record.decode(stored)
-  local data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, run_ms,
-    ready_at, retries, remaining, flags, grace_until, lost_reason, history_count, snoozes, tags, route, group = unpack_all(stored)
-  return {
-    data, at, kind, queue, score, put_at, token, worker, reserved_at, lease_until, run_ms,
-    ready_at, retries, remaining, flags, grace_until, lost_reason, history_count, snoozes, tags, route, group,
-  }
-end
+local HAS_RUN, HAS_RARE = 1, 2
+local BASE, RUN, BASE_AND_RUN = '<BBBddss', '<dddds', '<BBBddssdddds'
 
-local function has_rare_fields(job)
-  return job[READY_AT] or job[RETRIES] or job[REMAINING] or job[FLAGS] or job[GRACE_UNTIL]
-    or job[LOST_REASON] or job[HISTORY_COUNT] or job[SNOOZES] or job[TAGS] or job[ROUTE] or job[GROUP]
-end
-
-function record.encode(job)
-  local last = has_rare_fields(job) and FIELD_COUNT or RUN_MS
-  while job[last] == nil do
-    last = last - 1
+function record.decode(stored, jid, name)
+  local parts, at, flags, score, put_at, kind, queue, data_at = from_bytes(BASE, stored)
+  local token, reserved_at, until_ms, run_ms, worker, rare
+  if parts == HAS_RUN or parts == HAS_RUN + HAS_RARE then
+    token, reserved_at, until_ms, run_ms, worker, data_at = from_bytes(RUN, stored, data_at)
   end
-  return pack(unpack(job, 1, last))
+  if parts >= HAS_RARE then
+    data_at, rare = unpack_one(stored, data_at - 1)
+    data_at = data_at < 0 and #stored + 1 or data_at + 1
+  end
+  local data = sub(stored, data_at)
+  return {
+    at, flags, score, put_at, kind, queue, token, reserved_at, until_ms, run_ms, worker,
+    data ~= '' and data or nil, rare, jid, name, false, false, false,
+  }
 end
 
 -- A new job, in no state yet.
-function record.new(kind, queue, priority, retries)
+function record.new(jid, name, kind, queue, priority, data)
   return {
-    nil, nil, kind, queue, (127 - priority) * 2 ^ 45, now, nil, nil, nil, nil, nil,
-    nil, retries ~= RETRIES_DEFAULT and retries or nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
+    GONE, 0, (127 - priority) * 2 ^ 45, now, kind, queue, nil, nil, nil, nil, nil,
+    data, nil, jid, name, false, false, false,
   }
 end
 
+-- The fields of a run under `token`; a job that never ran has none of them.
+function record.set_run(job, token)
+  job[TOKEN], job[RESERVED_AT], job[LEASE_UNTIL], job[RUN_MS], job[WORKER] = token, 0, 0, 0, ''
+end
+
+-- Puts the payload where it belongs by its size.
+local function settle_payload(job)
+  if #job[DATA] > INLINE_BYTES then
+    call('SET', keys.data(job[JID]), job[DATA])
+    record.mark(job, HAS_DATA)
+    job[DATA] = nil
+  elseif record.has(job, HAS_DATA) then
+    call('DEL', keys.data(job[JID]))
+    record.unmark(job, HAS_DATA)
+  end
+end
+
+function record.encode(job)
+  if job[DATA] and (job[FLAGS] ~= 0 or #job[DATA] > INLINE_BYTES) then
+    settle_payload(job)
+  end
+  local rare, head = job[RARE]
+  if job[TOKEN] then
+    head = to_bytes(BASE_AND_RUN, HAS_RUN + (rare and HAS_RARE or 0), unpack(job, STATE, WORKER))
+  else
+    head = to_bytes(BASE, rare and HAS_RARE or 0, unpack(job, STATE, QUEUE))
+  end
+  if rare then
+    head = head .. pack(rare)
+  end
+  return head .. (job[DATA] or '')
+end
+
 function record.load(jid)
-  local stored = call('GET', keys.job(jid))
-  return stored and record.decode(stored) or nil
+  local name = keys.job(jid)
+  local stored = call('GET', name)
+  return stored and record.decode(stored, jid, name) or nil
 end
 
 function record.has(job, flag)
-  local flags = job[FLAGS]
-  return flags ~= nil and band(flags, flag) ~= 0
+  return band(job[FLAGS], flag) ~= 0
 end
 
 function record.mark(job, flag)
-  job[FLAGS] = bor(job[FLAGS] or 0, flag)
+  job[FLAGS] = bor(job[FLAGS], flag)
 end
 
 function record.unmark(job, flag)
@@ -58,23 +94,26 @@ function record.unmark(job, flag)
   end
 end
 
--- The payload, wherever it is.
-function record.payload(jid, job)
-  return job[DATA] or call('GET', keys.data(jid)) or 'null'
+-- A field of RARE, nil where the default holds.
+function record.rare(job, field)
+  return job[RARE] and job[RARE][field]
 end
 
-function record.set_payload(jid, job, payload)
-  if #payload > INLINE_BYTES then
-    call('SET', keys.data(jid), payload)
-    record.mark(job, HAS_DATA)
-    job[DATA] = nil
-  else
-    if record.has(job, HAS_DATA) then
-      call('DEL', keys.data(jid))
-      record.unmark(job, HAS_DATA)
+function record.set_rare(job, field, value)
+  local rare = job[RARE]
+  if rare then
+    rare[field] = value
+    if next(rare) == nil then
+      job[RARE] = nil
     end
-    job[DATA] = payload
+  elseif value ~= nil then
+    job[RARE] = { [field] = value }
   end
+end
+
+-- The payload, wherever it is.
+function record.payload(job)
+  return job[DATA] or call('GET', keys.data(job[JID])) or 'null'
 end
 
 function record.delete(jid)
@@ -86,16 +125,16 @@ function record.priority(job)
 end
 
 function record.retries(job)
-  return job[RETRIES] or RETRIES_DEFAULT
+  return record.rare(job, RETRIES) or RETRIES_DEFAULT
 end
 
 function record.remaining(job)
-  return job[REMAINING] or record.retries(job)
+  return record.rare(job, REMAINING) or record.retries(job)
 end
 
 -- When the job became waiting, or becomes it.
 function record.ready_at(job)
-  return job[READY_AT] or job[PUT_AT]
+  return job[RARE] and job[RARE][READY_AT] or job[PUT_AT]
 end
 
 return record

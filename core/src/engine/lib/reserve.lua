@@ -36,24 +36,29 @@ end
 
 -- What is not so with most jobs: '' or JSON.
 local function extra(job)
-  local priority = record.priority(job)
-  if priority == 0 and not (job[RETRIES] or job[REMAINING] or job[TAGS] or job[ROUTE]) then
+  local priority, rare = record.priority(job), job[RARE]
+  if priority == 0 and not (rare and (rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE])) then
     return ''
   end
   return encode_json({
     priority = priority,
     retries = record.retries(job),
     remaining = record.remaining(job),
-    tags = job[TAGS],
-    route = job[ROUTE],
+    tags = record.rare(job, TAGS),
+    route = record.rare(job, ROUTE),
   })
 end
 
 -- Appends a job to a reply: seven plain values, as a list in a list costs Redis more than its values.
-local function append_view(reply, item, payload, lease_ms, more)
-  local job, at = item.job, #reply
-  reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item.jid, job[KIND], job[QUEUE], payload
-  reply[at + 5], reply[at + 6], reply[at + 7] = lease_ms, job[PUT_AT], more
+local function append_view(reply, job, payload, lease_ms, more)
+  local at = #reply
+  reply[at + 1] = job[JID]
+  reply[at + 2] = job[KIND]
+  reply[at + 3] = job[QUEUE]
+  reply[at + 4] = payload
+  reply[at + 5] = lease_ms
+  reply[at + 6] = job[PUT_AT]
+  reply[at + 7] = more
 end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
@@ -73,19 +78,19 @@ local function take(reservation, queue, count)
   reservation.token = reservation.token or lease.new_token()
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
-  for _, item in ipairs(state.items_of(key, jids, jids)) do
-    local payload = record.payload(item.jid, item.job)
-    local more = extra(item.job)
+  for _, job in ipairs(state.jobs_of(key, jids, jids)) do
+    local payload = record.payload(job)
+    local more = extra(job)
     local bytes = reservation.bytes + #payload + #more
     if bytes > MAX_REPLY and reservation.count > 0 then
       reservation.drained[queue], reservation.full = false, true
       return
     end
-    state.run(item, reservation.token, request.worker, now + lease_ms)
+    state.run(job, reservation.token, request.worker, now + lease_ms)
     reservation.bytes = bytes
-    append_view(reservation.reply, item, payload, lease_ms, more)
+    append_view(reservation.reply, job, payload, lease_ms, more)
     reservation.count = reservation.count + 1
-    reservation.jids[reservation.count] = item.jid
+    reservation.jids[reservation.count] = job[JID]
     reservation.taken[queue] = (reservation.taken[queue] or 0) + 1
   end
 end
@@ -192,9 +197,9 @@ function reserve.replay(memo)
   state.load_all(memo[4])
   local reply = { token, memo[2], memo[3] }
   for _, jid in ipairs(memo[4]) do
-    local item = lease.held(jid, tonumber(token))
-    if item then
-      append_view(reply, item, record.payload(jid, item.job), max(0, item.job[LEASE_UNTIL] - now), extra(item.job))
+    local job = lease.held(jid, tonumber(token))
+    if job then
+      append_view(reply, job, record.payload(job), max(0, job[LEASE_UNTIL] - now), extra(job))
     end
   end
   return reply

@@ -1,71 +1,69 @@
 -- The only place where a job changes state.
 --
 -- The record is the truth; every collection is an index derived from it by `place`. A call loads
--- jobs, changes records through the transitions below, and `commit` compares each record's place
+-- jobs, changes them through the transitions below, and `commit` compares each job's place
 -- before and after: collections first, records after, wake tokens and `due` with them. One job or
 -- a thousand, from whichever operation: the same few commands, so no two places can disagree.
 local state = {}
 
 local SEQ_SPAN = 2 ^ 45
 
--- The unit in progress: jid -> item (false: looked for and not there), and the changed ones in order of first touch.
--- `placeless`: some of them want a new place in line.
-local items, order, placeless
+-- The unit in progress: jid -> job (false: looked for and not there), the changed ones in order of first touch, and
+-- those that want a new place in line.
+local jobs, changed, placeless
+
+-- The last zset asked for and of what: neighbours in a batch mostly share it.
+local last_state, last_queue, last_key
 
 function state.begin()
-  items, order, placeless = {}, {}, false
+  jobs, changed, placeless = {}, {}, {}
+  last_state = nil
   stats.begin()
 end
 
--- Which zset tells where the job is, and its score there. Neighbours in a batch mostly share the zset.
-local last_state, last_name, last_ns, last_key
-
-local function zset_key(at, name)
-  if at == last_state and name == last_name and ns == last_ns then
-    return last_key
-  end
-  local key
+local function zset_key(job)
+  local at, queue = job[STATE], job[QUEUE]
   if at == WAITING then
-    key = keys.waiting(name)
+    return keys.waiting(queue)
   elseif at == RUNNING then
-    key = keys.running(name)
-  elseif at == IN_GRACE then
-    key = keys.grace(name)
-  elseif at == SCHEDULED then
-    key = keys.scheduled(name)
+    return record.rare(job, GRACE_UNTIL) and keys.grace(queue) or keys.running(queue)
   elseif at == COMPLETED then
-    key = keys.completed()
+    return keys.completed()
   elseif at == FAILED then
-    key = keys.failed(name)
+    return keys.failed(record.rare(job, GROUP))
+  elseif at == SCHEDULED then
+    return keys.scheduled(queue)
   elseif at == BLOCKED then
-    key = keys.blocked(name)
-  else
-    key = keys.throttled(name)
+    return keys.blocked(queue)
+  elseif at == THROTTLED then
+    return keys.throttled(queue)
   end
-  last_state, last_name, last_ns, last_key = at, name, ns, key
-  return key
+  return false
 end
 
+-- Which zset tells where the job is, and its score there.
 local function place(job)
-  local at = job[STATE]
-  if at == WAITING or at == THROTTLED then
-    return zset_key(at, job[QUEUE]), job[SCORE]
-  elseif at == RUNNING then
-    local grace_until = job[GRACE_UNTIL]
-    return zset_key(grace_until and IN_GRACE or at, job[QUEUE]), grace_until or job[LEASE_UNTIL]
-  elseif at == COMPLETED then
-    return zset_key(at, at), job[ENDED_AT]
-  elseif at == FAILED then
-    return zset_key(at, job[GROUP]), job[ENDED_AT]
+  local at, queue, rare = job[STATE], job[QUEUE], job[RARE]
+  local key = last_key
+  if rare or at ~= last_state or queue ~= last_queue then
+    key = zset_key(job)
+    if not rare then
+      last_state, last_queue, last_key = at, queue, key
+    end
   end
-  return zset_key(at, job[QUEUE]), record.ready_at(job)
+  if at == WAITING or at == THROTTLED then
+    return key, job[SCORE]
+  elseif at == SCHEDULED or at == BLOCKED then
+    return key, record.ready_at(job)
+  end
+  return key, rare and rare[GRACE_UNTIL] or job[LEASE_UNTIL] -- ENDED_AT of what has ended
 end
 
 -- A scheduled job is named in its zset with its seq before its jid: equal due times then stand in put order.
 local SEQ_DIGITS = 12
 
-local function scheduled_member(jid, job)
-  return format('%012x', job[SCORE] % SEQ_SPAN) .. jid
+local function scheduled_member(job)
+  return format('%012x', job[SCORE] % SEQ_SPAN) .. job[JID]
 end
 
 -- The jids of members of a zset of scheduled jobs.
@@ -77,152 +75,167 @@ function state.scheduled_jids(members)
   return jids
 end
 
-local function new_item(jid, name, job)
-  -- The fields are named here, so that the table need not grow; `group` and `member` only where they differ from the plain case.
-  local item = { jid = jid, name = name, job = job, key = false, score = false, worker = false, touched = false, payload = false }
-  if job then
-    item.key, item.score = place(job)
-    local at = job[STATE]
-    if at == RUNNING then
-      item.worker = job[WORKER]
-    elseif at == FAILED then
-      item.group = job[GROUP]
-    elseif at == SCHEDULED then
-      item.member = scheduled_member(jid, job)
-    end
+-- Keeps where a job stands as it is loaded.
+local function note_place(job)
+  local at = job[STATE]
+  job[FROM] = place(job)
+  if at == RUNNING then
+    job[FROM_WORKER] = job[WORKER]
+  elseif at == FAILED then
+    job[FROM_GROUP] = job[RARE][GROUP]
+  elseif at == SCHEDULED then
+    job[FROM_MEMBER] = scheduled_member(job)
   end
-  items[jid] = item
-  return item
 end
 
--- Loads the jobs of a batch in one command a slice; `state.load` then finds them.
-function state.load_all(jids)
-  local wanted, names, count = {}, {}, 0
-  for index = 1, #jids do
-    local jid = jids[index]
-    if items[jid] == nil then
-      items[jid] = false
-      count = count + 1
-      wanted[count], names[count] = jid, keys.job(jid)
-    end
+local function load_slice(jids, first, last)
+  local prefix, names = keys.job(''), {}
+  for index = first, last do
+    names[index - first + 1] = prefix .. jids[index]
   end
-  for first = 1, count, MAX_SLICE do
-    local stored = call('MGET', unpack(names, first, min(first + MAX_SLICE - 1, count)))
-    for index = 1, #stored do
-      if stored[index] then
-        local at = first + index - 1
-        new_item(wanted[at], names[at], record.decode(stored[index]))
+  local stored = call('MGET', unpack(names))
+  for index = 1, #names do
+    local jid, text_of_job = jids[first + index - 1], stored[index]
+    if jobs[jid] == nil then
+      local job = false
+      if text_of_job then
+        job = record.decode(text_of_job, jid, names[index])
+        note_place(job)
+      else
+        check.name(jid, 'jid') -- here, as a jid that has a record was checked when it was put
       end
+      jobs[jid] = job
     end
   end
 end
 
--- The item of a job, loaded once a unit; nil when there is no such job.
+-- Loads the jobs of a batch in one command a slice; `state.load` then finds them. Refuses a bad jid.
+function state.load_all(jids)
+  for first = 1, #jids, MAX_SLICE do
+    load_slice(jids, first, min(first + MAX_SLICE - 1, #jids))
+  end
+end
+
+-- A job, loaded once a unit; nil when there is no such job.
 function state.load(jid)
-  local item = items[jid]
-  if item == nil then
+  local job = jobs[jid]
+  if job == nil then
     state.load_all({ jid })
-    item = items[jid]
+    job = jobs[jid]
   end
-  return item and item.job and item or nil
+  return job and job[STATE] ~= GONE and job or nil
 end
 
-local function touch(item)
-  if not item.touched then
-    item.touched = true
-    order[#order + 1] = item
+local function touch(job)
+  if not job[CHANGED] then
+    job[CHANGED] = true
+    changed[#changed + 1] = job
   end
 end
 
--- A new record for `jid`, in no state yet: a transition must follow. What was there before is replaced.
-function state.create(jid, job, payload)
-  local item = items[jid]
-  if item then
-    item.replaced = item.job and true
-  else
-    item = new_item(jid, keys.job(jid), false)
+-- A new job, in no state yet: a transition must follow. What was there before is replaced.
+function state.create(jid, kind, queue, priority, data)
+  local job, old = record.new(jid, keys.job(jid), kind, queue, priority, data), jobs[jid]
+  if old then
+    for field = STATE, RARE do
+      old[field] = job[field]
+    end
+    old[REPLACED] = true
+    job = old -- which knows where it stood, and may be among the changed ones
   end
-  item.job, item.payload = job, payload
-  touch(item)
-  return item
+  jobs[jid] = job
+  touch(job)
+  return job
 end
 
 -- ## Transitions
 
 -- At the end of its priority: the commit draws a new seq.
 local function leave_place(job)
-  job[SCORE] = job[SCORE] - job[SCORE] % SEQ_SPAN
-  placeless = true
+  placeless[#placeless + 1] = job
 end
 
 -- Waiting since `ready_at`: at its old place in line, or at the end of its priority.
-function state.wait(item, ready_at, keep_place)
-  local job = item.job
-  job[STATE], job[GRACE_UNTIL] = WAITING, nil
-  job[READY_AT] = ready_at ~= job[PUT_AT] and ready_at or nil
+function state.wait(job, ready_at, keep_place)
+  job[STATE] = WAITING
+  if job[RARE] or ready_at ~= job[PUT_AT] then
+    record.set_rare(job, GRACE_UNTIL, nil)
+    record.set_rare(job, READY_AT, ready_at ~= job[PUT_AT] and ready_at or nil)
+  end
   if not keep_place then
     leave_place(job)
   end
-  touch(item)
+  touch(job)
 end
 
-function state.schedule(item, due)
-  local job = item.job
-  job[STATE], job[READY_AT], job[GRACE_UNTIL] = SCHEDULED, due, nil
+function state.schedule(job, due)
+  job[STATE] = SCHEDULED
+  record.set_rare(job, GRACE_UNTIL, nil)
+  record.set_rare(job, READY_AT, due)
   leave_place(job)
-  touch(item)
+  touch(job)
 end
 
 -- Waiting now, or scheduled when there is a delay.
-function state.wait_after(item, delay_ms)
+function state.wait_after(job, delay_ms)
   if delay_ms > 0 then
-    state.schedule(item, now + delay_ms)
+    state.schedule(job, now + delay_ms)
     return 'scheduled'
   end
-  state.wait(item, now)
+  state.wait(job, now)
   return 'waiting'
 end
 
-function state.run(item, token, worker, lease_until)
-  local job = item.job
-  job[STATE], job[TOKEN], job[WORKER], job[LEASE_UNTIL], job[RESERVED_AT] = RUNNING, token, worker, lease_until, now
-  job[LOST_REASON] = nil
-  touch(item)
+function state.run(job, token, worker, lease_until)
+  job[STATE] = RUNNING
+  job[TOKEN] = token
+  job[RESERVED_AT] = now
+  job[LEASE_UNTIL] = lease_until
+  job[RUN_MS] = job[RUN_MS] or 0
+  job[WORKER] = worker
+  if job[RARE] then
+    record.set_rare(job, LOST_REASON, nil)
+  end
+  touch(job)
 end
 
-function state.renew(item, lease_until)
-  item.job[LEASE_UNTIL], item.job[GRACE_UNTIL] = lease_until, nil
-  touch(item)
+function state.renew(job, lease_until)
+  job[LEASE_UNTIL] = lease_until
+  record.set_rare(job, GRACE_UNTIL, nil)
+  touch(job)
 end
 
-function state.grace(item, grace_until)
-  item.job[GRACE_UNTIL] = grace_until
-  touch(item)
+function state.grace(job, grace_until)
+  record.set_rare(job, GRACE_UNTIL, grace_until)
+  touch(job)
 end
 
-local function finish(item, ended)
-  local job = item.job
-  job[STATE], job[ENDED_AT], job[GRACE_UNTIL] = ended, now, nil
-  touch(item)
+local function finish(job, ended)
+  job[STATE] = ended
+  job[ENDED_AT] = now
+  if job[RARE] then
+    record.set_rare(job, GRACE_UNTIL, nil)
+  end
+  touch(job)
 end
 
-function state.complete(item)
-  finish(item, COMPLETED)
+function state.complete(job)
+  finish(job, COMPLETED)
 end
 
-function state.fail(item, group)
-  item.job[GROUP] = group
-  finish(item, FAILED)
+function state.fail(job, group)
+  record.set_rare(job, GROUP, group)
+  finish(job, FAILED)
 end
 
-function state.forget(item)
-  item.job = false
-  touch(item)
+function state.forget(job)
+  job[STATE] = GONE
+  touch(job)
 end
 
-function state.set_payload(item, payload)
-  item.payload = payload
-  touch(item)
+function state.set_payload(job, payload)
+  job[DATA] = payload
+  touch(job)
 end
 
 -- ## Commit
@@ -234,160 +247,134 @@ function state.wake(queue)
   end
 end
 
--- Draws a seq for every waiting or scheduled job that has none, in the order of the call.
+-- Draws a seq for every job that left its place, in the order of leaving.
 local function draw_places()
-  local jobs, count = {}, 0
-  for _, item in ipairs(order) do
-    local job = item.job
-    if job and job[SCORE] % SEQ_SPAN == 0 then
-      count = count + 1
-      jobs[count] = job
-    end
+  local count = #placeless
+  if count == 0 then
+    return
   end
-  placeless = false
-  if count > 0 then
-    local seq = call('INCRBY', keys.seq(), text(count)) - count
-    for index = 1, count do
-      jobs[index][SCORE] = jobs[index][SCORE] + seq + index
-    end
+  local seq = call('INCRBY', keys.seq(), text(count)) - count
+  for index = 1, count do
+    local job = placeless[index]
+    local score = job[SCORE]
+    job[SCORE] = score - score % SEQ_SPAN + seq + index
   end
 end
 
-local function push(lists, key, value, second)
-  local list = lists[key]
-  if not list then
-    list = {}
-    lists[key] = list
+-- The move of `job` in this commit: jobs that go from one zset and worker to one zset and worker are written together.
+local function move_of(moves, job, to, joined)
+  local from, left = job[FROM], job[FROM_WORKER]
+  local way = concat({ from or '', to or '', left or '', joined or '' }, '\n')
+  local move = moves[way]
+  if not move then
+    local at = job[STATE]
+    move = {
+      from = from, to = to, left = left, joined = joined, at = at, queue = job[QUEUE],
+      from_group = job[FROM_GROUP], group = at == FAILED and job[RARE][GROUP] or nil,
+      jids = {}, old_members = job[FROM_MEMBER] and {}, entries = {}, earliest = 2 ^ 53,
+    }
+    moves[way] = move
+    moves[#moves + 1] = move
   end
-  list[#list + 1] = value
-  if second then
-    list[#list + 1] = second
-  end
+  return move
 end
 
-local function earlier(times, queue, time)
-  local known = times[queue]
-  if not known or time < known then
-    times[queue] = time
-  end
-end
-
-local function shift_count(groups, group, difference)
-  groups[group] = (groups[group] or 0) + difference
-end
-
--- What the queue learns of a job that is now in `at`, with the score `score`.
-local function note_queue(changes, at, queue, score)
-  if at == RUNNING then
-    earlier(changes.due, queue, score)
-  elseif at == WAITING then
-    changes.woken[queue] = true
-    changes.entered[queue] = true
-  elseif at == SCHEDULED then
-    earlier(changes.due, queue, score)
-    earlier(changes.scheduled, queue, score)
-    changes.entered[queue] = true
-  end
-end
-
--- What the changed items mean for every collection.
+-- What the changed jobs mean for the collections.
 local function derive()
-  local changes = { removed = {}, added = {}, left = {}, joined = {}, groups = {}, due = {}, scheduled = {}, woken = {}, entered = {} }
-  local last_score, last_text
-  for index = 1, #order do
-    local item = order[index]
-    local job, old_key = item.job, item.key
-    local key, score, member, worker, group = false, false, nil, false, nil
-    if job then
-      key, score = place(job)
-      local at = job[STATE]
-      worker, group = at == RUNNING and job[WORKER], at == FAILED and job[GROUP] or nil
-      member = at == SCHEDULED and scheduled_member(item.jid, job) or nil
-      note_queue(changes, at, job[QUEUE], score)
+  local moves, move = {}, nil
+  local from, to, left, joined, count, score_text, last_score
+  for index = 1, #changed do
+    local job = changed[index]
+    local key, score = place(job)
+    local worker = job[STATE] == RUNNING and job[WORKER]
+    if key ~= to or job[FROM] ~= from or worker ~= joined or job[FROM_WORKER] ~= left then
+      move = move_of(moves, job, key, worker)
+      from, to, left, joined = move.from, key, move.left, worker
+      count, last_score = #move.jids, nil
     end
-    if old_key and (old_key ~= key or member ~= item.member) then
-      push(changes.removed, old_key, item.member or item.jid)
+    count = count + 1
+    move.jids[count] = job[JID]
+    if move.old_members then
+      move.old_members[count] = job[FROM_MEMBER]
     end
-    if key and (key ~= old_key or score ~= item.score or member ~= item.member) then
+    if key then
       if score ~= last_score then
-        last_score, last_text = score, text(score)
+        last_score, score_text = score, text(score)
+        if score < move.earliest then
+          move.earliest = score
+        end
       end
-      push(changes.added, key, last_text, member or item.jid)
+      move.entries[2 * count - 1] = score_text
+      move.entries[2 * count] = move.at == SCHEDULED and scheduled_member(job) or job[JID]
     end
-    if worker ~= item.worker then
-      if item.worker then
-        push(changes.left, item.worker, item.jid)
-      end
-      if worker then
-        push(changes.joined, worker, item.jid)
-      end
-    end
-    if member ~= item.member then
-      item.member = member
-    end
-    if group ~= item.group then
-      if item.group then
-        shift_count(changes.groups, item.group, -1)
-      end
-      if group then
-        shift_count(changes.groups, group, 1)
-      end
-      item.group = group
-    end
-    item.key, item.score, item.worker = key, score, worker
   end
-  return changes
+  return moves
 end
 
-local function write_collections(changes)
-  for key, list in pairs(changes.removed) do
-    call_sliced('ZREM', key, list)
+local function shift_count(group, difference)
+  if tonumber(call('ZINCRBY', keys.failures(), text(difference), group)) <= 0 then
+    call('ZREM', keys.failures(), group)
   end
-  for key, list in pairs(changes.added) do
-    call_sliced('ZADD', key, list, 2)
+end
+
+local function write_move(move)
+  local from, to, left, joined, jids = move.from, move.to, move.left, move.joined, move.jids
+  if from and (from ~= to or move.old_members) then
+    call_sliced('ZREM', from, move.old_members or jids)
   end
-  for worker, list in pairs(changes.left) do
-    call_sliced('SREM', keys.worker_jobs(worker), list)
+  if to then
+    call_sliced('ZADD', to, move.entries, 2)
   end
-  for worker, list in pairs(changes.joined) do
-    call_sliced('SADD', keys.worker_jobs(worker), list)
+  if left and left ~= joined then
+    call_sliced('SREM', keys.worker_jobs(left), jids)
   end
-  for group, difference in pairs(changes.groups) do
-    if tonumber(call('ZINCRBY', keys.failures(), text(difference), group)) <= 0 then
-      call('ZREM', keys.failures(), group)
-    end
+  if joined and left ~= joined then
+    call_sliced('SADD', keys.worker_jobs(joined), jids)
   end
-  for queue, time in pairs(changes.due) do
-    call('ZADD', keys.due(), 'LT', text(time), queue)
+  if move.from_group and move.from_group ~= move.group then
+    shift_count(move.from_group, -#jids)
+  end
+  if move.group and move.from_group ~= move.group then
+    shift_count(move.group, #jids)
+  end
+  if move.at == RUNNING or move.at == SCHEDULED then
+    call('ZADD', keys.due(), 'LT', text(move.earliest), move.queue)
   end
 end
 
 local function write_records()
   local names_and_records, length = {}, 0
-  for index = 1, #order do
-    local item = order[index]
-    local jid, job = item.jid, item.job
-    if item.replaced or not job then
-      record.delete(jid)
-      item.replaced = nil
+  for index = 1, #changed do
+    local job = changed[index]
+    local gone = job[STATE] == GONE
+    if gone or job[REPLACED] then
+      record.delete(job[JID])
     end
-    if job then
-      if item.payload then
-        record.set_payload(jid, job, item.payload)
-      end
-      names_and_records[length + 1] = item.name
+    if not gone then
+      names_and_records[length + 1] = job[NAME]
       names_and_records[length + 2] = record.encode(job)
       length = length + 2
     end
-    item.touched, item.payload = false, false
   end
   for first = 1, length, 2 * MAX_SLICE do
     call('MSET', unpack(names_and_records, first, min(first + 2 * MAX_SLICE - 1, length)))
   end
 end
 
-local function announce(changes)
-  for queue in pairs(changes.entered) do
+-- Says what entered the queues: a new queue to workers on patterns, work to a worker that waits.
+local function announce(moves)
+  local entered, woken = {}, {}
+  for _, move in ipairs(moves) do
+    local queue = move.queue
+    if move.at == WAITING then
+      entered[queue], woken[queue] = true, true
+    elseif move.at == SCHEDULED then
+      entered[queue] = true
+      local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
+      woken[queue] = woken[queue] or tonumber(head[2]) == move.earliest or nil
+    end
+  end
+  for queue in pairs(entered) do
     if call('ZADD', keys.queues(), 'NX', now_text, queue) == 1 then
       call('HINCRBY', meta.key, 'queues_version', '1')
       if call('EXISTS', keys.queues_wake()) == 0 then
@@ -395,42 +382,36 @@ local function announce(changes)
       end
     end
   end
-  for queue, time in pairs(changes.scheduled) do
-    local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
-    if tonumber(head[2]) == time then
-      changes.woken[queue] = true
-    end
-  end
-  for queue in pairs(changes.woken) do
+  for queue in pairs(woken) do
     state.wake(queue)
   end
 end
 
--- Writes everything that changed since begin or the last commit.
+-- Writes everything that changed since begin or the last commit. The unit is over: jobs in hand are read anew.
 function state.commit()
-  if #order == 0 then
+  if #changed == 0 then
     return
   end
-  if placeless then
-    draw_places()
+  draw_places()
+  local moves = derive()
+  for index = 1, #moves do
+    write_move(moves[index])
   end
-  local changes = derive()
-  write_collections(changes)
   write_records()
-  announce(changes)
-  order = {}
+  announce(moves)
   stats.flush()
+  state.begin()
 end
 
--- The loaded items of what stands in the zset `key`; a member without a record is dropped there.
-function state.items_of(key, members, jids)
+-- The jobs of what stands in the zset `key`; a member without a record is dropped there.
+function state.jobs_of(key, members, jids)
   local found, count = {}, 0
   state.load_all(jids)
   for index = 1, #jids do
-    local item = state.load(jids[index])
-    if item then
+    local job = state.load(jids[index])
+    if job then
       count = count + 1
-      found[count] = item
+      found[count] = job
     else
       call('ZREM', key, members[index])
     end

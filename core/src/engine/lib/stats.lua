@@ -45,36 +45,25 @@ local function upper_of(bucket)
   return (bucket - 141) * DAY
 end
 
--- Samples of the call in progress, by queue; written once by flush.
+-- Samples of the call in progress, by queue; summed up and written once by flush.
 local samples = {}
-
-local function new_series()
-  return { n = 0, mean = 0, squares = 0, buckets = {} }
-end
 
 local function of_queue(queue)
   local sample = samples[queue]
   if not sample then
-    sample = { failures = 0, retries = 0, wait = new_series(), run = new_series() }
+    sample = { failures = 0, retries = 0, count = 0, waits = {}, runs = {} }
     samples[queue] = sample
   end
   return sample
 end
 
-local function add(series, span)
-  series.n = series.n + 1
-  local delta = span - series.mean
-  series.mean = series.mean + delta / series.n
-  series.squares = series.squares + delta * (span - series.mean)
-  local bucket = bucket_of(span)
-  series.buckets[bucket] = (series.buckets[bucket] or 0) + 1
-end
-
 -- One run's outcome: how long it ran by the worker's clock; how long it had waited is what remains.
 function stats.sample(job, run_ms)
   local sample = of_queue(job[QUEUE])
-  add(sample.run, run_ms)
-  add(sample.wait, max(0, now - run_ms - record.ready_at(job)))
+  local count = sample.count + 1
+  sample.count = count
+  sample.runs[count] = run_ms
+  sample.waits[count] = max(0, now - run_ms - record.ready_at(job))
 end
 
 function stats.failure(queue)
@@ -87,6 +76,23 @@ function stats.retry(queue)
   sample.retries = sample.retries + 1
 end
 
+local function series_of(spans)
+  local sum, squares, buckets = 0, 0, {}
+  for index = 1, #spans do
+    sum = sum + spans[index]
+  end
+  local mean, last, bucket = sum / #spans, nil, nil
+  for index = 1, #spans do
+    local span = spans[index]
+    squares = squares + (span - mean) * (span - mean)
+    if span ~= last then
+      last, bucket = span, bucket_of(span)
+    end
+    buckets[bucket] = (buckets[bucket] or 0) + 1
+  end
+  return { n = #spans, mean = mean, squares = squares, buckets = buckets }
+end
+
 local function merged(series, count, mean, squares)
   count, mean, squares = tonumber(count or '0'), tonumber(mean or '0'), tonumber(squares or '0')
   local total = count + series.n
@@ -97,15 +103,16 @@ local function merged(series, count, mean, squares)
 end
 
 local function flush_queue(key, sample)
-  if sample.run.n > 0 then
+  if sample.count > 0 then
+    local wait, run = series_of(sample.waits), series_of(sample.runs)
     local old = call('HMGET', key, 'wc', 'wm', 'ws', 'rc', 'rm', 'rs')
-    local wc, wm, ws = merged(sample.wait, old[1], old[2], old[3])
-    local rc, rm, rs = merged(sample.run, old[4], old[5], old[6])
+    local wc, wm, ws = merged(wait, old[1], old[2], old[3])
+    local rc, rm, rs = merged(run, old[4], old[5], old[6])
     call('HSET', key, 'wc', wc, 'wm', wm, 'ws', ws, 'rc', rc, 'rm', rm, 'rs', rs)
-    for bucket, count in pairs(sample.wait.buckets) do
+    for bucket, count in pairs(wait.buckets) do
       call('HINCRBY', key, 'w' .. bucket, text(count))
     end
-    for bucket, count in pairs(sample.run.buckets) do
+    for bucket, count in pairs(run.buckets) do
       call('HINCRBY', key, 'r' .. bucket, text(count))
     end
   end

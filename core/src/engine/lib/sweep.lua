@@ -7,27 +7,27 @@ local function due_members(key, limit)
   return call('ZRANGEBYSCORE', key, '-inf', now_text, 'LIMIT', '0', text(limit))
 end
 
-local function due_items(key, limit)
+local function due_jobs(key, limit)
   local jids = due_members(key, limit)
-  return state.items_of(key, jids, jids), #jids
+  return state.jobs_of(key, jids, jids), #jids
 end
 
 local function end_graces(queue, limit)
-  local items, count = due_items(keys.grace(queue), limit)
-  for _, item in ipairs(items) do
-    lease.hand_on(item)
+  local jobs, count = due_jobs(keys.grace(queue), limit)
+  for _, job in ipairs(jobs) do
+    lease.hand_on(job)
   end
   return count
 end
 
 local function end_leases(queue, limit)
-  local items, count = due_items(keys.running(queue), limit)
+  local jobs, count = due_jobs(keys.running(queue), limit)
   local grace_ms = count > 0 and config.get('grace-period', queue)
-  for _, item in ipairs(items) do
+  for _, job in ipairs(jobs) do
     if grace_ms == 0 then
-      lease.hand_on(item)
+      lease.hand_on(job)
     else
-      state.grace(item, now + grace_ms)
+      state.grace(job, now + grace_ms)
     end
   end
   return count
@@ -36,8 +36,8 @@ end
 local function promote(queue, limit)
   local key = keys.scheduled(queue)
   local members = due_members(key, limit)
-  for _, item in ipairs(state.items_of(key, members, state.scheduled_jids(members))) do
-    state.wait(item, record.ready_at(item.job))
+  for _, job in ipairs(state.jobs_of(key, members, state.scheduled_jids(members))) do
+    state.wait(job, record.ready_at(job))
   end
   return #members
 end
@@ -99,8 +99,8 @@ function sweep.trim(limit, only_surplus)
     end
     doomed[#doomed + 1] = head[index]
   end
-  for _, item in ipairs(state.items_of(keys.completed(), doomed, doomed)) do
-    state.forget(item)
+  for _, job in ipairs(state.jobs_of(keys.completed(), doomed, doomed)) do
+    state.forget(job)
   end
   state.commit()
   return #doomed

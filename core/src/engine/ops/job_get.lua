@@ -23,7 +23,7 @@ end
 
 local function view(jid, job)
   local running = job[STATE] == RUNNING
-  local in_grace = running and job[GRACE_UNTIL] ~= nil
+  local in_grace = running and record.rare(job, GRACE_UNTIL) ~= nil
   local result = record.has(job, HAS_RESULT) and call('GET', keys.result(jid))
   return {
     map = {
@@ -32,7 +32,7 @@ local function view(jid, job)
       queue = job[QUEUE],
       state = names[job[STATE]],
       stalled = in_grace or (running and job[LEASE_UNTIL] <= now),
-      data = json(record.payload(jid, job)),
+      data = json(record.payload(job)),
       result = result and json(result) or null,
       priority = record.priority(job),
       retries = record.retries(job),
@@ -42,10 +42,10 @@ local function view(jid, job)
       worker = running and job[WORKER] or null,
       token = running and text(job[TOKEN]) or null,
       lease_until_ms = running and job[LEASE_UNTIL] or null,
-      tags = job[TAGS] or {},
-      route = job[ROUTE] or {},
-      failure = failure.read(jid, job),
-      history = history.read(jid, job),
+      tags = record.rare(job, TAGS) or {},
+      route = record.rare(job, ROUTE) or {},
+      failure = failure.read(job),
+      history = history.read(job),
     },
   }
 end

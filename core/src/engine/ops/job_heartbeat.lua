@@ -6,13 +6,13 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:due {ns}:config
 operation('job_heartbeat', 'write', function(argv)
-  local held, jids = lease.parse(argv, 3)
+  local jids, tokens = lease.parse(argv, 3)
   state.begin()
   state.load_all(jids)
   local reply = {}
-  for index, parsed in ipairs(held) do
-    local item, lost = lease.held(parsed.jid, parsed.token)
-    reply[index] = item and lease.renew(item, 1) or lost
+  for index, jid in ipairs(jids) do
+    local job, lost = lease.held(jid, tokens[index])
+    reply[index] = job and lease.renew(job, 1) or lost
   end
   state.commit()
   return reply

@@ -23,42 +23,22 @@ local function parse_options(value)
   end
   local tags = check.names(options.tags or {}, 'tags', MAX_TAGS)
   local route = check.names(options.route or {}, 'route', MAX_ROUTE)
+  local retries = check.integer(options.retries or RETRIES_DEFAULT, 'retries', 0, MAX_RETRIES)
   return {
     priority = check.integer(options.priority or 0, 'priority', -128, 127),
     delay_ms = check.span(options.delay_ms or 0, 'delay_ms'),
-    retries = check.integer(options.retries or RETRIES_DEFAULT, 'retries', 0, MAX_RETRIES),
+    retries = retries ~= RETRIES_DEFAULT and retries or nil,
     tags = #tags > 0 and tags or nil,
     route = #route > 0 and route or nil,
     on_conflict = on_conflict,
   }
 end
 
-local PLAIN = { priority = 0, delay_ms = 0, retries = RETRIES_DEFAULT, on_conflict = 'replace' }
-
--- Checks every item; the options of those that are not plain, by item, and all jids.
-local function parse(argv, count)
-  local options, jids = {}, {}
-  local max_data, seen = config.get('max-data'), {}
-  for index = 1, count do
-    local at = 3 + (index - 1) * WIDTH
-    jids[index] = check.name(argv[at], 'jid')
-    check.name(argv[at + 1], 'queue', seen)
-    check.name(argv[at + 2], 'kind', seen)
-    local data = argv[at + 3]
-    if data == '' or #data > max_data then
-      local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
-      fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
-    end
-    if argv[at + 4] ~= '' then
-      options[index] = parse_options(argv[at + 4])
-    end
-  end
-  return options, jids
-end
+local PLAIN = { priority = 0, delay_ms = 0, on_conflict = 'replace' }
 
 -- What to answer when `jid` exists already, or nil to put.
 local function conflict(existing, on_conflict)
-  local running = existing.job[STATE] == RUNNING
+  local running = existing[STATE] == RUNNING
   if on_conflict == 'keep' or (on_conflict == 'replace' and running) then
     return 'kept'
   elseif on_conflict == 'reject' then
@@ -72,24 +52,43 @@ local function put(jid, queue, kind, data, options)
   if refusal then
     return refusal
   end
-  local job = record.new(kind, queue, options.priority, options.retries)
-  job[TAGS], job[ROUTE] = options.tags, options.route
-  if existing then
-    job[TOKEN], job[LOST_REASON] = existing.job[TOKEN], 'r'
+  local token = existing and existing[TOKEN]
+  local job = state.create(jid, kind, queue, options.priority, data)
+  if options ~= PLAIN then
+    record.set_rare(job, RETRIES, options.retries)
+    record.set_rare(job, TAGS, options.tags)
+    record.set_rare(job, ROUTE, options.route)
   end
-  state.wait_after(state.create(jid, job, data), options.delay_ms)
+  if token then
+    record.set_run(job, token)
+    record.set_rare(job, LOST_REASON, 'r')
+  end
+  state.wait_after(job, options.delay_ms)
   return existing and 'replaced' or 'put'
 end
 
+-- The jids are checked as they are loaded; nothing is written before the last item was checked.
 operation('queue_put', 'grow', function(argv)
   local count = check.items(argv, 3, WIDTH)
-  local options, jids = parse(argv, count)
+  local jids, reply = {}, {}
+  for index = 1, count do
+    jids[index] = argv[3 + (index - 1) * WIDTH]
+  end
   state.begin()
   state.load_all(jids)
-  local reply = {}
+  local max_data, seen = config.get('max-data'), {}
   for index = 1, count do
     local at = 3 + (index - 1) * WIDTH
-    reply[index] = put(jids[index], argv[at + 1], argv[at + 2], argv[at + 3], options[index] or PLAIN)
+    local jid, queue, kind, data, options = unpack(argv, at, at + WIDTH - 1)
+    if not (seen[queue] and seen[kind]) then
+      check.name(queue, 'queue', seen)
+      check.name(kind, 'kind', seen)
+    end
+    if data == '' or #data > max_data then
+      local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
+      fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
+    end
+    reply[index] = put(jid, queue, kind, data, options == '' and PLAIN or parse_options(options))
   end
   state.commit()
   return reply

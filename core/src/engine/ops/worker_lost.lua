@@ -22,14 +22,14 @@ operation('worker_lost', 'write', function(argv)
   local jids = call('SRANDMEMBER', keys.worker_jobs(worker), text(MAX_JOBS))
   state.load_all(jids)
   for _, jid in ipairs(jids) do
-    local item = state.load(jid)
-    if not item or item.worker ~= worker then
+    local job = state.load(jid)
+    if not job or job[STATE] ~= RUNNING or job[WORKER] ~= worker then
       call('SREM', keys.worker_jobs(worker), jid)
     elseif started[jid] then
-      lease.hand_on(item)
+      lease.hand_on(job)
       lost = lost + 1
     else
-      outcome.release(item)
+      outcome.release(job)
       released = released + 1
     end
   end

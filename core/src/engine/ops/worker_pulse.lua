@@ -35,15 +35,15 @@ operation('worker_pulse', 'write', function(argv)
   local worker = check.name(argv[3], 'worker')
   local status = check.object(argv[4], 'status', STATUS)
   local kinds = check.names(status.kinds or {}, 'kinds', MAX_KINDS)
-  local parsed_items, jids = lease.parse(argv, 5)
+  local jids, tokens = lease.parse(argv, 5)
   reserve.refuse_lost(worker)
   state.begin()
   state.load_all(jids)
   local reply = {}
-  for index, parsed in ipairs(parsed_items) do
-    local item, lost = lease.held(parsed.jid, parsed.token)
-    if item then
-      lease.renew(item, 2 / 3)
+  for index, jid in ipairs(jids) do
+    local job, lost = lease.held(jid, tokens[index])
+    if job then
+      lease.renew(job, 2 / 3)
     end
     reply[index] = lost or ''
   end

@@ -20,14 +20,16 @@ operation('worker_turn', 'write', function(argv)
   local count = check.integer(argv[6] or '', 'count', 1, 64)
   local request = reserve.parse(argv, 3, 7, 6 + count)
   local first = 7 + count
-  local parsed_items = {}
+  local jids, parsed_items = {}, {}
   for index = 1, check.items(argv, first, WIDTH) do
     local at = first + (index - 1) * WIDTH
-    parsed_items[index] = outcome.parse(argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5])
+    local verb, jid, token, run_ms, a, b = unpack(argv, at, at + WIDTH - 1)
+    jids[index] = jid
+    parsed_items[index] = outcome.parse(verb, token, run_ms, a, b)
   end
   reserve.refuse_lost(request.worker)
   state.begin()
-  local outcomes = outcome.apply(parsed_items)
+  local outcomes = outcome.apply(jids, parsed_items)
   local reply, memo = reserve.take(request)
   return { outcomes, reply }, { outcomes, memo }
 end, function(memo)
