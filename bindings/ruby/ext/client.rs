@@ -59,5 +59,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("reserve", method!(Client::reserve, 3))?;
     class.define_method("close", method!(Client::close, 0))?;
     class.define_method("url", method!(Client::url, 0))?;
-    class.define_method("namespace", method!(Client::namespace, 0))
+    class.define_method("namespace", method!(Client::namespace, 0))?;
+    crate::resolve::<Client>(ruby);
+    Ok(())
 }

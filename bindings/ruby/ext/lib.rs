@@ -12,7 +12,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 
-use magnus::{Error, RHash, RModule, Ruby, function, prelude::*};
+use magnus::{Error, RHash, RModule, Ruby, TypedData, function, prelude::*};
 use serde_json::value::RawValue;
 
 /// The module `Manyhands`.
@@ -29,6 +29,12 @@ fn members(ruby: &Ruby, text: String) -> Result<RHash, Error> {
         hash.aset(name, value.get())?;
     }
     Ok(hash)
+}
+
+/// Looks the class of `T` up now. Magnus would do it at first use, where an interrupt makes it panic; `require` holds
+/// interrupts back (lib/manyhands.rb).
+fn resolve<T: TypedData>(ruby: &Ruby) {
+    T::class(ruby);
 }
 
 #[magnus::init(name = "native")]

@@ -127,5 +127,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("quiet", method!(Worker::quiet, 0))?;
     class.define_method("stop", method!(Worker::stop, 1))?;
     class.define_method("shutdown_timeout", method!(Worker::shutdown_timeout, 0))?;
-    class.define_method("name", method!(Worker::name, 0))
+    class.define_method("name", method!(Worker::name, 0))?;
+    crate::resolve::<Worker>(ruby);
+    Ok(())
 }

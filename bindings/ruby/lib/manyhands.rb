@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
-require "manyhands/native"
+# Its classes are looked up while it loads, which an interrupt may not break off.
+Thread.handle_interrupt(Object => :never) { require "manyhands/native" }
 require "manyhands/version"
 require "manyhands/errors"
 require "manyhands/wire"

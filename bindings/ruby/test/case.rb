@@ -79,13 +79,15 @@ class Case < Minitest::Test
 
   # A Ruby program in a process of its own, as a pipe of what it prints. It has CLIENT, on this test's namespace.
   def program(text)
-    head = <<~RUBY
-      require "manyhands"
-      $stdout.sync = true
+    bare_program(<<~RUBY + text)
       CLIENT = Manyhands::Client.new(#{SERVER.url.inspect}, namespace: #{client.namespace.inspect})
     RUBY
+  end
+
+  # A Ruby program that has done nothing but load the gem, as a pipe of what it prints.
+  def bare_program(text)
     paths = $LOAD_PATH.map { |path| "-I#{path}" }
-    IO.popen([RbConfig.ruby, *paths, "-e", head + text], "r+")
+    IO.popen([RbConfig.ruby, *paths, "-e", "require 'manyhands'; $stdout.sync = true\n#{text}"], "r+")
   end
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -16,6 +16,19 @@ class InterruptsTest < Case
     assert_equal 100_000, waiting.value.data
   end
 
+  # Magnus looks a class up with const_get and panics when an interrupt gets in between.
+  def test_the_first_use_of_a_class_looks_nothing_up
+    child = bare_program(<<~RUBY)
+      trace = TracePoint.new(:c_call) { |call| raise Interrupt if call.method_id == :const_get }
+      client = trace.enable { Manyhands::Client.new(#{SERVER.url.inspect}) }
+      trace.enable { Manyhands::Worker.new(client, queues: ["q"]) }
+      puts "no interrupt"
+    RUBY
+    assert_equal "no interrupt", child.gets&.chomp
+  ensure
+    child&.close
+  end
+
   def test_a_killed_wait_ends_soon
     worker = new_worker
     waiting = Thread.new { worker.next }

@@ -14,8 +14,8 @@ from pathlib import Path
 from errors import DemoError
 from stages import STAGES, Stage
 
-# How long a worker may take to stop when asked to: then it is asked once more, as one that was just starting may have
-# missed it, and killed after as long again.
+# How long a worker may take to stop when asked to: then it is asked once more, and killed after as long again. Twice,
+# because a Ruby process forgets a TERM that meets the first milliseconds of the interpreter, before any program runs.
 STOP_TIMEOUT = 4.0
 # Seconds between two kills.
 KILL_EVERY = (0.3, 0.8)
