@@ -81,7 +81,8 @@ function record.load(jid)
 end
 
 function record.has(job, flag)
-  return band(job[FLAGS], flag) ~= 0
+  local flags = job[FLAGS]
+  return flags ~= 0 and band(flags, flag) ~= 0
 end
 
 function record.mark(job, flag)

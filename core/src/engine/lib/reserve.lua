@@ -36,7 +36,7 @@ end
 
 -- What is not so with most jobs: '' or JSON.
 local function extra(job)
-  local priority, rare = record.priority(job), job[RARE]
+  local rare, priority = job[RARE], record.priority(job)
   if priority == 0 and not (rare and (rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE])) then
     return ''
   end
@@ -67,32 +67,33 @@ local function new_reservation(request)
   return { request = request, reply = reply, jids = {}, count = 0, bytes = 0, taken = {}, drained = {}, lease_ms = {} }
 end
 
-local function take(reservation, queue, count)
+local function take(reservation, queue, most)
   local request, offset = reservation.request, reservation.taken[queue] or 0
   local key = keys.waiting(queue)
-  local jids = call('ZRANGE', key, text(offset), text(offset + count - 1))
-  reservation.drained[queue] = #jids < count
+  local jids = call('ZRANGE', key, text(offset), text(offset + most - 1))
+  reservation.drained[queue] = #jids < most
   if #jids == 0 then
     return
   end
   reservation.token = reservation.token or lease.new_token()
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
-  for _, job in ipairs(state.jobs_of(key, jids, jids)) do
-    local payload = record.payload(job)
-    local more = extra(job)
-    local bytes = reservation.bytes + #payload + #more
-    if bytes > MAX_REPLY and reservation.count > 0 then
+  local jobs, lease_until = state.jobs_of(key, jids, jids), now + lease_ms
+  local count, bytes = reservation.count, reservation.bytes
+  for index = 1, #jobs do
+    local job = jobs[index]
+    local payload, more = record.payload(job), extra(job)
+    bytes = bytes + #payload + #more
+    if bytes > MAX_REPLY and count > 0 then
       reservation.drained[queue], reservation.full = false, true
-      return
+      break
     end
-    state.run(job, reservation.token, request.worker, now + lease_ms)
-    reservation.bytes = bytes
+    state.run(job, reservation.token, request.worker, lease_until)
     append_view(reservation.reply, job, payload, lease_ms, more)
-    reservation.count = reservation.count + 1
-    reservation.jids[reservation.count] = job[JID]
-    reservation.taken[queue] = (reservation.taken[queue] or 0) + 1
+    count, offset = count + 1, offset + 1
+    reservation.jids[count] = job[JID]
   end
+  reservation.count, reservation.bytes, reservation.taken[queue] = count, bytes, offset > 0 and offset or nil
 end
 
 local function fair_share(request, open)

@@ -35,28 +35,28 @@ local function zset_key(job)
     return keys.scheduled(queue)
   elseif at == BLOCKED then
     return keys.blocked(queue)
-  elseif at == THROTTLED then
-    return keys.throttled(queue)
   end
-  return false
+  return keys.throttled(queue)
 end
 
--- Which zset tells where the job is, and its score there.
+-- Which field is the score, where RARE has no other.
+local SCORE_FIELD = {
+  [WAITING] = SCORE, [THROTTLED] = SCORE, [SCHEDULED] = PUT_AT, [BLOCKED] = PUT_AT,
+  [RUNNING] = LEASE_UNTIL, [FAILED] = ENDED_AT, [COMPLETED] = ENDED_AT,
+}
+
+-- Which zset tells where the job is, and its score there; no zset, when it is forgotten.
 local function place(job)
   local at, queue, rare = job[STATE], job[QUEUE], job[RARE]
-  local key = last_key
-  if rare or at ~= last_state or queue ~= last_queue then
-    key = zset_key(job)
-    if not rare then
-      last_state, last_queue, last_key = at, queue, key
-    end
+  if at == GONE then
+    return false
+  elseif rare then
+    local other = rare[GRACE_UNTIL] or (at == SCHEDULED or at == BLOCKED) and rare[READY_AT]
+    return zset_key(job), other or job[SCORE_FIELD[at]]
+  elseif at ~= last_state or queue ~= last_queue then
+    last_state, last_queue, last_key = at, queue, zset_key(job)
   end
-  if at == WAITING or at == THROTTLED then
-    return key, job[SCORE]
-  elseif at == SCHEDULED or at == BLOCKED then
-    return key, record.ready_at(job)
-  end
-  return key, rare and rare[GRACE_UNTIL] or job[LEASE_UNTIL] -- ENDED_AT of what has ended
+  return last_key, job[SCORE_FIELD[at]]
 end
 
 -- A scheduled job is named in its zset with its seq before its jid: equal due times then stand in put order.
@@ -101,8 +101,8 @@ local function load_slice(jids, first, last)
       if text_of_job then
         job = record.decode(text_of_job, jid, names[index])
         note_place(job)
-      else
-        check.name(jid, 'jid') -- here, as a jid that has a record was checked when it was put
+      elseif not find(jid, '^%C+$') or #jid > MAX_NAME then
+        check.name(jid, 'jid') -- says what is wrong; a jid that has a record was checked when it was put
       end
       jobs[jid] = job
     end
@@ -408,8 +408,8 @@ function state.jobs_of(key, members, jids)
   local found, count = {}, 0
   state.load_all(jids)
   for index = 1, #jids do
-    local job = state.load(jids[index])
-    if job then
+    local job = jobs[jids[index]]
+    if job and job[STATE] ~= GONE then
       count = count + 1
       found[count] = job
     else
