@@ -1,5 +1,6 @@
 //! Makes one Redis Function library of the Lua files, at compile time their texts, here their order and frame.
 
+use super::constants::{declared, filled_in};
 use crate::identity;
 use crate::ops::OPERATIONS;
 
@@ -29,14 +30,20 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     /// Puts the library together: the prelude at the top level, each file of lib/ as a local of its name, each
-    /// operation in a block of its own (a Lua chunk has at most 200 locals).
+    /// operation in a block of its own (a Lua chunk has at most 200 locals); constants by value.
     pub fn new() -> Bundle {
-        let mut body = format!("#!lua name=manyhands_{MAJOR}\n{PRELUDE}");
+        let shared = declared(PRELUDE);
+        let filled = |text| {
+            let mut known = shared.clone();
+            known.extend(declared(text));
+            filled_in(text, &known)
+        };
+        let mut body = format!("#!lua name=manyhands_{MAJOR}\n{}", filled(PRELUDE));
         for (name, text) in LIBRARY {
-            body.push_str(&format!("local {name} = (function()\n{text}end)()\n"));
+            body.push_str(&format!("local {name} = (function()\n{}end)()\n", filled(text)));
         }
         for operation in OPERATIONS {
-            body.push_str(&format!("do\n{}end\n", operation.lua));
+            body.push_str(&format!("do\n{}end\n", filled(operation.lua)));
         }
         let hash = identity::fingerprint(body.as_bytes());
         let text =

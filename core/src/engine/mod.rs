@@ -4,6 +4,7 @@
 //! where there is none, replaces an older one where that is allowed, and never a newer one.
 
 mod bundle;
+mod constants;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;

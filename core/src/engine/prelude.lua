@@ -30,6 +30,9 @@ local READY_AT, RETRIES, REMAINING, GRACE_UNTIL, LOST_REASON = 1, 2, 3, 4, 5
 local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 6, 7, 8, 9, 10
 local RETRIES_DEFAULT = 5
 
+-- SCORE = (127 - priority) * SEQ_SPAN + seq
+local SEQ_SPAN = 35184372088832 -- 2 ^ 45
+
 -- STATE
 local WAITING, SCHEDULED, BLOCKED, THROTTLED, RUNNING, FAILED, COMPLETED = 1, 2, 3, 4, 5, 6, 7
 -- In no state: forgotten by the call in progress.

@@ -36,7 +36,7 @@ end
 -- A new job, in no state yet.
 function record.new(jid, name, kind, queue, priority, data)
   return {
-    GONE, 0, (127 - priority) * 2 ^ 45, now, kind, queue, nil, nil, nil, nil, nil,
+    GONE, 0, (127 - priority) * SEQ_SPAN, now, kind, queue, nil, nil, nil, nil, nil,
     data, nil, jid, name, false, false, false,
   }
 end
@@ -122,7 +122,7 @@ function record.delete(jid)
 end
 
 function record.priority(job)
-  return 127 - floor(job[SCORE] / 2 ^ 45)
+  return 127 - floor(job[SCORE] / SEQ_SPAN)
 end
 
 function record.retries(job)

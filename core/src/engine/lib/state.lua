@@ -6,8 +6,6 @@
 -- a thousand, from whichever operation: the same few commands, so no two places can disagree.
 local state = {}
 
-local SEQ_SPAN = 2 ^ 45
-
 -- The unit in progress: jid -> job (false: looked for and not there), the changed ones in order of first touch, and
 -- those that want a new place in line.
 local jobs, changed, placeless
