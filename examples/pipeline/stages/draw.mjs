@@ -16,7 +16,7 @@ const LONGEST_LABEL = 17;
 const client = new Client();
 const worker = new Worker(client, { queues: ["draw"] });
 
-const escape = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.codePointAt(0)};`);
+const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.codePointAt(0)};`);
 
 const shorten = (word) => {
   const letters = [...word];
@@ -26,8 +26,8 @@ const shorten = (word) => {
 function bar({ word, times }, index, most) {
   const middle = index * ROW + ROW / 2;
   const length = Math.max(2, Math.round(((WIDTH - LABEL - COUNT) * times) / most));
-  return `<g><title>${escape(word)}: ${times}</title>
-<text x="${LABEL - 10}" y="${middle}" text-anchor="end" dominant-baseline="central">${escape(shorten(word))}</text>
+  return `<g><title>${escaped(word)}: ${times}</title>
+<text x="${LABEL - 10}" y="${middle}" text-anchor="end" dominant-baseline="central">${escaped(shorten(word))}</text>
 <rect x="${LABEL}" y="${middle - 7}" width="${length}" height="14" rx="3" fill="var(--bar, #3b7dd8)"/>
 <text x="${LABEL + length + 8}" y="${middle}" dominant-baseline="central" opacity="0.65">${times}</text></g>`;
 }
