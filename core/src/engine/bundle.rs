@@ -19,7 +19,9 @@ macro_rules! library {
 }
 
 library! {
-    "keys" "check" "config" "record" "history" "stats" "state" "failure" "lease" "sweep" "reserve" "outcome"
+    "keys" "check" "config" "record" "tags" "history" "stats" "throttle" "standing" "event" "queues" "state" "dependency"
+    "failure" "lease" "put_options" "placement" "page" "view" "freeing" "recurring" "sweep" "reserve" "outcome" "tracking"
+    "patterns" "explain" "verify"
 }
 
 /// The library's text and what identifies its content.

@@ -22,12 +22,14 @@ local ENDED_AT = 9 -- in the place of LEASE_UNTIL: a job runs or has ended
 local DATA, RARE = 12, 13
 -- Then what the call in progress knows of it (lib/state.lua).
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
-local FROM_GROUP, FROM_MEMBER = 20, 21 -- seldom set
+local FROM_MEMBER, FROM_STANDS, CANCELLED = 20, 21, 22 -- seldom set
 
 -- What most jobs do not have, in a table at RARE, nil where it says what it says by default: READY_AT =
 -- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.
 local READY_AT, RETRIES, REMAINING, GRACE_UNTIL, LOST_REASON = 1, 2, 3, 4, 5
 local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 6, 7, 8, 9, 10
+local THROTTLES, PENDING, PARENT, TRACKED, PROGRESS = 11, 12, 13, 14, 15
+local HAS_DEPENDENCIES, HAS_DEPENDENTS = 16, 17
 local RETRIES_DEFAULT = 5
 
 -- SCORE = (127 - priority) * SEQ_SPAN + seq
@@ -35,11 +37,12 @@ local SEQ_SPAN = 35184372088832 -- 2 ^ 45
 
 -- STATE
 local WAITING, SCHEDULED, BLOCKED, THROTTLED, RUNNING, FAILED, COMPLETED = 1, 2, 3, 4, 5, 6, 7
+local STATE_NAMES = { 'waiting', 'scheduled', 'blocked', 'throttled', 'running', 'failed', 'completed' }
 -- In no state: forgotten by the call in progress.
 local GONE = 0
 
 -- FLAGS: which texts of a job live in keys of their own.
-local HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY = 1, 2, 4, 8, 16
+local HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY, RUN_IN_HISTORY = 1, 2, 4, 8, 16, 32
 
 local MAX_ITEMS, MAX_SLICE, MAX_NAME, MAX_TEXT = 1000, 1000, 255, 16384
 local ONCE_SECONDS = '600'
@@ -98,11 +101,11 @@ local function open(keys)
     fail('INVALID_ARGUMENT', 'the only key of a call is {ns}:meta')
   end
   ns = sub(meta_key, 1, -5)
-  local fields = call('HMGET', meta_key, 'schema', 'clock', 'queues_version')
+  local fields = call('HMGET', meta_key, 'schema', 'clock', 'queues_version', 'events')
   if fields[1] and fields[1] ~= '1' then
     fail('SCHEMA_MISMATCH', 'namespace ' .. ns .. ' has schema ' .. fields[1] .. ', this engine works on schema 1')
   end
-  meta = { key = meta_key, schema = fields[1], clock = fields[2], queues_version = tonumber(fields[3] or '0') }
+  meta = { key = meta_key, schema = fields[1], clock = fields[2], queues_version = tonumber(fields[3] or '0'), events = fields[4] }
   read_clock()
 end
 

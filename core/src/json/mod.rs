@@ -47,6 +47,18 @@ fn faulty_member(text: &str, within: &str, error: &serde_json::Error) -> String 
     }
 }
 
+/// The arguments with their member `data`, if there is one, as the text of the JSON that it is.
+pub(crate) fn data_as_text(args: &str) -> Result<String> {
+    let mut fields = Fields::parse(args, "")?;
+    let Some(data) = fields.raw("data")? else { return Ok(args.to_owned()) };
+    let data = quote(&data);
+    let mut out = String::with_capacity(args.len() + data.len());
+    for (name, value) in fields.members.iter().map(|(name, value)| (quote(name), value.get())) {
+        out.push_str(&format!("{name}:{value},"));
+    }
+    Ok(format!("{{{out}\"data\":{data}}}"))
+}
+
 /// `text` as a JSON string, quoted.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()

@@ -40,6 +40,8 @@ enum Door {
     Typed(fn(&Client, &str) -> Result<String>),
     /// Its JSON goes to the engine as it is, and its reply becomes JSON by its shape.
     Through,
+    /// The same, but for its member `data`, which the engine takes as a text and never reads.
+    Data,
 }
 
 /// One row for each operation, in order: whether it reads or writes, its name, its door. The row makes it exist:
@@ -59,24 +61,76 @@ macro_rules! operations {
 }
 
 operations! {
-    reads  config_get     Door::Through;
-    writes config_set     Door::Through;
-    reads  engine_version Door::Through;
-    writes job_complete   Door::Typed(job_complete);
-    writes job_fail       Door::Typed(job_fail);
-    reads  job_get        Door::Through;
-    writes job_heartbeat  Door::Typed(job_heartbeat);
-    writes job_release    Door::Typed(job_release);
-    writes job_retry      Door::Typed(job_retry);
-    writes job_snooze     Door::Typed(job_snooze);
-    reads  queue_counts   Door::Through;
-    writes queue_put      Door::Typed(queue_put);
-    writes queue_reserve  Door::Typed(queue_reserve);
-    reads  queue_stats    Door::Through;
-    writes sweep          Door::Through;
-    writes worker_lost    Door::Through;
-    writes worker_pulse   Door::Typed(worker_pulse);
-    writes worker_turn    Door::Typed(worker_turn);
+    writes check             Door::Through;
+    reads  config_all        Door::Through;
+    reads  config_get        Door::Through;
+    writes config_set        Door::Through;
+    writes config_unset      Door::Through;
+    reads  engine_version    Door::Through;
+    reads  failure_groups    Door::Through;
+    reads  failure_jobs      Door::Through;
+    writes failure_unfail    Door::Through;
+    writes job_cancel        Door::Through;
+    writes job_complete      Door::Typed(job_complete);
+    writes job_depend        Door::Through;
+    reads  job_explain       Door::Through;
+    writes job_fail          Door::Typed(job_fail);
+    reads  job_get           Door::Through;
+    reads  job_get_many      Door::Through;
+    writes job_heartbeat     Door::Typed(job_heartbeat);
+    reads  job_list          Door::Through;
+    writes job_log           Door::Data;
+    writes job_prioritize    Door::Through;
+    writes job_progress      Door::Through;
+    writes job_release       Door::Typed(job_release);
+    writes job_requeue       Door::Data;
+    writes job_retry         Door::Typed(job_retry);
+    writes job_save          Door::Data;
+    writes job_snooze        Door::Typed(job_snooze);
+    writes job_tag           Door::Through;
+    writes job_timeout       Door::Through;
+    writes job_track         Door::Through;
+    reads  job_tracked       Door::Through;
+    writes job_undepend      Door::Through;
+    writes job_untag         Door::Through;
+    writes job_untrack       Door::Through;
+    reads  pattern_get       Door::Through;
+    writes pattern_set       Door::Through;
+    reads  queue_counts      Door::Through;
+    writes queue_forget      Door::Through;
+    reads  queue_length      Door::Through;
+    reads  queue_list        Door::Through;
+    writes queue_pause       Door::Through;
+    reads  queue_peek        Door::Through;
+    writes queue_put         Door::Typed(queue_put);
+    writes queue_reserve     Door::Typed(queue_reserve);
+    reads  queue_stats       Door::Through;
+    writes queue_unpause     Door::Through;
+    writes recurring_cancel  Door::Through;
+    reads  recurring_get     Door::Through;
+    reads  recurring_list    Door::Through;
+    writes recurring_pause   Door::Through;
+    writes recurring_put     Door::Data;
+    writes recurring_resume  Door::Through;
+    writes recurring_tag     Door::Through;
+    writes recurring_untag   Door::Through;
+    writes recurring_update  Door::Data;
+    writes sweep             Door::Through;
+    reads  tag_jobs          Door::Through;
+    reads  tag_list          Door::Through;
+    writes throttle_delete   Door::Through;
+    reads  throttle_get      Door::Through;
+    reads  throttle_holders  Door::Through;
+    reads  throttle_list     Door::Through;
+    reads  throttle_pending  Door::Through;
+    writes throttle_release  Door::Through;
+    writes throttle_set      Door::Through;
+    writes worker_deregister Door::Through;
+    reads  worker_jobs       Door::Through;
+    reads  worker_list       Door::Through;
+    writes worker_lost       Door::Through;
+    writes worker_pulse      Door::Typed(worker_pulse);
+    writes worker_turn       Door::Typed(worker_turn);
 }
 
 impl Operation {
@@ -101,6 +155,7 @@ impl Operation {
         let reply = match self.door {
             Door::Typed(call) => call(client, args),
             Door::Through => self.pass(client, args),
+            Door::Data => crate::json::data_as_text(args).and_then(|args| self.pass(client, &args)),
         };
         reply.map_err(|error| error.during(self.name))
     }

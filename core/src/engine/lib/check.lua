@@ -113,6 +113,14 @@ function check.names(value, name, most)
   return value
 end
 
+-- The same with at least one.
+function check.some_names(value, name, most)
+  if #check.names(value, name, most) == 0 then
+    refuse(name, 'is empty')
+  end
+  return value
+end
+
 -- A JSON object whose keys are all in `known`; '' is the empty object.
 function check.object(value, name, known)
   if value == nil or value == '' then

@@ -9,10 +9,12 @@ local settings = {
   ['jobs-history'] = { default = 7 * DAY_MS, least = 60000, most = check.LONGEST_MS, span = true },
   ['jobs-history-count'] = { default = 50000, least = 0, most = 1e9 },
   ['stats-history'] = { default = 30 * DAY_MS, least = DAY_MS, most = check.LONGEST_MS, span = true },
+  ['max-worker-age'] = { default = DAY_MS, least = 60000, most = check.LONGEST_MS, span = true },
   ['max-data'] = { default = 1048576, least = 1, most = 1048576 },
 }
 
-local TEST_CLOCK = 'test-clock'
+-- Kept in {ns}:meta, which every call reads.
+local TEST_CLOCK, EVENTS = 'test-clock', 'events'
 
 local function field(name, queue)
   return queue and (name .. ':' .. queue) or name
@@ -53,6 +55,8 @@ function config.read(name, queue, unit)
   local per_unit = milliseconds_per(unit)
   if name == TEST_CLOCK then
     return meta.clock and tonumber(meta.clock) or 'off'
+  elseif name == EVENTS then
+    return meta.events or 'tracked'
   end
   local value = known(name, queue) and config.get(name, queue)
   if settings[name].span and per_unit ~= 1 then
@@ -69,11 +73,57 @@ local function set_clock(value)
   end
 end
 
+local function set_events(value)
+  if value == nil or value == 'tracked' then
+    call('HDEL', meta.key, EVENTS)
+  elseif value == 'all' then
+    call('HSET', meta.key, EVENTS, value)
+  else
+    fail('INVALID_ARGUMENT', 'value of events must be tracked or all')
+  end
+end
+
+-- For the operation config_all: every setting in force for all queues, and what queues have of their own.
+function config.read_all(unit)
+  local per_unit = milliseconds_per(unit)
+  local function in_unit(name, value)
+    value = tonumber(value)
+    return settings[name].span and per_unit ~= 1 and { double = value / per_unit } or value
+  end
+  local flat, stored, own = call('HGETALL', keys.config()), {}, {}
+  for index = 1, #flat, 2 do
+    local name, queue = match(flat[index], '^([^:]+):(.*)$')
+    if name then
+      own[queue] = own[queue] or { map = {} }
+      own[queue].map[name] = in_unit(name, flat[index + 1])
+    else
+      stored[flat[index]] = flat[index + 1]
+    end
+  end
+  local values, defaults = { [EVENTS] = meta.events or 'tracked' }, { [EVENTS] = 'tracked' }
+  for name, setting in pairs(settings) do
+    values[name] = in_unit(name, stored[name] or setting.default)
+    defaults[name] = in_unit(name, setting.default)
+  end
+  return { map = { values = { map = values }, defaults = { map = defaults }, queues = { map = own } } }
+end
+
+-- Drops what is set for a queue alone.
+function config.forget_queue(queue)
+  for name, setting in pairs(settings) do
+    if setting.per_queue then
+      call('HDEL', keys.config(), field(name, queue))
+    end
+  end
+end
+
 -- For the operation config_set: nil puts the default back.
 function config.write(name, queue, value, unit)
   local per_unit = milliseconds_per(unit)
   if name == TEST_CLOCK then
     return set_clock(value)
+  elseif name == EVENTS then
+    return set_events(value)
   end
   local setting = known(name, queue)
   if value == nil then

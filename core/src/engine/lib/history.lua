@@ -14,7 +14,7 @@ local function of_record(job)
   if not record.has(job, PUT_IN_HISTORY) then
     entries[1] = entry('p', job[PUT_AT], job[QUEUE])
   end
-  if (job[RESERVED_AT] or 0) > 0 then
+  if (job[RESERVED_AT] or 0) > 0 and not record.has(job, RUN_IN_HISTORY) then
     entries[#entries + 1] = entry('r', job[RESERVED_AT], job[WORKER])
   end
   return entries
@@ -45,13 +45,50 @@ local function append(job, entries)
   record.mark(job, HAS_HISTORY)
 end
 
+local function forget_run(job)
+  record.unmark(job, RUN_IN_HISTORY)
+  if job[RESERVED_AT] then
+    job[RESERVED_AT] = 0
+  end
+end
+history.forget_run = forget_run
+
 -- Ends the run told by the record with `code`; the job stays in this stage.
 function history.close_run(job, code, detail)
   local entries = of_record(job)
   entries[#entries + 1] = entry(code, now, detail)
   append(job, entries)
   record.mark(job, PUT_IN_HISTORY)
-  job[RESERVED_AT] = 0
+  forget_run(job)
+end
+
+-- Adds an entry in the middle of a run, or of none: a text of the user's and JSON with it, or ''.
+function history.log(job, message, data)
+  local entries = of_record(job)
+  entries[#entries + 1] = entry('m', now, { message, data })
+  append(job, entries)
+  record.mark(job, PUT_IN_HISTORY)
+  if job[STATE] == RUNNING then
+    record.mark(job, RUN_IN_HISTORY)
+  end
+end
+
+-- How a job ended, told by its record; nil when it has not.
+local function ending(job)
+  if job[STATE] == COMPLETED then
+    return entry('c', job[ENDED_AT], job[RUN_MS])
+  elseif job[STATE] == FAILED then
+    return entry('f', job[ENDED_AT], job[RARE][GROUP])
+  end
+end
+
+-- A job that is placed anew leaves the state it is in, ended or not.
+function history.leave(job)
+  local entries = of_record(job)
+  entries[#entries + 1] = ending(job) or entry('q', now)
+  append(job, entries)
+  forget_run(job)
+  record.unmark(job, PUT_IN_HISTORY)
 end
 
 -- The same, and the job leaves this stage: the next put is told by the record again.
@@ -68,9 +105,16 @@ local views = {
   s = { 'snoozed' },
   l = { 'lost' },
   f = { 'failed', 'group' },
+  o = { 'timed_out' },
+  q = { 'requeued' },
 }
 
 local function view(item)
+  if item[1] == 'm' then
+    local detail = item[3]
+    local data = detail[2] ~= '' and { verbatim_string = { format = 'jsn', string = detail[2] } } or null
+    return { map = { what = 'log', at_ms = item[2], message = detail[1], data = data } }
+  end
   local shape = views[item[1]]
   local map = { what = shape[1], at_ms = item[2] }
   if shape[2] and item[3] ~= '' then
@@ -88,11 +132,7 @@ function history.read(job)
   for _, item in ipairs(of_record(job)) do
     entries[#entries + 1] = item
   end
-  if job[STATE] == COMPLETED then
-    entries[#entries + 1] = entry('c', job[ENDED_AT], job[RUN_MS])
-  elseif job[STATE] == FAILED then
-    entries[#entries + 1] = entry('f', job[ENDED_AT], job[RARE][GROUP])
-  end
+  entries[#entries + 1] = ending(job)
   -- What the record tells comes on top of a full history key.
   local list = { view(entries[1]) }
   for index = max(2, #entries - CAP + 2), #entries do

@@ -16,6 +16,71 @@ end
 function keys.failure(jid)
   return ns .. 'failure:' .. jid
 end
+-- For a while, the token of a run whose job was cancelled.
+function keys.cancelled(jid)
+  return ns .. 'cancelled:' .. jid
+end
+
+-- Zsets of jids, score = when the one came to wait for the other; and what finished with more dependents than one call frees.
+function keys.dependencies(jid)
+  return ns .. 'dependencies:' .. jid
+end
+function keys.dependents(jid)
+  return ns .. 'dependents:' .. jid
+end
+function keys.freed(number)
+  return ns .. 'freed:' .. number
+end
+-- Zset of what still has to free others, score = from when on: throttles and finished dependencies (lib/freeing.lua).
+function keys.freeing()
+  return ns .. 'freeing'
+end
+
+-- Zsets of jids with a tag; of tags, score = jobs; of tracked jids.
+function keys.tag(tag)
+  return ns .. 'tag:' .. tag
+end
+function keys.tags()
+  return ns .. 'tags'
+end
+function keys.tracked()
+  return ns .. 'tracked'
+end
+
+-- The limit of a throttle, as text; zsets of all throttles, of the jids that hold one and of those that wait for it.
+function keys.throttle(id)
+  return ns .. 'throttle:' .. id
+end
+function keys.throttles()
+  return ns .. 'throttles'
+end
+function keys.held(id)
+  return ns .. 'held:' .. id
+end
+function keys.pending(id)
+  return ns .. 'pending:' .. id
+end
+
+-- A recurring job, packed.
+function keys.template(jid)
+  return ns .. 'template:' .. jid
+end
+
+-- Hash of saved lists of queue patterns, each as JSON.
+function keys.patterns()
+  return ns .. 'patterns'
+end
+
+-- Capped stream of all events; the channels, which are no keys.
+function keys.events()
+  return ns .. 'events'
+end
+function keys.event_channel(what)
+  return ns .. 'event:' .. what
+end
+function keys.worker_channel(name)
+  return ns .. 'worker-event:' .. name
+end
 
 -- Zsets of jids; in scheduled, of 12 hex digits of seq and the jid.
 function keys.waiting(queue)
@@ -81,7 +146,8 @@ function keys.token()
   return ns .. 'token'
 end
 
--- Zset of workers, score = last pulse in ms, negative once declared lost; of kinds, score = last pulse that knew it.
+-- Zset of workers, score = last pulse in ms, negative once declared lost; of kinds, score = last pulse that knew it;
+-- of a worker's jobs, score = end of the lease.
 function keys.workers()
   return ns .. 'workers'
 end
@@ -97,6 +163,11 @@ end
 -- Held for a second by whoever swept last.
 function keys.swept()
   return ns .. 'swept'
+end
+
+-- What a place in line is a place in: the word after the namespace, and the name after that.
+function keys.parts(key)
+  return match(sub(key, #ns + 1), '^([%a-]+):?(.*)$')
 end
 
 return keys

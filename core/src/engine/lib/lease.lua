@@ -2,7 +2,10 @@
 local lease = {}
 
 -- LOST_REASON: how a run ended that its worker did not end; a run without one was finished by it.
-local reasons = { e = 'expired', r = 'replaced', c = 'cancelled' }
+local reasons = { e = 'expired', r = 'replaced' }
+
+-- How long a worker can learn that the job it had was cancelled.
+local CANCELLED_SECONDS = '86400'
 
 -- A token that only grows, whatever was trimmed or lost.
 function lease.new_token()
@@ -14,7 +17,10 @@ end
 -- The job when `token` still holds the job, else nil and 'LOCK_LOST <reason>'.
 function lease.held(jid, token)
   local job = state.load(jid)
-  if not job then
+  local cancelled = (not job or job[STATE] ~= RUNNING) and call('GET', keys.cancelled(jid))
+  if cancelled and tonumber(cancelled) == token then
+    return nil, 'LOCK_LOST cancelled'
+  elseif not job then
     return nil, 'LOCK_LOST unknown'
   end
   local held = job[TOKEN] or 0
@@ -25,6 +31,18 @@ function lease.held(jid, token)
     return nil, 'LOCK_LOST ' .. (reasons[record.rare(job, LOST_REASON)] or 'finished')
   end
   return nil, token < held and 'LOCK_LOST expired' or 'LOCK_LOST unknown'
+end
+
+-- A job that has to be there, and with a token has to be held by it.
+function lease.present(jid, token)
+  if not token then
+    return state.existing(jid)
+  end
+  local job, lost = lease.held(jid, token)
+  if not job then
+    fail('LOCK_LOST', 'job ' .. jid .. ' is no longer held under this token: ' .. sub(lost, 11))
+  end
+  return job
 end
 
 -- Pairs of jid and token, from argument `first` on: the jids, and the numbers of the tokens.
@@ -46,19 +64,28 @@ function lease.renew(job, share)
   return job[LEASE_UNTIL] - now
 end
 
--- The lease is over and the job is handed on: a retry is spent, or none is left and it fails.
-function lease.hand_on(job)
+-- The job disappears; who runs it is told so.
+function lease.cancel(job)
+  if job[STATE] == RUNNING then
+    call('SET', keys.cancelled(job[JID]), text(job[TOKEN]), 'EX', CANCELLED_SECONDS)
+  end
+  dependency.unlink_all(job)
+  state.cancel(job)
+end
+
+-- The lease is over and the job is handed on: a retry is spent, or none is left and it fails. `code`: of the history.
+function lease.hand_on(job, code)
   local queue = job[QUEUE]
   record.set_rare(job, LOST_REASON, 'e')
   local remaining = record.remaining(job)
   if remaining > 0 then
     record.set_rare(job, REMAINING, remaining - 1)
     stats.retry(queue)
-    history.close_run(job, 'l')
+    history.close_run(job, code or 'l')
     state.wait(job, now, true)
   else
     stats.failure(queue)
-    history.close_run(job, 'l')
+    history.close_run(job, code or 'l')
     failure.write(job, 'failed-retries-' .. queue, 'the lease of worker ' .. job[WORKER] .. ' ran out and no retry was left', '')
   end
 end

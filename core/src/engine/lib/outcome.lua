@@ -8,7 +8,7 @@ local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
 local TRIM_LIMIT = 200
 
 local DETAIL = { group = true, message = true, trace = true }
-local COMPLETION = { queue = true, data = true, delay_ms = true }
+local COMPLETION = { queue = true, data = true, delay_ms = true, dependencies = true }
 
 local function check_size(value, name, most)
   if #value > most then
@@ -51,7 +51,11 @@ local function next_stage(job, queue)
 end
 
 local complete = {}
+local NOTHING = {}
 local BARE = { result = '', delay_ms = 0 }
+
+-- How many dependents the call in progress may still free.
+local free_budget
 
 function complete.parse(result, options)
   if result == '' and options == '' then
@@ -68,25 +72,36 @@ function complete.parse(result, options)
     data = parsed.data,
     queue = parsed.queue and check.name(parsed.queue, 'queue'),
     delay_ms = check.span(parsed.delay_ms or 0, 'delay_ms'),
+    dependencies = dependency.parse(parsed.dependencies, 'dependencies'),
   }
 end
 
 function complete.apply(job, run_ms, parsed)
+  local queue = parsed.queue or (record.rare(job, ROUTE) or NOTHING)[1]
+  local open = queue and parsed.dependencies and dependency.split(parsed.dependencies, false) or NOTHING
+  local problem = #open > 0 and dependency.cycle(job[JID], open)
+  if problem then
+    return problem
+  end
   end_run(job, run_ms)
   store_result(job, parsed.result)
   if parsed.data then
     state.set_payload(job, parsed.data)
   end
-  local queue = next_stage(job, parsed.queue)
+  queue = next_stage(job, parsed.queue)
   if not queue then
     state.complete(job)
+    if record.rare(job, HAS_DEPENDENTS) then
+      free_budget = free_budget - freeing.completed(job, free_budget)
+    end
     return 'completed'
   end
   history.close_stage(job, 'c', run_ms)
-  job[QUEUE], job[PUT_AT] = queue, now
-  record.set_rare(job, REMAINING, nil)
-  record.set_rare(job, SNOOZES, nil)
-  return state.wait_after(job, parsed.delay_ms)
+  if #open > 0 then
+    dependency.mark(open)
+    dependency.link(job, open)
+  end
+  return placement.enter(job, queue, parsed.delay_ms, #open > 0)
 end
 
 local give_up = {}
@@ -148,6 +163,7 @@ function release.parse()
 end
 
 function release.apply(job)
+  record.unmark(job, RUN_IN_HISTORY)
   job[RESERVED_AT], job[WORKER] = 0, ''
   state.wait(job, record.ready_at(job), true)
   return 'waiting'
@@ -183,6 +199,7 @@ end
 -- Applies parsed items in order; the reply has one text for each.
 function outcome.apply(jids, parsed_items)
   local reply, completed = {}, 0
+  free_budget = freeing.at_once
   state.load_all(jids)
   for index = 1, #jids do
     local token, run_ms, rule, parsed = unpack(parsed_items[index])

@@ -74,6 +74,19 @@ function record.encode(job)
   return head .. (job[DATA] or '')
 end
 
+-- Jobs by jid, false where there is none, for readers.
+function record.load_many(jids)
+  local names, jobs = {}, {}
+  for index = 1, #jids do
+    names[index] = keys.job(jids[index])
+  end
+  local stored = #names > 0 and call('MGET', unpack(names)) or {}
+  for index = 1, #names do
+    jobs[index] = stored[index] and record.decode(stored[index], jids[index], names[index])
+  end
+  return jobs
+end
+
 function record.load(jid)
   local name = keys.job(jid)
   local stored = call('GET', name)

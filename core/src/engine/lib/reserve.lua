@@ -1,7 +1,8 @@
 -- Taking jobs under a lease, for queue_reserve and worker_turn.
 local reserve = {}
 
-local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT = 64, 8388608, 200
+local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD = 64, 8388608, 200, 200
+local NOTHING = {}
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
@@ -36,8 +37,9 @@ end
 
 -- What is not so with most jobs: '' or JSON.
 local function extra(job)
-  local rare, priority = job[RARE], record.priority(job)
-  if priority == 0 and not (rare and (rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE])) then
+  local rare, priority = job[RARE] or NOTHING, record.priority(job)
+  if priority == 0
+    and not (rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]) then
     return ''
   end
   return encode_json({
@@ -46,6 +48,9 @@ local function extra(job)
     remaining = record.remaining(job),
     tags = record.rare(job, TAGS),
     route = record.rare(job, ROUTE),
+    throttles = record.rare(job, THROTTLES),
+    parent = record.rare(job, PARENT),
+    tracked = record.rare(job, TRACKED),
   })
 end
 
@@ -64,36 +69,58 @@ end
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
 local function new_reservation(request)
   local reply = { '', -1, meta.queues_version }
-  return { request = request, reply = reply, jids = {}, count = 0, bytes = 0, taken = {}, drained = {}, lease_ms = {} }
+  return {
+    request = request, reply = reply, jids = {}, count = 0, bytes = 0,
+    passed = {}, taken = {}, drained = {}, lease_ms = {}, rooms = {}, -- by queue, and rooms by throttle
+  }
 end
 
-local function take(reservation, queue, most)
-  local request, offset = reservation.request, reservation.taken[queue] or 0
-  local key = keys.waiting(queue)
-  local jids = call('ZRANGE', key, text(offset), text(offset + most - 1))
-  reservation.drained[queue] = #jids < most
-  if #jids == 0 then
-    return
-  end
-  reservation.token = reservation.token or lease.new_token()
+-- Takes what it may of `jobs`, which stand in `queue` one after the other; those that a throttle holds back wait for it.
+local function take_some(reservation, queue, own, jobs)
+  local request, rooms, token = reservation.request, reservation.rooms, reservation.token
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
-  local jobs, lease_until = state.jobs_of(key, jids, jids), now + lease_ms
-  local count, bytes = reservation.count, reservation.bytes
+  local count, bytes, lease_until = reservation.count, reservation.bytes, now + lease_ms
   for index = 1, #jobs do
     local job = jobs[index]
-    local payload, more = record.payload(job), extra(job)
-    bytes = bytes + #payload + #more
-    if bytes > MAX_REPLY and count > 0 then
-      reservation.drained[queue], reservation.full = false, true
-      break
+    local full = (job[RARE] or rooms[own]) and throttle.take(rooms, own, job)
+    if full then
+      state.throttle(job, full)
+    else
+      local payload, more = record.payload(job), extra(job)
+      bytes = bytes + #payload + #more
+      if bytes > MAX_REPLY and count > 0 then
+        reservation.full = true
+        break
+      end
+      state.run(job, token, request.worker, lease_until)
+      append_view(reservation.reply, job, payload, lease_ms, more)
+      count = count + 1
+      reservation.jids[count] = job[JID]
     end
-    state.run(job, reservation.token, request.worker, lease_until)
-    append_view(reservation.reply, job, payload, lease_ms, more)
-    count, offset = count + 1, offset + 1
-    reservation.jids[count] = job[JID]
+    reservation.passed[queue] = reservation.passed[queue] + 1
   end
-  reservation.count, reservation.bytes, reservation.taken[queue] = count, bytes, offset > 0 and offset or nil
+  reservation.taken[queue] = reservation.taken[queue] + count - reservation.count
+  reservation.count, reservation.bytes = count, bytes
+end
+
+-- Takes up to `most` jobs of `queue`, looking past those that a throttle holds back, but not past too many.
+local function take(reservation, queue, most)
+  local key, own, rooms = keys.waiting(queue), throttle.of_queue(queue), reservation.rooms
+  local taken, passed = reservation.taken, reservation.passed
+  taken[queue], passed[queue] = taken[queue] or 0, passed[queue] or 0
+  local wanted, last_look = taken[queue] + most, passed[queue] + most + LOOK_AHEAD
+  rooms[own] = rooms[own] or throttle.room(own) or false
+  repeat
+    local offset, slice = passed[queue], wanted - taken[queue]
+    local jids = call('ZRANGE', key, text(offset), text(offset + slice - 1))
+    if #jids > 0 then
+      reservation.token = reservation.token or lease.new_token()
+      take_some(reservation, queue, own, state.jobs_of(key, jids, jids))
+    end
+    -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.
+    reservation.drained[queue] = not reservation.full and (#jids < slice or (rooms[own] or 1) <= 0)
+  until reservation.drained[queue] or reservation.full or taken[queue] >= wanted or passed[queue] >= last_look
 end
 
 local function fair_share(request, open)
@@ -132,7 +159,7 @@ local function settle_wakes(reservation, paused)
     local idle = paused[index] == 1
     if not idle and not reservation.drained[queue] and call('EXISTS', keys.waiting(queue)) == 1 then
       state.wake(queue)
-    elseif idle or (reservation.drained[queue] and not reservation.taken[queue]) then
+    elseif idle or (reservation.drained[queue] and (reservation.taken[queue] or 0) == 0) then
       empty[#empty + 1] = keys.wake(queue)
     end
   end
@@ -172,6 +199,9 @@ function reserve.take(request)
   local paused = call('SMISMEMBER', keys.paused(), unpack(request.queues))
   local due
   if request.limit > 0 then
+    if call('EXISTS', keys.freeing()) == 1 then
+      freeing.step(SWEEP_LIMIT)
+    end
     due = sweep_queues(request.queues)
     local open = {}
     for index, queue in ipairs(request.queues) do

@@ -13,10 +13,18 @@ local jobs, changed, placeless
 -- The last zset asked for and of what: neighbours in a batch mostly share it.
 local last_state, last_queue, last_key
 
+-- What to do after a commit that let go of throttles.
+local on_freed
+
+function state.when_freed(act)
+  on_freed = act
+end
+
 function state.begin()
   jobs, changed, placeless = {}, {}, {}
   last_state = nil
   stats.begin()
+  event.begin()
 end
 
 local function zset_key(job)
@@ -57,11 +65,18 @@ local function place(job)
   return last_key, job[SCORE_FIELD[at]]
 end
 
+state.place = place
+
 -- A scheduled job is named in its zset with its seq before its jid: equal due times then stand in put order.
 local SEQ_DIGITS = 12
 
 local function scheduled_member(job)
   return format('%012x', job[SCORE] % SEQ_SPAN) .. job[JID]
+end
+
+-- What the job is called in its zset.
+function state.member_of(job)
+  return job[STATE] == SCHEDULED and scheduled_member(job) or job[JID]
 end
 
 -- The jids of members of a zset of scheduled jobs.
@@ -79,10 +94,11 @@ local function note_place(job)
   job[FROM] = place(job)
   if at == RUNNING then
     job[FROM_WORKER] = job[WORKER]
-  elseif at == FAILED then
-    job[FROM_GROUP] = job[RARE][GROUP]
   elseif at == SCHEDULED then
     job[FROM_MEMBER] = scheduled_member(job)
+  end
+  if job[RARE] then
+    job[FROM_STANDS] = standing.of(job)
   end
 end
 
@@ -112,6 +128,15 @@ function state.load_all(jids)
   for first = 1, #jids, MAX_SLICE do
     load_slice(jids, first, min(first + MAX_SLICE - 1, #jids))
   end
+end
+
+-- A job that has to be there.
+function state.existing(jid)
+  local job = state.load(jid)
+  if not job then
+    fail('JOB_NOT_FOUND', 'there is no job ' .. jid)
+  end
+  return job
 end
 
 -- A job, loaded once a unit; nil when there is no such job.
@@ -158,6 +183,7 @@ function state.wait(job, ready_at, keep_place)
   job[STATE] = WAITING
   if job[RARE] or ready_at ~= job[PUT_AT] then
     record.set_rare(job, GRACE_UNTIL, nil)
+    record.set_rare(job, PENDING, nil)
     record.set_rare(job, READY_AT, ready_at ~= job[PUT_AT] and ready_at or nil)
   end
   if not keep_place then
@@ -166,11 +192,50 @@ function state.wait(job, ready_at, keep_place)
   touch(job)
 end
 
-function state.schedule(job, due)
-  job[STATE] = SCHEDULED
+local function wait_until(job, at, due)
+  job[STATE] = at
   record.set_rare(job, GRACE_UNTIL, nil)
+  record.set_rare(job, PENDING, nil)
   record.set_rare(job, READY_AT, due)
+  touch(job)
+end
+
+function state.schedule(job, due)
+  wait_until(job, SCHEDULED, due)
   leave_place(job)
+end
+
+-- Waits for its dependencies, and then until `due`.
+function state.block(job, due)
+  wait_until(job, BLOCKED, due)
+  return 'blocked'
+end
+
+-- No longer blocked.
+function state.unblock(job)
+  local due = record.ready_at(job)
+  if due > now then
+    state.schedule(job, due)
+  else
+    state.wait(job, now)
+  end
+end
+
+-- Its place in line is kept while it waits for the throttle `id`.
+function state.throttle(job, id)
+  job[STATE] = THROTTLED
+  record.set_rare(job, PENDING, id)
+  touch(job)
+end
+
+function state.set_priority(job, priority)
+  job[SCORE] = job[SCORE] % SEQ_SPAN + (127 - priority) * SEQ_SPAN
+  touch(job)
+end
+
+-- A field that decides no place.
+function state.set_rare(job, field, value)
+  record.set_rare(job, field, value)
   touch(job)
 end
 
@@ -236,6 +301,12 @@ function state.set_payload(job, payload)
   touch(job)
 end
 
+-- The job disappears; a worker that has it learns that it was cancelled.
+function state.cancel(job)
+  job[CANCELLED] = true
+  state.forget(job)
+end
+
 -- ## Commit
 
 function state.wake(queue)
@@ -268,7 +339,6 @@ local function move_of(moves, job, to, joined)
     local at = job[STATE]
     move = {
       from = from, to = to, left = left, joined = joined, at = at, queue = job[QUEUE],
-      from_group = job[FROM_GROUP], group = at == FAILED and job[RARE][GROUP] or nil,
       jids = {}, old_members = job[FROM_MEMBER] and {}, entries = {}, earliest = 2 ^ 53,
     }
     moves[way] = move
@@ -285,6 +355,9 @@ local function derive()
     local job = changed[index]
     local key, score = place(job)
     local worker = job[STATE] == RUNNING and job[WORKER]
+    if job[RARE] or job[CANCELLED] or meta.events then
+      event.derive(job)
+    end
     if key ~= to or job[FROM] ~= from or worker ~= joined or job[FROM_WORKER] ~= left then
       move = move_of(moves, job, key, worker)
       from, to, left, joined = move.from, key, move.left, worker
@@ -309,34 +382,42 @@ local function derive()
   return moves
 end
 
-local function shift_count(group, difference)
-  if tonumber(call('ZINCRBY', keys.failures(), text(difference), group)) <= 0 then
-    call('ZREM', keys.failures(), group)
+-- A scheduled job that stays in its zset under the name that it had there must not be taken out of it.
+local function write_old_members(move)
+  local stays, gone = {}, {}
+  for index = 2, move.from == move.to and #move.entries or 0, 2 do
+    stays[move.entries[index]] = true
   end
+  for _, member in ipairs(move.old_members) do
+    if not stays[member] then
+      gone[#gone + 1] = member
+    end
+  end
+  call_sliced('ZREM', move.from, gone)
 end
 
-local function write_move(move)
-  local from, to, left, joined, jids = move.from, move.to, move.left, move.joined, move.jids
-  if from and (from ~= to or move.old_members) then
-    call_sliced('ZREM', from, move.old_members or jids)
-  end
+local function write_arrival(move)
+  local to, joined = move.to, move.joined
   if to then
     call_sliced('ZADD', to, move.entries, 2)
   end
-  if left and left ~= joined then
-    call_sliced('SREM', keys.worker_jobs(left), jids)
-  end
-  if joined and left ~= joined then
-    call_sliced('SADD', keys.worker_jobs(joined), jids)
-  end
-  if move.from_group and move.from_group ~= move.group then
-    shift_count(move.from_group, -#jids)
-  end
-  if move.group and move.from_group ~= move.group then
-    shift_count(move.group, #jids)
+  if joined and to == keys.running(move.queue) then -- in grace the lease's end stays what it was
+    call_sliced('ZADD', keys.worker_jobs(joined), move.entries, 2)
   end
   if move.at == RUNNING or move.at == SCHEDULED then
     call('ZADD', keys.due(), 'LT', text(move.earliest), move.queue)
+  end
+end
+
+local function write_departure(move)
+  local from, left = move.from, move.left
+  if move.old_members then
+    write_old_members(move)
+  elseif from and from ~= move.to then
+    call_sliced('ZREM', from, move.jids)
+  end
+  if left and left ~= move.joined then
+    call_sliced('ZREM', keys.worker_jobs(left), move.jids)
   end
 end
 
@@ -359,6 +440,16 @@ local function write_records()
   end
 end
 
+-- The throttles of queues that a job left, or that one called forward passed by.
+local function note_freed_queues(moves, freed)
+  for _, move in ipairs(moves) do
+    local kind, queue = keys.parts(move.from or ns)
+    if (kind == 'running' or kind == 'grace' or kind == 'waiting') and not (move.at == RUNNING and move.queue == queue) then
+      freed[throttle.of_queue(queue)] = true
+    end
+  end
+end
+
 -- Says what entered the queues: a new queue to workers on patterns, work to a worker that waits.
 local function announce(moves)
   local entered, woken = {}, {}
@@ -373,12 +464,7 @@ local function announce(moves)
     end
   end
   for queue in pairs(entered) do
-    if call('ZADD', keys.queues(), 'NX', now_text, queue) == 1 then
-      call('HINCRBY', meta.key, 'queues_version', '1')
-      if call('EXISTS', keys.queues_wake()) == 0 then
-        call('RPUSH', keys.queues_wake(), '1')
-      end
-    end
+    queues.know(queue)
   end
   for queue in pairs(woken) do
     state.wake(queue)
@@ -392,22 +478,33 @@ function state.commit()
   end
   draw_places()
   local moves = derive()
+  -- Arrivals first: should one fail on a key of another type, no job has left where it was.
   for index = 1, #moves do
-    write_move(moves[index])
+    write_arrival(moves[index])
   end
+  for index = 1, #moves do
+    write_departure(moves[index])
+  end
+  local freed = {}
+  standing.write(changed, freed)
+  note_freed_queues(moves, freed)
   write_records()
   announce(moves)
   stats.flush()
+  event.flush()
   state.begin()
+  if next(freed) then
+    on_freed(freed)
+  end
 end
 
--- The jobs of what stands in the zset `key`; a member without a record is dropped there.
+-- The jobs of what stands in the zset `key`; a member whose record stands elsewhere, or nowhere, is dropped there.
 function state.jobs_of(key, members, jids)
   local found, count = {}, 0
   state.load_all(jids)
   for index = 1, #jids do
     local job = jobs[jids[index]]
-    if job and job[STATE] ~= GONE then
+    if job and job[STATE] ~= GONE and job[FROM] == key then
       count = count + 1
       found[count] = job
     else

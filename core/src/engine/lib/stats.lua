@@ -124,6 +124,18 @@ local function flush_queue(key, sample)
   end
 end
 
+-- The figures of the day of an instant.
+function stats.key_at(instant, queue)
+  return keys.stats(floor(instant / DAY), queue)
+end
+
+-- How many of those that failed on that day are still failed; figures that have expired stay away.
+function stats.shift_failed(key, difference)
+  if difference > 0 or call('EXISTS', key) == 1 then
+    call('HINCRBY', key, 'failed', text(difference))
+  end
+end
+
 function stats.begin()
   samples = {}
 end
@@ -202,6 +214,16 @@ local function day_number(day)
   return era * 146097 + year_of_era * 365 + floor(year_of_era / 4) - floor(year_of_era / 100) + day_of_year - 719468
 end
 
+-- Half of the queue's runs today took no longer; nil without runs.
+function stats.median_run(queue)
+  local flat, fields = call('HGETALL', keys.stats(day_number(nil), queue)), {}
+  for index = 1, #flat, 2 do
+    fields[flat[index]] = flat[index + 1]
+  end
+  local run = series_view(fields, 'r').map
+  return run.count > 0 and run.p50_ms.double or nil
+end
+
 function stats.read(queue, day)
   local flat = call('HGETALL', keys.stats(day_number(day), queue))
   local fields = {}
@@ -213,6 +235,7 @@ function stats.read(queue, day)
       wait = series_view(fields, 'w'),
       run = series_view(fields, 'r'),
       failures = tonumber(fields.failures or '0'),
+      failed = tonumber(fields.failed or '0'),
       retries = tonumber(fields.retries or '0'),
     },
   }

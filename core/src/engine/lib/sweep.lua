@@ -1,8 +1,6 @@
 -- What falls due: leases and graces that ended, scheduled jobs. Always by small bounded steps.
 local sweep = {}
 
-local FORGET_MS = 86400000
-
 local function due_members(key, limit)
   return call('ZRANGEBYSCORE', key, '-inf', now_text, 'LIMIT', '0', text(limit))
 end
@@ -42,13 +40,16 @@ local function promote(queue, limit)
   return #members
 end
 
+-- The score of a recurring job that is paused is infinite.
+local NEVER = 2 ^ 60
+
 -- When the queue has something due next, nil for never.
-local function next_due(queue)
+function sweep.next_due(queue)
   local earliest
-  for _, key in ipairs({ keys.scheduled(queue), keys.running(queue), keys.grace(queue) }) do
+  for _, key in ipairs({ keys.scheduled(queue), keys.running(queue), keys.grace(queue), keys.recurring(queue) }) do
     local head = call('ZRANGE', key, '0', '0', 'WITHSCORES')
     local time = tonumber(head[2])
-    if time and (not earliest or time < earliest) then
+    if time and time < NEVER and (not earliest or time < earliest) then
       earliest = time
     end
   end
@@ -59,9 +60,10 @@ end
 function sweep.queue(queue, limit)
   local moved = end_graces(queue, limit)
   moved = moved + end_leases(queue, limit - moved)
+  moved = moved + recurring.step(queue, limit - moved)
   moved = moved + promote(queue, limit - moved)
   state.commit()
-  local time = next_due(queue)
+  local time = sweep.next_due(queue)
   if time then
     call('ZADD', keys.due(), text(time), queue)
   else
@@ -106,9 +108,10 @@ function sweep.trim(limit, only_surplus)
   return #doomed
 end
 
--- Forgets workers whose last pulse, or loss, and kinds whose last worker is more than a day ago.
+-- Forgets workers whose last pulse, or loss, and kinds whose last worker is more than `max-worker-age` ago.
 local function forget_workers(limit)
-  local oldest, oldest_loss = text(now - FORGET_MS), text(FORGET_MS - now)
+  local age = config.get('max-worker-age')
+  local oldest, oldest_loss = text(now - age), text(age - now)
   local workers = call('ZRANGEBYSCORE', keys.workers(), oldest_loss, oldest, 'LIMIT', '0', text(limit))
   call_sliced('ZREM', keys.workers(), workers)
   call_sliced('ZREM', keys.kinds(), call('ZRANGEBYSCORE', keys.kinds(), '-inf', oldest, 'LIMIT', '0', text(limit)))
@@ -116,7 +119,8 @@ end
 
 -- One bounded step of everything: at most `limit` jobs, and as many workers and kinds. How many were moved, and forgotten.
 function sweep.step(limit)
-  local moved = sweep.all(limit)
+  local moved = freeing.step(limit)
+  moved = moved < limit and moved + sweep.all(limit - moved) or moved
   local trimmed = moved < limit and sweep.trim(limit - moved) or 0
   forget_workers(limit)
   return moved, trimmed

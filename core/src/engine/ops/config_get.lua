@@ -1,9 +1,10 @@
 -- config_get: a setting in force.
 --
--- args    JSON  name     text     heartbeat grace-period jobs-history jobs-history-count stats-history max-data test-clock
+-- args    JSON  name     text     heartbeat grace-period jobs-history jobs-history-count stats-history max-worker-age
+--                                 max-data events test-clock
 --               queue    text     the queue's own value, else that of all queues (heartbeat and grace-period only)
 --               unit     text     's' or 'ms' for spans ('ms')
--- reply   the number; test-clock: an instant in ms, or off
+-- reply   the number; events: tracked or all; test-clock: an instant in ms, or off
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:config {ns}:meta
 operation('config_get', 'read', function(argv)

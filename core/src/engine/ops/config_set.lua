@@ -2,9 +2,11 @@
 --
 -- args    JSON  name     text     heartbeat (60 s; 100 ms to a day) grace-period (10 s; 0 to a day) jobs-history (7 days, at least 60 s)
 --                                 jobs-history-count (50,000) stats-history (30 days, at least one)
+--                                 max-worker-age (a day; workers silent for longer are forgotten)
+--                                 events (tracked: those of tracked jobs; all: of all jobs, and kept in the stream {ns}:events)
 --                                 max-data (1,048,576 bytes, at most that)
 --                                 test-clock (an instant in ms that every call then takes for now, or off)
---               value    number   null: the default again
+--               value    number, or text for events; null: the default again
 --               queue    text     for this queue only (heartbeat and grace-period)
 --               unit     text     's' or 'ms' for spans ('ms')
 -- reply   OK

@@ -6,14 +6,22 @@
 --                   data     text     JSON, at most max-data bytes; stored as it is
 --                   options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..255 (5),
 --                                     tags (at most 32), route (queues of the later stages, at most 64),
+--                                     throttles (at most 32), dependencies (jids to wait for, at most 256),
+--                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                     on_conflict replace | keep | reject | move (replace)
--- reply   per item  put | replaced | kept | exists
+-- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
+--                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
--- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:queues:wake {ns}:seq
-local WIDTH, MAX_TAGS, MAX_ROUTE, MAX_RETRIES = 5, 32, 64, 255
-local OPTIONS = { priority = true, delay_ms = true, retries = true, tags = true, route = true, on_conflict = true }
+--                   Earlier items of the call exist for the later ones.
+-- errors  INVALID_ARGUMENT, UNKNOWN_DEPENDENCY, CYCLE, TOO_DEEP (more than 1,000 jobs stand before it)
+-- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:due {ns}:queues {ns}:wake:<q>
+--         {ns}:queues:wake {ns}:seq {ns}:tag:<t> {ns}:tags {ns}:dependencies:<jid> {ns}:dependents:<jid>
+local WIDTH = 5
+local OPTIONS = put_options.known({ delay_ms = true, dependencies = true, missing = true, on_conflict = true })
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
+
+-- What the call in progress has yet to write: jid -> the jids it will wait for.
+local links
 
 local function parse_options(value)
   local options = check.object(value, 'options', OPTIONS)
@@ -21,17 +29,12 @@ local function parse_options(value)
   if not ON_CONFLICT[on_conflict] then
     fail('INVALID_ARGUMENT', 'on_conflict must be replace, keep, reject or move')
   end
-  local tags = check.names(options.tags or {}, 'tags', MAX_TAGS)
-  local route = check.names(options.route or {}, 'route', MAX_ROUTE)
-  local retries = check.integer(options.retries or RETRIES_DEFAULT, 'retries', 0, MAX_RETRIES)
-  return {
-    priority = check.integer(options.priority or 0, 'priority', -128, 127),
-    delay_ms = check.span(options.delay_ms or 0, 'delay_ms'),
-    retries = retries ~= RETRIES_DEFAULT and retries or nil,
-    tags = #tags > 0 and tags or nil,
-    route = #route > 0 and route or nil,
-    on_conflict = on_conflict,
-  }
+  local parsed = put_options.parse(options)
+  parsed.delay_ms = check.span(options.delay_ms or 0, 'delay_ms')
+  parsed.dependencies = dependency.parse(options.dependencies, 'dependencies')
+  parsed.reject_missing = dependency.parse_missing(options.missing)
+  parsed.on_conflict = on_conflict
+  return parsed
 end
 
 local PLAIN = { priority = 0, delay_ms = 0, on_conflict = 'replace' }
@@ -46,25 +49,66 @@ local function conflict(existing, on_conflict)
   end
 end
 
+-- The dependencies to wait for; those satisfied already.
+local function blockers(jid, options)
+  local open, satisfied = dependency.split(options.dependencies, options.reject_missing)
+  if #open > 0 then
+    dependency.refuse_cycle(jid, open, links)
+    dependency.mark(open)
+  end
+  return open, satisfied
+end
+
+-- What a job that takes the place of another has of it: the lock of who runs it is lost, and who waits for it still does.
+local function inherit(job, token, had_dependents, tracked)
+  if token then
+    record.set_run(job, token)
+    record.set_rare(job, LOST_REASON, 'r')
+  end
+  record.set_rare(job, HAS_DEPENDENTS, had_dependents)
+  record.set_rare(job, TRACKED, tracked)
+end
+
 local function put(jid, queue, kind, data, options)
   local existing = state.load(jid)
   local refusal = existing and conflict(existing, options.on_conflict)
   if refusal then
     return refusal
   end
-  local token = existing and existing[TOKEN]
+  local open, satisfied
+  if options.dependencies then
+    open, satisfied = blockers(jid, options)
+  end
+  local token, had_dependents, tracked
+  if existing then
+    token, had_dependents, tracked = existing[TOKEN], record.rare(existing, HAS_DEPENDENTS), record.rare(existing, TRACKED)
+    links[jid] = record.rare(existing, HAS_DEPENDENCIES) and {} or nil
+  end
   local job = state.create(jid, kind, queue, options.priority, data)
   if options ~= PLAIN then
-    record.set_rare(job, RETRIES, options.retries)
-    record.set_rare(job, TAGS, options.tags)
-    record.set_rare(job, ROUTE, options.route)
+    put_options.apply(job, options)
   end
-  if token then
-    record.set_run(job, token)
-    record.set_rare(job, LOST_REASON, 'r')
+  if existing then
+    inherit(job, token, had_dependents, tracked)
   end
-  state.wait_after(job, options.delay_ms)
-  return existing and 'replaced' or 'put'
+  if open and #open > 0 then
+    links[jid] = open
+    state.block(job, now + options.delay_ms)
+  else
+    state.wait_after(job, options.delay_ms)
+  end
+  local answer = existing and 'replaced' or 'put'
+  return satisfied and #satisfied > 0 and { answer, unpack(satisfied) } or answer
+end
+
+-- The dependencies of what was replaced go, those of what was put come.
+local function write_links()
+  for jid, open in pairs(links) do
+    dependency.unlink(jid, call('ZRANGE', keys.dependencies(jid), '0', '-1'))
+    if #open > 0 then
+      dependency.link(state.load(jid), open)
+    end
+  end
 end
 
 -- The jids are checked as they are loaded; nothing is written before the last item was checked.
@@ -75,6 +119,7 @@ operation('queue_put', 'grow', function(argv)
     jids[index] = argv[3 + (index - 1) * WIDTH]
   end
   state.begin()
+  links = {}
   state.load_all(jids)
   local max_data, seen = config.get('max-data'), {}
   for index = 1, count do
@@ -90,6 +135,7 @@ operation('queue_put', 'grow', function(argv)
     end
     reply[index] = put(jid, queue, kind, data, options == '' and PLAIN or parse_options(options))
   end
+  write_links()
   state.commit()
   return reply
 end)

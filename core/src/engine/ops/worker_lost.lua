@@ -19,12 +19,12 @@ operation('worker_lost', 'write', function(argv)
   call('DEL', keys.worker(worker))
   state.begin()
   local lost, released = 0, 0
-  local jids = call('SRANDMEMBER', keys.worker_jobs(worker), text(MAX_JOBS))
+  local jids = call('ZRANGE', keys.worker_jobs(worker), '0', text(MAX_JOBS - 1))
   state.load_all(jids)
   for _, jid in ipairs(jids) do
     local job = state.load(jid)
     if not job or job[STATE] ~= RUNNING or job[WORKER] ~= worker then
-      call('SREM', keys.worker_jobs(worker), jid)
+      call('ZREM', keys.worker_jobs(worker), jid)
     elseif started[jid] then
       lease.hand_on(job)
       lost = lost + 1

@@ -1,0 +1,96 @@
+-- Why a job is not running: the reasons that hold now, each looked up in bounded time.
+local explain = {}
+
+local NAMED, WORKERS, LIVE_MS = 10, 100, 10000
+
+local function add(reasons, why, fields)
+  fields.why = why
+  reasons[#reasons + 1] = { map = fields }
+end
+
+local function full_throttles(job, reasons)
+  local ids = tags.with({ throttle.of_queue(job[QUEUE]) }, record.rare(job, THROTTLES) or {})
+  for _, id in ipairs(ids) do
+    local room = throttle.room(id)
+    if room and room <= 0 then
+      local queue = throttle.queue_of(id)
+      local holders = call('ZRANGE', queue and keys.running(queue) or keys.held(id), '0', text(NAMED - 1))
+      add(reasons, 'throttled', { throttle = id, limit = throttle.limit(id), held = throttle.holders(id), holders = holders })
+    end
+  end
+end
+
+local function served(job, reasons)
+  local serving, knowing = false, false
+  for _, worker in ipairs(call('ZRANGE', keys.workers(), text(now - LIVE_MS), '+inf', 'BYSCORE', 'LIMIT', '0', text(WORKERS))) do
+    local status = call('GET', keys.worker(worker))
+    status = status and decode_json(status) or {}
+    for _, queue in ipairs(status.queues or {}) do
+      if queue == job[QUEUE] then
+        serving = true
+        for _, kind in ipairs(status.kinds or {}) do
+          knowing = knowing or kind == job[KIND]
+        end
+        knowing = knowing or #(status.kinds or {}) == 0
+      end
+    end
+  end
+  if not serving then
+    add(reasons, 'no-worker', { queue = job[QUEUE] })
+  elseif not knowing then
+    add(reasons, 'unknown-kind', { kind = job[KIND] })
+  end
+end
+
+local function blocked(job, reasons)
+  local key = keys.dependencies(job[JID])
+  local jids, failed = call('ZRANGE', key, '0', text(NAMED - 1)), {}
+  for index, other in ipairs(record.load_many(jids)) do
+    if other and other[STATE] == FAILED then
+      failed[#failed + 1] = jids[index]
+    end
+  end
+  add(reasons, 'dependencies', { count = call('ZCARD', key), jids = jids, failed = failed })
+end
+
+local function in_line(job, reasons)
+  if call('SISMEMBER', keys.paused(), job[QUEUE]) == 1 then
+    add(reasons, 'paused', { queue = job[QUEUE] })
+  end
+  full_throttles(job, reasons)
+  served(job, reasons)
+end
+
+local function estimate(queue, position)
+  local median = stats.median_run(queue)
+  local running = call('ZCARD', keys.running(queue))
+  return median and ceil(median * position / max(1, running)) or null
+end
+
+-- The view of job_explain.
+function explain.job(job)
+  local at, reasons = job[STATE], {}
+  local position, wait = null, null
+  if at == WAITING or at == THROTTLED then
+    in_line(job, reasons)
+    position = call('ZCOUNT', keys.waiting(job[QUEUE]), '-inf', '(' .. text(job[SCORE]))
+    wait = estimate(job[QUEUE], position)
+  elseif at == BLOCKED then
+    blocked(job, reasons)
+  elseif at == SCHEDULED then
+    add(reasons, 'scheduled', { due_in_ms = record.ready_at(job) - now })
+  elseif at == RUNNING then
+    add(reasons, 'running', { worker = job[WORKER], lease_left_ms = job[LEASE_UNTIL] - now })
+  elseif at == FAILED then
+    add(reasons, 'failed', { group = record.rare(job, GROUP), message = failure.read(job).map.message })
+  else
+    add(reasons, 'completed', { ago_ms = now - job[ENDED_AT] })
+  end
+  return {
+    map = {
+      jid = job[JID], state = STATE_NAMES[at], queue = job[QUEUE], reasons = reasons, position = position, estimated_wait_ms = wait,
+    },
+  }
+end
+
+return explain

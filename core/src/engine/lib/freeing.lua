@@ -1,0 +1,112 @@
+-- Jobs that others let go: of a throttle, or as dependents of what is completed. What one call does not do is noted in
+-- {ns}:freeing, and done by reserves and sweeps: a member is 't:<throttle>' or 'd:<number>:<jid>', its score from when on.
+local freeing = {}
+
+local AT_ONCE = 100
+
+local function note(member, time)
+  call('ZADD', keys.freeing(), text(time or now), member)
+end
+
+-- The first that wait for a throttle with room wait in their queues again, where they were. How many.
+local function call_forward(id, limit)
+  local key = keys.pending(id)
+  local room = throttle.room(id) or 2 ^ 53
+  local count = min(room, limit)
+  local jids = count > 0 and call('ZRANGE', key, '0', text(count - 1)) or {}
+  if #jids > 0 then
+    for _, job in ipairs(state.jobs_of(key, jids, jids)) do
+      state.wait(job, record.ready_at(job), true)
+    end
+    state.commit()
+  end
+  if room > count and call('EXISTS', key) == 1 then
+    note('t:' .. id)
+  end
+  return #jids
+end
+
+state.when_freed(function(freed)
+  for id in pairs(freed) do
+    if call('EXISTS', keys.pending(id)) == 1 then
+      call_forward(id, AT_ONCE)
+    end
+  end
+end)
+
+-- A throttle's limit changes at `time`, or has changed now.
+function freeing.throttle(id, time)
+  if time then
+    note('t:' .. id, time)
+  else
+    call_forward(id, AT_ONCE)
+  end
+end
+
+-- The first dependents of `jid` in the zset `key` wait for it no longer. How many.
+local function free_dependents(key, jid, limit)
+  local dependents = call('ZRANGE', key, '0', text(limit - 1))
+  state.load_all(dependents)
+  for _, dependent in ipairs(dependents) do
+    dependency.satisfy(dependent, jid)
+  end
+  call_sliced('ZREM', key, dependents)
+  return #dependents
+end
+
+-- `job` is completed for good. Frees at most `budget` dependents now; how many were freed.
+function freeing.completed(job, budget)
+  local key = keys.dependents(job[JID])
+  record.set_rare(job, HAS_DEPENDENTS, nil)
+  local count = call('ZCARD', key)
+  if count > 0 and count <= budget then
+    return free_dependents(key, job[JID], count)
+  elseif count > 0 then
+    local number = text(call('INCR', keys.seq()))
+    call('RENAME', key, keys.freed(number))
+    note('d:' .. number .. ':' .. job[JID])
+  end
+  return 0
+end
+freeing.at_once = AT_ONCE
+
+local function throttle_step(member, id, limit)
+  call('ZREM', keys.freeing(), member)
+  local _, ends_at = throttle.limit(id)
+  if ends_at then
+    note(member, ends_at)
+  elseif throttle.limit(id) == nil then
+    call('DEL', keys.throttle(id))
+    call('ZREM', keys.throttles(), id)
+  end
+  return call_forward(id, limit)
+end
+
+local function dependents_step(member, limit)
+  local number, jid = match(member, '^d:(%d+):(.*)$')
+  local key = keys.freed(number)
+  local count = free_dependents(key, jid, limit)
+  state.commit()
+  if call('EXISTS', key) == 0 then
+    call('ZREM', keys.freeing(), member)
+  end
+  return count
+end
+
+-- Does at most `limit` jobs of what is left to do; how many.
+function freeing.step(limit)
+  local moved = 0
+  for _, member in ipairs(call('ZRANGEBYSCORE', keys.freeing(), '-inf', now_text, 'LIMIT', '0', '64')) do
+    if moved >= limit then
+      break
+    end
+    if sub(member, 1, 2) == 't:' then
+      moved = moved + throttle_step(member, sub(member, 3), limit - moved)
+    else
+      moved = moved + dependents_step(member, limit - moved)
+    end
+  end
+  return moved
+end
+
+return freeing

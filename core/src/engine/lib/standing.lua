@@ -1,0 +1,108 @@
+-- Where a job that is not plain stands besides its place: tags, throttles, tracking; and where it is counted.
+-- Derived from the record like its place, and compared before and after by the same commit.
+local standing = {}
+
+local NOTHING = { sets = {}, counts = {} }
+
+local function counted(counts, key, member)
+  counts[#counts + 1] = { key, member }
+end
+
+-- sets: zset -> score; counts: pairs of key and member; claims: the throttles it holds, or may take next. nil for none of it.
+function standing.of(job)
+  local rare, at = job[RARE], job[STATE]
+  if not rare or at == GONE then
+    return nil
+  end
+  local sets, counts = {}, {}
+  for _, tag in ipairs(rare[TAGS] or {}) do
+    sets[keys.tag(tag)] = job[PUT_AT]
+    counted(counts, keys.tags(), tag)
+  end
+  if rare[TRACKED] then
+    sets[keys.tracked()] = job[PUT_AT]
+  end
+  if at == RUNNING then
+    for _, id in ipairs(rare[THROTTLES] or {}) do
+      sets[keys.held(id)] = job[RESERVED_AT]
+    end
+  elseif at == THROTTLED then
+    sets[keys.pending(rare[PENDING])] = job[SCORE]
+  elseif at == FAILED then
+    counted(counts, keys.failures(), rare[GROUP])
+    counted(counts, stats.key_at(job[ENDED_AT], job[QUEUE]), 'failed')
+  end
+  local claims = (at == WAITING or at == RUNNING) and rare[THROTTLES] or nil
+  return { at = at, sets = sets, counts = counts, claims = claims }
+end
+
+-- A throttle is let go of when its holder stops, and when one that was called forward turns elsewhere: others may go.
+local function note_freed(freed, old, new)
+  if old.claims and (old.claims ~= new.claims or (old.at == RUNNING and new.at ~= RUNNING)) then
+    for _, id in ipairs(old.claims) do
+      freed[id] = true
+    end
+  end
+end
+
+local function push(lists, key, value, second)
+  local list = lists[key] or {}
+  lists[key] = list
+  list[#list + 1] = value
+  list[#list + 1] = second
+end
+
+local function shift(counts, list, difference)
+  for _, pair in ipairs(list) do
+    local members = counts[pair[1]] or {}
+    counts[pair[1]] = members
+    members[pair[2]] = (members[pair[2]] or 0) + difference
+  end
+end
+
+local function write_count(key, member, difference)
+  if member == 'failed' and key ~= keys.failures() and key ~= keys.tags() then
+    stats.shift_failed(key, difference)
+  elseif tonumber(call('ZINCRBY', key, text(difference), member)) <= 0 then
+    call('ZREM', key, member)
+  end
+end
+
+-- Writes what differs; adds to `freed` the throttles let go of.
+function standing.write(changed, freed)
+  local removed, added, counts = {}, {}, {}
+  for _, job in ipairs(changed) do
+    local old, new = job[FROM_STANDS], standing.of(job)
+    if old or new then
+      old, new = old or NOTHING, new or NOTHING
+      for key in pairs(old.sets) do
+        if not new.sets[key] then
+          push(removed, key, job[JID])
+        end
+      end
+      for key, score in pairs(new.sets) do
+        if old.sets[key] ~= score then
+          push(added, key, text(score), job[JID])
+        end
+      end
+      shift(counts, old.counts, -1)
+      shift(counts, new.counts, 1)
+      note_freed(freed, old, new)
+    end
+  end
+  for key, list in pairs(removed) do
+    call_sliced('ZREM', key, list)
+  end
+  for key, list in pairs(added) do
+    call_sliced('ZADD', key, list, 2)
+  end
+  for key, members in pairs(counts) do
+    for member, difference in pairs(members) do
+      if difference ~= 0 then
+        write_count(key, member, difference)
+      end
+    end
+  end
+end
+
+return standing

@@ -1,0 +1,28 @@
+-- check: whether everything agrees with the jobs' records, by bounded steps. Call it with the cursor it gave until it is ''.
+--
+-- args    JSON  cursor   text     what the step before answered (from the beginning)
+--               limit    integer  1..1000 keys or members a step (200)
+--               repair   boolean  true: mend what can be mended without guessing (false)
+-- reply   map   cursor  text, '' at the end; looked  integer, keys and members in this step;
+--               violations  list of maps: rule, jid (not for counts and types), detail, repaired (1 or 0)
+--               rules   missing score  the job is not, or not rightly, where its record says
+--                       stray          it stands where its record does not say
+--                       count          a count of a failure group or tag is wrong
+--                       due            its queue is not looked at when something in it is due
+--                       blocked dependents  its state and its dependencies, or both sides of one, differ
+--                       state type     the record has no state; a key is of the wrong type
+-- errors  INVALID_ARGUMENT
+-- keys    all of the namespace
+operation('check', 'write', function(argv)
+  local args = check.object(argv[3], 'args', { cursor = true, limit = true, repair = true })
+  local limit = check.integer(args.limit or 200, 'limit', 1, MAX_ITEMS)
+  local cursor = args.cursor
+  if cursor ~= nil and type(cursor) ~= 'string' then
+    fail('INVALID_ARGUMENT', 'cursor must be text')
+  elseif args.repair ~= nil and type(args.repair) ~= 'boolean' then
+    fail('INVALID_ARGUMENT', 'repair must be true or false')
+  end
+  state.begin()
+  local rest, looked, violations = verify.step(cursor ~= '' and cursor or nil, limit, args.repair)
+  return { map = { cursor = rest, looked = looked, violations = violations } }
+end)

@@ -1,0 +1,17 @@
+-- job_tag: adds tags to a job.
+--
+-- args    JSON  jid      text
+--               tags     list of 1 to 32 texts; the job may have 32 in all
+-- reply   list  the job's tags now
+-- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
+-- keys    {ns}:job:<jid> {ns}:tag:<t> {ns}:tags
+operation('job_tag', 'grow', function(argv)
+  local args = check.object(argv[3], 'args', { jid = true, tags = true })
+  local jid = check.name(args.jid, 'jid')
+  local added = check.some_names(args.tags, 'tags', tags.most)
+  state.begin()
+  local job = state.existing(jid)
+  state.set_rare(job, TAGS, tags.with(record.rare(job, TAGS), added))
+  state.commit()
+  return record.rare(job, TAGS)
+end)

@@ -1,0 +1,9 @@
+-- job_track: from now on events tell what happens to these jobs.
+--
+-- args    JSON  jids     list of 1 to 1,000 texts
+-- reply   integer  how many were not tracked before; jids without a job are passed over
+-- errors  INVALID_ARGUMENT
+-- keys    {ns}:job:<jid> {ns}:tracked; channel {ns}:event:track
+operation('job_track', 'grow', function(argv)
+  return tracking.set(argv[3], true)
+end)

@@ -1,0 +1,17 @@
+-- job_untag: takes tags off a job; those it does not have are passed over.
+--
+-- args    JSON  jid      text
+--               tags     list of 1 to 32 texts
+-- reply   list  the job's tags now
+-- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
+-- keys    {ns}:job:<jid> {ns}:tag:<t> {ns}:tags
+operation('job_untag', 'write', function(argv)
+  local args = check.object(argv[3], 'args', { jid = true, tags = true })
+  local jid = check.name(args.jid, 'jid')
+  local removed = check.some_names(args.tags, 'tags', tags.most)
+  state.begin()
+  local job = state.existing(jid)
+  state.set_rare(job, TAGS, tags.without(record.rare(job, TAGS), removed))
+  state.commit()
+  return record.rare(job, TAGS) or {}
+end)

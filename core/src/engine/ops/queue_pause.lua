@@ -1,0 +1,14 @@
+-- queue_pause: nothing more is reserved from these queues; running jobs go on.
+--
+-- args    JSON  queues   list of 1 to 1,000 texts
+-- reply   integer  how many were not paused before
+-- errors  INVALID_ARGUMENT
+-- keys    {ns}:paused {ns}:queues
+operation('queue_pause', 'write', function(argv)
+  local args = check.object(argv[3], 'args', { queues = true })
+  local names = check.some_names(args.queues, 'queues', MAX_ITEMS)
+  for _, queue in ipairs(names) do
+    queues.know(queue)
+  end
+  return call('SADD', keys.paused(), unpack(names))
+end)

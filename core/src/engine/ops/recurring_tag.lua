@@ -1,0 +1,15 @@
+-- recurring_tag: adds tags to those its jobs will have.
+--
+-- args    JSON  jid      text
+--               tags     list of 1 to 32 texts
+-- reply   list  the tags now
+-- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
+-- keys    {ns}:template:<jid>
+operation('recurring_tag', 'write', function(argv)
+  local args = check.object(argv[3], 'args', { jid = true, tags = true })
+  local given = check.some_names(args.tags, 'tags', tags.most)
+  local template = recurring.existing(args.jid)
+  template.options.tags = tags.with(template.options.tags, given)
+  recurring.save(template)
+  return template.options.tags or {}
+end)
