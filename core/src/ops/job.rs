@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::outcome::{self, Again, Completion, Ended, Failure, Pause};
 use super::reply;
 use crate::check;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::json::{self, Fields};
 use crate::request::{Args, Request, Value};
 
@@ -38,6 +38,12 @@ pub struct Job {
     pub tags: Vec<String>,
     /// The queues it still goes through after this one.
     pub route: Vec<String>,
+    /// The throttles it holds while it runs.
+    pub throttles: Vec<String>,
+    /// The recurring job that put it.
+    pub parent: Option<String>,
+    /// Whether events tell what happens to it.
+    pub tracked: bool,
 }
 
 /// The retries of a job that was put without saying; the engine leaves them out of its answers.
@@ -61,6 +67,9 @@ impl Job {
             worker: worker.to_owned(),
             tags: Vec::new(),
             route: Vec::new(),
+            throttles: Vec::new(),
+            parent: None,
+            tracked: false,
         };
         match reply::text(extra)?.as_str() {
             "" => Ok(job),
@@ -81,6 +90,9 @@ impl Job {
             remaining: fields.integer("remaining")?.unwrap_or(self.remaining),
             tags: fields.texts("tags")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),
+            throttles: fields.texts("throttles")?.unwrap_or_default(),
+            parent: fields.text("parent")?,
+            tracked: fields.boolean("tracked")?.unwrap_or(false),
             ..self
         })
     }
@@ -91,7 +103,8 @@ impl Job {
         let list = |texts: &[String]| Json::from(texts.to_vec()).to_string();
         format!(
             "{{\"jid\":{},\"kind\":{},\"queue\":{},\"data\":{},\"priority\":{},\"retries\":{},\"remaining\":{},\
-             \"token\":{},\"lease_ms\":{},\"put_at_ms\":{},\"worker\":{},\"tags\":{},\"route\":{}}}",
+             \"token\":{},\"lease_ms\":{},\"put_at_ms\":{},\"worker\":{},\"tags\":{},\"route\":{},\
+             \"throttles\":{},\"parent\":{},\"tracked\":{}}}",
             quote(&self.jid),
             quote(&self.kind),
             quote(&self.queue),
@@ -105,6 +118,9 @@ impl Job {
             quote(&self.worker),
             list(&self.tags),
             list(&self.route),
+            list(&self.throttles),
+            self.parent.as_deref().map_or("null".to_owned(), quote),
+            self.tracked,
         )
     }
 }
@@ -112,29 +128,34 @@ impl Job {
 /// The engine's answer about one job whose run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The state it is in now: `completed`, `waiting`, `scheduled` or `failed`.
+    /// The state it is in now: `completed`, `waiting`, `scheduled`, `blocked` or `failed`.
     State(String),
     /// The token no longer holds: `expired`, `cancelled`, `replaced`, `finished` or `unknown`. Nothing was changed.
     LockLost(String),
+    /// The engine cannot take this outcome (`CYCLE`, `TOO_DEEP`). Nothing was changed: the job still runs under its token.
+    Refused(Error),
 }
 
 impl Answer {
     pub(super) fn decode(value: Value) -> Result<Answer> {
         let text = reply::text(value)?;
-        Ok(match lost_reason(&text) {
-            Some(reason) => Answer::LockLost(reason),
-            None => Answer::State(text),
-        })
+        if let Some(reason) = lost_reason(&text) {
+            return Ok(Answer::LockLost(reason));
+        }
+        let refused =
+            text.split_once(' ').and_then(|(name, message)| Some(Error::new(Code::from_name(name)?, message)));
+        Ok(refused.map_or(Answer::State(text), Answer::Refused))
     }
 
-    /// The state, or the error of a lost lease.
+    /// The state, or the error of a lost lease or a refused outcome.
     ///
     /// # Errors
-    /// [`crate::Code::LockLost`] about `jid`.
+    /// [`Code::LockLost`], or that of [`Answer::Refused`], about `jid`.
     pub fn accepted(self, jid: &str) -> Result<String> {
         match self {
             Answer::State(state) => Ok(state),
             Answer::LockLost(reason) => Err(Error::lock_lost(jid, &reason)),
+            Answer::Refused(error) => Err(error.about(jid)),
         }
     }
 }

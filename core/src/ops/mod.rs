@@ -12,7 +12,8 @@ pub(crate) mod worker;
 
 pub use job::{Answer, Job, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
 pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
-pub use put::{OnConflict, Put};
+pub(crate) use put::MAX_DEPENDENCIES;
+pub use put::{Missing, OnConflict, Put};
 pub use queue::{Placed, QueuePut, QueueReserve, Reserved};
 pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::job::Lease;
+use super::put::MAX_DEPENDENCIES;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::{self, Fields};
@@ -35,6 +36,8 @@ pub struct Completion {
     pub data: Option<String>,
     /// Milliseconds until it may run in the next queue.
     pub delay_ms: u64,
+    /// The jids it waits for in the next queue, at most 256. Completed and unknown ones it need not wait for.
+    pub dependencies: Vec<String>,
 }
 
 /// The job is given up.
@@ -134,15 +137,18 @@ impl Wire for Completion {
         if let Some(queue) = &self.queue {
             check::name(queue, "queue")?;
         }
+        check::names(&self.dependencies, "dependencies", MAX_DEPENDENCIES)?;
         check_span(self.delay_ms, "delay_ms")
     }
 
     fn arguments(&self) -> [String; 2] {
         let delay = (self.delay_ms > 0).then_some(self.delay_ms);
+        let dependencies = (!self.dependencies.is_empty()).then(|| self.dependencies.clone());
         let options = object([
             ("queue", self.queue.clone().into()),
             ("data", self.data.clone().into()),
             ("delay_ms", delay.into()),
+            ("dependencies", dependencies.into()),
         ]);
         [self.result.clone().unwrap_or_default(), options]
     }
@@ -153,6 +159,7 @@ impl Wire for Completion {
             queue: fields.text("queue")?,
             data: fields.raw("data")?,
             delay_ms: take_span(fields, "delay_ms")?,
+            dependencies: fields.texts("dependencies")?.unwrap_or_default(),
         })
     }
 }

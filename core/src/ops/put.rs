@@ -10,6 +10,10 @@ use crate::json::{self, Fields};
 const MAX_TAGS: usize = 32;
 /// Most stages of a route.
 const MAX_ROUTE: usize = 64;
+/// Most throttles of a job.
+const MAX_THROTTLES: usize = 32;
+/// Most jobs that a job waits for.
+pub(crate) const MAX_DEPENDENCIES: usize = 256;
 /// Most retries of a job.
 const MAX_RETRIES: i64 = 255;
 
@@ -46,6 +50,32 @@ impl OnConflict {
     }
 }
 
+/// What a dependency is that does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Satisfied, like one that is completed; the reply names it. The default.
+    Satisfied,
+    /// An error: `UNKNOWN_DEPENDENCY`, and nothing is put.
+    Reject,
+}
+
+impl Missing {
+    /// The word used in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Missing::Satisfied => "satisfied",
+            Missing::Reject => "reject",
+        }
+    }
+
+    fn from_name(name: &str, path: &str) -> Result<Missing> {
+        [Missing::Satisfied, Missing::Reject]
+            .into_iter()
+            .find(|choice| choice.name() == name)
+            .ok_or_else(|| Error::invalid(format!("{path} {} is not one of satisfied, reject", json::quote(name))))
+    }
+}
+
 /// A job to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Put {
@@ -67,6 +97,12 @@ pub struct Put {
     pub tags: Vec<String>,
     /// The queues it goes through after this one, at most 64.
     pub route: Vec<String>,
+    /// The throttles that limit it, at most 32; each counts it while it runs.
+    pub throttles: Vec<String>,
+    /// The jids it waits for, at most 256; earlier jobs of the same call count as existing.
+    pub dependencies: Vec<String>,
+    /// What a dependency is that does not exist. Default [`Missing::Satisfied`].
+    pub missing: Missing,
     /// What to do when a job of this jid exists. Default [`OnConflict::Replace`].
     pub on_conflict: OnConflict,
 }
@@ -84,6 +120,9 @@ impl Put {
             retries: None,
             tags: Vec::new(),
             route: Vec::new(),
+            throttles: Vec::new(),
+            dependencies: Vec::new(),
+            missing: Missing::Satisfied,
             on_conflict: OnConflict::Replace,
         }
     }
@@ -136,14 +175,32 @@ impl Put {
         self
     }
 
+    /// Sets the throttles that limit the job.
+    pub fn throttles<T: Into<String>>(mut self, ids: impl IntoIterator<Item = T>) -> Put {
+        self.throttles = ids.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the jids the job waits for.
+    pub fn dependencies<T: Into<String>>(mut self, jids: impl IntoIterator<Item = T>) -> Put {
+        self.dependencies = jids.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what a dependency is that does not exist.
+    pub fn missing(mut self, choice: Missing) -> Put {
+        self.missing = choice;
+        self
+    }
+
     /// Sets what to do when a job of this jid exists.
     pub fn on_conflict(mut self, choice: OnConflict) -> Put {
         self.on_conflict = choice;
         self
     }
 
-    /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `on_conflict`; what is absent
-    /// gets its default. An empty text stands for no options.
+    /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `throttles`,
+    /// `dependencies`, `missing`, `on_conflict`; what is absent gets its default. An empty text stands for no options.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option that is wrong or unknown; its range is checked when the job is put.
@@ -161,6 +218,12 @@ impl Put {
         self.retries = fields.integer("retries")?;
         self.tags = fields.texts("tags")?.unwrap_or_default();
         self.route = fields.texts("route")?.unwrap_or_default();
+        self.throttles = fields.texts("throttles")?.unwrap_or_default();
+        self.dependencies = fields.texts("dependencies")?.unwrap_or_default();
+        self.missing = match fields.text("missing")? {
+            None => Missing::Satisfied,
+            Some(name) => Missing::from_name(&name, &fields.path("missing"))?,
+        };
         self.on_conflict = match fields.text("on_conflict")? {
             None => OnConflict::Replace,
             Some(name) => OnConflict::from_name(&name, &fields.path("on_conflict"))?,
@@ -189,7 +252,9 @@ impl Put {
             check::integer(retries, "retries", 0, MAX_RETRIES)?;
         }
         check::names(&self.tags, "tags", MAX_TAGS)?;
-        check::names(&self.route, "route", MAX_ROUTE)
+        check::names(&self.route, "route", MAX_ROUTE)?;
+        check::names(&self.throttles, "throttles", MAX_THROTTLES)?;
+        check::names(&self.dependencies, "dependencies", MAX_DEPENDENCIES)
     }
 
     /// The options that differ from their defaults, as the engine reads them.
@@ -204,11 +269,19 @@ impl Put {
         if let Some(retries) = self.retries {
             options.insert("retries".into(), retries.into());
         }
-        if !self.tags.is_empty() {
-            options.insert("tags".into(), self.tags.clone().into());
+        let lists = [
+            ("tags", &self.tags),
+            ("route", &self.route),
+            ("throttles", &self.throttles),
+            ("dependencies", &self.dependencies),
+        ];
+        for (name, list) in lists {
+            if !list.is_empty() {
+                options.insert(name.into(), list.clone().into());
+            }
         }
-        if !self.route.is_empty() {
-            options.insert("route".into(), self.route.clone().into());
+        if self.missing != Missing::Satisfied {
+            options.insert("missing".into(), self.missing.name().into());
         }
         if self.on_conflict != OnConflict::Replace {
             options.insert("on_conflict".into(), self.on_conflict.name().into());

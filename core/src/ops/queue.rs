@@ -21,6 +21,8 @@ pub struct Placed {
     pub jid: String,
     /// `put`, `replaced`, `kept` (the old job was left), or `exists` (refused by [`super::OnConflict::Reject`]).
     pub outcome: String,
+    /// Those of its dependencies that it need not wait for: completed, or unknown.
+    pub satisfied: Vec<String>,
 }
 
 impl Placed {
@@ -35,6 +37,17 @@ impl Placed {
         }
     }
 
+    /// Reads one answer: the outcome, or a list of it and the satisfied dependencies.
+    fn decode(jid: String, answer: Value) -> Result<Placed> {
+        let Value::Array(parts) = answer else {
+            return Ok(Placed { jid, outcome: reply::text(answer)?, satisfied: Vec::new() });
+        };
+        let mut texts = parts.into_iter().map(reply::text);
+        let outcome =
+            texts.next().unwrap_or_else(|| Err(Error::internal("the engine answered an empty list to a put")))?;
+        Ok(Placed { jid, outcome, satisfied: texts.collect::<Result<_>>()? })
+    }
+
     fn refusal(&self) -> Option<Error> {
         (self.outcome == "exists").then(|| {
             Error::new(Code::JobExists, format!("job {} exists already", self.jid))
@@ -47,6 +60,7 @@ impl Placed {
         let mut map = Map::new();
         map.insert("jid".into(), self.jid.clone().into());
         map.insert("outcome".into(), self.outcome.clone().into());
+        map.insert("satisfied".into(), self.satisfied.clone().into());
         if let Some(error) = self.refusal() {
             map.insert("error".into(), Json::Object(error.to_map()));
         }
@@ -108,9 +122,7 @@ impl Request for QueuePut {
         self.jobs
             .iter()
             .zip(outcomes)
-            .map(|(job, outcome)| {
-                Ok(Placed { jid: job.jid.clone().unwrap_or_default(), outcome: reply::text(outcome)? })
-            })
+            .map(|(job, outcome)| Placed::decode(job.jid.clone().unwrap_or_default(), outcome))
             .collect()
     }
 }

@@ -179,6 +179,9 @@ pub(super) mod tests {
             worker: "w".to_owned(),
             tags: Vec::new(),
             route: Vec::new(),
+            throttles: Vec::new(),
+            parent: None,
+            tracked: false,
         }
     }
 

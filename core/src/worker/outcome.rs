@@ -4,7 +4,9 @@ use super::backoff;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::{self, Fields};
-use crate::ops::{Again, Completion, Ending, Failure, JobComplete, JobFail, JobRelease, JobRetry, JobSnooze, Pause};
+use crate::ops::{
+    Again, Completion, Ending, Failure, JobComplete, JobFail, JobRelease, JobRetry, JobSnooze, MAX_DEPENDENCIES, Pause,
+};
 use crate::request::Request;
 
 /// Every outcome as JSON names it, and the operation that does the same.
@@ -31,6 +33,8 @@ pub enum Outcome {
         queue: Option<String>,
         /// Wait in the next queue before the job can be reserved, in milliseconds.
         delay_ms: u64,
+        /// The jids it waits for in the next queue, at most 256.
+        dependencies: Vec<String>,
     },
     /// Given up at once, into a failure group.
     Fail {
@@ -76,14 +80,15 @@ pub enum Outcome {
 
 impl Outcome {
     /// Done, without a result.
-    pub const DONE: Outcome = Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0 };
+    pub const DONE: Outcome =
+        Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
 
     /// Run again after `delay_ms` milliseconds, without saying why.
     pub const fn retry(delay_ms: u64) -> Outcome {
         Outcome::Retry { delay_ms, group: String::new(), message: String::new(), trace: String::new() }
     }
 
-    /// Done, with a result (one JSON value) and options `{"data"?,"queue"?,"delay_ms"?}`; an empty text stands for no options.
+    /// Done, with a result (one JSON value) and options `{"data"?,"queue"?,"delay_ms"?,"dependencies"?}`; an empty text stands for no options.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option that is wrong or unknown.
@@ -100,10 +105,11 @@ impl Outcome {
             data: fields.raw("data")?,
             queue: fields.text("queue")?,
             delay_ms: delay_ms(fields)?,
+            dependencies: fields.texts("dependencies")?.unwrap_or_default(),
         })
     }
 
-    /// Reads `{"complete":{"result"?,"data"?,"queue"?,"delay_ms"?}}`, `{"fail":{"group","message"?,"trace"?}}`,
+    /// Reads `{"complete":{"result"?,"data"?,"queue"?,"delay_ms"?,"dependencies"?}}`, `{"fail":{"group","message"?,"trace"?}}`,
     /// `{"retry":{"delay_ms"?,"group"?,"message"?,"trace"?}}`, `{"snooze":{"delay_ms"?}}`,
     /// `{"error":{"class","message"?,"trace"?}}`, `{"release":{}}` or `{"unknown_kind":{}}`.
     ///
@@ -171,10 +177,11 @@ impl Outcome {
     /// Refuses what the engine would refuse, while the handler's thread can still answer for it.
     pub(super) fn check(&self) -> Result<()> {
         match self {
-            Outcome::Complete { result, data, queue, delay_ms } => {
+            Outcome::Complete { result, data, queue, delay_ms, dependencies } => {
                 result.as_ref().map_or(Ok(()), |text| json::check(text, "result"))?;
                 data.as_ref().map_or(Ok(()), |text| json::check(text, "data"))?;
                 queue.as_ref().map_or(Ok(()), |name| check::name(name, "queue"))?;
+                check::names(dependencies, "dependencies", MAX_DEPENDENCIES)?;
                 check_delay(*delay_ms)
             }
             Outcome::Fail { group, .. } => check::name(group, "group"),
@@ -192,8 +199,8 @@ impl Outcome {
     /// What the engine is told, for who ends a job without a worker. `kind`: the job's. `spent`: retries it has spent.
     pub fn into_ending(self, kind: &str, spent: u32) -> Ending {
         match self {
-            Outcome::Complete { result, data, queue, delay_ms } => {
-                Ending::Complete(Completion { result, queue, data, delay_ms })
+            Outcome::Complete { result, data, queue, delay_ms, dependencies } => {
+                Ending::Complete(Completion { result, queue, data, delay_ms, dependencies })
             }
             Outcome::Fail { group, message, trace } => Ending::Fail(Failure { group, message, trace }),
             Outcome::Retry { delay_ms, group, message, trace } => {
@@ -261,12 +268,13 @@ mod tests {
         assert_eq!(ending(r#"{"complete":{"result": {"b": 1.0}}}"#), complete(Some(r#"{"b": 1.0}"#)));
         assert_eq!(ending(r#"{"complete":{"result":null}}"#), complete(Some("null")));
         assert_eq!(
-            ending(r#"{"complete":{"data":{"a": 1},"queue":"next","delay_ms":5}}"#),
+            ending(r#"{"complete":{"data":{"a": 1},"queue":"next","delay_ms":5,"dependencies":["other"]}}"#),
             Ending::Complete(Completion {
                 result: None,
                 data: Some(r#"{"a": 1}"#.into()),
                 queue: Some("next".into()),
-                delay_ms: 5
+                delay_ms: 5,
+                dependencies: vec!["other".into()]
             })
         );
         assert_eq!(
@@ -323,8 +331,12 @@ mod tests {
         let completed = |result, options| Outcome::completed(result, options);
         assert_eq!(completed(None, "").unwrap(), Outcome::DONE);
         assert_eq!(
-            completed(Some("[1.0]"), r#"{"data":{"a": 1},"queue":"next","delay_ms":5}"#).unwrap(),
-            Outcome::from_json(r#"{"complete":{"result":[1.0],"data":{"a": 1},"queue":"next","delay_ms":5}}"#).unwrap()
+            completed(Some("[1.0]"), r#"{"data":{"a": 1},"queue":"next","delay_ms":5,"dependencies":["other"]}"#)
+                .unwrap(),
+            Outcome::from_json(
+                r#"{"complete":{"result":[1.0],"data":{"a": 1},"queue":"next","delay_ms":5,"dependencies":["other"]}}"#
+            )
+            .unwrap()
         );
         let message = |options| completed(None, options).unwrap_err().message;
         assert_eq!(message(r#"{"delay_ms":-5}"#), "options.delay_ms -5 is negative");
@@ -333,8 +345,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_kept_is_refused_at_once() {
-        let complete =
-            |result: &str| Outcome::Complete { result: Some(result.to_owned()), data: None, queue: None, delay_ms: 0 };
+        let complete = |result: &str| Outcome::completed(Some(result), "").unwrap();
         assert!(complete("[1]").check().is_ok());
         assert!(complete("NaN").check().unwrap_err().message.starts_with("result is not JSON"));
         let fail = Outcome::Fail { group: String::new(), message: String::new(), trace: String::new() };

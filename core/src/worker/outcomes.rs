@@ -111,11 +111,13 @@ impl Outcomes {
     }
 
     /// The engine answered the flush of `batch`.
-    pub fn answer(&mut self, batch: &[Ended<Ending>], answers: Vec<Answer>) {
+    pub fn answer(&mut self, batch: &[Ended<Ending>], answers: Vec<Answer>, now: Instant) {
         let sent = std::mem::take(&mut self.sent);
         for ((ended, sent), answer) in batch.iter().zip(sent).zip(answers) {
-            if let Answer::LockLost(reason) = &answer {
-                self.refuse(ended, reason.clone());
+            match &answer {
+                Answer::State(_) => {}
+                Answer::LockLost(reason) => self.refuse(ended, reason.clone()),
+                Answer::Refused(error) => self.retry_for(ended.clone(), sent.kind, sent.spent, error, now),
             }
             if let Some(to) = sent.answer {
                 // A caller that no longer waits has taken its error already.
@@ -142,18 +144,24 @@ impl Outcomes {
         }
         let sent = std::mem::take(&mut self.sent);
         for (ended, Sent { kind, spent, answer }) in batch.into_iter().zip(sent) {
-            self.refuse(&ended, error.to_string());
             if let Some(to) = answer {
                 let _ = to.send(Err(error.clone().about(&ended.jid)));
             }
-            if matches!(ended.how, Ending::Complete(_)) {
-                let class = error.code.name().to_owned();
-                let outcome = Outcome::Error { class, message: error.message.clone(), trace: String::new() };
-                let ended = Ended { how: outcome.into_ending(&kind, spent), ..ended };
-                self.kept.push_front(Finished { ended, kind, spent, answer: None });
-            }
+            self.retry_for(ended, kind, spent, error, now);
         }
         self.flush_at = (!self.kept.is_empty()).then_some(now);
+    }
+
+    /// The engine cannot take this outcome at all: where the job was complete, it is retried for that error.
+    fn retry_for(&mut self, ended: Ended<Ending>, kind: String, spent: u32, error: &Error, now: Instant) {
+        self.refuse(&ended, error.to_string());
+        if matches!(ended.how, Ending::Complete(_)) {
+            let class = error.code.name().to_owned();
+            let outcome = Outcome::Error { class, message: error.message.clone(), trace: String::new() };
+            let ended = Ended { how: outcome.into_ending(&kind, spent), ..ended };
+            self.kept.push_front(Finished { ended, kind, spent, answer: None });
+            self.flush_at = Some(now);
+        }
     }
 
     /// Lets those go who wait for an answer.
@@ -216,7 +224,7 @@ mod tests {
 
     fn with_result(jid: &str, bytes: usize) -> Finished {
         let result = Some("1".repeat(bytes));
-        finished(jid, Outcome::Complete { result, data: None, queue: None, delay_ms: 0 }, None)
+        finished(jid, Outcome::completed(result.as_deref(), "").unwrap(), None)
     }
 
     fn jids(batch: &[Ended<Ending>]) -> Vec<&str> {
@@ -260,13 +268,25 @@ mod tests {
         outcomes.push(finished("c", Outcome::Release, None), now);
         let batch = outcomes.take();
         let lost = || Answer::LockLost("expired".to_owned());
-        outcomes.answer(&batch, vec![Answer::State("completed".to_owned()), lost(), lost()]);
+        outcomes.answer(&batch, vec![Answer::State("completed".to_owned()), lost(), lost()], now);
         assert_eq!(answered.recv().unwrap().unwrap(), Answer::State("completed".to_owned()));
         let refused = outcomes.take_refused();
         assert_eq!(refused.len(), 1, "a release that came too late is nobody's loss");
         assert_eq!((refused[0].jid.as_str(), refused[0].operation.as_str()), ("b", "job_complete"));
         assert_eq!((refused[0].reason.as_str(), outcomes.unanswered()), ("expired", 0));
         assert_eq!(outcomes.take_refused(), []);
+    }
+
+    #[test]
+    fn a_completion_that_cannot_be_is_retried_for_its_error() {
+        let (mut outcomes, now) = (Outcomes::default(), Instant::now());
+        let (answer, answered) = sync_channel(1);
+        outcomes.push(finished("a", Outcome::DONE, Some(answer)), now);
+        let batch = outcomes.take();
+        outcomes.answer(&batch, vec![Answer::Refused(Error::new(Code::Cycle, "a would wait for itself"))], now);
+        assert_eq!(answered.recv().unwrap().unwrap().accepted("a").unwrap_err().code, Code::Cycle);
+        assert!(outcomes.take_refused()[0].reason.starts_with("CYCLE"));
+        assert!(matches!(&outcomes.take()[0].how, Ending::Retry(again) if again.message == "a would wait for itself"));
     }
 
     #[test]
@@ -297,7 +317,7 @@ mod tests {
                 outcomes.spoil(batch, &error, now);
             } else {
                 let answers = batch.iter().map(|_| Answer::State("completed".to_owned())).collect();
-                outcomes.answer(&batch, answers);
+                outcomes.answer(&batch, answers, now);
             }
         }
         assert_eq!(told, ["a", "b", "b", "c"], "the second b is its retry");

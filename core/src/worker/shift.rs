@@ -160,7 +160,7 @@ impl Shift {
     /// The answer to a turn. Returns how many jobs came.
     pub fn turned(&mut self, turn: &WorkerTurn, turned: Turned, now: Instant) -> usize {
         self.unanswered = false;
-        self.outcomes.answer(&turn.ended, turned.answers);
+        self.outcomes.answer(&turn.ended, turned.answers, now);
         self.reserved(&turn.reserve, turned.reserved, now)
     }
 

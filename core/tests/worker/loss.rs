@@ -112,7 +112,7 @@ fn an_outcome_the_engine_cannot_take_becomes_the_jobs_error() {
 }
 
 fn with_result(json: String) -> Outcome {
-    Outcome::Complete { result: Some(json), data: None, queue: None, delay_ms: 0 }
+    Outcome::completed(Some(&json), "").unwrap()
 }
 
 #[test]

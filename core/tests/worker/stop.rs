@@ -88,11 +88,7 @@ fn a_quiet_worker_finishes_what_it_has() {
     worker.quiet();
     assert_eq!(other.join().unwrap(), Next::Stopped);
     put(&client, 1, "k");
-    let answer = worker.finish_wait(
-        &job.jid,
-        &job.token,
-        Outcome::Complete { result: Some("[1]".to_owned()), data: None, queue: None, delay_ms: 0 },
-    );
+    let answer = worker.finish_wait(&job.jid, &job.token, Outcome::completed(Some("[1]"), "").unwrap());
     assert_eq!(answer.unwrap(), "completed");
     assert_eq!(view(&client, &job.jid, "/result/0"), 1);
     worker.stop(LONG).unwrap();

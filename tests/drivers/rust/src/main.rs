@@ -19,6 +19,10 @@ fn span(fields: &Json, name: &str) -> Result<u64> {
     u64::try_from(number).map_err(|_| Error::invalid(format!("{name} {number} is negative")))
 }
 
+fn texts(fields: &Json, name: &str) -> Vec<String> {
+    fields[name].as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
 fn json_text(fields: &Json, name: &str) -> Option<String> {
     fields.get(name).map(Json::to_string)
 }
@@ -34,7 +38,7 @@ fn put_of(job: &Json) -> Result<Put> {
 }
 
 fn placed(placed: Vec<Placed>) -> String {
-    let list = placed.into_iter().map(|one| json!({"jid": one.jid, "outcome": one.outcome}));
+    let list = placed.into_iter().map(|one| json!({"jid": one.jid, "outcome": one.outcome, "satisfied": one.satisfied}));
     Json::Array(list.collect()).to_string()
 }
 
@@ -75,7 +79,8 @@ fn ended<How>(jobs: &[Json], how: fn(&Json) -> Result<How>) -> Result<Vec<Ended<
 fn completion(job: &Json) -> Result<Completion> {
     let queue = job["queue"].as_str().map(str::to_owned);
     let (result, data) = (json_text(job, "result"), json_text(job, "data"));
-    Ok(Completion { result, queue, data, delay_ms: span(job, "delay_ms")? })
+    let dependencies = texts(job, "dependencies");
+    Ok(Completion { result, queue, data, delay_ms: span(job, "delay_ms")?, dependencies })
 }
 
 fn failure(job: &Json) -> Result<Failure> {
