@@ -17,7 +17,9 @@ mod url;
 mod worker;
 
 pub use check::MAX_SPAN_MS;
-pub use client::{Client, Config, Counts, Event, FailureView, JobView, Lane, Queue};
+pub use client::{
+    Client, Config, Counts, Event, Events, EventsIter, EventsOptions, FailureView, JobEvent, JobView, Lane, Queue,
+};
 pub use error::{Code, Error, Result};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;

@@ -96,6 +96,11 @@ impl Client {
         Lane::new(Arc::clone(&self.shared), self.interrupted.clone())
     }
 
+    /// What a subscription to events needs.
+    pub(super) fn parts(&self) -> (Arc<Shared>, Option<Interrupted>) {
+        (Arc::clone(&self.shared), self.interrupted.clone())
+    }
+
     /// A queue, to call its operations by.
     pub fn queue(&self, name: impl Into<String>) -> Queue {
         Queue::new(self.clone(), name.into())

@@ -72,6 +72,29 @@ impl Connection {
         self.exchange(packed, wait + SILENCE)
     }
 
+    /// Sends packed commands and waits for nothing.
+    pub fn tell(&mut self, packed: &[u8]) -> Result<(), Fault> {
+        let _held = SignalsHeld::new();
+        self.redis.set_write_timeout(Some(SILENCE))?;
+        Ok(self.redis.send_packed_command(packed)?)
+    }
+
+    /// What the server says by itself within `wait`; None when it says nothing. For a connection that listens: replies to
+    /// commands are lost on it, pushes are not.
+    pub fn hear(&mut self, wait: Duration) -> Result<Option<Value>, Fault> {
+        let _held = SignalsHeld::new();
+        let wait = wait.max(Duration::from_millis(1));
+        if self.read_timeout != wait {
+            self.redis.set_read_timeout(Some(wait))?;
+            self.read_timeout = wait;
+        }
+        match self.redis.recv_response() {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn exchange(&mut self, packed: &[u8], timeout: Duration) -> Result<Value, Fault> {
         let _held = SignalsHeld::new();
         if self.read_timeout != timeout {

@@ -4,6 +4,7 @@
 mod support;
 
 mod embedded;
+mod events;
 mod faults;
 mod fork;
 mod once;

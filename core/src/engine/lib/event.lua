@@ -64,7 +64,8 @@ function event.derive(job)
   end
   local news = worker and news_of(job, from)
   if news then
-    send_later(keys.worker_channel(worker), { event = news, jid = job[JID], queue = job[QUEUE], at_ms = now })
+    local message = { event = news, jid = job[JID], queue = job[QUEUE], kind = job[KIND], worker = worker, at_ms = now }
+    send_later(keys.worker_channel(worker), message)
   end
 end
 
