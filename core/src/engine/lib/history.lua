@@ -62,33 +62,44 @@ function history.close_run(job, code, detail)
   forget_run(job)
 end
 
--- Adds an entry in the middle of a run, or of none: a text of the user's and JSON with it, or ''.
-function history.log(job, message, data)
-  local entries = of_record(job)
-  entries[#entries + 1] = entry('m', now, { message, data })
-  append(job, entries)
-  record.mark(job, PUT_IN_HISTORY)
-  if job[STATE] == RUNNING then
-    record.mark(job, RUN_IN_HISTORY)
-  end
-end
-
--- How a job ended, told by its record; nil when it has not.
+-- How a job ended, while its record alone tells it; nil when it has not.
 local function ending(job)
-  if job[STATE] == COMPLETED then
+  if record.has(job, END_IN_HISTORY) then
+    return nil
+  elseif job[STATE] == COMPLETED then
     return entry('c', job[ENDED_AT], job[RUN_MS])
   elseif job[STATE] == FAILED then
     return entry('f', job[ENDED_AT], job[RARE][GROUP])
   end
 end
 
+-- Adds an entry after all there is, in a run, in none, or after the end: a text of the user's and JSON with it, or ''.
+function history.log(job, message, data)
+  local entries = of_record(job)
+  entries[#entries + 1] = ending(job)
+  entries[#entries + 1] = entry('m', now, { message, data })
+  append(job, entries)
+  record.mark(job, PUT_IN_HISTORY)
+  if job[STATE] == RUNNING then
+    record.mark(job, RUN_IN_HISTORY)
+  elseif job[STATE] > RUNNING then
+    record.mark(job, RUN_IN_HISTORY)
+    record.mark(job, END_IN_HISTORY)
+  end
+end
+
 -- A job that is placed anew leaves the state it is in, ended or not.
 function history.leave(job)
   local entries = of_record(job)
-  entries[#entries + 1] = ending(job) or entry('q', now)
+  if job[STATE] > RUNNING then
+    entries[#entries + 1] = ending(job)
+  else
+    entries[#entries + 1] = entry('q', now)
+  end
   append(job, entries)
   forget_run(job)
   record.unmark(job, PUT_IN_HISTORY)
+  record.unmark(job, END_IN_HISTORY)
 end
 
 -- The same, and the job leaves this stage: the next put is told by the record again.

@@ -258,6 +258,7 @@ function state.run(job, token, worker, lease_until)
   job[WORKER] = worker
   if job[RARE] then
     record.set_rare(job, LOST_REASON, nil)
+    record.set_rare(job, PROGRESS, nil)
   end
   touch(job)
 end
