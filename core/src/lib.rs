@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod identity;
 mod json;
+mod nanny;
 pub mod ops;
 mod options;
 mod request;
@@ -21,6 +22,7 @@ pub use client::{
     Client, Config, Counts, Event, Events, EventsIter, EventsOptions, FailureView, JobEvent, JobView, Lane, Queue,
 };
 pub use error::{Code, Error, Result};
+pub use nanny::{Nanny, Swept};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};

@@ -1,0 +1,81 @@
+//! The program against a server of its own.
+
+#[path = "../../core/tests/support/mod.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::Server;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn program(server: &Server, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
+    command.args(arguments).args(["--url", &server.url()]);
+    command
+}
+
+fn state(client: &manyhands::Client, jid: &str) -> String {
+    support::member(&client.call("job_get", &format!("{{\"jid\":\"{jid}\"}}")).unwrap(), "/state")
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn ask_to_stop(child: &Child) {
+    // SAFETY: a signal to a child of ours that has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) }, 0);
+}
+
+// Q1 Q5 G4: nobody reserves, nobody pulses.
+#[test]
+fn the_nanny_does_what_falls_due_and_ends_at_term() {
+    let server = Server::start();
+    let client = server.client();
+    client.call("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","jid":"late","delay_ms":50}]}"#).unwrap();
+    client.call("config_set", r#"{"name":"heartbeat","value":100}"#).unwrap();
+    client.call("config_set", r#"{"name":"grace-period","value":0}"#).unwrap();
+    client.call("queue_put", r#"{"jobs":[{"queue":"r","kind":"k","jid":"lost"}]}"#).unwrap();
+    client.call("queue_reserve", r#"{"worker":"gone","queues":["r"]}"#).unwrap();
+    let mut nanny = program(&server, &["nanny", "--verbose"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(nanny.stderr.take().unwrap());
+    let mut first = String::new();
+    said.read_line(&mut first).unwrap();
+    assert!(first.starts_with("manyhands nanny: looks after mh at unix:"), "{first}");
+    let begun = Instant::now();
+    while (state(&client, "late"), state(&client, "lost")) != ("waiting".to_owned(), "waiting".to_owned()) {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::yield_now();
+    }
+    ask_to_stop(&nanny);
+    assert!(nanny.wait().unwrap().success());
+}
+
+#[test]
+fn check_tells_and_mends() {
+    let server = Server::start();
+    let client = server.client();
+    client.call("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","jid":"a"}]}"#).unwrap();
+    let clean = program(&server, &["check"]).output().unwrap();
+    assert!(clean.status.success(), "{clean:?}");
+    let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let removed: u32 = redis::cmd("ZREM").arg("{mh}:waiting:q").arg("a").query(&mut redis).unwrap();
+    assert_eq!(removed, 1);
+    let broken = program(&server, &["check"]).output().unwrap();
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&broken.stdout).contains("missing: a is not in {mh}:waiting:q"), "{broken:?}");
+    let mended = program(&server, &["check", "--repair"]).output().unwrap();
+    assert!(mended.status.success() && String::from_utf8_lossy(&mended.stdout).contains("(mended)"), "{mended:?}");
+    assert!(program(&server, &["check"]).output().unwrap().status.success());
+}
+
+#[test]
+fn a_wrong_url_is_said() {
+    let server = Server::start();
+    let refused = Command::new(env!("CARGO_BIN_EXE_manyhands")).args(["check", "--url", "http://x"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("UNSUPPORTED_URL"), "{refused:?}");
+    drop(server);
+}
