@@ -8,6 +8,21 @@ local function note(member, time)
   call('ZADD', keys.freeing(), text(time or now), member)
 end
 
+-- Those of `jids`, first of the pending, whose records say that they wait for this throttle; others are dropped there.
+local function pending_jobs(id, jids)
+  local found = {}
+  state.load_all(jids)
+  for _, jid in ipairs(jids) do
+    local job = state.load(jid)
+    if job and job[STATE] == THROTTLED and record.rare(job, PENDING) == id then
+      found[#found + 1] = job
+    else
+      call('ZREM', keys.pending(id), jid)
+    end
+  end
+  return found
+end
+
 -- The first that wait for a throttle with room wait in their queues again, where they were. How many.
 local function call_forward(id, limit)
   local key = keys.pending(id)
@@ -15,7 +30,7 @@ local function call_forward(id, limit)
   local count = min(room, limit)
   local jids = count > 0 and call('ZRANGE', key, '0', text(count - 1)) or {}
   if #jids > 0 then
-    for _, job in ipairs(state.jobs_of(key, jids, jids)) do
+    for _, job in ipairs(pending_jobs(id, jids)) do
       state.wait(job, record.ready_at(job), true)
     end
     state.commit()
