@@ -4,10 +4,10 @@ local MOST, DEEPEST = 256, 1000
 
 local dependency = { most = MOST }
 
--- The argument's list; nil when it is empty.
+-- The argument's list, each jid once; nil when it is empty.
 function dependency.parse(value, name)
   local on = check.names(value or {}, name, MOST)
-  return #on > 0 and tags.with(nil, on) or nil
+  return #on > 0 and tags.union(on) or nil
 end
 
 function dependency.parse_missing(value)
@@ -68,7 +68,8 @@ end
 
 -- Refuses more dependencies than a job may have.
 function dependency.refuse_too_many(job, open)
-  local count = call('ZCARD', keys.dependencies(job[JID])) + #open
+  local present = call('ZRANGE', keys.dependencies(job[JID]), '0', '-1')
+  local count = #tags.union(present, open)
   if count > MOST then
     fail('INVALID_ARGUMENT', 'on: ' .. count .. ' dependencies in all, at most ' .. MOST .. ' are allowed')
   end

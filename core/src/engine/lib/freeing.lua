@@ -4,8 +4,11 @@ local freeing = {}
 
 local AT_ONCE = 100
 
+-- Jobs called forward may stand in a queue that nobody serves: others are called, until the room is taken.
+local LOOK_AGAIN_MS = 1000
+
 local function note(member, time)
-  call('ZADD', keys.freeing(), text(time or now), member)
+  call('ZADD', keys.freeing(), 'LT', text(time), member)
 end
 
 -- Those of `jids`, first of the pending, whose records say that they wait for this throttle; others are dropped there.
@@ -35,8 +38,8 @@ local function call_forward(id, limit)
     end
     state.commit()
   end
-  if room > count and call('EXISTS', key) == 1 then
-    note('t:' .. id)
+  if room > 0 and call('EXISTS', key) == 1 then
+    note('t:' .. id, room > count and now or now + LOOK_AGAIN_MS)
   end
   return #jids
 end
@@ -49,13 +52,19 @@ state.when_freed(function(freed)
   end
 end)
 
--- A throttle's limit changes at `time`, or has changed now.
-function freeing.throttle(id, time)
-  if time then
-    note('t:' .. id, time)
-  else
-    call_forward(id, AT_ONCE)
-  end
+-- A throttle's limit has changed.
+function freeing.throttle(id)
+  call_forward(id, AT_ONCE)
+end
+
+-- A throttle's limit changes at `time`.
+function freeing.note_throttle(id, time)
+  note('t:' .. id, time)
+end
+
+-- Whether a throttle is noted to be looked at.
+function freeing.noted(id)
+  return call('ZSCORE', keys.freeing(), 't:' .. id)
 end
 
 -- The first dependents of `jid` in the zset `key` wait for it no longer. How many.
@@ -73,15 +82,13 @@ end
 function freeing.completed(job, budget)
   local key = keys.dependents(job[JID])
   record.set_rare(job, HAS_DEPENDENTS, nil)
-  local count = call('ZCARD', key)
-  if count > 0 and count <= budget then
-    return free_dependents(key, job[JID], count)
-  elseif count > 0 then
+  local count = budget > 0 and free_dependents(key, job[JID], budget) or 0
+  if call('EXISTS', key) == 1 then
     local number = text(call('INCR', keys.seq()))
     call('RENAME', key, keys.freed(number))
-    note('d:' .. number .. ':' .. job[JID])
+    note('d:' .. number .. ':' .. job[JID], now)
   end
-  return 0
+  return count
 end
 freeing.at_once = AT_ONCE
 

@@ -17,17 +17,16 @@ end
 -- The job when `token` still holds the job, else nil and 'LOCK_LOST <reason>'.
 function lease.held(jid, token)
   local job = state.load(jid)
-  local cancelled = (not job or job[STATE] ~= RUNNING) and call('GET', keys.cancelled(jid))
+  local held = job and job[TOKEN] or 0
+  if token == held and job and job[STATE] == RUNNING then
+    return job
+  end
+  local cancelled = call('GET', keys.cancelled(jid))
   if cancelled and tonumber(cancelled) == token then
     return nil, 'LOCK_LOST cancelled'
   elseif not job then
     return nil, 'LOCK_LOST unknown'
-  end
-  local held = job[TOKEN] or 0
-  if token == held and job[STATE] == RUNNING then
-    return job
-  end
-  if token == held then
+  elseif token == held then
     return nil, 'LOCK_LOST ' .. (reasons[record.rare(job, LOST_REASON)] or 'finished')
   end
   return nil, token < held and 'LOCK_LOST expired' or 'LOCK_LOST unknown'

@@ -86,6 +86,7 @@ local function take_some(reservation, queue, own, jobs)
     local full = (job[RARE] or rooms[own]) and throttle.take(rooms, own, job)
     if full then
       state.throttle(job, full)
+      reservation.throttled = true
     else
       local payload, more = record.payload(job), extra(job)
       bytes = bytes + #payload + #more
@@ -152,12 +153,18 @@ local function take_from_all(reservation, open)
   end
 end
 
+-- Whether jobs are left in `queue` that may run: not taken yet, or called forward to a throttle that others turned from.
+local function leaves_some(reservation, queue)
+  local own_room = reservation.rooms[throttle.of_queue(queue)] or 1
+  return (not reservation.drained[queue] or (reservation.throttled and own_room > 0)) and call('EXISTS', keys.waiting(queue)) == 1
+end
+
 -- Tokens: passed on where jobs are left for others, dropped where a waker would find nothing.
 local function settle_wakes(reservation, paused)
   local empty = {}
   for index, queue in ipairs(reservation.request.queues) do
     local idle = paused[index] == 1
-    if not idle and not reservation.drained[queue] and call('EXISTS', keys.waiting(queue)) == 1 then
+    if not idle and leaves_some(reservation, queue) then
       state.wake(queue)
     elseif idle or (reservation.drained[queue] and (reservation.taken[queue] or 0) == 0) then
       empty[#empty + 1] = keys.wake(queue)

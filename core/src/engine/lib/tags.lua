@@ -1,9 +1,10 @@
 -- Lists of tags, of jobs and of recurring jobs. A list is never changed in place: what is indexed by it compares old and new.
 local tags = { most = 32 }
 
-function tags.with(present, added)
+-- The texts of the lists, each once, in order of first sight.
+function tags.union(...)
   local list, seen = {}, {}
-  for _, source in ipairs({ present or {}, added }) do
+  for _, source in ipairs({ ... }) do
     for _, tag in ipairs(source) do
       if not seen[tag] then
         seen[tag] = true
@@ -11,6 +12,11 @@ function tags.with(present, added)
       end
     end
   end
+  return list
+end
+
+function tags.with(present, added)
+  local list = tags.union(present or {}, added)
   if #list > tags.most then
     fail('INVALID_ARGUMENT', 'tags: ' .. #list .. ' in all, at most ' .. tags.most .. ' are allowed')
   end

@@ -5,31 +5,23 @@
 -- its record says it is, and to take out what has no record there. What calls in between change is seen as it is then.
 local verify = {}
 
--- The collections of jobs: first word of the key -> whether `key` is where `job` belongs, and with which score.
-local function in_place(job, key)
-  local expected, score = state.place(job)
-  return expected == key and score
-end
-
-local function in_standing(job, key)
-  local stands = standing.of(job)
-  return stands and stands.sets[key]
-end
-
-local function in_hand(job, key)
-  return job[STATE] == RUNNING and keys.worker_jobs(job[WORKER]) == key and job[LEASE_UNTIL]
-end
-
-local COLLECTIONS = {
-  waiting = in_place, scheduled = in_place, running = in_place, grace = in_place, blocked = in_place, throttled = in_place,
-  failed = in_place, completed = in_place, tag = in_standing, held = in_standing, pending = in_standing, tracked = in_standing,
-  ['worker-jobs'] = in_hand,
+-- The type of a key by the first word of its name.
+local TYPES = {
+  job = 'string', data = 'string', history = 'string', result = 'string', failure = 'string', cancelled = 'string', call = 'string',
+  worker = 'string', throttle = 'string', template = 'string', seq = 'string', token = 'string', swept = 'string',
+  waiting = 'zset', scheduled = 'zset', running = 'zset', grace = 'zset', blocked = 'zset', throttled = 'zset', failed = 'zset',
+  completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
+  dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
+  due = 'zset', workers = 'zset', kinds = 'zset',
+  meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', wake = 'list', events = 'stream',
 }
+TYPES['worker-jobs'] = 'zset'
 
-local COUNTED = { failed = keys.failures, tag = keys.tags }
+-- So much of what is still to be freed is looked through; beyond, a job is taken to be freed soon.
+local FREEING_READ = 1000
 
--- The walk in progress.
-local violations, repair
+-- The walk in progress. `freed_soon`: jid -> the zsets of its dependents that are freed later; read when first needed.
+local violations, repair, freed_soon, much_to_free
 
 local function report(rule, jid, detail, mend)
   if repair and mend then
@@ -38,145 +30,338 @@ local function report(rule, jid, detail, mend)
   violations[#violations + 1] = { map = { rule = rule, jid = jid, detail = detail, repaired = (repair and mend) and 1 or 0 } }
 end
 
+-- The record; nil when there is none. Second: true when it cannot be read, which the walk over the keys reports.
+local function load(jid)
+  local ok, job = pcall(record.load, jid)
+  if not ok or (job and not STATE_NAMES[job[STATE]]) then
+    return nil, true
+  end
+  return job
+end
+
+-- The score; nil when it is not there. Second: true when the key is no zset, which is reported as such.
+local function score_of(key, member)
+  local stored = redis.pcall('ZSCORE', key, member)
+  if type(stored) == 'table' then
+    return nil, true
+  end
+  return stored and tonumber(stored) or nil
+end
+
+local function score_text(score)
+  return score == 1 / 0 and '+inf' or text(score)
+end
+
+-- ## What a record says
+
 local function expect_member(jid, key, member, score)
-  local stored = call('ZSCORE', key, member)
-  if not stored then
-    report('missing', jid, 'is not in ' .. key, function()
-      call('ZADD', key, text(score), member)
-    end)
-  elseif tonumber(stored) ~= score then
-    report('score', jid, 'has in ' .. key .. ' the score ' .. stored .. ' instead of ' .. text(score), function()
-      call('ZADD', key, text(score), member)
+  local stored, broken = score_of(key, member)
+  local function mend()
+    call('ZADD', key, score_text(score), member)
+  end
+  if broken then
+    return
+  elseif not stored then
+    report('missing', jid, 'is not in ' .. key, mend)
+  elseif stored ~= score then
+    report('score', jid, 'has in ' .. key .. ' the score ' .. score_text(stored) .. ' instead of ' .. score_text(score), mend)
+  end
+end
+
+local function expect_due(jid, queue, time)
+  local stored, broken = score_of(keys.due(), queue)
+  if not broken and (not stored or stored > time) then
+    report('due', jid, 'will be due in ' .. queue .. ', which {ns}:due does not name in time', function()
+      call('ZADD', keys.due(), text(time), queue)
     end)
   end
 end
 
-local function check_links(job)
-  local jid = job[JID]
-  local waits = call('ZRANGE', keys.dependencies(jid), '0', '-1')
-  if (#waits > 0) ~= (job[STATE] == BLOCKED) then
-    report('blocked', jid, 'is ' .. STATE_NAMES[job[STATE]] .. ' and waits for ' .. #waits .. ' jobs')
+local function check_job(jid)
+  local job, broken = load(jid)
+  if broken then
+    report('state', jid, 'has no state, or a record that cannot be read')
   end
-  for _, other in ipairs(waits) do
-    -- A job that is completed frees the rest of its dependents later, from another key.
-    local stored = record.load(other)
-    if stored and stored[STATE] ~= COMPLETED and not call('ZSCORE', keys.dependents(other), jid) then
-      report('dependents', jid, 'waits for ' .. other .. ', which does not know it', function()
-        call('ZADD', keys.dependents(other), now_text, jid)
-      end)
-    end
-  end
-end
-
-local function check_record(name)
-  local jid = sub(name, #keys.job('') + 1)
-  local job = record.load(jid)
   if not job then
     return
   end
-  if not STATE_NAMES[job[STATE]] then
-    report('state', jid, 'is in no state')
-    return
-  end
+  local at = job[STATE]
   local key, score = state.place(job)
   expect_member(jid, key, state.member_of(job), score)
   for other, other_score in pairs((standing.of(job) or { sets = {} }).sets) do
     expect_member(jid, other, jid, other_score)
   end
-  if job[STATE] == RUNNING then
+  if at == RUNNING then
     expect_member(jid, keys.worker_jobs(job[WORKER]), jid, job[LEASE_UNTIL])
   end
-  if (job[STATE] == SCHEDULED or job[STATE] == RUNNING) and not call('ZSCORE', keys.due(), job[QUEUE]) then
-    report('due', jid, 'will be due in ' .. job[QUEUE] .. ', which {ns}:due does not name', function()
-      call('ZADD', keys.due(), text(score), job[QUEUE])
-    end)
+  if at == SCHEDULED or at == RUNNING then
+    expect_due(jid, job[QUEUE], score)
   end
-  check_links(job)
+  if at == BLOCKED and call('EXISTS', keys.dependencies(jid)) == 0 then
+    report('blocked', jid, 'is blocked and waits for no job')
+  end
 end
 
-local function check_count(word, name, key)
-  local counted = COUNTED[word]
-  if not counted then
+local function check_template(jid)
+  local ok, template = pcall(recurring.load, jid)
+  if not ok then
+    report('state', jid, 'is a recurring job whose record cannot be read')
+  elseif template then
+    expect_member(jid, keys.recurring(template.queue), jid, template.paused and 1 / 0 or template.next_at)
+    if not template.paused then
+      expect_due(jid, template.queue, template.next_at)
+    end
+  end
+end
+
+local function check_throttle(id)
+  local _, ends_at = throttle.limit(id)
+  local function report_throttle(problem, mend)
+    report('throttle', nil, 'throttle ' .. id .. ' ' .. problem, mend)
+  end
+  if not score_of(keys.throttles(), id) then
+    report_throttle('is not listed', function()
+      call('ZADD', keys.throttles(), '0', id)
+    end)
+  end
+  if ends_at and not freeing.noted(id) then
+    report_throttle('expires and nothing is noted for then', function()
+      freeing.note_throttle(id, ends_at)
+    end)
+  end
+end
+
+local RECORDS = { job = check_job, template = check_template, throttle = check_throttle }
+
+-- ## What collections say
+
+local function report_stray(key, member, jid)
+  report('stray', jid, 'stands in ' .. key .. ', where its record does not place it', function()
+    call('ZREM', key, member)
+  end)
+end
+
+-- A collection whose members are jobs for which `belongs(job, key)` holds.
+local function jobs_that(belongs)
+  return function(key, _, member)
+    local scheduled = keys.parts(key) == 'scheduled'
+    local jid = scheduled and state.scheduled_jids({ member })[1] or member
+    local job, broken = load(jid)
+    if not broken and not (job and belongs(job, key) and (not scheduled or state.member_of(job) == member)) then
+      report_stray(key, member, jid)
+    end
+  end
+end
+
+local in_place = jobs_that(function(job, key)
+  return state.place(job) == key
+end)
+
+local in_standing = jobs_that(function(job, key)
+  local stands = standing.of(job)
+  return stands and stands.sets[key]
+end)
+
+local in_hand = jobs_that(function(job, key)
+  return job[STATE] == RUNNING and keys.worker_jobs(job[WORKER]) == key
+end)
+
+local function in_recurring(key, queue, jid)
+  local ok, template = pcall(recurring.load, jid)
+  if ok and not (template and template.queue == queue) then
+    report_stray(key, jid, jid)
+  end
+end
+
+local function read_freeing()
+  freed_soon = {}
+  local members = call('ZRANGE', keys.freeing(), '0', text(FREEING_READ - 1))
+  much_to_free = #members == FREEING_READ
+  for _, member in ipairs(members) do
+    local number, jid = match(member, '^d:(%d+):(.*)$')
+    if number then
+      freed_soon[jid] = freed_soon[jid] or {}
+      table.insert(freed_soon[jid], keys.freed(number))
+    end
+  end
+end
+
+-- Whether what is still to be freed will free `jid` of `other`.
+local function is_freed_soon(jid, other)
+  if not freed_soon then
+    read_freeing()
+  end
+  for _, key in ipairs(freed_soon[other] or {}) do
+    if score_of(key, jid) then
+      return true
+    end
+  end
+  return much_to_free
+end
+
+-- Changes a job by the rules of its states.
+local function mend_job(jid, change)
+  state.begin()
+  local job = state.load(jid)
+  if job then
+    change(job)
+  end
+  state.commit()
+end
+
+-- `other` is one that `jid` waits for.
+local function in_dependencies(_, jid, other)
+  local job, broken = load(jid)
+  if broken then
     return
+  elseif not job or job[STATE] ~= BLOCKED then
+    report('blocked', jid, 'is ' .. (job and STATE_NAMES[job[STATE]] or 'unknown') .. ' and waits for ' .. other, function()
+      dependency.unlink(jid, { other })
+    end)
+    return
+  elseif not record.rare(job, HAS_DEPENDENCIES) then
+    report('blocked', jid, 'does not know that it waits for others', function()
+      mend_job(jid, function(blocked)
+        state.set_rare(blocked, HAS_DEPENDENCIES, true)
+      end)
+    end)
   end
-  local count, stored = call('ZCARD', key), tonumber(call('ZSCORE', counted(), name) or '0')
-  if count ~= stored then
-    report('count', nil, counted() .. ' says ' .. stored .. ' for ' .. name .. ', ' .. key .. ' has ' .. count, function()
-      call('ZADD', counted(), text(count), name)
+  local waited_for, unreadable = load(other)
+  if unreadable or score_of(keys.dependents(other), jid) or is_freed_soon(jid, other) then
+    return
+  elseif not waited_for or waited_for[STATE] == COMPLETED then
+    report('dependents', jid, 'waits for ' .. other .. ', which is ' .. (waited_for and 'completed' or 'unknown'), function()
+      mend_job(jid, function()
+        dependency.satisfy(jid, other)
+      end)
+    end)
+  else
+    report('dependents', jid, 'waits for ' .. other .. ', which does not know it', function()
+      call('ZADD', keys.dependents(other), now_text, jid)
+      mend_job(other, function(one)
+        state.set_rare(one, HAS_DEPENDENTS, true)
+      end)
     end)
   end
 end
 
--- A part of a collection: every member must belong there by its record. Where the rest begins, '0' at the end.
-local function check_members(key, cursor, count)
-  local word = keys.parts(key)
-  local answer = call('ZSCAN', key, cursor, 'COUNT', text(count))
-  local found = answer[2]
-  for index = 1, #found, 2 do
-    local member = found[index]
-    local jid = word == 'scheduled' and state.scheduled_jids({ member })[1] or member
-    local job = record.load(jid)
-    if not (job and COLLECTIONS[word](job, key) and (word ~= 'scheduled' or state.member_of(job) == member)) then
-      report('stray', jid, 'stands in ' .. key .. ', where its record does not place it', function()
+-- `waiting` is one that waits for `jid`.
+local function in_dependents(key, jid, waiting)
+  local job, broken = load(jid)
+  if not score_of(keys.dependencies(waiting), jid) then
+    report_stray(key, waiting, waiting)
+  elseif not broken and (not job or job[STATE] == COMPLETED) then
+    report('dependents', waiting, 'waits for ' .. jid .. ', which is ' .. (job and 'completed' or 'unknown'), function()
+      call('ZREM', key, waiting)
+      mend_job(waiting, function()
+        dependency.satisfy(waiting, jid)
+      end)
+    end)
+  elseif job and not record.rare(job, HAS_DEPENDENTS) then
+    report('dependents', jid, 'does not know that others wait for it', function()
+      mend_job(jid, function(one)
+        state.set_rare(one, HAS_DEPENDENTS, true)
+      end)
+    end)
+  end
+end
+
+-- A zset that counts, or lists, what there are keys for.
+local function keys_of(key_of, rule)
+  return function(key, _, member)
+    if call('EXISTS', key_of(member)) == 0 then
+      report(rule, nil, key .. ' names ' .. member .. ', which has none', function()
         call('ZREM', key, member)
       end)
     end
   end
-  return answer[1], #found / 2
 end
+
+local MEMBERS = {
+  waiting = in_place, scheduled = in_place, running = in_place, grace = in_place, blocked = in_place, throttled = in_place,
+  failed = in_place, completed = in_place, tag = in_standing, held = in_standing, pending = in_standing, tracked = in_standing,
+  recurring = in_recurring, dependencies = in_dependencies, dependents = in_dependents,
+  failures = keys_of(keys.failed, 'count'), tags = keys_of(keys.tag, 'count'), throttles = keys_of(keys.throttle, 'throttle'),
+}
+MEMBERS['worker-jobs'] = in_hand
+
+local COUNTED = { failed = keys.failures, tag = keys.tags }
+
+local function check_count(counts, name, key)
+  local count, stored = call('ZCARD', key), score_of(counts, name) or 0
+  if count ~= stored then
+    report('count', nil, counts .. ' says ' .. stored .. ' for ' .. name .. ', ' .. key .. ' has ' .. count, function()
+      call('ZADD', counts, text(count), name)
+    end)
+  end
+end
+
+local function check_pending(id)
+  local room = throttle.room(id)
+  if (not room or room > 0) and not freeing.noted(id) then
+    report('throttle', nil, 'throttle ' .. id .. ' has room, and nothing calls its jobs forward', function()
+      freeing.note_throttle(id, now)
+    end)
+  end
+end
+
+-- ## The walk
 
 local function check_key(walk, name)
   local word, rest = keys.parts(name)
-  local kind = call('TYPE', name).ok
-  local expected = word == 'job' and 'string' or (COLLECTIONS[word] and 'zset')
-  if expected and kind ~= expected then
+  local kind, expected = call('TYPE', name).ok, name == keys.queues_wake() and 'list' or TYPES[word]
+  if expected and kind ~= expected and kind ~= 'none' then
     report('type', nil, name .. ' is a ' .. kind .. ', not a ' .. expected)
-  elseif word == 'job' then
-    check_record(name)
-  elseif expected then
-    check_count(word, rest, name)
+  elseif RECORDS[word] then
+    RECORDS[word](rest)
+  elseif MEMBERS[word] and expected == 'zset' then
+    if COUNTED[word] then
+      check_count(COUNTED[word](), rest, name)
+    elseif word == 'pending' then
+      check_pending(rest)
+    end
     walk.collections[#walk.collections + 1] = name
   end
 end
 
--- At the end: counts of what is not there any more.
-local function check_counts(counts, key_of)
-  for _, pair in ipairs(page.scored(counts(), 0, MAX_ITEMS)) do
-    if call('EXISTS', key_of(pair[1])) == 0 then
-      report('count', nil, counts() .. ' says ' .. pair[2] .. ' for ' .. pair[1] .. ', which has none', function()
-        call('ZREM', counts(), pair[1])
-      end)
-    end
+-- A part of a collection. Where the rest begins, '0' at the end; how many were looked at.
+local function check_members(key, cursor, count)
+  local answer = redis.pcall('ZSCAN', key, cursor, 'COUNT', text(count))
+  if answer.err then -- it was deleted and made anew as something else
+    return '0', 0
   end
+  local word, rest = keys.parts(key)
+  local found = answer[2]
+  for index = 1, #found, 2 do
+    MEMBERS[word](key, rest, found[index])
+  end
+  return answer[1], #found / 2
 end
 
 -- One step of the walk: about `limit` keys or members. Where the next begins, nil at the end; how many were looked at.
 local function step(walk, limit)
   if #walk.collections > 0 then
-    local key = walk.collections[1]
-    local cursor, looked = check_members(key, walk.member, limit)
+    local cursor, looked = check_members(walk.collections[1], walk.member, limit)
     walk.member = cursor
     if cursor == '0' then
       table.remove(walk.collections, 1)
     end
-    return walk, looked
+    return (#walk.collections > 0 or walk.key ~= 'end') and walk or nil, looked
   end
-  if walk.key == 'end' then
-    check_counts(keys.failures, keys.failed)
-    check_counts(keys.tags, keys.tag)
-    return nil, 0
+  local answer = redis.pcall('SCAN', walk.key, 'MATCH', ns .. '*', 'COUNT', text(limit))
+  if answer.err then
+    fail('INVALID_ARGUMENT', 'cursor is none that check gave')
   end
-  local answer = call('SCAN', walk.key, 'MATCH', ns .. '*', 'COUNT', text(limit))
   for _, name in ipairs(answer[2]) do
     check_key(walk, name)
   end
   walk.key = answer[1] == '0' and 'end' or answer[1]
-  return walk, #answer[2]
+  return (#walk.collections > 0 or walk.key ~= 'end') and walk or nil, #answer[2]
 end
 
 -- For the operation check.
 function verify.step(cursor, limit, mend)
-  violations, repair = {}, mend
+  violations, repair, freed_soon = {}, mend, nil
   local walk = cursor and verify.parse(cursor) or { key = '0', member = '0', collections = {} }
   local rest, looked = step(walk, limit)
   return rest and encode_json({ key = rest.key, member = rest.member, collections = rest.collections }) or '', looked, violations
@@ -184,14 +369,14 @@ end
 
 function verify.parse(cursor)
   local ok, walk = pcall(decode_json, cursor)
-  if not ok or type(walk) ~= 'table' or type(walk.key) ~= 'string' or type(walk.member) ~= 'string'
-    or type(walk.collections) ~= 'table' or not match(walk.member, '^%d+$') or not match(walk.key, '^%w+$') then
-    fail('INVALID_ARGUMENT', 'cursor is none that check gave')
+  local good = ok and type(walk) == 'table' and type(walk.key) == 'string' and type(walk.member) == 'string'
+    and type(walk.collections) == 'table' and match(walk.member, '^%d+$') and #walk.member <= 20
+    and (walk.key == 'end' and #walk.collections > 0 or match(walk.key, '^%d+$') and #walk.key <= 20)
+  for _, key in ipairs(good and walk.collections or {}) do
+    good = good and type(key) == 'string' and sub(key, 1, #ns) == ns and MEMBERS[keys.parts(key) or '']
   end
-  for _, key in ipairs(walk.collections) do
-    if type(key) ~= 'string' or sub(key, 1, #ns) ~= ns then
-      fail('INVALID_ARGUMENT', 'cursor is none that check gave')
-    end
+  if not good then
+    fail('INVALID_ARGUMENT', 'cursor is none that check gave')
   end
   return walk
 end

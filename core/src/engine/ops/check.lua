@@ -9,8 +9,10 @@
 --                       stray          it stands where its record does not say
 --                       count          a count of a failure group or tag is wrong
 --                       due            its queue is not looked at when something in it is due
---                       blocked dependents  its state and its dependencies, or both sides of one, differ
---                       state type     the record has no state; a key is of the wrong type
+--                       blocked        it is blocked and waits for nothing (not mended), or it is not blocked and waits
+--                       dependents     it waits for one that does not know it, or need not be waited for
+--                       throttle       a throttle is not listed, or is not looked at when it should be
+--                       state type     a record cannot be read; a key is of the wrong type (neither is mended)
 -- errors  INVALID_ARGUMENT
 -- keys    all of the namespace
 operation('check', 'write', function(argv)

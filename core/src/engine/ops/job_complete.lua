@@ -5,8 +5,10 @@
 --                   run_ms   integer  how long it ran by the worker's clock
 --                   result   text     '' for none, else JSON, at most max-data bytes; kept as the job's result
 --                   options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
---                                     delay_ms (0; before the next stage, where there is one)
--- reply   per item  completed | waiting | scheduled (in the next stage) | LOCK_LOST <reason>
+--                                     and for the next stage, where there is one: delay_ms (0), dependencies (at most 256
+--                                     jids to wait for there; those completed or unknown count as satisfied)
+-- reply   per item  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
+--                   TOO_DEEP <why> (the job runs on)
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:completed {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>

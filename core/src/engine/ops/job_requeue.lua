@@ -19,7 +19,7 @@ local function blockers(job, given, reject)
     local present = record.rare(job, HAS_DEPENDENCIES) and call('ZRANGE', keys.dependencies(job[JID]), '0', '-1') or {}
     return present
   end
-  local open = dependency.split(check.names(given, 'dependencies', 256), reject)
+  local open = dependency.split(dependency.parse(given, 'dependencies') or {}, reject)
   dependency.refuse_cycle(job[JID], open)
   return open
 end

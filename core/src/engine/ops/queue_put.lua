@@ -49,13 +49,11 @@ local function conflict(existing, on_conflict)
   end
 end
 
--- The dependencies to wait for; those satisfied already.
+-- The dependencies to wait for; those satisfied already. A job that does not exist yet cannot wait for itself either.
 local function blockers(jid, options)
+  dependency.refuse_cycle(jid, options.dependencies, links)
   local open, satisfied = dependency.split(options.dependencies, options.reject_missing)
-  if #open > 0 then
-    dependency.refuse_cycle(jid, open, links)
-    dependency.mark(open)
-  end
+  dependency.mark(open)
   return open, satisfied
 end
 
@@ -82,7 +80,7 @@ local function put(jid, queue, kind, data, options)
   local token, had_dependents, tracked
   if existing then
     token, had_dependents, tracked = existing[TOKEN], record.rare(existing, HAS_DEPENDENTS), record.rare(existing, TRACKED)
-    links[jid] = record.rare(existing, HAS_DEPENDENCIES) and {} or nil
+    links[jid] = (links[jid] or record.rare(existing, HAS_DEPENDENCIES)) and {} or nil
   end
   local job = state.create(jid, kind, queue, options.priority, data)
   if options ~= PLAIN then

@@ -16,7 +16,7 @@ operation('throttle_set', 'grow', function(argv)
   call('ZADD', keys.throttles(), '0', id)
   state.begin()
   if ends_at then
-    freeing.throttle(id, ends_at)
+    freeing.note_throttle(id, ends_at)
   end
   freeing.throttle(id)
   return 'OK'
