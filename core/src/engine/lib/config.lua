@@ -20,12 +20,14 @@ local function field(name, queue)
   return queue and (name .. ':' .. queue) or name
 end
 
+-- What is known of a setting; nothing of those in meta.
 local function known(name, queue)
-  local setting = settings[name]
-  if not setting then
+  local in_meta = name == TEST_CLOCK or name == EVENTS
+  local setting = not in_meta and settings[name] or nil
+  if not setting and not in_meta then
     fail('INVALID_ARGUMENT', 'name ' .. tostring(name) .. ' is not a setting')
   end
-  if queue and not setting.per_queue then
+  if queue and not (setting and setting.per_queue) then
     fail('INVALID_ARGUMENT', 'queue: ' .. name .. ' is not set per queue')
   end
   return setting
@@ -52,14 +54,14 @@ end
 
 -- For the operation config_get: the value in the asked unit.
 function config.read(name, queue, unit)
-  local per_unit = milliseconds_per(unit)
+  local per_unit, setting = milliseconds_per(unit), known(name, queue)
   if name == TEST_CLOCK then
     return meta.clock and tonumber(meta.clock) or 'off'
   elseif name == EVENTS then
     return meta.events or 'tracked'
   end
-  local value = known(name, queue) and config.get(name, queue)
-  if settings[name].span and per_unit ~= 1 then
+  local value = config.get(name, queue)
+  if setting.span and per_unit ~= 1 then
     return { double = value / per_unit }
   end
   return value
@@ -119,13 +121,12 @@ end
 
 -- For the operation config_set: nil puts the default back.
 function config.write(name, queue, value, unit)
-  local per_unit = milliseconds_per(unit)
+  local per_unit, setting = milliseconds_per(unit), known(name, queue)
   if name == TEST_CLOCK then
     return set_clock(value)
   elseif name == EVENTS then
     return set_events(value)
   end
-  local setting = known(name, queue)
   if value == nil then
     call('HDEL', keys.config(), field(name, queue))
     return

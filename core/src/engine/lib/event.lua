@@ -10,8 +10,9 @@ function event.begin()
   sent_later = {}
 end
 
-local function send_later(channel, message)
-  sent_later[#sent_later + 1] = { channel, message }
+-- `again`: the same is told elsewhere, the stream need not have it twice.
+local function send_later(channel, message, again)
+  sent_later[#sent_later + 1] = { channel, message, again }
 end
 
 -- Tells of `what` happened to a job, whoever asked.
@@ -65,7 +66,7 @@ function event.derive(job)
   local news = worker and news_of(job, from)
   if news then
     local message = { event = news, jid = job[JID], queue = job[QUEUE], kind = job[KIND], worker = worker, at_ms = now }
-    send_later(keys.worker_channel(worker), message)
+    send_later(keys.worker_channel(worker), message, news == what)
   end
 end
 
@@ -74,7 +75,7 @@ function event.flush()
   for _, pair in ipairs(sent_later) do
     local message = encode_json(pair[2])
     redis.pcall('PUBLISH', pair[1], message)
-    if meta.events then
+    if meta.events and not pair[3] then
       redis.pcall('XADD', keys.events(), 'MAXLEN', '~', STREAM_LENGTH, '*', 'event', message)
     end
   end

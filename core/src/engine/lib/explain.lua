@@ -73,7 +73,8 @@ function explain.job(job)
   local position, wait = null, null
   if at == WAITING or at == THROTTLED then
     in_line(job, reasons)
-    position = call('ZCOUNT', keys.waiting(job[QUEUE]), '-inf', '(' .. text(job[SCORE]))
+    local before = '(' .. text(job[SCORE])
+    position = call('ZCOUNT', keys.waiting(job[QUEUE]), '-inf', before) + call('ZCOUNT', keys.throttled(job[QUEUE]), '-inf', before)
     wait = estimate(job[QUEUE], position)
   elseif at == BLOCKED then
     blocked(job, reasons)

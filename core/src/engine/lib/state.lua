@@ -462,6 +462,8 @@ local function announce(moves)
       entered[queue] = true
       local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
       woken[queue] = woken[queue] or tonumber(head[2]) == move.earliest or nil
+    elseif move.at == BLOCKED then
+      entered[queue] = true
     end
   end
   for queue in pairs(entered) do

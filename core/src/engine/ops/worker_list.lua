@@ -1,11 +1,11 @@
--- worker_list: the workers that were heard of within `max-worker-age`, the last heard first, by pages.
+-- worker_list: the workers that were heard of within `max-worker-age`, the last heard first, the lost ones last, by pages.
 --
 -- args    JSON  offset   integer  0 or more (0)
 --               limit    integer  1..100 (25)
 -- reply   map   total  integer; workers  list of maps: worker, silent_ms (since its last pulse), lost (declared so by its
 --               supervisor), running stalled  integers, its jobs in hand; status  what its pulse says, or null
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name>
+-- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:config
 local function view_of(worker, score)
   local key = keys.worker_jobs(worker)
   local stalled = call('ZCOUNT', key, '-inf', now_text)
@@ -28,9 +28,19 @@ operation('worker_list', 'read', function(argv)
   if limit > 100 then
     fail('INVALID_ARGUMENT', 'limit ' .. limit .. ' is outside 1..100')
   end
+  local key, oldest = keys.workers(), now - config.get('max-worker-age')
+  local alive, lost = { text(oldest), '+inf' }, { '-inf', text(-oldest) }
+  local count = call('ZCOUNT', key, alive[1], alive[2])
   local list = {}
-  for index, pair in ipairs(page.scored(keys.workers(), offset, limit, true)) do
-    list[index] = view_of(pair[1], pair[2])
+  local function add(flat)
+    for index = 1, #flat, 2 do
+      list[#list + 1] = view_of(flat[index], tonumber(flat[index + 1]))
+    end
   end
-  return { map = { total = call('ZCARD', keys.workers()), workers = list } }
+  add(call('ZRANGE', key, alive[2], alive[1], 'BYSCORE', 'REV', 'LIMIT', text(offset), text(limit), 'WITHSCORES'))
+  if #list < limit then
+    local skipped = text(max(0, offset - count))
+    add(call('ZRANGE', key, lost[1], lost[2], 'BYSCORE', 'LIMIT', skipped, text(limit - #list), 'WITHSCORES'))
+  end
+  return { map = { total = count + call('ZCOUNT', key, lost[1], lost[2]), workers = list } }
 end)
