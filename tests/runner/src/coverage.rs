@@ -13,7 +13,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::Cycle, "dependencies are still to come"),
     (Code::TooDeep, "dependencies are still to come"),
     (Code::HasDependents, "dependencies are still to come"),
-    (Code::JobNotFound, "job_get answers null; the operations that raise it are still to come"),
     (Code::Timeout, "needs a server that stops answering: core/tests"),
     (Code::OutcomeUnknown, "needs a connection cut in the middle of a call: core/tests"),
     (Code::EngineOutdated, "needs an older server: core/tests"),
