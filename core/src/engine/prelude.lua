@@ -22,7 +22,7 @@ local ENDED_AT = 9 -- in the place of LEASE_UNTIL: a job runs or has ended
 local DATA, RARE = 12, 13
 -- Then what the call in progress knows of it (lib/state.lua).
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
-local FROM_MEMBER, FROM_STANDS, CANCELLED = 20, 21, 22 -- seldom set
+local FROM_MEMBER, FROM_STANDS = 20, 21 -- seldom set
 
 -- What most jobs do not have, in a table at RARE, nil where it says what it says by default: READY_AT =
 -- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.
@@ -30,6 +30,7 @@ local READY_AT, RETRIES, REMAINING, GRACE_UNTIL, LOST_REASON = 1, 2, 3, 4, 5
 local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 6, 7, 8, 9, 10
 local THROTTLES, PENDING, PARENT, TRACKED, PROGRESS = 11, 12, 13, 14, 15
 local HAS_DEPENDENCIES, HAS_DEPENDENTS = 16, 17
+local CANCELLED = 18 -- only as a job disappears
 local RETRIES_DEFAULT = 5
 
 -- SCORE = (127 - priority) * SEQ_SPAN + seq

@@ -25,7 +25,7 @@ end
 local function name_of(job, from, from_queue)
   local at = STATE_NAMES[job[STATE]]
   if not at then
-    return job[CANCELLED] and 'cancelled' or nil
+    return record.rare(job, CANCELLED) and 'cancelled' or nil
   elseif at == 'running' then
     if from == 'waiting' then
       return 'reserved'
@@ -41,7 +41,7 @@ end
 
 -- What the worker that had the job must know: it has lost it, or is about to.
 local function news_of(job, from)
-  if job[CANCELLED] then
+  if record.rare(job, CANCELLED) then
     return 'cancelled'
   elseif record.rare(job, LOST_REASON) then
     return 'lost'

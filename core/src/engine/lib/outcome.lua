@@ -51,7 +51,6 @@ local function next_stage(job, queue)
 end
 
 local complete = {}
-local NOTHING = {}
 local BARE = { result = '', delay_ms = 0 }
 
 -- How many dependents the call in progress may still free.
@@ -76,19 +75,32 @@ function complete.parse(result, options)
   }
 end
 
+-- What the next stage has to wait for, nil for nothing; and why it cannot.
+local function blockers(job, parsed)
+  if not (parsed.queue or record.rare(job, ROUTE)) then
+    return nil
+  end
+  local open = dependency.split(parsed.dependencies, false)
+  if #open == 0 then
+    return nil
+  end
+  return open, dependency.cycle(job[JID], open)
+end
+
 function complete.apply(job, run_ms, parsed)
-  local queue = parsed.queue or (record.rare(job, ROUTE) or NOTHING)[1]
-  local open = queue and parsed.dependencies and dependency.split(parsed.dependencies, false) or NOTHING
-  local problem = #open > 0 and dependency.cycle(job[JID], open)
-  if problem then
-    return problem
+  local open, problem
+  if parsed.dependencies then
+    open, problem = blockers(job, parsed)
+    if problem then
+      return problem
+    end
   end
   end_run(job, run_ms)
   store_result(job, parsed.result)
   if parsed.data then
     state.set_payload(job, parsed.data)
   end
-  queue = next_stage(job, parsed.queue)
+  local queue = next_stage(job, parsed.queue)
   if not queue then
     state.complete(job)
     if record.rare(job, HAS_DEPENDENTS) then
@@ -97,11 +109,11 @@ function complete.apply(job, run_ms, parsed)
     return 'completed'
   end
   history.close_stage(job, 'c', run_ms)
-  if #open > 0 then
+  if open then
     dependency.mark(open)
     dependency.link(job, open)
   end
-  return placement.enter(job, queue, parsed.delay_ms, #open > 0)
+  return placement.enter(job, queue, parsed.delay_ms, open ~= nil)
 end
 
 local give_up = {}

@@ -2,7 +2,6 @@
 local reserve = {}
 
 local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD = 64, 8388608, 200, 200
-local NOTHING = {}
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
@@ -35,11 +34,14 @@ function reserve.refuse_lost(worker)
   end
 end
 
+local function has_extra(rare)
+  return rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]
+end
+
 -- What is not so with most jobs: '' or JSON.
 local function extra(job)
-  local rare, priority = job[RARE] or NOTHING, record.priority(job)
-  if priority == 0
-    and not (rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]) then
+  local rare, priority = job[RARE], record.priority(job)
+  if priority == 0 and not (rare and has_extra(rare)) then
     return ''
   end
   return encode_json({
@@ -81,9 +83,10 @@ local function take_some(reservation, queue, own, jobs)
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
   local count, bytes, lease_until = reservation.count, reservation.bytes, now + lease_ms
+  local passed, limited = 0, rooms[own]
   for index = 1, #jobs do
     local job = jobs[index]
-    local full = (job[RARE] or rooms[own]) and throttle.take(rooms, own, job)
+    local full = (limited or job[RARE]) and throttle.take(rooms, own, job)
     if full then
       state.throttle(job, full)
       reservation.throttled = true
@@ -99,8 +102,9 @@ local function take_some(reservation, queue, own, jobs)
       count = count + 1
       reservation.jids[count] = job[JID]
     end
-    reservation.passed[queue] = reservation.passed[queue] + 1
+    passed = passed + 1
   end
+  reservation.passed[queue] = reservation.passed[queue] + passed
   reservation.taken[queue] = reservation.taken[queue] + count - reservation.count
   reservation.count, reservation.bytes = count, bytes
 end

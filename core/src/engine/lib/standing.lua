@@ -71,10 +71,10 @@ end
 -- Writes what differs; adds to `freed` the throttles let go of.
 function standing.write(changed, freed)
   local removed, added, counts = {}, {}, {}
-  for _, job in ipairs(changed) do
-    local old, new = job[FROM_STANDS], standing.of(job)
-    if old or new then
-      old, new = old or NOTHING, new or NOTHING
+  for index = 1, #changed do
+    local job = changed[index]
+    if job[RARE] or job[FROM_STANDS] then
+      local old, new = job[FROM_STANDS] or NOTHING, standing.of(job) or NOTHING
       for key in pairs(old.sets) do
         if not new.sets[key] then
           push(removed, key, job[JID])

@@ -304,7 +304,7 @@ end
 
 -- The job disappears; a worker that has it learns that it was cancelled.
 function state.cancel(job)
-  job[CANCELLED] = true
+  record.set_rare(job, CANCELLED, true)
   state.forget(job)
 end
 
@@ -350,13 +350,14 @@ end
 
 -- What the changed jobs mean for the collections.
 local function derive()
+  local all_events = meta.events
   local moves, move = {}, nil
   local from, to, left, joined, count, score_text, last_score
   for index = 1, #changed do
     local job = changed[index]
     local key, score = place(job)
     local worker = job[STATE] == RUNNING and job[WORKER]
-    if job[RARE] or job[CANCELLED] or meta.events then
+    if job[RARE] or all_events then
       event.derive(job)
     end
     if key ~= to or job[FROM] ~= from or worker ~= joined or job[FROM_WORKER] ~= left then
