@@ -22,9 +22,10 @@
  * Signals:    while a thread of yours waits for Redis, its signals are held back, so that none can cost a job; in
  *             mh_worker_next() and mh_worker_stop() they are delivered. No function may be called in a signal handler: set
  *             a flag, and look at it between two calls of mh_worker_next().
- * Fork:       a client made before a fork works in the child, with connections of its own. A worker does not: there
- *             mh_worker_next(), mh_worker_stop() and what ends or renews its jobs return MH_CODE_CLOSED, and the rest finds
- *             nothing to do; the child opens a worker of its own. Every handle may be freed in the child too.
+ * Fork:       a client made before a fork works in the child, with connections of its own. Workers and subscriptions do
+ *             not: there mh_worker_next(), mh_events_next(), mh_worker_stop() and what ends or renews a worker's jobs return
+ *             MH_CODE_CLOSED, and the rest finds nothing to do; the child opens its own. Every handle may be freed in the
+ *             child too.
  * Exit:       stop workers first. A job in hand when the process dies is not lost: another worker gets it when its lease
  *             has run out.
  *
@@ -183,6 +184,15 @@ typedef struct mh_client mh_client;
 typedef struct mh_error mh_error;
 
 /**
+ * A subscription to events, with a connection of its own.
+ *
+ * Ownership: whoever opened it frees it with mh_events_free().
+ * Threads:   any number at once; each event goes to one of them.
+ * Fork:      belongs to the process that opened it; a forked child gets MH_CODE_CLOSED, and opens its own.
+ */
+typedef struct mh_events mh_events;
+
+/**
  * A job under a lease, from mh_worker_next() or mh_queue_reserve(). One call of mh_job_complete(), _fail(), _error(),
  * _retry(), _snooze(), _release() or _finish() ends its run; a job that is freed without one runs again when its lease
  * has run out, and is not lost.
@@ -331,17 +341,29 @@ mh_code mh_client_open(const char *url, const char *options_json, mh_client **ou
 /**
  * Perform any operation of the engine by its name: the one door to all of them.
  *
- * operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no
- *            function here:
- *            "job_get"       {"jid"}: the job with its state, result, failure and history, or null.
- *            "queue_counts"  {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …
- *            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and
- *                            "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
- *                            "failures", "retries".
- *            "config_get"    {"name", "queue"}: a setting, of the queue if one is named.
- *            "config_set"    {"name", "value", "queue"}: set it; null: back to its default. Spans are milliseconds:
- *                            "heartbeat" (60000) and "grace-period" (10000), also per queue, "jobs-history",
- *                            "jobs-history-count", "stats-history", "max-data".
+ * operation  Its name, noun first. Each is one file of core/src/engine/ops/, which begins with its arguments and its
+ *            reply. Those that have no function here, by what they are about:
+ *            a job         "job_get" {"jid"}: the job with its state, result, failure and history, or null;
+ *                          "job_get_many", "job_list" (by state), "job_cancel", "job_requeue", "job_prioritize", "job_tag",
+ *                          "job_untag", "job_track", "job_untrack", "job_tracked", "job_depend", "job_undepend",
+ *                          "job_log", "job_progress", "job_save" (heartbeat with data), "job_timeout", "job_explain".
+ *            a queue       "queue_counts" {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …;
+ *                          "queue_stats" {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait"
+ *                          and "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
+ *                          "failures", "retries"; "queue_list", "queue_length", "queue_peek", "queue_pause",
+ *                          "queue_unpause", "queue_forget".
+ *            failures      "failure_groups", "failure_jobs", "failure_unfail".
+ *            tags          "tag_list", "tag_jobs".
+ *            throttles     "throttle_set", "throttle_get", "throttle_delete", "throttle_list", "throttle_holders",
+ *                          "throttle_pending", "throttle_release".
+ *            recurring     "recurring_put", "recurring_get", "recurring_list", "recurring_update", "recurring_cancel",
+ *                          "recurring_tag", "recurring_untag", "recurring_pause", "recurring_resume".
+ *            workers       "worker_list", "worker_jobs", "worker_deregister".
+ *            settings      "config_get" {"name", "queue"}: a setting, of the queue if one is named; "config_set" {"name",
+ *                          "value", "queue"}: set it; null: back to its default. Spans are milliseconds: "heartbeat"
+ *                          (60000) and "grace-period" (10000), also per queue, "jobs-history", "jobs-history-count",
+ *                          "stats-history", "max-data". "config_all", "config_unset"; "pattern_get", "pattern_set".
+ *            upkeep        "sweep", "check".
  * args_json  A JSON object, or NULL for "{}".
  *
  * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of
@@ -411,19 +433,24 @@ void mh_client_free(mh_client *client);
  * kind          The name of the handler that will perform it.
  * data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
  * options_json  A JSON object, or NULL for none:
- *               "jid"          the job's id. Default: 32 random hex digits.
- *               "priority"     -128 to 127, larger first. Default 0.
- *               "delay_ms"     milliseconds until it may run. Default 0.
- *               "retries"      how often it may run again after an error or a lost lease, 0 to 255. Default 5.
- *               "tags"         a list of at most 32 labels.
- *               "route"        a list of at most 64 queues the job goes through after this one.
- *               "on_conflict"  what to do when a job of this jid exists: "replace" it unless it is running (then it is
- *                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
- *                              "replace".
+ *               "jid"           the job's id. Default: 32 random hex digits.
+ *               "priority"      -128 to 127, larger first. Default 0.
+ *               "delay_ms"      milliseconds until it may run. Default 0.
+ *               "retries"       how often it may run again after an error or a lost lease, 0 to 255. Default 5.
+ *               "tags"          a list of at most 32 labels.
+ *               "route"         a list of at most 64 queues the job goes through after this one.
+ *               "throttles"     a list of at most 32 throttles: the job runs only while it holds all of them.
+ *               "dependencies"  a list of at most 256 jids: the job waits until these are completed. Those that are
+ *                               completed already, or unknown, it need not wait for.
+ *               "missing"       what an unknown dependency is: "satisfied", or "reject": an error. Default "satisfied".
+ *               "on_conflict"   what to do when a job of this jid exists: "replace" it unless it is running (then it is
+ *                               kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
+ *                               "replace".
  *
  * Returns MH_CODE_OK and sets *out_jid to the job's id and *out_placed to what became of it.
  * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
- * on_conflict "reject"; and the codes of mh_client_call().
+ * on_conflict "reject"; MH_CODE_UNKNOWN_DEPENDENCY with missing "reject"; MH_CODE_CYCLE, MH_CODE_TOO_DEEP; and the codes
+ * of mh_client_call().
  *
  * Ownership: the caller frees *out_jid with mh_string_free(). Both may be NULL pointers when they are not wanted.
  * Threads:   any number at once.
@@ -445,8 +472,8 @@ mh_code mh_queue_put(mh_client *client,
  *            "kind" must be there.
  *
  * Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid",
- * "outcome"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict
- * "reject").
+ * "outcome", "satisfied"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists"
+ * (on_conflict "reject"), and "satisfied" lists those of its dependencies that it need not wait for.
  * Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
  * mh_client_call().
  *
@@ -693,6 +720,32 @@ const char *mh_job_tags_json(const mh_job *job);
 const char *mh_job_route_json(const mh_job *job);
 
 /**
+ * The throttles it holds while it runs: a JSON array of texts. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_throttles_json(const mh_job *job);
+
+/**
+ * The jid of the recurring job that put it, or NULL when it was put by itself, and for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_parent(const mh_job *job);
+
+/**
+ * Whether events tell what happens to it, as of its reserve. false for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+bool mh_job_tracked(const mh_job *job);
+
+/**
  * How long the lease lasts from the reserve on, if it is not renewed. A worker renews it. 0 for NULL.
  *
  * Threads:   any.
@@ -735,10 +788,11 @@ void mh_job_free(mh_job *job);
  *
  * result_json   What the handler returns, one JSON value, kept byte for byte. NULL: no result.
  * options_json  A JSON object, or NULL for none:
- *               "data"      new data for the next queue, any JSON value. Default: the data stays.
- *               "queue"     the next queue. Default: the next of the job's route.
- *               "delay_ms"  milliseconds until the job may run there. Default 0. Without a next queue the job is
- *                           completed at once: there is nothing to wait for, and what was done is not refused.
+ *               "data"          new data for the next queue, any JSON value. Default: the data stays.
+ *               "queue"         the next queue. Default: the next of the job's route.
+ *               "delay_ms"      milliseconds until the job may run there. Default 0. Without a next queue the job is
+ *                               completed at once: there is nothing to wait for, and what was done is not refused.
+ *               "dependencies"  a list of at most 256 jids that the job waits for there.
  *
  * For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be
  * reached, and what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for
@@ -845,6 +899,85 @@ mh_code mh_job_finish(mh_job *job, const char *outcome_json, char **out_state, m
  * Blocking:  as mh_client_call().
  */
 mh_code mh_job_heartbeat(mh_job *job, uint64_t *out_lease_ms, mh_error **out_error);
+
+/**
+ * Subscribe to events. When this returns, the server has confirmed it: whatever happens from now on is told.
+ *
+ * options_json  A JSON object, or NULL for none:
+ *               "what"    names of events: "put", "waiting", "scheduled", "blocked", "throttled", "reserved", "stalled",
+ *                         "completed", "failed", "cancelled", "track", "untrack"; "*" stands for all. Default: all, or
+ *                         none when a worker is named.
+ *               "worker"  a worker's name: its channel too, which tells what becomes of the jobs it holds ("stalled",
+ *                         "lost" or "cancelled"), whether they are tracked or not.
+ *
+ * Events tell of tracked jobs (the operation "job_track"), or of all jobs when the setting "events" is "all".
+ *
+ * Returns MH_CODE_OK and sets *out_events to a new subscription.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option; MH_CODE_CLOSED, MH_CODE_UNAVAILABLE; MH_CODE_DENIED, also for a
+ * login that may not subscribe to {namespace}:event:*; and what else keeps mh_client_call() from the server.
+ *
+ * Ownership: the caller frees *out_events with mh_events_free(). It does not need `client` to stay.
+ * Threads:   any.
+ * Blocking:  as mh_client_call().
+ */
+mh_code mh_events_open(mh_client *client,
+                       const char *options_json,
+                       mh_events **out_events,
+                       mh_error **out_error);
+
+/**
+ * Wait for the next event, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
+ *
+ * Returns MH_CODE_OK and sets *out_event_json to a JSON object, or to NULL when none came in time:
+ *               "event"   what happened: one of the names of mh_events_open(), or "lost".
+ *               "jid"     to which job.
+ *               "queue"   the queue it is in now.
+ *               "kind"    the name of its handler.
+ *               "worker"  who holds it now, or null; on a worker's channel, that worker.
+ *               "at_ms"   when, in milliseconds of UTC since 1970.
+ * Returns MH_CODE_CLOSED when nothing more will come: after mh_events_close() or mh_client_close(), which end the wait
+ * within 100 ms, and in a forked child.
+ * Returns what keeps it from the server and cannot pass by itself, for example MH_CODE_DENIED; the next call tries again.
+ *
+ * When the connection breaks another is made here, for as long as the time lasts; what happens meanwhile is not told, see
+ * mh_events_gaps(). One try to reach the server lasts 5 s at most, whatever `timeout_ms` says.
+ *
+ * Ownership: the caller frees *out_event_json with mh_string_free().
+ * Threads:   any number at once; each event goes to one of them.
+ * Blocking:  yes. Signals are delivered to their handlers every 100 ms, but do not end the wait.
+ */
+mh_code mh_events_next(mh_events *events,
+                       uint64_t timeout_ms,
+                       char **out_event_json,
+                       mh_error **out_error);
+
+/**
+ * How often the connection of a subscription was lost: each time, events may have been missed. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+uint64_t mh_events_gaps(const mh_events *events);
+
+/**
+ * Close a subscription: from now on mh_events_next() returns MH_CODE_CLOSED, also in threads that wait in it. Closing
+ * twice is fine.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `events` is NULL.
+ *
+ * Ownership: the handle remains, and is freed with mh_events_free().
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_events_close(mh_events *events, mh_error **out_error);
+
+/**
+ * Free a subscription, closing it. NULL is fine.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no.
+ */
+void mh_events_free(mh_events *events);
 
 #ifdef __cplusplus
 }  // extern "C"

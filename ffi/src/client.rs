@@ -66,17 +66,29 @@ pub unsafe extern "C" fn mh_client_open(
 
 /// Perform any operation of the engine by its name: the one door to all of them.
 ///
-/// operation  Its name. Each is one file of core/src/engine/ops/, which says what it does. Those that have no
-///            function here:
-///            "job_get"       {"jid"}: the job with its state, result, failure and history, or null.
-///            "queue_counts"  {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …
-///            "queue_stats"   {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait" and
-///                            "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
-///                            "failures", "retries".
-///            "config_get"    {"name", "queue"}: a setting, of the queue if one is named.
-///            "config_set"    {"name", "value", "queue"}: set it; null: back to its default. Spans are milliseconds:
-///                            "heartbeat" (60000) and "grace-period" (10000), also per queue, "jobs-history",
-///                            "jobs-history-count", "stats-history", "max-data".
+/// operation  Its name, noun first. Each is one file of core/src/engine/ops/, which begins with its arguments and its
+///            reply. Those that have no function here, by what they are about:
+///            a job         "job_get" {"jid"}: the job with its state, result, failure and history, or null;
+///                          "job_get_many", "job_list" (by state), "job_cancel", "job_requeue", "job_prioritize", "job_tag",
+///                          "job_untag", "job_track", "job_untrack", "job_tracked", "job_depend", "job_undepend",
+///                          "job_log", "job_progress", "job_save" (heartbeat with data), "job_timeout", "job_explain".
+///            a queue       "queue_counts" {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …;
+///                          "queue_stats" {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait"
+///                          and "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
+///                          "failures", "retries"; "queue_list", "queue_length", "queue_peek", "queue_pause",
+///                          "queue_unpause", "queue_forget".
+///            failures      "failure_groups", "failure_jobs", "failure_unfail".
+///            tags          "tag_list", "tag_jobs".
+///            throttles     "throttle_set", "throttle_get", "throttle_delete", "throttle_list", "throttle_holders",
+///                          "throttle_pending", "throttle_release".
+///            recurring     "recurring_put", "recurring_get", "recurring_list", "recurring_update", "recurring_cancel",
+///                          "recurring_tag", "recurring_untag", "recurring_pause", "recurring_resume".
+///            workers       "worker_list", "worker_jobs", "worker_deregister".
+///            settings      "config_get" {"name", "queue"}: a setting, of the queue if one is named; "config_set" {"name",
+///                          "value", "queue"}: set it; null: back to its default. Spans are milliseconds: "heartbeat"
+///                          (60000) and "grace-period" (10000), also per queue, "jobs-history", "jobs-history-count",
+///                          "stats-history", "max-data". "config_all", "config_unset"; "pattern_get", "pattern_set".
+///            upkeep        "sweep", "check".
 /// args_json  A JSON object, or NULL for "{}".
 ///
 /// Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of

@@ -28,6 +28,9 @@ pub struct mh_job {
     data: Text,
     tags_json: Text,
     route_json: Text,
+    throttles_json: Text,
+    parent: Option<Text>,
+    tracked: bool,
     priority: i32,
     lease_ms: u64,
     put_at_ms: u64,
@@ -71,6 +74,9 @@ impl mh_job {
             data: Text::new(job.data, "data")?,
             tags_json: json(job.tags, "tags")?,
             route_json: json(job.route, "route")?,
+            throttles_json: json(job.throttles, "throttles")?,
+            parent: job.parent.map(|parent| Text::new(parent, "parent")).transpose()?,
+            tracked: job.tracked,
             priority: narrow(job.priority, "priority")?,
             lease_ms: job.lease_ms,
             put_at_ms: job.put_at_ms,
@@ -197,6 +203,35 @@ pub unsafe extern "C" fn mh_job_tags_json(job: *const mh_job) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_job_route_json(job: *const mh_job) -> *const c_char {
     read!(job, ptr::null(), |job: &mh_job| job.route_json.as_ptr())
+}
+
+/// The throttles it holds while it runs: a JSON array of texts. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_throttles_json(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.throttles_json.as_ptr())
+}
+
+/// The jid of the recurring job that put it, or NULL when it was put by itself, and for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_parent(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.parent.as_ref().map_or(ptr::null(), Text::as_ptr))
+}
+
+/// Whether events tell what happens to it, as of its reserve. false for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_tracked(job: *const mh_job) -> bool {
+    read!(job, false, |job: &mh_job| job.tracked)
 }
 
 /// How long the lease lasts from the reserve on, if it is not renewed. A worker renews it. 0 for NULL.

@@ -10,6 +10,7 @@
 mod guard;
 mod client;
 mod error;
+mod events;
 mod job;
 mod outcome;
 mod queue;

@@ -79,10 +79,11 @@ fn only<A, R: Request<Reply = Vec<A>>>(client: &Client, request: R) -> Result<A>
 ///
 /// result_json   What the handler returns, one JSON value, kept byte for byte. NULL: no result.
 /// options_json  A JSON object, or NULL for none:
-///               "data"      new data for the next queue, any JSON value. Default: the data stays.
-///               "queue"     the next queue. Default: the next of the job's route.
-///               "delay_ms"  milliseconds until the job may run there. Default 0. Without a next queue the job is
-///                           completed at once: there is nothing to wait for, and what was done is not refused.
+///               "data"          new data for the next queue, any JSON value. Default: the data stays.
+///               "queue"         the next queue. Default: the next of the job's route.
+///               "delay_ms"      milliseconds until the job may run there. Default 0. Without a next queue the job is
+///                               completed at once: there is nothing to wait for, and what was done is not refused.
+///               "dependencies"  a list of at most 256 jids that the job waits for there.
 ///
 /// For a worker's job this returns at once: the engine is told within a millisecond, or as soon as Redis can be
 /// reached, and what it refuses comes out of mh_worker_take_refused(). For a job of mh_queue_reserve() it waits for

@@ -41,19 +41,24 @@ impl mh_placed {
 /// kind          The name of the handler that will perform it.
 /// data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
 /// options_json  A JSON object, or NULL for none:
-///               "jid"          the job's id. Default: 32 random hex digits.
-///               "priority"     -128 to 127, larger first. Default 0.
-///               "delay_ms"     milliseconds until it may run. Default 0.
-///               "retries"      how often it may run again after an error or a lost lease, 0 to 255. Default 5.
-///               "tags"         a list of at most 32 labels.
-///               "route"        a list of at most 64 queues the job goes through after this one.
-///               "on_conflict"  what to do when a job of this jid exists: "replace" it unless it is running (then it is
-///                              kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
-///                              "replace".
+///               "jid"           the job's id. Default: 32 random hex digits.
+///               "priority"      -128 to 127, larger first. Default 0.
+///               "delay_ms"      milliseconds until it may run. Default 0.
+///               "retries"       how often it may run again after an error or a lost lease, 0 to 255. Default 5.
+///               "tags"          a list of at most 32 labels.
+///               "route"         a list of at most 64 queues the job goes through after this one.
+///               "throttles"     a list of at most 32 throttles: the job runs only while it holds all of them.
+///               "dependencies"  a list of at most 256 jids: the job waits until these are completed. Those that are
+///                               completed already, or unknown, it need not wait for.
+///               "missing"       what an unknown dependency is: "satisfied", or "reject": an error. Default "satisfied".
+///               "on_conflict"   what to do when a job of this jid exists: "replace" it unless it is running (then it is
+///                               kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
+///                               "replace".
 ///
 /// Returns MH_CODE_OK and sets *out_jid to the job's id and *out_placed to what became of it.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
-/// on_conflict "reject"; and the codes of mh_client_call().
+/// on_conflict "reject"; MH_CODE_UNKNOWN_DEPENDENCY with missing "reject"; MH_CODE_CYCLE, MH_CODE_TOO_DEEP; and the codes
+/// of mh_client_call().
 ///
 /// Ownership: the caller frees *out_jid with mh_string_free(). Both may be NULL pointers when they are not wanted.
 /// Threads:   any number at once.
@@ -91,8 +96,8 @@ pub unsafe extern "C" fn mh_queue_put(
 ///            "kind" must be there.
 ///
 /// Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid",
-/// "outcome"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists" (on_conflict
-/// "reject").
+/// "outcome", "satisfied"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists"
+/// (on_conflict "reject"), and "satisfied" lists those of its dependencies that it need not wait for.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the job and the option, before anything is stored; and the codes of
 /// mh_client_call().
 ///

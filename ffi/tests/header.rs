@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sources of the header, in its order. Not lib.rs: cbindgen follows its modules, and would tell all twice.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "src/version.rs",
     "src/guard.rs",
     "src/error.rs",
@@ -12,6 +12,7 @@ const SOURCES: [&str; 8] = [
     "src/worker.rs",
     "src/job.rs",
     "src/outcome.rs",
+    "src/events.rs",
 ];
 
 fn crate_path(path: &str) -> PathBuf {

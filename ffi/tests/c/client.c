@@ -33,7 +33,7 @@ static void any_operation_goes_through_the_door(void)
     CHECK_CONTAINS(reply, "\"major\":1");
     mh_string_free(reply);
     reply = call(client, "queue_put", "{\"jobs\":[{\"queue\":\"q\",\"kind\":\"work\",\"jid\":\"one\"}]}");
-    CHECK_TEXT(reply, "[{\"jid\":\"one\",\"outcome\":\"put\"}]");
+    CHECK_TEXT(reply, "[{\"jid\":\"one\",\"outcome\":\"put\",\"satisfied\":[]}]");
     mh_string_free(reply);
     CHECK_OK(mh_client_call(client, "queue_counts", "{\"queue\":\"q\"}", NULL, &failure));
     check_count(client, "q", "waiting", 1);

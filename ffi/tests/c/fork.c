@@ -116,8 +116,49 @@ static void a_worker_does_not_work_in_a_child(void)
     mh_client_free(client);
 }
 
+/* What the child below uses. */
+static mh_events *parents_events;
+
+static int use_parents_events(mh_client *client, mh_worker *worker, mh_job *job)
+{
+    mh_events *own = NULL;
+    char *event = NULL;
+    (void)worker;
+    (void)job;
+    if (mh_events_next(parents_events, 10000, &event, NULL) != MH_CODE_CLOSED || event != NULL)
+        return 1;
+    if (mh_events_close(parents_events, NULL) != MH_CODE_OK || mh_events_gaps(parents_events) != 0)
+        return 2;
+    mh_events_free(parents_events);
+    if (mh_events_open(client, NULL, &own, NULL) != MH_CODE_OK)
+        return 3;
+    if (mh_client_call(client, "job_track", "{\"jids\":[\"a\"]}", NULL, NULL) != MH_CODE_OK)
+        return 4;
+    if (mh_events_next(own, 10000, &event, NULL) != MH_CODE_OK || event == NULL)
+        return 5;
+    mh_string_free(event);
+    mh_events_free(own);
+    mh_client_free(client);
+    return 0;
+}
+
+static void a_subscription_does_not_work_in_a_child(void)
+{
+    mh_client *client = open_client();
+    char *event = NULL;
+    mh_string_free(put(client, "q", "work", NULL, "{\"jid\":\"a\"}"));
+    CHECK_OK(mh_events_open(client, NULL, &parents_events, &failure));
+    in_child(use_parents_events, client, NULL, NULL);
+    CHECK_OK(mh_events_next(parents_events, 10000, &event, &failure));
+    CHECK_CONTAINS(event, "\"event\":\"track\"");
+    mh_string_free(event);
+    mh_events_free(parents_events);
+    mh_client_free(client);
+}
+
 const struct test fork_tests[] = {
     {"a client works in a child", a_client_works_in_a_child},
     {"a worker does not work in a child", a_worker_does_not_work_in_a_child},
+    {"a subscription does not work in a child", a_subscription_does_not_work_in_a_child},
     END_OF_TESTS,
 };

@@ -111,6 +111,9 @@ static void puts_store_nothing(void)
     put_is_refused(client, "q", "work", NULL, "{\"tags\":\"a\"}", "options.tags \"a\" is not a list of texts");
     put_is_refused(client, "q", "work", NULL, "{\"route\":[\"\"]}", "route[0] is empty");
     put_is_refused(client, "q", "work", NULL, "{\"on_conflict\":\"maybe\"}", "options.on_conflict \"maybe\"");
+    put_is_refused(client, "q", "work", NULL, "{\"throttles\":[\"\"]}", "throttles[0] is empty");
+    put_is_refused(client, "q", "work", NULL, "{\"missing\":\"keep\"}", "options.missing \"keep\"");
+    put_is_refused(client, "q", "work", NULL, "{\"dependencies\":{}}", "options.dependencies {} is not a list of texts");
     put_is_refused(client, "q", "work", NULL, "{\"prio\":1}", "options.prio is unknown");
     put_is_refused(client, "q", "work", NULL, "{\"queue\":\"r\"}", "options.queue is unknown");
     put_is_refused(client, "q", "work", NULL, "[]", "options_json must be a JSON object");

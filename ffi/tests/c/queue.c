@@ -25,7 +25,7 @@ static void options_reach_the_engine(void)
     mh_client *client = open_client();
     char *jid = put(client, "q", "work", NULL,
                     "{\"jid\":\"my own/é\",\"priority\":-7,\"retries\":3,\"tags\":[\"a\",\"b\"],"
-                    "\"route\":[\"r\",\"s\"]}");
+                    "\"route\":[\"r\",\"s\"],\"throttles\":[\"t\"],\"dependencies\":[\"unknown\"]}");
     CHECK_TEXT(jid, "my own/é");
     mh_string_free(jid);
     mh_job *job = reserve(client, "q");
@@ -38,6 +38,8 @@ static void options_reach_the_engine(void)
     CHECK_NUMBER(mh_job_remaining(job), 3);
     CHECK_TEXT(mh_job_tags_json(job), "[\"a\",\"b\"]");
     CHECK_TEXT(mh_job_route_json(job), "[\"r\",\"s\"]");
+    CHECK_TEXT(mh_job_throttles_json(job), "[\"t\"]");
+    CHECK(mh_job_parent(job) == NULL && !mh_job_tracked(job));
     CHECK_NUMBER(mh_job_lease_ms(job), 60000);
     CHECK(mh_job_put_at_ms(job) > 1600000000000u);
     CHECK(strlen(mh_job_token(job)) > 10);
@@ -121,8 +123,9 @@ static void many_are_put_at_once(void)
                                "{\"queue\":\"r\",\"kind\":\"work\",\"jid\":\"b\",\"data\":[1.50]},"
                                "{\"queue\":\"q\",\"kind\":\"work\",\"jid\":\"a\",\"on_conflict\":\"keep\"}]",
                                &reply, &failure));
-    CHECK_TEXT(reply, "[{\"jid\":\"a\",\"outcome\":\"put\"},{\"jid\":\"b\",\"outcome\":\"put\"},"
-                      "{\"jid\":\"a\",\"outcome\":\"kept\"}]");
+    CHECK_TEXT(reply, "[{\"jid\":\"a\",\"outcome\":\"put\",\"satisfied\":[]},"
+                      "{\"jid\":\"b\",\"outcome\":\"put\",\"satisfied\":[]},"
+                      "{\"jid\":\"a\",\"outcome\":\"kept\",\"satisfied\":[]}]");
     mh_string_free(reply);
     check_count(client, "q", "waiting", 1);
     mh_job *job = reserve(client, "r");
@@ -142,6 +145,37 @@ static void an_empty_queue_gives_none(void)
     mh_client_free(client);
 }
 
+static void dependencies_hold_a_job_back(void)
+{
+    mh_client *client = open_client();
+    char *jid = NULL;
+    mh_string_free(put(client, "q", "work", NULL, "{\"jid\":\"first\"}"));
+    mh_string_free(put(client, "q", "work", NULL, "{\"jid\":\"second\",\"dependencies\":[\"first\"]}"));
+    check_count(client, "q", "blocked", 1);
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, "{\"dependencies\":[\"none\"],\"missing\":\"reject\"}", &jid, NULL,
+                             &failure),
+                MH_CODE_UNKNOWN_DEPENDENCY, "none");
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, "{\"jid\":\"first\",\"dependencies\":[\"second\"]}", &jid, NULL,
+                             &failure),
+                MH_CODE_CYCLE, "first");
+    CHECK(jid == NULL);
+    mh_job *job = reserve(client, "q");
+    CHECK_TEXT(mh_job_jid(job), "first");
+    CHECK_OK(mh_job_complete(job, NULL, NULL, &failure));
+    mh_job_free(job);
+    job = reserve(client, "q");
+    CHECK_TEXT(mh_job_jid(job), "second");
+    CHECK_OK(mh_job_complete(job, NULL, "{\"queue\":\"r\",\"dependencies\":[\"first\"]}", &failure));
+    check_count(client, "r", "waiting", 1);
+    mh_job_free(job);
+    char *reply = NULL;
+    const char *jobs = "[{\"queue\":\"q\",\"kind\":\"work\",\"jid\":\"third\",\"dependencies\":[\"first\"]}]";
+    CHECK_OK(mh_queue_put_many(client, jobs, &reply, &failure));
+    CHECK_TEXT(reply, "[{\"jid\":\"third\",\"outcome\":\"put\",\"satisfied\":[\"first\"]}]");
+    mh_string_free(reply);
+    mh_client_free(client);
+}
+
 const struct test queue_tests[] = {
     {"data and result come back byte for byte", data_comes_back_byte_for_byte},
     {"options reach the engine", options_reach_the_engine},
@@ -150,5 +184,6 @@ const struct test queue_tests[] = {
     {"an existing job may be rejected", an_existing_job_may_be_rejected},
     {"many are put at once", many_are_put_at_once},
     {"an empty queue gives none", an_empty_queue_gives_none},
+    {"dependencies hold a job back", dependencies_hold_a_job_back},
     END_OF_TESTS,
 };
