@@ -7,6 +7,7 @@ mod fetch;
 mod loss;
 mod outage;
 mod stop;
+mod wake;
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
