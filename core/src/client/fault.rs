@@ -64,6 +64,10 @@ fn refused(word: &str, detail: &str) -> Fault {
             "the server belongs to a Redis Cluster, which this version cannot use yet",
         )),
         "ERR" => plain(detail),
+        "WRONGTYPE" => Fault::Refused(Error::new(
+            Code::Internal,
+            format!("a key of the namespace is of a type that is not the engine's, as the operation check tells: {detail}"),
+        )),
         _ => match Code::from_name(word) {
             Some(Code::LockLost) => Fault::Refused(Error {
                 reason: Some(detail.to_owned()),
@@ -136,6 +140,7 @@ mod tests {
             ("ERR", "max number of clients reached", (Code::Unavailable, true)),
             ("ERR", "DB index is out of range", (Code::InvalidArgument, false)),
             ("ERR", "something else", (Code::Internal, false)),
+            ("WRONGTYPE", "Operation against a key holding the wrong kind of value", (Code::Internal, false)),
             ("SCHEMA_MISMATCH", "namespace {mh} has schema 2", (Code::SchemaMismatch, false)),
         ] {
             assert_eq!(code(word, detail), expected, "{word} {detail}");

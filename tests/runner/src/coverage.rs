@@ -17,7 +17,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::OutcomeUnknown, "needs a connection cut in the middle of a call: core/tests"),
     (Code::EngineOutdated, "needs an older server: core/tests"),
     (Code::NoServerProgram, "needs another PATH: core/tests"),
-    (Code::Internal, "a fault of ours"),
 ];
 
 /// What the suite does not reach, one text each; empty when complete.

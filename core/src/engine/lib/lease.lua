@@ -39,7 +39,7 @@ function lease.present(jid, token)
   end
   local job, lost = lease.held(jid, token)
   if not job then
-    fail('LOCK_LOST', 'job ' .. jid .. ' is no longer held under this token: ' .. sub(lost, 11))
+    fail('LOCK_LOST', sub(lost, 11))
   end
   return job
 end

@@ -68,13 +68,21 @@ local function write_count(key, member, difference)
   end
 end
 
--- Writes what differs; adds to `freed` the throttles let go of.
-function standing.write(changed, freed)
+-- Refuses a key of another type while nothing is written.
+local function expect(kind, key)
+  local found = call('TYPE', key).ok
+  if found ~= kind and found ~= 'none' then
+    fail('WRONGTYPE', 'key ' .. key .. ' is a ' .. found .. ', not a ' .. kind)
+  end
+end
+
+-- What differs, by key, to be written; adds to `freed` the throttles let go of.
+function standing.plan(changed, freed)
   local removed, added, counts = {}, {}, {}
-  for index = 1, #changed do
-    local job = changed[index]
-    if job[RARE] or job[FROM_STANDS] then
-      local old, new = job[FROM_STANDS] or NOTHING, standing.of(job) or NOTHING
+  for _, job in ipairs(changed) do
+    local old, new = job[FROM_STANDS], standing.of(job)
+    if old or new then
+      old, new = old or NOTHING, new or NOTHING
       for key in pairs(old.sets) do
         if not new.sets[key] then
           push(removed, key, job[JID])
@@ -90,13 +98,27 @@ function standing.write(changed, freed)
       note_freed(freed, old, new)
     end
   end
-  for key, list in pairs(removed) do
+  for key in pairs(removed) do
+    expect('zset', key)
+  end
+  for key in pairs(added) do
+    expect('zset', key)
+  end
+  for key in pairs(counts) do
+    expect((key == keys.tags() or key == keys.failures()) and 'zset' or 'hash', key)
+  end
+  return { removed = removed, added = added, counts = counts }
+end
+
+-- Writes what was planned.
+function standing.write(plan)
+  for key, list in pairs(plan.removed) do
     call_sliced('ZREM', key, list)
   end
-  for key, list in pairs(added) do
+  for key, list in pairs(plan.added) do
     call_sliced('ZADD', key, list, 2)
   end
-  for key, members in pairs(counts) do
+  for key, members in pairs(plan.counts) do
     for member, difference in pairs(members) do
       if difference ~= 0 then
         write_count(key, member, difference)

@@ -103,13 +103,17 @@ local function note_place(job)
 end
 
 local function load_slice(jids, first, last)
-  local prefix, names = keys.job(''), {}
+  local prefix, names, wanted, count = keys.job(''), {}, {}, 0
   for index = first, last do
-    names[index - first + 1] = prefix .. jids[index]
+    local jid = jids[index]
+    if jobs[jid] == nil then
+      count = count + 1
+      names[count], wanted[count] = prefix .. jid, jid
+    end
   end
-  local stored = call('MGET', unpack(names))
-  for index = 1, #names do
-    local jid, text_of_job = jids[first + index - 1], stored[index]
+  local stored = count > 0 and call('MGET', unpack(names))
+  for index = 1, count do
+    local jid, text_of_job = wanted[index], stored[index]
     if jobs[jid] == nil then
       local job = false
       if text_of_job then
@@ -475,26 +479,58 @@ local function announce(moves)
   end
 end
 
--- Writes everything that changed since begin or the last commit. The unit is over: jobs in hand are read anew.
-function state.commit()
-  if #changed == 0 then
-    return
-  end
-  draw_places()
-  local moves = derive()
-  -- Arrivals first: should one fail on a key of another type, no job has left where it was.
+-- Where the jobs are, and who is told; fails only on a key of another type.
+local function write_places(moves)
   for index = 1, #moves do
     write_arrival(moves[index])
   end
   for index = 1, #moves do
     write_departure(moves[index])
   end
-  local freed = {}
-  standing.write(changed, freed)
-  note_freed_queues(moves, freed)
-  write_records()
   announce(moves)
   stats.flush()
+end
+
+-- Back to where the records say: they are not yet written.
+local function restore_places()
+  for index = 1, #changed do
+    local job = changed[index]
+    local key, joined = place(job), job[STATE] == RUNNING and job[WORKER]
+    local stored = call('GET', job[NAME])
+    local old = stored and record.decode(stored, job[JID], job[NAME])
+    if key then
+      redis.pcall('ZREM', key, state.member_of(job))
+    end
+    if joined then
+      redis.pcall('ZREM', keys.worker_jobs(joined), job[JID])
+    end
+    if old then
+      local old_key, score = place(old)
+      redis.pcall('ZADD', old_key, text(score), state.member_of(old))
+      if old[STATE] == RUNNING then
+        redis.pcall('ZADD', keys.worker_jobs(old[WORKER]), text(old[LEASE_UNTIL]), job[JID])
+      end
+    end
+  end
+end
+
+-- Writes everything that changed since begin or the last commit, or nothing: a key of another type is met before the first
+-- record is written. The unit is over: jobs in hand are read anew.
+function state.commit()
+  if #changed == 0 then
+    return
+  end
+  draw_places()
+  local moves, freed = derive(), {}
+  local stands = standing.plan(changed, freed)
+  local ok, problem = pcall(write_places, moves)
+  if not ok then
+    restore_places()
+    error(redis.error_reply(problem.err or problem))
+  end
+  note_freed_queues(moves, freed)
+  standing.write(stands)
+  write_records()
   event.flush()
   state.begin()
   if next(freed) then

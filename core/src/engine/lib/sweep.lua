@@ -72,14 +72,21 @@ function sweep.queue(queue, limit)
   return moved
 end
 
--- Does at most `limit` jobs over all queues that have something due.
+-- Does at most `limit` jobs over all queues that have something due. A queue that cannot be swept, as a key of it is of
+-- another type, does not keep the others.
 function sweep.all(limit)
   local moved = 0
   for _, queue in ipairs(due_members(keys.due(), 64)) do
     if moved >= limit then
       break
     end
-    moved = moved + sweep.queue(queue, limit - moved)
+    local ok, result = pcall(sweep.queue, queue, limit - moved)
+    if ok then
+      moved = moved + result
+    else
+      redis.log(redis.LOG_WARNING, 'manyhands: queue ' .. ns .. queue .. ' is not swept: ' .. tostring(result.err or result))
+      state.begin()
+    end
   end
   return moved
 end
