@@ -1,6 +1,6 @@
 -- Jobs that wait for others. Each pair stands twice: {ns}:dependencies:<jid> of the one that waits, {ns}:dependents:<jid>
 -- of the one waited for. A job waits while it has dependencies; one that is completed or unknown is none.
-local MOST, DEEPEST = 256, 1000
+local MOST, DEEPEST, MOST_STEPS = 256, 1000, 2000
 
 local dependency = { most = MOST }
 
@@ -35,11 +35,18 @@ function dependency.split(on, reject)
   return open, satisfied
 end
 
+-- Whether anybody waits for a job; if not, it can wait for whom it likes.
+local function is_waited_for(jid)
+  local job = state.load(jid)
+  return job and record.rare(job, HAS_DEPENDENTS)
+end
+
 -- Why `jid` cannot wait for `on`, as a code and a message: one of these waits for it already. nil when it can.
--- `links`: jid -> list, what the call in progress has yet to write.
-function dependency.cycle(jid, on, links)
+-- Of a call that asks for many: `links`: jid -> list, what it has yet to write; `search`: its steps so far.
+function dependency.cycle(jid, on, links, search)
   local seen, line = {}, {}
   local index, list = 0, on
+  search = search or { steps = 0 }
   while list do
     for _, other in ipairs(list) do
       if other == jid then
@@ -49,8 +56,12 @@ function dependency.cycle(jid, on, links)
         line[#line + 1] = other
       end
     end
-    if #line > DEEPEST then
-      return 'TOO_DEEP more than ' .. DEEPEST .. ' jobs stand before ' .. jid
+    if index == 0 and not is_waited_for(jid) then
+      return nil
+    end
+    search.steps = search.steps + #list
+    if #line > DEEPEST or search.steps > MOST_STEPS then
+      return 'TOO_DEEP too many jobs stand before ' .. jid .. ' to look for a circle: one more than ' .. #line - 1
     end
     index = index + 1
     local next_one = line[index]
@@ -59,8 +70,8 @@ function dependency.cycle(jid, on, links)
 end
 
 -- The same as an error.
-function dependency.refuse_cycle(jid, on, links)
-  local problem = dependency.cycle(jid, on, links)
+function dependency.refuse_cycle(jid, on, links, search)
+  local problem = dependency.cycle(jid, on, links, search)
   if problem then
     error(redis.error_reply(problem))
   end
@@ -82,16 +93,30 @@ function dependency.mark(on)
   end
 end
 
--- Writes that `job` waits for `on`.
-function dependency.link(job, on)
-  local pairs_of_on = {}
-  for _, jid in ipairs(on) do
-    pairs_of_on[#pairs_of_on + 1] = now_text
-    pairs_of_on[#pairs_of_on + 1] = jid
-    call('ZADD', keys.dependents(jid), 'NX', now_text, job[JID])
+-- Writes that jobs wait for others. `links`: jid -> the jids it waits for.
+function dependency.link_all(links)
+  local waiting = {}
+  for jid, on in pairs(links) do
+    local pairs_of_on = {}
+    if #on > 0 then
+      state.set_rare(state.load(jid), HAS_DEPENDENCIES, true)
+    end
+    for index, other in ipairs(on) do
+      pairs_of_on[2 * index - 1], pairs_of_on[2 * index] = now_text, other
+      local list = waiting[other] or {}
+      waiting[other] = list
+      list[#list + 1] = now_text
+      list[#list + 1] = jid
+    end
+    call_sliced('ZADD', keys.dependencies(jid), pairs_of_on, 2)
   end
-  call('ZADD', keys.dependencies(job[JID]), 'NX', unpack(pairs_of_on))
-  state.set_rare(job, HAS_DEPENDENCIES, true)
+  for other, list in pairs(waiting) do
+    call_sliced('ZADD', keys.dependents(other), list, 2)
+  end
+end
+
+function dependency.link(job, on)
+  dependency.link_all({ [job[JID]] = on })
 end
 
 -- `jid` waits for `on` no longer; true when nothing is left that it waits for.

@@ -9,19 +9,22 @@
 --                                     throttles (at most 32), dependencies (jids to wait for, at most 256),
 --                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                     on_conflict replace | keep | reject | move (replace)
+--         The items of a call have at most 1,000 tags and throttles in all, each dependency counted twice.
 -- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
 --                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
 --                   Earlier items of the call exist for the later ones.
--- errors  INVALID_ARGUMENT, UNKNOWN_DEPENDENCY, CYCLE, TOO_DEEP (more than 1,000 jobs stand before it)
+-- errors  INVALID_ARGUMENT, UNKNOWN_DEPENDENCY, CYCLE, TOO_DEEP (it is waited for and more than 1,000 jobs stand
+--         before it, or the items of the call have 2,000 in all)
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:due {ns}:queues {ns}:wake:<q>
 --         {ns}:queues:wake {ns}:seq {ns}:tag:<t> {ns}:tags {ns}:dependencies:<jid> {ns}:dependents:<jid>
-local WIDTH = 5
+local WIDTH, MOST_EXTRAS = 5, 1000
 local OPTIONS = put_options.known({ delay_ms = true, dependencies = true, missing = true, on_conflict = true })
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 
--- What the call in progress has yet to write: jid -> the jids it will wait for.
-local links
+-- What the call in progress has yet to write: jid -> the jids it will wait for; the jids that wait for others no longer;
+-- how far it has looked for circles.
+local links, left, search
 
 local function parse_options(value)
   local options = check.object(value, 'options', OPTIONS)
@@ -34,10 +37,21 @@ local function parse_options(value)
   parsed.dependencies = dependency.parse(options.dependencies, 'dependencies')
   parsed.reject_missing = dependency.parse_missing(options.missing)
   parsed.on_conflict = on_conflict
+  parsed.extras = #(parsed.tags or {}) + #(parsed.throttles or {}) + 2 * #(parsed.dependencies or {})
   return parsed
 end
 
-local PLAIN = { priority = 0, delay_ms = 0, on_conflict = 'replace' }
+local PLAIN = { priority = 0, delay_ms = 0, on_conflict = 'replace', extras = 0 }
+
+-- Items of a call mostly have the same options: each text is read once. Nobody changes what is read.
+local function read_options(value, read)
+  if value == '' then
+    return PLAIN
+  end
+  local options = read[value] or parse_options(value)
+  read[value] = options
+  return options
+end
 
 -- What to answer when `jid` exists already, or nil to put.
 local function conflict(existing, on_conflict)
@@ -51,7 +65,7 @@ end
 
 -- The dependencies to wait for; those satisfied already. A job that does not exist yet cannot wait for itself either.
 local function blockers(jid, options)
-  dependency.refuse_cycle(jid, options.dependencies, links)
+  dependency.refuse_cycle(jid, options.dependencies, links, search)
   local open, satisfied = dependency.split(options.dependencies, options.reject_missing)
   dependency.mark(open)
   return open, satisfied
@@ -80,7 +94,10 @@ local function put(jid, queue, kind, data, options)
   local token, had_dependents, tracked
   if existing then
     token, had_dependents, tracked = existing[TOKEN], record.rare(existing, HAS_DEPENDENTS), record.rare(existing, TRACKED)
-    links[jid] = (links[jid] or record.rare(existing, HAS_DEPENDENCIES)) and {} or nil
+    if record.rare(existing, HAS_DEPENDENCIES) then
+      left[#left + 1] = jid
+    end
+    links[jid] = (links[jid] or #left > 0) and {} or nil
   end
   local job = state.create(jid, kind, queue, options.priority, data)
   if options ~= PLAIN then
@@ -101,12 +118,10 @@ end
 
 -- The dependencies of what was replaced go, those of what was put come.
 local function write_links()
-  for jid, open in pairs(links) do
+  for _, jid in ipairs(left) do
     dependency.unlink(jid, call('ZRANGE', keys.dependencies(jid), '0', '-1'))
-    if #open > 0 then
-      dependency.link(state.load(jid), open)
-    end
   end
+  dependency.link_all(links)
 end
 
 -- The jids are checked as they are loaded; nothing is written before the last item was checked.
@@ -117,9 +132,9 @@ operation('queue_put', 'grow', function(argv)
     jids[index] = argv[3 + (index - 1) * WIDTH]
   end
   state.begin()
-  links = {}
+  links, left, search = {}, {}, { steps = 0 }
   state.load_all(jids)
-  local max_data, seen = config.get('max-data'), {}
+  local max_data, seen, read, extras = config.get('max-data'), {}, {}, 0
   for index = 1, count do
     local at = 3 + (index - 1) * WIDTH
     local jid, queue, kind, data, options = unpack(argv, at, at + WIDTH - 1)
@@ -131,7 +146,12 @@ operation('queue_put', 'grow', function(argv)
       local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
       fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
     end
-    reply[index] = put(jid, queue, kind, data, options == '' and PLAIN or parse_options(options))
+    options = read_options(options, read)
+    extras = extras + options.extras
+    if extras > MOST_EXTRAS then
+      fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_EXTRAS .. ' tags, throttles and (twice) dependencies in all; put fewer at a time')
+    end
+    reply[index] = put(jid, queue, kind, data, options)
   end
   write_links()
   state.commit()
