@@ -110,10 +110,18 @@ local function open(keys)
   read_clock()
 end
 
+-- After caller and number comes one JSON text, or what a flat operation says of its arguments.
+local function refuse_surplus(argv, flat)
+  if not flat and #argv > 3 then
+    fail('INVALID_ARGUMENT', 'the call has ' .. (#argv - 2) .. ' arguments, at most 1 is allowed')
+  end
+end
+
 -- Once: the same caller and number change nothing the second time and get the same answer.
-local function writer(run, replay)
+local function writer(run, replay, flat)
   return function(keys, argv)
     open(keys)
+    refuse_surplus(argv, flat)
     local caller, number = argv[1] or '', argv[2] or ''
     if not match(caller, '^%x+$') or #caller ~= 16 then
       fail('INVALID_ARGUMENT', 'caller must be 16 hex digits')
@@ -141,9 +149,10 @@ local function writer(run, replay)
   end
 end
 
-local function reader(run)
+local function reader(run, flat)
   return function(keys, argv)
     open(keys)
+    refuse_surplus(argv, flat)
     local reply = run(argv)
     redis.setresp(3) -- so that true and false reach the client as such
     return reply
@@ -151,12 +160,12 @@ local function reader(run)
 end
 
 -- Registers mh1_<name>. `kind`: 'read' never writes; 'write' also runs when memory is full, so that
--- work can be finished; 'grow' is refused then.
-local function operation(name, kind, run, replay)
+-- work can be finished; 'grow' is refused then. `flat`: it takes many arguments, not one JSON text.
+local function operation(name, kind, run, replay, flat)
   local flags = { read = { 'no-writes' }, write = { 'allow-oom' }, grow = {} }
   redis.register_function({
     function_name = 'mh1_' .. name,
-    callback = kind == 'read' and reader(run) or writer(run, replay),
+    callback = kind == 'read' and reader(run, flat) or writer(run, replay, flat),
     flags = flags[kind],
   })
 end

@@ -8,7 +8,24 @@ end
 -- Batches repeat tokens: the last one read is kept.
 local last_token, last_token_number
 
--- A name: 1 to 255 bytes, no control characters. `seen` remembers the names of a batch that repeat.
+-- Whether a text is UTF-8: every sequence beyond ASCII is one that RFC 3629 allows.
+local SEQUENCES = {
+  '[\194-\223][\128-\191]', '\224[\160-\191][\128-\191]', '[\225-\236][\128-\191][\128-\191]', '\237[\128-\159][\128-\191]',
+  '[\238-\239][\128-\191][\128-\191]', '\240[\144-\191][\128-\191][\128-\191]',
+  '[\241-\243][\128-\191][\128-\191][\128-\191]', '\244[\128-\143][\128-\191][\128-\191]',
+}
+
+local function is_utf8(value)
+  for index = 1, #SEQUENCES do
+    if not find(value, '[\128-\255]') then
+      return true
+    end
+    value = value:gsub(SEQUENCES[index], ' ')
+  end
+  return not find(value, '[\128-\255]')
+end
+
+-- A name: 1 to 255 bytes of UTF-8, no control characters. `seen` remembers the names of a batch that repeat.
 function check.name(value, name, seen)
   if seen and seen[value] then
     return value
@@ -22,8 +39,12 @@ function check.name(value, name, seen)
   if #value > MAX_NAME then
     refuse(name, 'has ' .. #value .. ' bytes, at most ' .. MAX_NAME .. ' are allowed')
   end
-  if not find(value, '^%C+$') then
-    refuse(name, 'has a control character')
+  if not find(value, '^[\32-\126]+$') then
+    if find(value, '%c') then
+      refuse(name, 'has a control character')
+    elseif not is_utf8(value) then
+      refuse(name, 'is not UTF-8')
+    end
   end
   if seen then
     seen[value] = true
@@ -92,6 +113,18 @@ function check.text(value, name, most)
   return check.cut(value, most)
 end
 
+-- A text of the user's that is kept whole: UTF-8, at most `most` bytes.
+function check.note(value, name, most)
+  if type(value) ~= 'string' then
+    refuse(name, 'must be text')
+  elseif #value > most then
+    refuse(name, 'has ' .. #value .. ' bytes, at most ' .. most .. ' are allowed')
+  elseif not is_utf8(value) then
+    refuse(name, 'is not UTF-8')
+  end
+  return value
+end
+
 -- A list of names, at most `most`.
 function check.names(value, name, most)
   if type(value) ~= 'table' then
@@ -121,13 +154,13 @@ function check.some_names(value, name, most)
   return value
 end
 
--- A JSON object whose keys are all in `known`; '' is the empty object.
+-- A JSON object whose keys are all in `known`; '' is the empty object. Only where `known` says 'boolean' it has true or false.
 function check.object(value, name, known)
   if value == nil or value == '' then
     return {}
   end
   local ok, object = pcall(decode_json, value)
-  if not ok or type(object) ~= 'table' then
+  if not ok or not find(value, '^%s*{') then
     refuse(name, 'must be a JSON object')
   end
   for key, item in pairs(object) do
@@ -136,6 +169,8 @@ function check.object(value, name, known)
     end
     if item == null then
       object[key] = nil
+    elseif (type(item) == 'boolean') ~= (known[key] == 'boolean') then
+      refuse(key, known[key] == 'boolean' and 'must be true or false' or 'must not be ' .. tostring(item))
     end
   end
   return object

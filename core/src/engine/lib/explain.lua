@@ -20,18 +20,23 @@ local function full_throttles(job, reasons)
   end
 end
 
+-- What a worker says of itself may be anything.
+local function list(value)
+  return type(value) == 'table' and value or {}
+end
+
 local function served(job, reasons)
   local serving, knowing = false, false
   for _, worker in ipairs(call('ZRANGE', keys.workers(), text(now - LIVE_MS), '+inf', 'BYSCORE', 'LIMIT', '0', text(WORKERS))) do
     local status = call('GET', keys.worker(worker))
     status = status and decode_json(status) or {}
-    for _, queue in ipairs(status.queues or {}) do
+    for _, queue in ipairs(list(status.queues)) do
       if queue == job[QUEUE] then
         serving = true
-        for _, kind in ipairs(status.kinds or {}) do
+        for _, kind in ipairs(list(status.kinds)) do
           knowing = knowing or kind == job[KIND]
         end
-        knowing = knowing or #(status.kinds or {}) == 0
+        knowing = knowing or #list(status.kinds) == 0
       end
     end
   end

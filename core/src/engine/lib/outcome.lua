@@ -64,7 +64,7 @@ function complete.parse(result, options)
   local most = (#result > 0 or parsed.data) and config.get('max-data')
   check_size(result, 'result', most or 0)
   if parsed.data then
-    check_size(check.text(parsed.data, 'data', 2 ^ 30), 'data', most)
+    put_options.check_data(parsed.data, most, 'data')
   end
   return {
     result = result,

@@ -3,6 +3,9 @@ local reserve = {}
 
 local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD = 64, 8388608, 200, 200
 
+-- What one call may do, in plain jobs taken: one that is not plain costs twice as much, one that was due three times.
+local MOST_WORK = 1000
+
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
   local request = { worker = check.name(argv[first], 'worker'), queues = {} }
@@ -73,6 +76,7 @@ local function new_reservation(request)
   local reply = { '', -1, meta.queues_version }
   return {
     request = request, reply = reply, jids = {}, count = 0, bytes = 0,
+    work = MOST_WORK, look = LOOK_AHEAD, -- what is left of them
     passed = {}, taken = {}, drained = {}, lease_ms = {}, rooms = {}, -- by queue, and rooms by throttle
   }
 end
@@ -83,17 +87,25 @@ local function take_some(reservation, queue, own, jobs)
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
   local count, bytes, lease_until = reservation.count, reservation.bytes, now + lease_ms
+  local work, look = reservation.work, reservation.look
   local passed, limited = 0, rooms[own]
   for index = 1, #jobs do
     local job = jobs[index]
-    local full = (limited or job[RARE]) and throttle.take(rooms, own, job)
+    local rare = job[RARE]
+    local full = (limited or rare) and throttle.take(rooms, own, job)
+    work = work - (rare and 2 or 1)
     if full then
+      if look == 0 then
+        reservation.full = true
+        break
+      end
+      look = look - 1
       state.throttle(job, full)
       reservation.throttled = true
     else
       local payload, more = record.payload(job), extra(job)
       bytes = bytes + #payload + #more
-      if bytes > MAX_REPLY and count > 0 then
+      if (bytes > MAX_REPLY or work < 0) and count > 0 then
         reservation.full = true
         break
       end
@@ -106,44 +118,46 @@ local function take_some(reservation, queue, own, jobs)
   end
   reservation.passed[queue] = reservation.passed[queue] + passed
   reservation.taken[queue] = reservation.taken[queue] + count - reservation.count
-  reservation.count, reservation.bytes = count, bytes
+  reservation.count, reservation.bytes, reservation.work, reservation.look = count, bytes, work, look
 end
 
--- Takes up to `most` jobs of `queue`, looking past those that a throttle holds back, but not past too many.
+-- Takes up to `most` jobs of `queue`, looking past those that a throttle holds back, but in all queues not past too many.
 local function take(reservation, queue, most)
   local key, own, rooms = keys.waiting(queue), throttle.of_queue(queue), reservation.rooms
   local taken, passed = reservation.taken, reservation.passed
   taken[queue], passed[queue] = taken[queue] or 0, passed[queue] or 0
-  local wanted, last_look = taken[queue] + most, passed[queue] + most + LOOK_AHEAD
-  rooms[own] = rooms[own] or throttle.room(own) or false
+  local wanted = taken[queue] + most
   repeat
     local offset, slice = passed[queue], wanted - taken[queue]
     local jids = call('ZRANGE', key, text(offset), text(offset + slice - 1))
     if #jids > 0 then
+      rooms[own] = rooms[own] or throttle.room(own) or false
       reservation.token = reservation.token or lease.new_token()
       take_some(reservation, queue, own, state.jobs_of(key, jids, jids))
     end
     -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.
     reservation.drained[queue] = not reservation.full and (#jids < slice or (rooms[own] or 1) <= 0)
-  until reservation.drained[queue] or reservation.full or taken[queue] >= wanted or passed[queue] >= last_look
+  until reservation.drained[queue] or reservation.full or taken[queue] >= wanted
 end
 
-local function fair_share(request, open)
-  if not request.share or #open == 1 then
-    return request.limit
+-- How many of the queues have jobs that wait: one command, so that asking many idle queues costs hardly more than one.
+local function active_among(open)
+  local names = {}
+  for index, queue in ipairs(open) do
+    names[index] = keys.waiting(queue)
   end
-  local active = 0
-  for _, queue in ipairs(open) do
-    if call('EXISTS', keys.waiting(queue)) == 1 then
-      active = active + 1
-    end
-  end
-  return max(1, ceil(request.limit / max(1, active)))
+  return call('EXISTS', unpack(names))
 end
 
 local function take_from_all(reservation, open)
-  local request = reservation.request
-  local share = fair_share(request, open)
+  local request, active = reservation.request, active_among(open)
+  if active == 0 then
+    for _, queue in ipairs(open) do
+      reservation.drained[queue] = true
+    end
+    return
+  end
+  local share = request.share and max(1, ceil(request.limit / active)) or request.limit
   for pass = 1, share < request.limit and 2 or 1 do
     for _, queue in ipairs(open) do
       local rest = request.limit - reservation.count
@@ -190,10 +204,11 @@ local function earliest(times)
   return soonest
 end
 
--- Hands on, promotes and spawns what is due in the queues asked; the earliest thing due after that.
-local function sweep_queues(queues)
+-- Hands on, promotes and spawns what is due in the queues asked, at most `budget`; the earliest thing due after that, and
+-- what is left of the budget.
+local function sweep_queues(queues, budget)
   local times = call('ZMSCORE', keys.due(), unpack(queues))
-  local budget, swept = SWEEP_LIMIT, false
+  local swept = false
   for index, queue in ipairs(queues) do
     local time = times[index] and tonumber(times[index])
     if time and time <= now and budget > 0 then
@@ -201,7 +216,7 @@ local function sweep_queues(queues)
       swept = true
     end
   end
-  return earliest(swept and call('ZMSCORE', keys.due(), unpack(queues)) or times)
+  return earliest(swept and call('ZMSCORE', keys.due(), unpack(queues)) or times), budget
 end
 
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
@@ -210,10 +225,12 @@ function reserve.take(request)
   local paused = call('SMISMEMBER', keys.paused(), unpack(request.queues))
   local due
   if request.limit > 0 then
+    local budget = SWEEP_LIMIT
     if call('EXISTS', keys.freeing()) == 1 then
-      freeing.step(SWEEP_LIMIT)
+      budget = budget - freeing.step(budget)
     end
-    due = sweep_queues(request.queues)
+    due, budget = sweep_queues(request.queues, budget)
+    reservation.work = reservation.work - 3 * (SWEEP_LIMIT - budget)
     local open = {}
     for index, queue in ipairs(request.queues) do
       if paused[index] == 0 then

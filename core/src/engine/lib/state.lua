@@ -119,7 +119,7 @@ local function load_slice(jids, first, last)
       if text_of_job then
         job = record.decode(text_of_job, jid, names[index])
         note_place(job)
-      elseif not find(jid, '^%C+$') or #jid > MAX_NAME then
+      elseif not find(jid, '^[\32-\126]+$') or #jid > MAX_NAME then
         check.name(jid, 'jid') -- says what is wrong; a jid that has a record was checked when it was put
       end
       jobs[jid] = job

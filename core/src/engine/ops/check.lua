@@ -16,13 +16,11 @@
 -- errors  INVALID_ARGUMENT
 -- keys    all of the namespace
 operation('check', 'write', function(argv)
-  local args = check.object(argv[3], 'args', { cursor = true, limit = true, repair = true })
+  local args = check.object(argv[3], 'args', { cursor = true, limit = true, repair = 'boolean' })
   local limit = check.integer(args.limit or 200, 'limit', 1, MAX_ITEMS)
   local cursor = args.cursor
   if cursor ~= nil and type(cursor) ~= 'string' then
     fail('INVALID_ARGUMENT', 'cursor must be text')
-  elseif args.repair ~= nil and type(args.repair) ~= 'boolean' then
-    fail('INVALID_ARGUMENT', 'repair must be true or false')
   end
   state.begin()
   local rest, looked, violations = verify.step(cursor ~= '' and cursor or nil, limit, args.repair)

@@ -12,4 +12,4 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:completed {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>
-operation('job_complete', 'write', outcome.operation('complete', 5))
+operation('job_complete', 'write', outcome.operation('complete', 5), nil, true)

@@ -9,4 +9,4 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:failed:<group> {ns}:failures {ns}:stats:<day>:<q>
-operation('job_fail', 'write', outcome.operation('fail', 5))
+operation('job_fail', 'write', outcome.operation('fail', 5), nil, true)

@@ -16,4 +16,4 @@ operation('job_heartbeat', 'write', function(argv)
   end
   state.commit()
   return reply
-end)
+end, nil, true)

@@ -14,12 +14,12 @@ operation('job_log', 'write', function(argv)
   local jid = check.name(args.jid, 'jid')
   local token = args.token ~= nil and check.token(args.token)
   local message, data = args.message, args.data or ''
-  if type(message) ~= 'string' or message == '' then
-    fail('INVALID_ARGUMENT', 'message must be text and not empty')
+  if check.note(message, 'message', MAX_ENTRY) == '' then
+    fail('INVALID_ARGUMENT', 'message is empty')
   elseif type(data) ~= 'string' then
     fail('INVALID_ARGUMENT', 'data must be text')
   elseif #message + #data > MAX_ENTRY then
-    fail('INVALID_ARGUMENT', 'message has with its data ' .. (#message + #data) .. ' bytes, at most ' .. MAX_ENTRY .. ' are allowed')
+    fail('INVALID_ARGUMENT', 'message and data have ' .. (#message + #data) .. ' bytes, at most ' .. MAX_ENTRY .. ' are allowed')
   end
   state.begin()
   local job = lease.present(jid, token)

@@ -16,9 +16,8 @@ operation('job_progress', 'write', function(argv)
   local progress, note = args.progress, args.note or ''
   if type(progress) ~= 'number' or not (progress >= 0 and progress <= 1) then
     fail('INVALID_ARGUMENT', 'progress must be a number from 0 to 1')
-  elseif type(note) ~= 'string' or #note > MAX_NOTE then
-    fail('INVALID_ARGUMENT', 'note must be text of at most ' .. MAX_NOTE .. ' bytes')
   end
+  check.note(note, 'note', MAX_NOTE)
   state.begin()
   state.set_rare(lease.present(jid, token), PROGRESS, { progress, note, now })
   state.commit()

@@ -5,4 +5,4 @@
 -- reply   per item  waiting | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:waiting:<q> {ns}:wake:<q>
-operation('job_release', 'write', outcome.operation('release', 2))
+operation('job_release', 'write', outcome.operation('release', 2), nil, true)

@@ -9,4 +9,4 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:failed:<group> {ns}:failures {ns}:due {ns}:wake:<q> {ns}:stats:<day>:<q>
-operation('job_retry', 'write', outcome.operation('retry', 5))
+operation('job_retry', 'write', outcome.operation('retry', 5), nil, true)

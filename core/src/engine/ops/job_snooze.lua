@@ -8,4 +8,4 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:waiting:<q>
 --         {ns}:scheduled:<q> {ns}:due {ns}:wake:<q>
-operation('job_snooze', 'write', outcome.operation('snooze', 4))
+operation('job_snooze', 'write', outcome.operation('snooze', 4), nil, true)

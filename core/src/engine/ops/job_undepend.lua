@@ -7,7 +7,7 @@
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
 -- keys    {ns}:job:<jid> {ns}:blocked:<q> {ns}:dependencies:<jid> {ns}:dependents:<jid> {ns}:waiting:<q> {ns}:scheduled:<q>
 operation('job_undepend', 'write', function(argv)
-  local args = check.object(argv[3], 'args', { jid = true, on = true, all = true })
+  local args = check.object(argv[3], 'args', { jid = true, on = true, all = 'boolean' })
   local jid = check.name(args.jid, 'jid')
   if (args.on == nil) == (args.all == nil) or (args.all ~= nil and args.all ~= true) then
     fail('INVALID_ARGUMENT', 'on and all: give a list, or all as true')

@@ -149,11 +149,11 @@ operation('queue_put', 'grow', function(argv)
     options = read_options(options, read)
     extras = extras + options.extras
     if extras > MOST_EXTRAS then
-      fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_EXTRAS .. ' tags, throttles and (twice) dependencies in all; put fewer at a time')
+      fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_EXTRAS .. ' tags, throttles and, twice, dependencies in all')
     end
     reply[index] = put(jid, queue, kind, data, options)
   end
   write_links()
   state.commit()
   return reply
-end)
+end, nil, true)

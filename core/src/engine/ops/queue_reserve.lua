@@ -8,6 +8,8 @@
 --         jid kind queue data lease_ms put_at_ms extra
 --         ('' for priority 0 and 5 of 5 retries left, else JSON: priority retries remaining tags route)
 --         First hands on jobs whose lease and grace ended and promotes what is due, at most 200.
+--         Fewer than `limit` come when the queues hold fewer, after much housekeeping, when the jobs have options or many
+--         are throttled, and above 8 MiB of data; while jobs are left, a wake token is.
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:scheduled:<q> {ns}:due {ns}:paused
 --         {ns}:worker-jobs:<name> {ns}:workers {ns}:token {ns}:wake:<q> {ns}:history:<jid> {ns}:failure:<jid> {ns}:stats:<day>:<q>
@@ -16,4 +18,4 @@ operation('queue_reserve', 'write', function(argv)
   reserve.refuse_lost(request.worker)
   state.begin()
   return reserve.take(request)
-end, reserve.replay)
+end, reserve.replay, true)

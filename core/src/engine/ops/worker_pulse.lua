@@ -12,7 +12,7 @@
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:kinds {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:due {ns}:swept
 --         and those of sweep
 local STATUS = {
-  language = true, version = true, host = true, pid = true, threads = true, queues = true, kinds = true, running = true, quiet = true,
+  language = true, version = true, host = true, pid = true, threads = true, queues = true, kinds = true, running = true, quiet = 'boolean',
 }
 local MAX_KINDS, STATUS_SECONDS, SWEEP_LIMIT, SWEEP_EVERY_MS = 1000, '86400', 200, '900'
 
@@ -35,6 +35,9 @@ operation('worker_pulse', 'write', function(argv)
   local worker = check.name(argv[3], 'worker')
   local status = check.object(argv[4], 'status', STATUS)
   local kinds = check.names(status.kinds or {}, 'kinds', MAX_KINDS)
+  if status.queues ~= nil and type(status.queues) ~= 'table' then
+    fail('INVALID_ARGUMENT', 'queues must be a list of texts')
+  end
   local jids, tokens = lease.parse(argv, 5)
   reserve.refuse_lost(worker)
   state.begin()
@@ -53,4 +56,4 @@ operation('worker_pulse', 'write', function(argv)
   note_kinds(kinds)
   sweep_in_turn()
   return { reply, {}, meta.queues_version }
-end)
+end, nil, true)

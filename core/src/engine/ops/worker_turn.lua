@@ -10,11 +10,15 @@
 --                        token   text
 --                        run_ms  integer
 --                        a b     the verb's own, as in its operation: result options | group detail | delay_ms detail | delay_ms '' | '' ''
--- reply   list of one text per item as its operation answers, then the reply of queue_reserve
+-- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 100 jobs after
+--         500 outcomes, two more for each outcome less
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
 local WIDTH = 6
+
+-- Jobs taken after the most outcomes; after fewer, more.
+local MOST_AFTER = 100
 
 operation('worker_turn', 'write', function(argv)
   local count = check.integer(argv[6] or '', 'count', 1, 64)
@@ -30,8 +34,9 @@ operation('worker_turn', 'write', function(argv)
   reserve.refuse_lost(request.worker)
   state.begin()
   local outcomes = outcome.apply(jids, parsed_items)
+  request.limit = min(request.limit, MAX_ITEMS - 2 * #jids + MOST_AFTER)
   local reply, memo = reserve.take(request)
   return { outcomes, reply }, { outcomes, memo }
 end, function(memo)
   return { memo[1], reserve.replay(memo[2]) }
-end)
+end, true)
