@@ -9,10 +9,6 @@ use crate::scenario::{Action, Rule, Scenario, Step};
 /// Codes that no scenario can raise, and where they are proved instead.
 const ELSEWHERE: &[(Code, &str)] = &[
     (Code::WrongPartition, "namespaces have one partition so far"),
-    (Code::UnknownDependency, "dependencies are still to come"),
-    (Code::Cycle, "dependencies are still to come"),
-    (Code::TooDeep, "dependencies are still to come"),
-    (Code::HasDependents, "dependencies are still to come"),
     (Code::Timeout, "needs a server that stops answering: core/tests"),
     (Code::OutcomeUnknown, "needs a connection cut in the middle of a call: core/tests"),
     (Code::EngineOutdated, "needs an older server: core/tests"),

@@ -230,7 +230,8 @@ fn parse_action(word: &str, rest: &str) -> Result<Action, String> {
 }
 
 fn is_operation(word: &str) -> bool {
-    word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) && (word.contains('_') || word == "sweep")
+    word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+        && (word.contains('_') || matches!(word, "sweep" | "check"))
 }
 
 fn parse_json(text: &str) -> Result<Json, String> {

@@ -338,15 +338,15 @@ local function check_members(key, cursor, count)
   return answer[1], #found / 2
 end
 
--- One step of the walk: about `limit` keys or members. Where the next begins, nil at the end; how many were looked at.
-local function step(walk, limit)
+-- A part of the walk: about `limit` keys or members; how many they were, and what it cost.
+local function walk_on(walk, limit)
   if #walk.collections > 0 then
     local cursor, looked = check_members(walk.collections[1], walk.member, limit)
     walk.member = cursor
     if cursor == '0' then
       table.remove(walk.collections, 1)
     end
-    return (#walk.collections > 0 or walk.key ~= 'end') and walk or nil, looked
+    return looked, looked + 1
   end
   local answer = redis.pcall('SCAN', walk.key, 'MATCH', ns .. '*', 'COUNT', text(limit))
   if answer.err then
@@ -356,15 +356,20 @@ local function step(walk, limit)
     check_key(walk, name)
   end
   walk.key = answer[1] == '0' and 'end' or answer[1]
-  return (#walk.collections > 0 or walk.key ~= 'end') and walk or nil, #answer[2]
+  return #answer[2], max(#answer[2], ceil(limit / 8)) -- passing by the keys of other namespaces costs something too
 end
 
 -- For the operation check.
 function verify.step(cursor, limit, mend)
   violations, repair, freed_soon = {}, mend, nil
   local walk = cursor and verify.parse(cursor) or { key = '0', member = '0', collections = {} }
-  local rest, looked = step(walk, limit)
-  return rest and encode_json({ key = rest.key, member = rest.member, collections = rest.collections }) or '', looked, violations
+  local looked, budget, over = 0, limit, false
+  while budget > 0 and not over do
+    local found, cost = walk_on(walk, budget)
+    looked, budget = looked + found, budget - cost
+    over = #walk.collections == 0 and walk.key == 'end'
+  end
+  return over and '' or encode_json({ key = walk.key, member = walk.member, collections = walk.collections }), looked, violations
 end
 
 function verify.parse(cursor)
