@@ -26,6 +26,14 @@ local function pending_jobs(id, jids)
   return found
 end
 
+-- A full throttle of a queue keeps its workers from looking further: the rest of its jobs still wait in their line.
+local function wake_queue_of(id)
+  local queue = throttle.queue_of(id)
+  if queue and call('EXISTS', keys.waiting(queue)) == 1 then
+    state.wake(queue)
+  end
+end
+
 -- The first that wait for a throttle with room wait in their queues again, where they were. How many.
 local function call_forward(id, limit)
   local key = keys.pending(id)
@@ -41,12 +49,15 @@ local function call_forward(id, limit)
   if room > 0 and call('EXISTS', key) == 1 then
     note('t:' .. id, room > count and now or now + LOOK_AGAIN_MS)
   end
+  if room > 0 then
+    wake_queue_of(id)
+  end
   return #jids
 end
 
 state.when_freed(function(freed)
   for id in pairs(freed) do
-    if call('EXISTS', keys.pending(id)) == 1 then
+    if call('EXISTS', keys.pending(id)) == 1 or (throttle.queue_of(id) and throttle.limit(id)) then
       call_forward(id, AT_ONCE)
     end
   end
