@@ -193,13 +193,13 @@ impl Lease {
     }
 }
 
-/// Defines a request that ends the runs of 1 to 1000 jobs, each with its own answer.
+/// Defines a request that ends the runs of 1 to 500 jobs, each with its own answer.
 macro_rules! outcome_request {
     ($(#[$doc:meta])+ $name:ident, $how:ty, $operation:literal) => {
         $(#[$doc])+
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
-            /// The jobs, 1 to 1000.
+            /// The jobs, 1 to 500.
             pub jobs: Vec<Ended<$how>>,
         }
 
@@ -258,7 +258,7 @@ outcome_request! {
 /// Source: core/src/engine/ops/job_release.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRelease {
-    /// The jobs, 1 to 1000.
+    /// The jobs, 1 to 500.
     pub jobs: Vec<Lease>,
 }
 

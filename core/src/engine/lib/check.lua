@@ -176,14 +176,15 @@ function check.object(value, name, known)
   return object
 end
 
--- Flat items of `width` arguments from `first` on: how many there are.
-function check.items(argv, first, width)
+-- Flat items of `width` arguments from `first` on: how many there are, at most `most` (1,000).
+function check.items(argv, first, width, most)
   local count = (#argv - first + 1) / width
+  most = most or MAX_ITEMS
   if count ~= floor(count) then
     fail('INVALID_ARGUMENT', 'the items must have ' .. width .. ' arguments each')
   end
-  if count > MAX_ITEMS then
-    fail('INVALID_ARGUMENT', 'the call has ' .. count .. ' items, at most ' .. MAX_ITEMS .. ' are allowed')
+  if count > most then
+    fail('INVALID_ARGUMENT', 'the call has ' .. count .. ' items, at most ' .. most .. ' are allowed')
   end
   return count
 end

@@ -1,7 +1,7 @@
 -- Taking jobs under a lease, for queue_reserve and worker_turn.
 local reserve = {}
 
-local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD = 64, 8388608, 200, 200
+local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD, SLICE = 64, 8388608, 200, 200, 250
 
 -- What one call may do, in plain jobs taken: one that is not plain costs twice as much, one that was due three times.
 local MOST_WORK = 1000
@@ -128,7 +128,7 @@ local function take(reservation, queue, most)
   taken[queue], passed[queue] = taken[queue] or 0, passed[queue] or 0
   local wanted = taken[queue] + most
   repeat
-    local offset, slice = passed[queue], wanted - taken[queue]
+    local offset, slice = passed[queue], min(wanted - taken[queue], SLICE)
     local jids = call('ZRANGE', key, text(offset), text(offset + slice - 1))
     if #jids > 0 then
       rooms[own] = rooms[own] or throttle.room(own) or false
@@ -173,6 +173,9 @@ end
 
 -- Whether jobs are left in `queue` that may run: not taken yet, or called forward to a throttle that others turned from.
 local function leaves_some(reservation, queue)
+  if reservation.drained[queue] and not reservation.throttled then
+    return false
+  end
   local own_room = reservation.rooms[throttle.of_queue(queue)] or 1
   return (not reservation.drained[queue] or (reservation.throttled and own_room > 0)) and call('EXISTS', keys.waiting(queue)) == 1
 end

@@ -5,7 +5,7 @@
 --         share    0 | 1    as in queue_reserve
 --         count    integer  number of queues, 1 to 64
 --         queue …  text
---         then items of  verb    complete | fail | retry | snooze | release | unknown_kind
+--         then items (at most 500) of  verb    complete | fail | retry | snooze | release | unknown_kind
 --                        jid     text
 --                        token   text
 --                        run_ms  integer
@@ -25,7 +25,7 @@ operation('worker_turn', 'write', function(argv)
   local request = reserve.parse(argv, 3, 7, 6 + count)
   local first = 7 + count
   local jids, parsed_items = {}, {}
-  for index = 1, check.items(argv, first, WIDTH) do
+  for index = 1, check.items(argv, first, WIDTH, outcome.most) do
     local at = first + (index - 1) * WIDTH
     local verb, jid, token, run_ms, a, b = unpack(argv, at, at + WIDTH - 1)
     jids[index] = jid
