@@ -18,7 +18,7 @@ Times are seconds: numbers or timedelta in, epoch seconds out.
 
 from manyhands._native import VERSION as __version__
 from manyhands.client import Client
-from manyhands.config import Config
+from manyhands.config import Config, Settings
 from manyhands.errors import (
     Closed,
     Cycle,
@@ -45,9 +45,15 @@ from manyhands.errors import (
     WrongPartition,
     WrongState,
 )
-from manyhands.job import Failure, Job
+from manyhands.events import Event, Events
+from manyhands.job import Failure, Job, Progress
 from manyhands.outcome import Fail, Retry, Snooze
-from manyhands.queue import Counts, Placed, Queue, Sample, Stats
+from manyhands.page import Jids, Page, WorkerJobs
+from manyhands.patterns import Patterns, Priority, SavedPatterns
+from manyhands.queue import Counts, Placed, Queue, QueueCounts, Sample, Stats
+from manyhands.recurring import Recurring
+from manyhands.status import Explanation, Swept, Violation, WorkerStatus
+from manyhands.throttle import Throttle, ThrottleCounts
 from manyhands.worker import Worker
 
 __all__ = [
@@ -59,11 +65,15 @@ __all__ = [
     "Denied",
     "EngineOutdated",
     "Error",
+    "Event",
+    "Events",
+    "Explanation",
     "Fail",
     "Failure",
     "HasDependents",
     "Internal",
     "InvalidArgument",
+    "Jids",
     "Job",
     "JobExists",
     "JobNotFound",
@@ -71,21 +81,35 @@ __all__ = [
     "NoServerProgram",
     "OutOfMemory",
     "OutcomeUnknown",
+    "Page",
+    "Patterns",
     "Placed",
+    "Priority",
+    "Progress",
     "Queue",
+    "QueueCounts",
     "ReadOnly",
+    "Recurring",
     "Retry",
     "Sample",
+    "SavedPatterns",
     "SchemaMismatch",
+    "Settings",
     "Snooze",
     "Stats",
+    "Swept",
+    "Throttle",
+    "ThrottleCounts",
     "Timeout",
     "TooDeep",
     "Unavailable",
     "UnknownDependency",
     "UnknownOperation",
     "UnsupportedUrl",
+    "Violation",
     "Worker",
+    "WorkerJobs",
+    "WorkerStatus",
     "WrongPartition",
     "WrongState",
     "__version__",

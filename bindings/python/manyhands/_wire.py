@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from manyhands import _native
 from manyhands.errors import InvalidArgument
+
+
+class _Unchanged:
+    """The default of `data` where it may stay as it is: None is data too."""
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+UNCHANGED: Any = _Unchanged()
 
 
 def milliseconds(
@@ -33,6 +43,32 @@ def milliseconds(
         message = f"{argument} must be {least / 1000:g} to {most // 1000} seconds, not {seconds!r}"
         raise InvalidArgument(message, operation=operation)
     return rounded
+
+
+def texts(value: Iterable[str], argument: str, operation: str) -> list[str]:
+    """A list of texts from anything that gives them; one text alone is refused: its letters are not meant."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        message = f"{argument} must be a list of texts, not {type(value).__name__}"
+        raise InvalidArgument(message, operation=operation)
+    return list(value)
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def renamed(**names: str) -> Iterator[None]:
+    """An InvalidArgument that comes out of here calls the argument as the caller knows it: core's name = ours."""
+    try:
+        yield
+    except InvalidArgument as error:
+        theirs, _, rest = error.message.partition(" ")
+        if ours := names.get(theirs.partition("[")[0]):
+            error.message = f"{ours} {rest}"
+            error.args = (error.message,)
+        raise
 
 
 def refuse_unknown(options: Mapping[str, object], operation: str | None) -> None:
@@ -58,6 +94,13 @@ def object_text(members: Mapping[str, Any], operation: str | None, within: str =
     for name, value in members.items():
         json_text(value, f"{within}{name}", operation)
     return json_text(members, f"{within}arguments", operation)
+
+
+def view_fields(text: str) -> dict[str, Any]:
+    """A job's or recurring job's view: its members as Python values, but `data` as the JSON text it is."""
+    members = _native.members(text)
+    data = members.pop("data")
+    return {"data": data, **{name: json.loads(member) for name, member in members.items()}}
 
 
 def in_seconds(value: Any) -> Any:

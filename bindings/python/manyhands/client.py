@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from manyhands import _native
-from manyhands._wire import milliseconds, object_text, refuse_unknown
+from manyhands._listings import Listings
+from manyhands._wire import given, in_seconds, milliseconds, object_text, refuse_unknown, texts
 from manyhands.config import Config
 from manyhands.errors import InvalidArgument
+from manyhands.events import Events
 from manyhands.job import Job
+from manyhands.patterns import Patterns
 from manyhands.queue import Queue
+from manyhands.recurring import Recurring
+from manyhands.status import Explanation, Swept, Violation
+from manyhands.throttle import Throttle
 
 
-class Client:
+class Client(Listings):
     """A connection to the jobs of one namespace in one Redis.
 
     Threads share it, forked children may go on using it, and it pickles (by URL and options).
@@ -74,12 +80,36 @@ class Client:
         """The namespace's settings."""
         return Config(self)
 
+    @property
+    def patterns(self) -> Patterns:
+        """The namespace's saved lists of queue patterns."""
+        return Patterns(self)
+
     def queue(self, name: str) -> Queue:
         """The queue of this name; it comes into being with its first job.
 
         name: 1 to 255 bytes of UTF-8 without control characters; checked when used.
         """
         return Queue(self, name)
+
+    def throttle(self, id: str) -> Throttle:
+        """The throttle of this name, which jobs name in their `throttles`. A queue's own: `Queue.throttle`.
+
+        id: 1 to 255 bytes of UTF-8 without control characters, not beginning with queue:; checked when used.
+        """
+        return Throttle(self, id=id)
+
+    def recurring(self, jid: str) -> Recurring | None:
+        """Look a recurring job up; None when there is none of that id.
+
+        jid: its id.
+
+        Raises InvalidArgument for an impossible jid. Releases the GIL.
+
+        Source: core/src/engine/ops/recurring_get.lua
+        """
+        reply = self._native.call("recurring_get", object_text({"jid": jid}, "recurring_get"))
+        return None if reply == "null" else Recurring(self, view=reply)
 
     def job(self, jid: str) -> Job | None:
         """Look a job up, whatever its state; None when there is no such job (any more).
@@ -92,6 +122,155 @@ class Client:
         """
         reply = self._native.call("job_get", object_text({"jid": jid}, "job_get"))
         return None if reply == "null" else Job._of_view(self, reply)
+
+    def jobs(self, jids: Iterable[str]) -> list[Job | None]:
+        """Look several jobs up, whatever their state; in the order asked, None for each that there is not.
+
+        jids: at most 1000 ids.
+
+        Raises InvalidArgument for an impossible jid. Releases the GIL.
+
+        Source: core/src/engine/ops/job_get_many.lua
+        """
+        found: list[Job | None] = []
+        rest = texts(jids, "jids", "job_get_many")
+        while True:
+            reply = self._native.call("job_get_many", object_text({"jids": rest}, "job_get_many"))
+            jobs, rest = self._viewed(reply)
+            found += jobs
+            if not rest:
+                return found
+
+    def _viewed(self, reply: str) -> tuple[list[Job | None], list[str]]:
+        """The jobs of a reply, and the jids it had no room for."""
+        members = _native.members(reply)
+        views = _native.elements(members["jobs"])
+        jobs = [None if view == "null" else Job._of_view(self, view) for view in views]
+        return jobs, json.loads(members["rest"])
+
+    def events(self, *what: str, worker: str | None = None) -> Events:
+        """Hear what happens to jobs, on a connection of its own: to tracked ones, or to all (setting `events`).
+
+        what: put, waiting, scheduled, blocked, throttled, reserved, stalled, completed, failed, cancelled, track or
+            untrack; * says all. Default: all of them, or none with `worker`.
+        worker: hear too what becomes of the jobs that this worker holds, tracked or not: stalled, lost, cancelled.
+            Default: no worker's.
+
+        Returns the subscription; what happens after that is heard. Raises InvalidArgument. Releases the GIL.
+
+            with client.events("completed", "failed") as events:
+                for event in events:
+                    print(event.jid, event.event)
+
+        Source: core/src/client/events.rs
+        """
+        options = given({"what": what or None, "worker": worker})
+        return Events(self._native.events(object_text(options, "events_open")))
+
+    def cancel(self, jids: Iterable[str]) -> list[str]:
+        """Make jobs disappear, in whatever state they are. Who runs one loses it.
+
+        jids: 1 to 1000 ids; a job and those that wait for it in any order.
+
+        Returns the ids of those that were there. Raises HasDependents when a job waits for one of them and is not
+        cancelled with it (then none is), InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/job_cancel.lua
+        """
+        return cast("list[str]", self._of_jids("job_cancel", jids))
+
+    def track(self, jids: Iterable[str]) -> int:
+        """From now on events tell what happens to these jobs: see `events`.
+
+        jids: 1 to 1000 ids; those without a job are passed over.
+
+        Returns how many were not tracked before. Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/job_track.lua
+        """
+        return cast("int", self._of_jids("job_track", jids))
+
+    def untrack(self, jids: Iterable[str]) -> int:
+        """Events no longer tell of these jobs.
+
+        jids: 1 to 1000 ids.
+
+        Returns how many were tracked before. Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/job_untrack.lua
+        """
+        return cast("int", self._of_jids("job_untrack", jids))
+
+    def explain(self, jid: str) -> Explanation | None:
+        """Why a job is not running, or what has become of it; None when there is no such job.
+
+        jid: the job's id.
+
+        Raises InvalidArgument for an impossible jid. Releases the GIL.
+
+        Source: core/src/engine/ops/job_explain.lua
+        """
+        return cast("Explanation | None", in_seconds(self.call("job_explain", {"jid": jid})))
+
+    def unfail(self, group: str, *, queue: str | None = None, limit: int = 25) -> int:
+        """Let the jobs of a failure group that failed first wait again, with all their retries.
+
+        group: the failure group.
+        queue: where to. Default: the queue each failed in.
+        limit: 1 to 200 jobs. Default 25.
+
+        Returns how many wait again; fewer than `limit` when the group is empty now. Raises InvalidArgument.
+        Releases the GIL.
+
+        Source: core/src/engine/ops/failure_unfail.lua
+        """
+        arguments = {"group": group, "limit": limit, **given({"queue": queue})}
+        return cast("int", self.call("failure_unfail", arguments))
+
+    def deregister(self, workers: Iterable[str]) -> int:
+        """Drop workers from the list; the jobs they have in hand go on. One that lives is back with its next pulse.
+
+        workers: 1 to 1000 names.
+
+        Returns how many were known. Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/worker_deregister.lua
+        """
+        names = texts(workers, "workers", "worker_deregister")
+        return cast("int", self.call("worker_deregister", {"workers": names}))
+
+    def sweep(self, limit: int = 200) -> Swept:
+        """One step of what happens even when no worker asks: leases end, jobs become due, old things are forgotten.
+
+        limit: 1 to 200 jobs. Default 200.
+
+        Workers do this by themselves. Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/sweep.lua
+        """
+        return cast("Swept", in_seconds(self.call("sweep", {"limit": limit})))
+
+    def check(self, *, repair: bool = False, limit: int = 200) -> list[Violation]:
+        """Look at all data of the namespace, in small steps: whether everything agrees with the jobs' records.
+
+        repair: mend what can be mended without guessing. Default False.
+        limit: how much a step looks at, 1 to 1000 keys or members. Default 200.
+
+        Returns what is wrong; an empty list is good news. Takes as long as there is data; others go on meanwhile.
+        Raises InvalidArgument. Releases the GIL during each step.
+
+        Source: core/src/engine/ops/check.lua
+        """
+        found: list[Violation] = []
+        cursor = ""
+        while True:
+            step = self.call("check", {"cursor": cursor, "repair": repair, "limit": limit})
+            found += [_violation(one) for one in step["violations"]]
+            if not (cursor := step["cursor"]):
+                return found
+
+    def _of_jids(self, operation: str, jids: Iterable[str]) -> Any:
+        return self.call(operation, {"jids": texts(jids, "jids", operation)})
 
     def call(self, operation: str, arguments: Mapping[str, Any] | None = None) -> Any:
         """Call any operation by its name: the door that all methods use.
@@ -130,3 +309,7 @@ def _reopen(url: str, options: str) -> Client:
     client._options = options
     client._native = _native.Client(url, options)
     return client
+
+
+def _violation(one: dict[str, Any]) -> Violation:
+    return Violation(rule=one["rule"], jid=one.get("jid"), detail=one["detail"], repaired=bool(one["repaired"]))

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 if TYPE_CHECKING:
     from manyhands.client import Client
+
+
+class Settings(TypedDict):
+    """All settings by name, spans in seconds: those in force, the defaults, what queues (by name) have of their own."""
+
+    values: dict[str, Any]
+    defaults: dict[str, Any]
+    queues: dict[str, dict[str, Any]]
 
 
 class Config:
     """The settings of a client's namespace. Get it as `client.config`.
 
     Names, units and defaults: heartbeat (seconds, 60), grace-period (seconds, 10), jobs-history (seconds, 7 days),
-    jobs-history-count (jobs, 50000), stats-history (seconds, 30 days), max-data (bytes, 1 MiB) and, for tests,
-    test-clock (milliseconds since 1970, or 'off'). heartbeat and grace-period can also be set per queue.
+    jobs-history-count (jobs, 50000), stats-history (seconds, 30 days), max-worker-age (seconds, a day; workers silent
+    for longer are forgotten), max-data (bytes, 1 MiB), events ('tracked' jobs, or 'all') and, for tests, test-clock
+    (milliseconds since 1970, or 'off'). heartbeat and grace-period can also be set per queue.
 
     Source: core/src/engine/ops/config_get.lua, core/src/engine/ops/config_set.lua
     """
@@ -49,6 +58,25 @@ class Config:
         if isinstance(value, timedelta):
             value = value.total_seconds()
         self._client.call("config_set", {"name": name, "value": value, "unit": "s", **_of_queue(queue)})
+
+    def unset(self, name: str, *, queue: str | None = None) -> None:
+        """Put a setting's default back.
+
+        name: a setting's name.
+        queue: for this queue only; then what holds for all queues holds again. Default: the whole namespace.
+
+        Raises InvalidArgument for an unknown name. Releases the GIL.
+
+        Source: core/src/engine/ops/config_unset.lua
+        """
+        self._client.call("config_unset", {"name": name, **_of_queue(queue)})
+
+    def all(self) -> Settings:
+        """Every setting. Releases the GIL.
+
+        Source: core/src/engine/ops/config_all.lua
+        """
+        return cast("Settings", self._client.call("config_all", {"unit": "s"}))
 
 
 def _of_queue(queue: str | None) -> dict[str, str]:

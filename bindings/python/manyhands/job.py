@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from manyhands import _native
 from manyhands._holder import ClientHolder, Holder
-from manyhands._wire import in_seconds, json_text, milliseconds
+from manyhands._managed import Managed
+from manyhands._wire import UNCHANGED, in_seconds, json_text, milliseconds, renamed, texts, view_fields
 from manyhands.errors import WrongState
 
 if TYPE_CHECKING:
@@ -28,17 +28,15 @@ class Failure(TypedDict):
     worker: str
 
 
-class _Unchanged:
-    """The default of `Job.complete(data=...)`: None is data too."""
+class Progress(TypedDict):
+    """How far a job was: 0 to 1, a note, and when that was said (epoch seconds)."""
 
-    def __repr__(self) -> str:
-        return "<unchanged>"
-
-
-_UNCHANGED: Any = _Unchanged()
+    value: float
+    note: str
+    at: float
 
 
-class Job:
+class Job(Managed):
     """One unit of work. Comes from a worker, `Queue.reserve`, `Client.job` or `Job.build`.
 
     jid, kind, queue: its id, the name of its handler, where it is (text).
@@ -47,7 +45,8 @@ class Job:
     retries, remaining: how many times it may run again, and how many of those are left.
     state: where it stands (a job in hand: running). stalled: running, but past the end of its lease.
     worker, token: who holds it, and the text that proves it; None when nobody does.
-    tags, route: its labels; the queues it still goes through (lists of text).
+    tags, route, throttles: its labels; the queues it still goes through; the limits it is held to (lists of text).
+    parent: the recurring job that put it, or None. tracked: whether events tell of it.
     put_at: epoch seconds.
 
     Source: core/src/ops/job.rs
@@ -58,7 +57,7 @@ class Job:
         self._client = client
         self._holder = holder
         self._raw_data: str = fields["data"]
-        self._data: Any = _UNCHANGED
+        self._data: Any = UNCHANGED
         self._data_changed = False
         self._view: dict[str, Any] | None = fields if "history" in fields else None
         self.jid: str = fields["jid"]
@@ -71,6 +70,9 @@ class Job:
         self.token: str | None = fields["token"]
         self.tags: list[str] = fields["tags"]
         self.route: list[str] = fields["route"]
+        self.throttles: list[str] = fields["throttles"]
+        self.parent: str | None = fields["parent"]
+        self.tracked: bool = fields["tracked"]
         self.put_at: float = fields["put_at_ms"] / 1000
         self.state: State = fields.get("state", "running")
         self.stalled: bool = fields.get("stalled", False)
@@ -86,15 +88,17 @@ class Job:
         retries: int = 5,
         tags: Sequence[str] = (),
         route: Sequence[str] = (),
+        throttles: Sequence[str] = (),
     ) -> Job:
         """Make a job without a server, to test a handler with. Nobody holds it, so it cannot be completed.
 
-        kind, data, jid, queue, priority, retries, tags, route: as in `Queue.put`.
+        kind, data, jid, queue, priority, retries, tags, route, throttles: as in `Queue.put`.
 
         Raises InvalidArgument for data that JSON cannot say.
         """
         fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data", None), "priority": priority}
         fields |= {"retries": retries, "remaining": retries, "tags": list(tags), "route": list(route)}
+        fields |= {"throttles": list(throttles), "parent": None, "tracked": False}
         return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
 
     @classmethod
@@ -103,7 +107,7 @@ class Job:
 
     @classmethod
     def _of_view(cls, client: Client, reply: str) -> Job:
-        return cls(client, ClientHolder(client), _fields_of_view(reply))
+        return cls(client, ClientHolder(client), view_fields(reply))
 
     @property
     def raw_data(self) -> str:
@@ -117,7 +121,7 @@ class Job:
         Assigning sends the new value along when the job is completed; changing a part of the old value does not.
         Raises InvalidArgument when assigned what JSON cannot say.
         """
-        if self._data is _UNCHANGED:
+        if self._data is UNCHANGED:
             self._data = json.loads(self._raw_data)
         return self._data
 
@@ -148,15 +152,31 @@ class Job:
         return self._instant("lease_until_ms")
 
     @property
+    def dependencies(self) -> list[str]:
+        """The jids it still waits for, at most 256. May ask Redis (see `history`)."""
+        return list(self._details().get("dependencies", []))
+
+    @property
+    def dependents(self) -> list[str]:
+        """The jids that wait for it, the first 256. May ask Redis (see `history`)."""
+        return list(self._details().get("dependents", []))
+
+    @property
+    def progressed(self) -> Progress | None:
+        """What `progress` said last, or None. May ask Redis (see `history`)."""
+        return cast("Progress | None", in_seconds(self._details().get("progress")))
+
+    @property
     def history(self) -> list[dict[str, Any]]:
         """What happened to it, oldest first, at most 100 entries: `what`, `at` (epoch seconds) and what belongs to it.
 
-        A job in hand does not carry this: the first of result, failure, due_at, lease_until and history that is asked
-        for reads them all in one call, which releases the GIL. Empty for a job that exists no more.
+        A job in hand does not carry this: the first of result, failure, due_at, lease_until, dependencies, dependents,
+        progressed and history that is asked for reads them all in one call, which releases the GIL. Empty for a job
+        that exists no more.
 
         Source: core/src/engine/ops/job_get.lua
         """
-        return cast("list[dict[str, Any]]", in_seconds(self._details().get("history", [])))
+        return [_entry(entry) for entry in self._details().get("history", [])]
 
     @property
     def in_hand(self) -> bool:
@@ -177,8 +197,9 @@ class Job:
         result: Any = None,
         *,
         queue: str | None = None,
-        data: Any = _UNCHANGED,
+        data: Any = UNCHANGED,
         delay: float | timedelta = 0,
+        dependencies: Iterable[str] = (),
     ) -> str:
         """End the job well. With a route left, or `queue`, it goes on there; else it is completed for good.
 
@@ -187,13 +208,17 @@ class Job:
         data: the payload for the next queue. Default: unchanged, or what was assigned to `data`.
         delay: seconds before it may be reserved there, 0 or more. Default 0. Where there is no next queue, the job is
             completed at once: there is nothing to wait for, and what was done is not refused.
+        dependencies: up to 256 jids it waits for there; one that is completed or unknown is none. Default none.
 
-        Returns the new state: completed, waiting or scheduled. Raises LockLost when the lease was lost (with the
-        reason; nothing changed), InvalidArgument, WrongState for a job that nobody holds. Releases the GIL.
+        Returns the new state: completed, waiting, scheduled or blocked. Raises LockLost when the lease was lost (with
+        the reason; nothing changed), InvalidArgument, Cycle, TooDeep, WrongState for a job that nobody holds.
+        Releases the GIL.
 
         Source: core/src/engine/ops/job_complete.lua
         """
-        return self._settle("complete", self._completion(result, queue=queue, data=data, delay=delay))
+        return self._settle(
+            "complete", self._completion(result, queue=queue, data=data, delay=delay, dependencies=dependencies)
+        )
 
     def fail(self, group: str, message: str = "", trace: str = "") -> str:
         """Give the job up, whatever retries are left; it is kept in its failure group.
@@ -243,24 +268,52 @@ class Job:
         """
         return self._settle("release", {})
 
-    def heartbeat(self) -> float:
+    def heartbeat(self, data: Any = UNCHANGED) -> float:
         """Renew the lease. A worker does this by itself; who reserves by hand calls it often enough.
 
-        Returns how long the lease now lasts, in seconds. Raises LockLost and WrongState like `complete`.
-        Releases the GIL.
+        data: its payload from now on, kept in Redis: the next run begins with it. Default: unchanged.
 
-        Source: core/src/engine/ops/job_heartbeat.lua
+        Returns how long the lease now lasts, in seconds. Raises LockLost and WrongState like `complete`,
+        InvalidArgument for data that JSON cannot say or that is too long. Releases the GIL.
+
+        Source: core/src/engine/ops/job_heartbeat.lua, core/src/engine/ops/job_save.lua
         """
-        holder, token = self._held("job_heartbeat")
-        return holder.renew(self.jid, token) / 1000
+        if data is UNCHANGED:
+            holder, token = self._held("job_heartbeat")
+            return holder.renew(self.jid, token) / 1000
+        _, token = self._held("job_save")
+        raw_data = json_text(data, "data", "job_save")
+        lease_ms: int = self._call("job_save", {"jid": self.jid, "token": token, "data": data})
+        self._raw_data, self._data, self._data_changed = raw_data, data, False
+        return lease_ms / 1000
+
+    def progress(self, value: float, note: str = "") -> None:
+        """Say how far the job is; others read it as `progressed`.
+
+        value: 0 to 1.
+        note: text for people, up to 1024 bytes. Default empty.
+
+        Raises LockLost, InvalidArgument, WrongState like `complete`. Releases the GIL.
+
+        Source: core/src/engine/ops/job_progress.lua
+        """
+        _, token = self._held("job_progress")
+        with renamed(progress="value"):
+            self._call("job_progress", {"jid": self.jid, "token": token, "progress": value, "note": note})
 
     def _completion(
-        self, result: Any, *, queue: str | None = None, data: Any = _UNCHANGED, delay: float | timedelta = 0
+        self,
+        result: Any,
+        *,
+        queue: str | None = None,
+        data: Any = UNCHANGED,
+        delay: float | timedelta = 0,
+        dependencies: Iterable[str] = (),
     ) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         if result is not None:
             fields["result"] = result
-        if data is not _UNCHANGED:
+        if data is not UNCHANGED:
             fields["data"] = data
         elif self._data_changed:
             fields["data"] = self._data
@@ -268,6 +321,8 @@ class Job:
             fields["queue"] = queue
         if delay_ms := milliseconds(delay, "delay", "job_complete"):
             fields["delay_ms"] = delay_ms
+        if on := texts(dependencies, "dependencies", "job_complete"):
+            fields["dependencies"] = on
         return fields
 
     def _settle(self, verb: str, fields: dict[str, Any]) -> str:
@@ -296,7 +351,7 @@ class Job:
         return f"<manyhands.Job {self.jid} {self.kind!r} in {self.queue!r}, {self.state}>"
 
 
-def _fields_of_view(reply: str) -> dict[str, Any]:
-    members = _native.members(reply)
-    data = members.pop("data")
-    return {"data": data, **{name: json.loads(text) for name, text in members.items()}}
+def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the history in seconds, but for the data of a log entry, which is the user's."""
+    own = {"data": entry["data"]} if "data" in entry else {}
+    return {**in_seconds({name: value for name, value in entry.items() if name != "data"}), **own}

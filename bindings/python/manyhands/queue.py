@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, cast
 
-from manyhands._wire import in_seconds, milliseconds, object_text, refuse_unknown
+from manyhands import _native
+from manyhands._wire import given, in_seconds, milliseconds, object_text, refuse_unknown, renamed
 from manyhands.errors import InvalidArgument, raised
 from manyhands.job import Job
+from manyhands.page import Jids, Page, page_of_jids
+from manyhands.recurring import Recurring, recurring_fields
+from manyhands.throttle import Throttle
 
 if TYPE_CHECKING:
     from manyhands.client import Client
 
 
 _PUT = "queue_put"
+
+ListedState = Literal["waiting", "scheduled", "blocked", "throttled", "running", "stalled", "recurring"]
 
 
 class Placed(NamedTuple):
@@ -24,10 +31,12 @@ class Placed(NamedTuple):
     jid: the job's id, the caller's own or a generated one.
     outcome: put, replaced (an older job of that jid gave way), kept (the older one stays), or, from put_many only,
         exists (refused by on_conflict='reject').
+    satisfied: those of its dependencies that it need not wait for: completed, or unknown.
     """
 
     jid: str
     outcome: Literal["put", "replaced", "kept", "exists"]
+    satisfied: tuple[str, ...] = ()
 
 
 class Counts(TypedDict):
@@ -41,6 +50,12 @@ class Counts(TypedDict):
     stalled: int
     recurring: int
     paused: bool
+
+
+class QueueCounts(Counts):
+    """The same with the queue's name."""
+
+    queue: str
 
 
 class Sample(TypedDict):
@@ -81,6 +96,9 @@ class Queue:
         retries: int | None = None,
         tags: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
+        throttles: Sequence[str] | None = None,
+        dependencies: Sequence[str] | None = None,
+        missing: str | None = None,
         on_conflict: str | None = None,
         **unknown: NoReturn,
     ) -> Placed:
@@ -94,11 +112,15 @@ class Queue:
         retries: how many times it may run again, 0 to 255. Default 5.
         tags: up to 32 labels. Default none.
         route: up to 64 queues it goes through after this one, one completion each. Default none.
+        throttles: up to 32 limits it is held to besides the queue's own: see `Client.throttle`. Default none.
+        dependencies: up to 256 jids of jobs that must be completed before it may be reserved. Default none.
+        missing: what a dependency is that does not exist: satisfied, or reject to refuse the put. Default satisfied.
         on_conflict: when the jid exists: replace (unless it is running, then keep), move (always replace), keep or
             reject. Default replace.
 
         Raises InvalidArgument, naming the argument, before anything is written; JobExists when on_conflict is reject
-        and the jid exists; OutOfMemory when Redis is full. Releases the GIL.
+        and the jid exists; UnknownDependency, Cycle, TooDeep for dependencies; OutOfMemory when Redis is full.
+        Releases the GIL.
 
             client.queue("mail").put("welcome", {"to": "ann@example.com"}, delay=1.5)
 
@@ -112,13 +134,15 @@ class Queue:
             "retries": retries,
             "tags": tags,
             "route": route,
+            "throttles": throttles,
+            "dependencies": dependencies,
+            "missing": missing,
             "on_conflict": on_conflict,
         }
-        given = {name: value for name, value in options.items() if value is not None}
-        placed = self._placed([self._item({"kind": kind, "data": data, **given})])[0]
-        if error := placed.get("error"):
+        reply = self._put([self._item({"kind": kind, "data": data, **given(options)})])[0]
+        if error := reply.get("error"):
             raise raised(error)
-        return Placed(placed["jid"], placed["outcome"])
+        return _placed(reply)
 
     def put_many(self, jobs: Iterable[Mapping[str, Any]]) -> list[Placed]:
         """Place several jobs in this queue in one call; all of them or, when an argument is bad, none.
@@ -133,11 +157,11 @@ class Queue:
         """
         several = list(jobs)
         items = [self._item(job, f"jobs[{at}]." if len(several) > 1 else "") for at, job in enumerate(several)]
-        return [Placed(placed["jid"], placed["outcome"]) for placed in self._placed(items)]
+        return [_placed(reply) for reply in self._put(items)]
 
-    def _placed(self, items: list[str]) -> list[dict[str, Any]]:
-        placed: list[dict[str, Any]] = json.loads(self._client._native.call(_PUT, f'{{"jobs":[{",".join(items)}]}}'))
-        return placed
+    def _put(self, items: list[str]) -> list[dict[str, Any]]:
+        replies: list[dict[str, Any]] = json.loads(self._client._native.call(_PUT, f'{{"jobs":[{",".join(items)}]}}'))
+        return replies
 
     def _item(self, job: Mapping[str, Any], within: str = "") -> str:
         """One job of a put as the core reads it. `within` says in errors which one it is."""
@@ -191,5 +215,135 @@ class Queue:
             ]
         return cast("Stats", stats)
 
+    def length(self) -> int:
+        """How many jobs are in it, in whatever state; recurring jobs are not counted. Releases the GIL.
+
+        Source: core/src/engine/ops/queue_length.lua
+        """
+        return cast("int", self._client.call("queue_length", {"queue": self.name}))
+
+    def peek(self, offset: int = 0, limit: int = 25) -> list[Job]:
+        """The jobs that would be reserved next, without reserving them: waiting ones only.
+
+        offset: how many to pass over, 0 or more. Default 0.
+        limit: 1 to 1000. Default 25.
+
+        Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/queue_peek.lua
+        """
+        arguments = object_text({"queue": self.name, "offset": offset, "limit": limit}, "queue_peek")
+        jobs, rest = self._client._viewed(self._client._native.call("queue_peek", arguments))
+        return [job for job in jobs + (self._client.jobs(rest) if rest else []) if job is not None]
+
+    def jobs(self, state: ListedState, offset: int = 0, limit: int = 25) -> Jids:
+        """Its jobs in one state, a page of their ids: next to run, to become due or to expire first.
+
+        state: waiting, scheduled, blocked, throttled, running, stalled or recurring.
+        offset, limit: as in `peek`.
+
+        Failed and completed jobs are in no queue: see `Client.failed` and `Client.completed`. Raises InvalidArgument.
+        Releases the GIL.
+
+        Source: core/src/engine/ops/job_list.lua
+        """
+        arguments = {"state": state, "queue": self.name, "offset": offset, "limit": limit}
+        return page_of_jids(self._client, "job_list", arguments)
+
+    def pause(self) -> bool:
+        """Let nothing more be reserved from it; running jobs go on.
+
+        Returns False when it was paused already. Releases the GIL.
+
+        Source: core/src/engine/ops/queue_pause.lua
+        """
+        return self._one("queue_pause")
+
+    def unpause(self) -> bool:
+        """Let it be served again.
+
+        Returns False when it was not paused. Releases the GIL.
+
+        Source: core/src/engine/ops/queue_unpause.lua
+        """
+        return self._one("queue_unpause")
+
+    def forget(self) -> bool:
+        """Drop it from the lists while it is empty, with its pause and its own settings. The next put brings it back.
+
+        Returns False when it was unknown. Raises WrongState while it has jobs or recurring jobs. Releases the GIL.
+
+        Source: core/src/engine/ops/queue_forget.lua
+        """
+        return self._one("queue_forget")
+
+    @property
+    def throttle(self) -> Throttle:
+        """The limit on how many of its jobs run at once."""
+        return Throttle(self._client, queue=self.name)
+
+    def put_recurring(
+        self,
+        kind: str,
+        data: Any = None,
+        *,
+        interval: float | timedelta,
+        jid: str | None = None,
+        offset: float | timedelta | None = None,
+        backlog: int | None = None,
+        priority: int | None = None,
+        retries: int | None = None,
+        tags: Sequence[str] | None = None,
+        throttles: Sequence[str] | None = None,
+        route: Sequence[str] | None = None,
+        **unknown: NoReturn,
+    ) -> Recurring:
+        """From now on put a job into this queue every interval; one for each that passes, even when nobody looks.
+
+        kind, data: of its jobs, as in `put`.
+        interval: seconds from one to the next, at least 0.001.
+        jid: its id, 1 to 235 bytes; its jobs are called <jid>-1, <jid>-2, ... A recurring job of that jid is replaced,
+            and counts on. Default: a new UUID.
+        offset: seconds until the first, 0 or more. Default 0.
+        backlog: how many of those missed are put at most; 0: all. Default 0.
+        priority, retries, tags, throttles, route: of its jobs, as in `put`.
+
+        Raises InvalidArgument, naming the argument, before anything is written. Releases the GIL.
+
+            client.queue("reports").put_recurring("daily", interval=timedelta(days=1), jid="daily-report")
+
+        Source: core/src/engine/ops/recurring_put.lua
+        """
+        refuse_unknown(unknown, "recurring_put")
+        options = {"backlog": backlog, "priority": priority, "retries": retries, "tags": tags}
+        options |= {"throttles": throttles, "route": route}
+        fields = recurring_fields("recurring_put", options, interval=interval, data=data, offset=offset)
+        jid = uuid.uuid4().hex if jid is None else jid
+        self._client.call("recurring_put", {"jid": jid, "queue": self.name, "kind": kind, **fields})
+        return Recurring(self._client, jid)
+
+    def recurring(self, offset: int = 0, limit: int = 25) -> Page[Recurring]:
+        """Its recurring jobs, a page of them, next first, paused ones last.
+
+        offset, limit: as in `peek`.
+
+        Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/recurring_list.lua
+        """
+        arguments = object_text({"queue": self.name, "offset": offset, "limit": limit}, "recurring_list")
+        reply = _native.members(self._client._native.call("recurring_list", arguments))
+        views = _native.elements(reply["jobs"])
+        return Page(json.loads(reply["total"]), [Recurring(self._client, view=view) for view in views])
+
+    def _one(self, operation: str) -> bool:
+        """Calls an operation on many queues for this one: whether it changed."""
+        with renamed(queues="queue"):
+            return bool(self._client.call(operation, {"queues": [self.name]}))
+
     def __repr__(self) -> str:
         return f"<manyhands.Queue {self.name!r}>"
+
+
+def _placed(reply: dict[str, Any]) -> Placed:
+    return Placed(reply["jid"], reply["outcome"], tuple(reply["satisfied"]))

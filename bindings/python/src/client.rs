@@ -1,9 +1,11 @@
 //! The client: text in, text out.
 
+use manyhands::EventsOptions;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::exception;
+use crate::events::Events;
 use crate::{job, wait};
 
 /// A connection to one namespace.
@@ -51,6 +53,14 @@ impl Client {
         let reserved = wait::interruptibly(py, || self.host.queue(queue).reserve_as(worker.as_deref(), limit))?;
         let jobs = reserved.map_err(|error| exception(py, error))?.jobs;
         jobs.iter().map(|job| job::fields(py, job)).collect()
+    }
+
+    /// Subscribes to events.
+    fn events(&self, py: Python<'_>, options: &str) -> PyResult<Events> {
+        let opened = wait::interruptibly(py, || self.host.events(EventsOptions::parse(options)?))?;
+        opened
+            .map(Events::new)
+            .map_err(|error| exception(py, error.during("events_open").renamed(&[("options.", "")])))
     }
 
     /// Closes the connections.

@@ -22,6 +22,9 @@ pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     fields.set_item("put_at_ms", job.put_at_ms)?;
     fields.set_item("tags", &job.tags)?;
     fields.set_item("route", &job.route)?;
+    fields.set_item("throttles", &job.throttles)?;
+    fields.set_item("parent", &job.parent)?;
+    fields.set_item("tracked", job.tracked)?;
     Ok(fields)
 }
 
@@ -31,4 +34,12 @@ pub fn members(text: &str) -> PyResult<BTreeMap<String, &str>> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)
         .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("not a JSON object: {error}")))?;
     Ok(members.into_iter().map(|(name, value)| (name, value.get())).collect())
+}
+
+/// The elements of a JSON list, each as the text it is.
+#[pyfunction]
+pub fn elements(text: &str) -> PyResult<Vec<&str>> {
+    let elements: Vec<&RawValue> = serde_json::from_str(text)
+        .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("not a JSON list: {error}")))?;
+    Ok(elements.into_iter().map(RawValue::get).collect())
 }

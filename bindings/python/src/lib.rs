@@ -4,6 +4,7 @@
 
 mod client;
 mod errors;
+mod events;
 mod job;
 mod wait;
 mod worker;
@@ -15,7 +16,9 @@ mod _native {
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]
-    use super::job::members;
+    use super::events::Events;
+    #[pymodule_export]
+    use super::job::{elements, members};
     #[pymodule_export]
     use super::worker::Worker;
 

@@ -50,6 +50,37 @@ def working(act: Callable[[Job], object]) -> Act:
     return reserved
 
 
+def on_job(act: Callable[[Job], object]) -> Act:
+    """What is done with a job that nobody holds, in a queue beside."""
+
+    def looked_up(client: Client) -> object:
+        job = client.job(client.queue("beside").put("k").jid)
+        assert job is not None
+        return act(job)
+
+    return looked_up
+
+
+def recurring(**options: Any) -> Act:
+    """A recurring job put."""
+    return lambda client: client.queue("q").put_recurring(**{"kind": "k", "interval": 1, **options})
+
+
+def update(**options: Any) -> Act:
+    """A recurring job changed."""
+    return lambda client: client.queue("q").put_recurring("k", interval=1).update(**options)
+
+
+def lists(act: Callable[..., object], operation: str) -> list[tuple[Act, str, str | None]]:
+    """What every method that reads a list by pages refuses."""
+    return [
+        (lambda client: act(client, offset=-1), "offset -1 is outside", operation),
+        (lambda client: act(client, limit=0), "limit 0 is outside", operation),
+        (lambda client: act(client, limit=1001), "limit 1001 is outside", operation),
+        (lambda client: act(client, limit="many"), "limit must be a whole number", operation),
+    ]
+
+
 ENDS: list[tuple[Callable[[Job], object], str, str]] = [
     (lambda job: job.complete(delay=-1), "delay must be 0 to 3155760000 seconds, not -1", "job_complete"),
     (lambda job: job.complete(delay=LONG), f"delay must be 0 to 3155760000 seconds, not {LONG}", "job_complete"),
@@ -64,6 +95,16 @@ ENDS: list[tuple[Callable[[Job], object], str, str]] = [
     (lambda job: job.retry(-1), "delay must be 0 to 3155760000 seconds, not -1", "job_retry"),
     (lambda job: job.retry(group="a\nb"), "group has a control character", "job_retry"),
     (lambda job: job.retry(message=5), "message 5 is not a text", "job_retry"),  # type: ignore[arg-type]
+    (lambda job: job.complete(queue="n", dependencies="abc"), "dependencies must be a list", "job_complete"),
+    (lambda job: job.complete(queue="n", dependencies=[""]), "dependencies[0] is empty", "job_complete"),
+    (lambda job: job.heartbeat(object()), "data is not JSON", "job_save"),
+    (lambda job: job.heartbeat("x" * (1 << 20)), "data has 1048578 bytes", "job_save"),
+    (lambda job: job.progress(1.5), "value ", "job_progress"),
+    (lambda job: job.progress("half"), "value ", "job_progress"),  # type: ignore[arg-type]
+    (lambda job: job.progress(0.5, "x" * 1025), "note ", "job_progress"),
+    (lambda job: job.log(""), "message ", "job_log"),
+    (lambda job: job.log("x" * 1025), "message has ", "job_log"),
+    (lambda job: job.log("m", object()), "data is not JSON", "job_log"),
     (lambda job: job.snooze(LONG), f"delay must be 0 to 3155760000 seconds, not {LONG}", "job_snooze"),
 ]
 
@@ -87,6 +128,89 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     (put_many(data=object()), "jobs[3].data is not JSON", "queue_put"),
     (put_many(data="x" * (1 << 20)), "jobs[3].data has 1048578 bytes", "queue_put"),
     (put_many(colour=1), "jobs[3].colour is unknown", "queue_put"),
+    (put(throttles=[""]), "throttles[0] is empty", "queue_put"),
+    (put(throttles=["queue:q"]), "throttles[0] begins with queue:", "queue_put"),
+    (put(dependencies="abc"), "dependencies ", "queue_put"),
+    (put(dependencies=["d"] * 257), "dependencies has 257 ", "queue_put"),
+    (put(missing="explode"), 'missing "explode" is not one of', "queue_put"),
+    (put_many(dependencies=[""]), "jobs[3].dependencies[0] is empty", "queue_put"),
+    (put_many(missing="explode"), "jobs[3].missing", "queue_put"),
+    (on_job(lambda job: job.requeue("")), "queue is empty", "job_requeue"),
+    (on_job(lambda job: job.requeue(delay=-1)), "delay must be 0 to", "job_requeue"),
+    (on_job(lambda job: job.requeue(data=object())), "data is not JSON", "job_requeue"),
+    (on_job(lambda job: job.requeue(priority=128)), "priority 128 is outside", "job_requeue"),
+    (on_job(lambda job: job.requeue(retries=256)), "retries 256 is outside", "job_requeue"),
+    (on_job(lambda job: job.requeue(missing="explode")), "missing must be", "job_requeue"),
+    (on_job(lambda job: job.requeue(delay_ms=1)), "delay_ms is not an option", "job_requeue"),  # type: ignore[arg-type]
+    (on_job(lambda job: job.prioritize(128)), "priority 128 is outside", "job_prioritize"),
+    (on_job(lambda job: job.tag()), "tags is empty", "job_tag"),
+    (on_job(lambda job: job.tag("a", "")), "tags[1] is empty", "job_tag"),
+    (on_job(lambda job: job.untag()), "tags is empty", "job_untag"),
+    (on_job(lambda job: job.depend()), "on is empty", "job_depend"),
+    (on_job(lambda job: job.depend("x", missing="explode")), "missing must be", "job_depend"),
+    (on_job(lambda job: job.undepend()), "on and all", "job_undepend"),
+    (on_job(lambda job: job.undepend("x", all=True)), "on and all", "job_undepend"),
+    (recurring(interval=0), "interval must be 0.001 to 3155760000 seconds, not 0", "recurring_put"),
+    (recurring(interval="often"), "interval must be seconds", "recurring_put"),
+    (recurring(offset=-1), "offset must be 0 to", "recurring_put"),
+    (recurring(jid="j" * 236), "jid has 236 bytes", "recurring_put"),
+    (recurring(kind=""), "kind is empty", "recurring_put"),
+    (recurring(data=object()), "data is not JSON", "recurring_put"),
+    (recurring(backlog=-1), "backlog -1 is outside", "recurring_put"),
+    (recurring(every=1), "every is not an option", "recurring_put"),
+    (update(interval=0), "interval must be 0.001 to", "recurring_update"),
+    (update(queue=""), "queue is empty", "recurring_update"),
+    (update(data=object()), "data is not JSON", "recurring_update"),
+    (update(offset=1), "offset is not an option", "recurring_update"),
+    (lambda client: client.recurring(""), "jid is empty", "recurring_get"),
+    (lambda client: client.jobs("abc"), "jids must be a list of texts, not str", "job_get_many"),
+    (lambda client: client.jobs(["a", ""]), "jids[1] is empty", "job_get_many"),
+    (lambda client: client.jobs(["a"] * 1001), "jids has 1001 ", "job_get_many"),
+    (lambda client: client.cancel("abc"), "jids must be a list of texts, not str", "job_cancel"),
+    (lambda client: client.cancel([]), "jids is empty", "job_cancel"),
+    (lambda client: client.cancel([7]), "jids[0] must be text", "job_cancel"),  # type: ignore[list-item]
+    (lambda client: client.track([""]), "jids[0] is empty", "job_track"),
+    (lambda client: client.untrack(5), "jids must be a list of texts, not int", "job_untrack"),  # type: ignore[arg-type]
+    (lambda client: client.explain(""), "jid is empty", "job_explain"),
+    (lambda client: client.unfail(""), "group is empty", "failure_unfail"),
+    (lambda client: client.unfail("g", limit=201), "limit 201 is outside", "failure_unfail"),
+    (lambda client: client.deregister("abc"), "workers must be a list of texts", "worker_deregister"),
+    (lambda client: client.workers(limit=101), "limit 101 is outside", "worker_list"),
+    (lambda client: client.sweep(201), "limit 201 is outside", "sweep"),
+    (lambda client: client.check(repair=1), "repair must be true or false", "check"),  # type: ignore[arg-type]
+    (lambda client: client.patterns.set(), "identifiers and priorities", "pattern_set"),
+    (lambda client: client.patterns.set(identifiers={"a": []}), "identifiers.a is empty", "pattern_set"),
+    (lambda client: client.patterns.set(priorities=[{}]), "priorities[0].patterns", "pattern_set"),
+    (lambda client: client.config.unset("colour"), "name colour is not a setting", "config_unset"),
+    (lambda client: client.queue("").pause(), "queue is empty", "queue_pause"),
+    (lambda client: client.queue("").unpause(), "queue is empty", "queue_unpause"),
+    (lambda client: client.queue("").forget(), "queue is empty", "queue_forget"),
+    (lambda client: client.queue("").length(), "queue is empty", "queue_length"),
+    (lambda client: client.queue("q").jobs("failed"), "state must be", "job_list"),  # type: ignore[arg-type]
+    (lambda client: client.throttle("").counts(), "id is empty", "throttle_get"),
+    (lambda client: client.throttle("queue:q").set(1), "id begins with queue:", "throttle_set"),
+    (lambda client: client.throttle("t").set(-1), "limit -1 is outside", "throttle_set"),
+    (lambda client: client.throttle("t").set(1, expires=0), "expires must be 0.001 to", "throttle_set"),
+    (lambda client: client.throttle("t").release(""), "jid is empty", "throttle_release"),
+    (lambda client: client.queue("q").throttle.release("j"), "queue q: its own throttle", "throttle_release"),
+    (lambda client: client.events("party"), 'what[0] "party" is no event', "events_open"),
+    (lambda client: client.events(worker=""), "worker is empty", "events_open"),
+    (lambda client: client.events().next(-1), "timeout must be 0 to", "events_next"),
+    *lists(Client.completed, "job_list"),
+    *lists(Client.tracked, "job_tracked"),
+    *lists(Client.failures, "failure_groups"),
+    *lists(lambda client, **at: client.failed("g", **at), "failure_jobs"),
+    *lists(Client.tags, "tag_list"),
+    *lists(lambda client, **at: client.tagged("t", **at), "tag_jobs"),
+    *lists(Client.queues, "queue_list"),
+    *lists(Client.workers, "worker_list"),
+    *lists(lambda client, **at: client.worker_jobs("w", **at), "worker_jobs"),
+    *lists(Client.throttles, "throttle_list"),
+    *lists(lambda client, **at: client.throttle("t").holders(**at), "throttle_holders"),
+    *lists(lambda client, **at: client.throttle("t").pending(**at), "throttle_pending"),
+    *lists(lambda client, **at: client.queue("q").peek(**at), "queue_peek"),
+    *lists(lambda client, **at: client.queue("q").jobs("waiting", **at), "job_list"),
+    *lists(lambda client, **at: client.queue("q").recurring(**at), "recurring_list"),
     (lambda client: client.queue("").reserve(), "queue is empty", "queue_reserve"),
     (lambda client: client.queue("q").reserve(0), "limit 0 is outside 1..1000", "queue_reserve"),
     (lambda client: client.queue("q").reserve(worker=""), "worker is empty", "queue_reserve"),
@@ -139,6 +263,11 @@ def test_other_errors_name_the_operation_too(client: Client) -> None:
         "retry": job.retry,
         "release": job.release,
         "heartbeat": job.heartbeat,
+        "save": lambda: job.heartbeat(data=1),
+        "progress": lambda: job.progress(1),
+        "cancel": job.cancel,
+        "requeue": job.requeue,
+        "explain": job.explain,
     }
     for verb, act in acts.items():
         with pytest.raises(WrongState) as wrong:

@@ -90,6 +90,24 @@ def test_a_worker_belongs_to_its_process(client: Client) -> None:
     worker.close()
 
 
+def test_a_subscription_belongs_to_its_process(client: Client) -> None:
+    client.config.set("events", "all")
+    events = client.events("put")
+
+    def use() -> None:
+        assert events.closed
+        with pytest.raises(Closed, match="fork"):
+            next(events)
+        events.close()
+        with client.events("put") as own:
+            client.queue("q").put("k", jid="from-child")
+            assert next(own).jid == "from-child"
+
+    in_child(use)
+    assert next(events).jid == "from-child"
+    events.close()
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(client: Client, method: str) -> None:
     client.queue("q").put("parent")

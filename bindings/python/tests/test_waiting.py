@@ -71,6 +71,23 @@ def test_a_call_off_the_main_thread_lets_others_run(client: Client, redis: Plain
     assert client.queue("q").counts()["waiting"] == 2
 
 
+def test_events_let_others_run(client: Client, meanwhile: Meanwhile) -> None:
+    client.config.set("events", "all")
+    with client.events("put") as events:
+        meanwhile(lambda: client.queue("q").put("k", jid="a"))
+        assert next(events).jid == "a"
+
+
+def test_events_are_interrupted(client: Client, meanwhile: Meanwhile) -> None:
+    client.config.set("events", "all")
+    with client.events("put") as events:
+        meanwhile(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            events.next()
+        client.queue("q").put("k", jid="a")
+        assert next(events).jid == "a"
+
+
 def test_next_is_interrupted(client: Client, meanwhile: Meanwhile) -> None:
     with Worker(client, ["q"]) as worker:
         meanwhile(interrupt)

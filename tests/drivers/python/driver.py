@@ -5,8 +5,29 @@ import sys
 
 import manyhands
 
-SECONDS = {"at", "put_at", "due_at", "lease_until", "run", "mean", "deviation", "p50", "p99"}
-SPANS = {"heartbeat", "grace-period", "jobs-history", "stats-history"}
+SECONDS = {
+    "at",
+    "put_at",
+    "due_at",
+    "lease_until",
+    "run",
+    "mean",
+    "deviation",
+    "p50",
+    "p99",
+}
+SECONDS |= {
+    "due_in",
+    "lease_left",
+    "ago",
+    "estimated_wait",
+    "silent",
+    "expires",
+    "interval",
+    "next_at",
+    "next_due",
+}
+SPANS = {"heartbeat", "grace-period", "jobs-history", "stats-history", "max-worker-age"}
 NAMED = [
     "jid",
     "kind",
@@ -20,9 +41,37 @@ NAMED = [
     "worker",
     "tags",
     "route",
+    "throttles",
+    "parent",
+    "tracked",
 ]
-VIEWED = [*NAMED, "state", "stalled", "result", "due_at", "lease_until", "failure", "history"]
-clients, held = {}, {}  # open clients by label; reserved jobs that nobody ended, by client, jid and token
+VIEWED = [
+    *NAMED,
+    "state",
+    "stalled",
+    "result",
+    "due_at",
+    "lease_until",
+    "failure",
+    "history",
+]
+VIEWED += ["dependencies", "dependents"]
+RECURRING = [
+    "jid",
+    "kind",
+    "queue",
+    "data",
+    "interval",
+    "backlog",
+    "count",
+    "paused",
+    "next_at",
+]
+RECURRING += ["priority", "retries", "tags", "throttles", "route"]
+clients, held = (
+    {},
+    {},
+)  # open clients by label; reserved jobs that nobody ended, by client, jid and token
 
 
 def in_ms(value):
@@ -33,6 +82,8 @@ def in_ms(value):
 
 
 def member_in_ms(name, value):
+    if name in ("data", "result"):  # the user's: their members are not ours to convert
+        return name, value
     if name == "histogram":
         return name, [[upper * 1000, count] for upper, count in value]
     if name in SECONDS and not isinstance(value, dict):
@@ -42,14 +93,24 @@ def member_in_ms(name, value):
 
 def in_seconds(fields):
     """An operation's arguments as a method's."""
-    spans = {name[:-3]: fields[name] / 1000 for name in fields if name.endswith("_ms")}
+    spans = {name[:-3]: over_1000(fields[name]) for name in fields if name.endswith("_ms")}
     return {name: value for name, value in fields.items() if not name.endswith("_ms")} | spans
 
 
-def described(job, names):
-    # Data and result are the user's: their members are not ours to convert.
-    own = {name: getattr(job, name) for name in names if name in ("data", "result")}
-    return in_ms({name: getattr(job, name) for name in names if name not in own}) | own
+def over_1000(value):
+    return value / 1000 if isinstance(value, (int, float)) else value
+
+
+def described(thing, names):
+    return in_ms({name: getattr(thing, name) for name in names})
+
+
+def viewed(job):
+    return job and described(job, VIEWED) | {"progress": in_ms(job.progressed)}
+
+
+def page(page, items):
+    return {"total": page.total, items: in_ms(page.items)}
 
 
 def put(client, _label, jobs):
@@ -58,7 +119,7 @@ def put(client, _label, jobs):
     queue = client.queue(jobs[0]["queue"])
     items = [in_seconds({name: value for name, value in job.items() if name != "queue"}) for job in jobs]
     placed = queue.put_many(items) if len(items) > 1 else [queue.put(**items[0])]
-    return [{"jid": one.jid, "outcome": one.outcome} for one in placed]
+    return [{"jid": one.jid, "outcome": one.outcome, "satisfied": one.satisfied} for one in placed]
 
 
 def reserve(client, label, **args):
@@ -67,11 +128,6 @@ def reserve(client, label, **args):
     jobs = client.queue(args["queues"][0]).reserve(args.get("limit", 1), worker=args.get("worker"))
     held.update({(label, job.jid, job.token): job for job in jobs})
     return {"jobs": [described(job, NAMED) for job in jobs]}
-
-
-def look_up(client, _label, jid):
-    job = client.job(jid)
-    return job and described(job, VIEWED)
 
 
 def end(verb):
@@ -94,6 +150,92 @@ def heartbeat(client, label, jobs):
     return [{"jid": key[1], "lease_ms": held[key].heartbeat() * 1000}]
 
 
+def of_held(operation, act):
+    """What only the holder of a job may do; a token that is not in hand goes through the door."""
+
+    def method(client, label, jid, token, **args):
+        job = held.get((label, jid, token))
+        return act(job, **args) if job else client.call(operation, {"jid": jid, "token": token, **args})
+
+    return method
+
+
+def of_job(operation, act):
+    """What a method of Job does to a job that was looked up; for one that is not there, the door."""
+    return of_found(operation, manyhands.Client.job, act)
+
+
+def of_recurring(operation, act):
+    return of_found(operation, manyhands.Client.recurring, act)
+
+
+def of_found(operation, find, act):
+    def method(client, _label, jid, **args):
+        try:
+            found = find(client, jid)
+        except manyhands.InvalidArgument:
+            found = None
+        return act(found, **in_seconds(args)) if found else client.call(operation, {"jid": jid, **args})
+
+    return method
+
+
+def log(client, label, jid, **args):
+    method = of_held if "token" in args else of_job
+    return method("job_log", lambda job, **args: ok(job.log(**args)))(client, label, jid, **args)
+
+
+def of_queue(operation, act):
+    """What a method of Queue does to one queue; several at once go through the door."""
+
+    def method(client, _label, queues):
+        if len(queues) != 1:
+            return client.call(operation, {"queues": queues})
+        return int(act(client.queue(queues[0])))
+
+    return method
+
+
+def listed(client, _label, state, queue=None, **args):
+    if state == "completed" and queue is None:
+        return page(client.completed(**args), "jids")
+    if queue is None:
+        return client.call("job_list", {"state": state, **args})
+    return page(client.queue(queue).jobs(state, **args), "jids")
+
+
+def put_recurring(client, _label, jid, queue, kind, interval_ms, **args):
+    client.queue(queue).put_recurring(kind, jid=jid, **in_seconds({"interval_ms": interval_ms, **args}))
+    return "OK"
+
+
+def recurring_list(client, _label, queue, **args):
+    found = client.queue(queue).recurring(**args)
+    return {"total": found.total, "jobs": [described(one, RECURRING) for one in found]}
+
+
+def recurring_cancel(client, _label, jids):
+    found = client.recurring(jids[0]) if len(jids) == 1 else None
+    return int(found.cancel()) if found else client.call("recurring_cancel", {"jids": jids})
+
+
+def of_throttle(act):
+    def method(client, _label, *, id=None, queue=None, **args):
+        if (id is None) == (queue is None):
+            raise TypeError
+        return act(
+            client.throttle(id) if queue is None else client.queue(queue).throttle,
+            **in_seconds(args),
+        )
+
+    return method
+
+
+def worker_jobs(client, _label, worker, **args):
+    found = client.worker_jobs(worker, **args)
+    return {"total": found.total, "stalled": found.stalled, "jids": found.jids}
+
+
 def setting(client, _label, name, queue=None):
     return client.config.get(name, queue=queue) * (1000 if name in SPANS else 1)
 
@@ -103,23 +245,113 @@ def change_setting(client, _label, name, value, queue=None):
     client.config.set(name, value / 1000 if spoken else value, queue=queue)
 
 
+def settings(client, _label):
+    def spans_in_ms(some):
+        return {name: value * 1000 if name in SPANS else value for name, value in some.items()}
+
+    every = client.config.all()
+    queues = {queue: spans_in_ms(own) for queue, own in every["queues"].items()}
+    return {
+        "values": spans_in_ms(every["values"]),
+        "defaults": spans_in_ms(every["defaults"]),
+        "queues": queues,
+    }
+
+
+def check(client, _label, **options):
+    return {
+        "cursor": "",
+        "violations": [{**one, "repaired": int(one["repaired"])} for one in client.check(**options)],
+    }
+
+
+def ok(_nothing):
+    return "OK"
+
+
 METHODS = {
-    "queue_put": put,
-    "queue_reserve": reserve,
-    "queue_counts": lambda client, _label, queue: client.queue(queue).counts(),
-    "queue_stats": lambda client, _label, queue, **day: in_ms(client.queue(queue).stats(**day)),
-    "job_get": look_up,
-    "job_heartbeat": heartbeat,
+    "check": check,
+    "close": lambda client, _label: client.close(),
+    "config_all": settings,
     "config_get": setting,
     "config_set": change_setting,
-    "close": lambda client, _label: client.close(),
+    "config_unset": lambda client, _label, name, queue=None: ok(client.config.unset(name, queue=queue)),
+    "failure_groups": lambda client, _label, **at: page(client.failures(**at), "groups"),
+    "failure_jobs": lambda client, _label, group, **at: page(client.failed(group, **at), "jids"),
+    "failure_unfail": lambda client, _label, group, **args: client.unfail(group, **args),
+    "job_cancel": lambda client, _label, jids: client.cancel(jids),
+    "job_depend": of_job("job_depend", lambda job, on, **args: job.depend(*on, **args)),
+    "job_explain": lambda client, _label, jid: in_ms(client.explain(jid)),
+    "job_get": lambda client, _label, jid: viewed(client.job(jid)),
+    "job_get_many": lambda client, _label, jids: {
+        "jobs": [viewed(job) for job in client.jobs(jids)],
+        "rest": [],
+    },
+    "job_heartbeat": heartbeat,
+    "job_list": listed,
+    "job_log": log,
+    "job_prioritize": of_job("job_prioritize", lambda job, priority: ok(job.prioritize(priority))),
+    "job_progress": of_held("job_progress", lambda job, progress, note="": ok(job.progress(progress, note))),
+    "job_requeue": of_job("job_requeue", lambda job, **args: job.requeue(**args)),
+    "job_save": of_held("job_save", lambda job, data: job.heartbeat(data=data) * 1000),
+    "job_tag": of_job("job_tag", lambda job, tags: job.tag(*tags)),
+    "job_timeout": of_job("job_timeout", lambda job: job.timeout()),
+    "job_track": lambda client, _label, jids: client.track(jids),
+    "job_tracked": lambda client, _label, **at: page(client.tracked(**at), "jids"),
+    "job_undepend": of_job("job_undepend", lambda job, on=(), **args: job.undepend(*on, **args)),
+    "job_untag": of_job("job_untag", lambda job, tags: job.untag(*tags)),
+    "job_untrack": lambda client, _label, jids: client.untrack(jids),
+    "pattern_get": lambda client, _label: client.patterns.get(),
+    "pattern_set": lambda client, _label, **lists: ok(client.patterns.set(**lists)),
+    "queue_counts": lambda client, _label, queue: client.queue(queue).counts(),
+    "queue_forget": of_queue("queue_forget", lambda queue: queue.forget()),
+    "queue_length": lambda client, _label, queue: client.queue(queue).length(),
+    "queue_list": lambda client, _label, **at: page(client.queues(**at), "queues"),
+    "queue_pause": of_queue("queue_pause", lambda queue: queue.pause()),
+    "queue_peek": lambda client, _label, queue, **at: {
+        "jobs": [viewed(job) for job in client.queue(queue).peek(**at)],
+        "rest": [],
+    },
+    "queue_put": put,
+    "queue_reserve": reserve,
+    "queue_stats": lambda client, _label, queue, **day: in_ms(client.queue(queue).stats(**day)),
+    "queue_unpause": of_queue("queue_unpause", lambda queue: queue.unpause()),
+    "recurring_cancel": recurring_cancel,
+    "recurring_get": of_recurring("recurring_get", lambda one: described(one, RECURRING)),
+    "recurring_list": recurring_list,
+    "recurring_pause": of_recurring("recurring_pause", lambda one: int(one.pause())),
+    "recurring_put": put_recurring,
+    "recurring_resume": of_recurring("recurring_resume", lambda one: int(one.resume())),
+    "recurring_tag": of_recurring("recurring_tag", lambda one, tags: one.tag(*tags)),
+    "recurring_untag": of_recurring("recurring_untag", lambda one, tags: one.untag(*tags)),
+    "recurring_update": of_recurring("recurring_update", lambda one, **args: ok(one.update(**args))),
+    "sweep": lambda client, _label, **limit: in_ms(client.sweep(**limit)),
+    "tag_jobs": lambda client, _label, tag, **at: page(client.tagged(tag, **at), "jids"),
+    "tag_list": lambda client, _label, **at: page(client.tags(**at), "tags"),
+    "throttle_delete": of_throttle(lambda throttle: int(throttle.delete())),
+    "throttle_get": of_throttle(lambda throttle: in_ms(throttle.counts())),
+    "throttle_holders": of_throttle(lambda throttle, **at: page(throttle.holders(**at), "jids")),
+    "throttle_list": lambda client, _label, **at: page(client.throttles(**at), "throttles"),
+    "throttle_pending": of_throttle(lambda throttle, **at: page(throttle.pending(**at), "jids")),
+    "throttle_release": of_throttle(lambda throttle, jid: int(throttle.release(jid))),
+    "throttle_set": of_throttle(lambda throttle, limit, **args: ok(throttle.set(limit, **args))),
+    "worker_deregister": lambda client, _label, workers: client.deregister(workers),
+    "worker_jobs": worker_jobs,
+    "worker_list": lambda client, _label, **at: page(client.workers(**at), "workers"),
     **{f"job_{verb}": end(verb) for verb in ("complete", "fail", "retry", "snooze", "release")},
 }
 
 
 def perform(label, client, operation, args):
+    """By the method. Arguments that no method takes go through the door, which must refuse them too."""
     method = METHODS.get(operation)
-    return method(client, label, **args) if method else client.call(operation, args)
+    if not method:
+        return client.call(operation, args)
+    try:
+        return method(client, label, **args)
+    except TypeError:
+        client.call(operation, args)
+        raise
 
 
 def answer(label, options, operation, args):
@@ -135,4 +367,7 @@ def answer(label, options, operation, args):
 
 
 for line in sys.stdin:
-    print(json.dumps(answer(*line.rstrip("\n").split("\t"))), flush=True)
+    print(
+        json.dumps(answer(*line.rstrip("\n").split("\t")), separators=(",", ":")),
+        flush=True,
+    )
