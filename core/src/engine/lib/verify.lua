@@ -52,12 +52,28 @@ local function score_text(score)
   return score == 1 / 0 and '+inf' or text(score)
 end
 
+-- The zsets that say how many members there are in others.
+local COUNTED = { failed = keys.failures, tag = keys.tags }
+
+-- After a member came or went: what counts them agrees.
+local function recount(key)
+  local word, name = keys.parts(key)
+  local counts = COUNTED[word] and COUNTED[word]()
+  local count = counts and call('ZCARD', key) or 0
+  if count > 0 then
+    call('ZADD', counts, text(count), name)
+  elseif counts then
+    call('ZREM', counts, name)
+  end
+end
+
 -- ## What a record says
 
 local function expect_member(jid, key, member, score)
   local stored, broken = score_of(key, member)
   local function mend()
     call('ZADD', key, score_text(score), member)
+    recount(key)
   end
   if broken then
     return
@@ -138,6 +154,7 @@ local RECORDS = { job = check_job, template = check_template, throttle = check_t
 local function report_stray(key, member, jid)
   report('stray', jid, 'stands in ' .. key .. ', where its record does not place it', function()
     call('ZREM', key, member)
+    recount(key)
   end)
 end
 
@@ -284,8 +301,6 @@ local MEMBERS = {
   failures = keys_of(keys.failed, 'count'), tags = keys_of(keys.tag, 'count'), throttles = keys_of(keys.throttle, 'throttle'),
 }
 MEMBERS['worker-jobs'] = in_hand
-
-local COUNTED = { failed = keys.failures, tag = keys.tags }
 
 local function check_count(counts, name, key)
   local count, stored = call('ZCARD', key), score_of(counts, name) or 0
