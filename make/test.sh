@@ -96,6 +96,7 @@ lint() {
 fast() {
   shared_lint
   check cargo-test cargo_test
+  check model cargo run --locked --quiet -p manyhands-model
   check scenarios cargo run --locked --quiet -p manyhands-scenarios
 }
 
@@ -103,6 +104,7 @@ fast() {
 all() {
   shared_lint
   check cargo-test cargo_test
+  check model cargo run --locked --quiet -p manyhands-model
   check c make --no-print-directory -C ffi check
   local language
   for language in python node ruby; do

@@ -1,0 +1,243 @@
+//! The engine beside the model: every call goes to both, and their answers must agree.
+
+use manyhands::Client;
+use manyhands_scenarios::server::Server;
+use serde_json::{Value as Json, json};
+
+use crate::operations::Reply;
+use crate::steps::{JIDS, QUEUES, Step, TAGS, TEMPLATES, THROTTLES, WORKERS};
+use crate::world::World;
+
+/// Between two looks at everything, and between two runs of `check`.
+const LOOK_EVERY: usize = 10;
+const CHECK_EVERY: usize = 100;
+const BEGINNING: i64 = 1_000_000_000_000;
+
+/// Where engine and model differ.
+pub struct Difference {
+    /// The index of the step after which they do.
+    pub step: usize,
+    /// The calls up to there, as lines of a scenario.
+    pub calls: Vec<String>,
+    pub problem: String,
+}
+
+pub struct Session {
+    _server: Server,
+    client: Client,
+    connection: redis::Connection,
+}
+
+impl Session {
+    pub fn open() -> Session {
+        let server = Server::start().expect("redis-server must be installed");
+        let url = format!("unix://{}", server.socket());
+        let client = Client::open(Some(&url), "{}").expect("the client opens");
+        let connection =
+            redis::Client::open(url).and_then(|client| client.get_connection()).expect("the server is there");
+        Session { _server: server, client, connection }
+    }
+
+    fn command(&mut self, words: &[&str]) -> i64 {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        match command.query(&mut self.connection).expect("the server obeys") {
+            redis::Value::Int(number) => number,
+            _ => 0,
+        }
+    }
+
+    /// Plays the steps in an empty namespace. How many calls were compared.
+    pub fn play(&mut self, steps: &[Step]) -> Result<usize, Difference> {
+        self.command(&["FLUSHALL"]);
+        let mut world = World::default();
+        let mut calls = vec![];
+        let opening = [
+            ("config_set", json!({"name": "test-clock", "value": BEGINNING})),
+            ("config_set", json!({"name": "heartbeat", "value": 20_000})),
+            ("config_set", json!({"name": "grace-period", "value": 3000})),
+        ];
+        for (operation, args) in &opening {
+            calls.push(line(operation, args));
+            let _ = world.call(operation, args);
+            self.client.call(operation, &args.to_string()).expect("settings are taken");
+        }
+        for (index, step) in steps.iter().enumerate() {
+            let (operation, args) = step.call(&world);
+            calls.push(line(operation, &args));
+            let compared = self.compare(&mut world, operation, &args).and_then(|()| {
+                self.look_at_wakes(&world)?;
+                let last = index + 1 == steps.len();
+                if last || (index + 1) % LOOK_EVERY == 0 {
+                    self.look(&mut world)?;
+                }
+                if last || (index + 1) % CHECK_EVERY == 0 {
+                    self.check()?;
+                }
+                Ok(())
+            });
+            if let Err(problem) = compared {
+                return Err(Difference { step: index, calls, problem });
+            }
+        }
+        Ok(steps.len())
+    }
+
+    fn compare(&mut self, world: &mut World, operation: &str, args: &Json) -> Result<(), String> {
+        if operation == "worker_pulse" {
+            self.command(&["DEL", "{mh}:swept"]); // or it would sweep by the real clock
+        }
+        let lost = args["worker"].as_str().and_then(|worker| world.workers.get(worker)).is_some_and(|pulse| *pulse < 0);
+        if matches!(operation, "queue_reserve" | "worker_turn") && !lost {
+            // Whoever reserves was woken, and took the tokens; what is lost with a waiter costs its 2 s.
+            for queue in args["queues"].as_array().into_iter().flatten() {
+                self.command(&["LPOP", &format!("{{mh}}:wake:{}", queue.as_str().unwrap_or_default())]);
+            }
+        }
+        let expected = world.call(operation, args);
+        let actual = self.client.call(operation, &args.to_string());
+        let problem = match (&expected, &actual) {
+            (Ok(expected), Ok(actual)) => {
+                let actual: Json = serde_json::from_str(actual).map_err(|error| format!("{error} in {actual}"))?;
+                agree("", expected, &actual).err()
+            }
+            (Err(refusal), Err(error))
+                if error.code.name() == refusal.name
+                    && refusal.reason.is_none_or(|reason| error.reason.as_deref() == Some(reason)) =>
+            {
+                None
+            }
+            (_, Ok(actual)) => Some(format!("  expected {}\n  actual   {actual}", shown(&expected))),
+            (_, Err(error)) => Some(format!("  expected {}\n  actual   {error} {:?}", shown(&expected), error.reason)),
+        };
+        match problem {
+            Some(problem) => Err(format!("{}\n{problem}", line(operation, args))),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads everything there is to read.
+    fn look(&mut self, world: &mut World) -> Result<(), String> {
+        let mut jids: Vec<_> = JIDS.iter().map(|jid| (*jid).to_owned()).collect();
+        jids.extend(world.jobs.keys().filter(|jid| !JIDS.contains(&jid.as_str())).cloned());
+        let mut looks = vec![];
+        for some in jids.chunks(1000) {
+            looks.push(("job_get_many", json!({"jids": some})));
+        }
+        for queue in QUEUES {
+            looks.push(("queue_counts", json!({"queue": queue})));
+            looks.push(("queue_length", json!({"queue": queue})));
+            for state in ["waiting", "running", "stalled", "scheduled", "blocked", "throttled"] {
+                looks.push(("job_list", json!({"queue": queue, "state": state, "limit": 1000})));
+            }
+            looks.push(("recurring_list", json!({"queue": queue})));
+            looks.push(("throttle_get", json!({"queue": queue})));
+            looks.push(("throttle_pending", json!({"queue": queue, "limit": 1000})));
+            looks.push(("throttle_holders", json!({"queue": queue, "limit": 1000})));
+            let group = format!("failed-retries-{queue}");
+            looks.push(("failure_jobs", json!({"group": group, "limit": 1000})));
+        }
+        for id in THROTTLES {
+            looks.push(("throttle_get", json!({"id": id})));
+            looks.push(("throttle_pending", json!({"id": id, "limit": 1000})));
+            looks.push(("throttle_holders", json!({"id": id, "limit": 1000})));
+        }
+        looks.extend(TAGS.map(|tag| ("tag_jobs", json!({"tag": tag, "limit": 1000}))));
+        looks.extend(WORKERS.map(|worker| ("worker_jobs", json!({"worker": worker, "limit": 1000}))));
+        looks.extend(TEMPLATES.map(|jid| ("recurring_get", json!({"jid": jid}))));
+        for whole in ["failure_groups", "tag_list", "job_tracked", "queue_list", "worker_list", "throttle_list"] {
+            looks.push((whole, json!({"limit": 100})));
+        }
+        looks.push(("job_list", json!({"state": "completed", "limit": 1000})));
+        looks.iter().try_for_each(|(operation, args)| self.compare(world, operation, args))
+    }
+
+    /// A worker that waits must be woken wherever a job can run: the queue's token is there until somebody takes it.
+    fn look_at_wakes(&mut self, world: &World) -> Result<(), String> {
+        for queue in QUEUES {
+            // A limit that has ended holds for this until somebody sweeps.
+            let ended = |id: &String| world.throttles.contains_key(id) && world.limit(id).is_none();
+            let runnable =
+                |jid: &String| world.full_throttle(jid).is_none() && !world.throttles_of(jid).iter().any(ended);
+            let waiting = world.waiting(queue);
+            if world.paused.contains(queue) || !waiting.iter().any(runnable) {
+                continue;
+            }
+            if self.command(&["EXISTS", &format!("{{mh}}:wake:{queue}")]) == 0 {
+                return Err(format!("jobs of {queue} can run ({waiting:?}), but its wake token is missing"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        let mut cursor = String::new();
+        loop {
+            let args = json!({"cursor": cursor}).to_string();
+            let reply = self.client.call("check", &args).map_err(|error| format!("check {args}: {error}"))?;
+            let reply: Json = serde_json::from_str(&reply).map_err(|error| error.to_string())?;
+            if reply["violations"] != json!([]) {
+                return Err(format!("check says {}", reply["violations"]));
+            }
+            cursor = reply["cursor"].as_str().unwrap_or_default().to_owned();
+            if cursor.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A call as a line of a scenario.
+fn line(operation: &str, args: &Json) -> String {
+    match operation {
+        "config_set" if args["name"] == "test-clock" => format!("clock {}", args["value"]),
+        _ => format!("{operation} {args}"),
+    }
+}
+
+fn shown(reply: &Reply) -> String {
+    match reply {
+        Ok(reply) => reply.to_string(),
+        Err(refusal) => format!("{} {}", refusal.name, refusal.reason.unwrap_or_default()),
+    }
+}
+
+/// Objects agree when every expected member does, lists item by item. `$at_most`: a number up to that one, or any for
+/// null; `$in_any_order`: a list.
+fn agree(place: &str, expected: &Json, actual: &Json) -> Result<(), String> {
+    let differs = || Err(format!("  at {place}\n  expected {expected}\n  actual   {actual}"));
+    match (expected, actual) {
+        (Json::Object(members), _) if members.contains_key("$at_most") => {
+            match (members["$at_most"].as_i64(), actual.as_i64()) {
+                (Some(most), Some(number)) if number <= most => Ok(()),
+                (None, _) => Ok(()),
+                _ => differs(),
+            }
+        }
+        (Json::Object(members), Json::Array(found)) if members.contains_key("$in_any_order") => {
+            let sorted = |list: &[Json]| {
+                let mut list: Vec<_> = list.iter().map(Json::to_string).collect();
+                list.sort();
+                list
+            };
+            match members["$in_any_order"].as_array() {
+                Some(items) if sorted(items) == sorted(found) => Ok(()),
+                _ => differs(),
+            }
+        }
+        (Json::Object(members), Json::Object(found)) => members.iter().try_for_each(|(name, member)| {
+            agree(&format!("{place}.{name}"), member, found.get(name).unwrap_or(&Json::Null))
+        }),
+        (Json::Array(items), Json::Array(found)) if items.len() == found.len() => {
+            let mut pairs = items.iter().zip(found).enumerate();
+            pairs.try_for_each(|(index, (item, found))| agree(&format!("{place}[{index}]"), item, found))
+        }
+        (Json::Number(one), Json::Number(other))
+            if one.as_f64() == other.as_f64() && one.as_i64() == other.as_i64() =>
+        {
+            Ok(())
+        }
+        _ if expected == actual => Ok(()),
+        _ => differs(),
+    }
+}

@@ -1,0 +1,198 @@
+//! What the reading operations answer.
+
+use serde_json::{Value as Json, json};
+
+use crate::operations::{Reply, number, take_shared, text, texts, throttle_id};
+use crate::world::{Job, State, Template, World, of_queue};
+
+/// The answer of a reading operation; None when it is none.
+pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
+    let queue = text(args, "queue");
+    Some(Ok(match operation {
+        "job_get" => job(world, text(args, "jid")),
+        "job_get_many" => {
+            let jobs: Vec<_> = texts(&args["jids"]).iter().map(|jid| job(world, jid)).collect();
+            json!({"jobs": jobs, "rest": []})
+        }
+        "job_list" => page(args, list(world, queue, text(args, "state"))),
+        "job_tracked" => page(args, world.pick(|job| job.tracked, |jid, job| (job.put_at, jid.to_owned()))),
+        "queue_counts" => counts(world, queue),
+        "queue_length" => world.jobs.values().filter(|job| job.queue == queue && !job.state.is_over()).count().into(),
+        "queue_list" => {
+            let mut names: Vec<_> = world.queues.iter().map(|(name, at)| (*at, name)).collect();
+            names.sort();
+            let views = names.into_iter().map(|(_, name)| {
+                let mut view = counts(world, name);
+                view["queue"] = name.clone().into();
+                view
+            });
+            paged(args, "queues", views.collect())
+        }
+        "queue_peek" => {
+            let jobs: Vec<_> = slice(args, world.waiting(queue)).iter().map(|jid| job(world, jid)).collect();
+            json!({"jobs": jobs, "rest": []})
+        }
+        "throttle_get" => throttle(world, &throttle_id(args)),
+        "throttle_holders" => match args["queue"].as_str() {
+            // Its order is not that of the starts.
+            Some(queue) => {
+                let holders = world.holders(&of_queue(queue));
+                json!({"total": holders.len(), "jids": {"$in_any_order": slice(args, holders)}})
+            }
+            None => page(args, world.holders(&throttle_id(args))),
+        },
+        "throttle_pending" => page(args, world.pending(&throttle_id(args))),
+        "throttle_list" => paged(args, "throttles", world.throttles.keys().map(|id| throttle(world, id)).collect()),
+        "failure_groups" => {
+            let groups = world.jobs.values().filter(|job| job.state == State::Failed).map(|job| job.group.clone());
+            paged(args, "groups", counted(groups))
+        }
+        "failure_jobs" => {
+            let group = text(args, "group");
+            let mut jids = world.pick(
+                |job| job.state == State::Failed && job.group == group,
+                |jid, job| (job.ended_at, jid.to_owned()),
+            );
+            jids.reverse();
+            page(args, jids)
+        }
+        "tag_list" => paged(args, "tags", counted(world.jobs.values().flat_map(|job| job.tags.clone()))),
+        "tag_jobs" => {
+            let tag = text(args, "tag");
+            page(args, world.pick(|job| job.tags.iter().any(|own| own == tag), |jid, job| (job.put_at, jid.to_owned())))
+        }
+        "worker_jobs" => {
+            let worker = text(args, "worker");
+            let jids = world
+                .pick(|job| job.is_running() && job.worker == worker, |jid, job| (job.lease_until, jid.to_owned()));
+            let stalled = jids.iter().filter(|jid| world.jobs[*jid].is_stalled(world.now)).count();
+            let mut view = page(args, jids);
+            view["stalled"] = stalled.into();
+            view
+        }
+        "worker_list" => worker_list(world, args),
+        "recurring_get" => {
+            let jid = text(args, "jid");
+            world.templates.get(jid).map_or(Json::Null, |it| template(jid, it))
+        }
+        "recurring_list" => {
+            let mut found: Vec<_> = world.templates.iter().filter(|(_, it)| it.queue == queue).collect();
+            found.sort_by_key(|(jid, it)| (it.paused, if it.paused { 0 } else { it.next_at }, (*jid).clone()));
+            paged(args, "jobs", found.into_iter().map(|(jid, it)| template(jid, it)).collect())
+        }
+        _ => return None,
+    }))
+}
+
+fn slice<T>(args: &Json, all: Vec<T>) -> Vec<T> {
+    all.into_iter().skip(number(args, "offset", 0) as usize).take(number(args, "limit", 25) as usize).collect()
+}
+
+fn page(args: &Json, jids: Vec<String>) -> Json {
+    json!({"total": jids.len(), "jids": slice(args, jids)})
+}
+
+fn paged(args: &Json, name: &str, items: Vec<Json>) -> Json {
+    json!({"total": items.len(), name: slice(args, items)})
+}
+
+/// Names with how often they come, the most frequent first.
+fn counted(names: impl Iterator<Item = String>) -> Vec<Json> {
+    let mut counts = std::collections::BTreeMap::<String, i64>::new();
+    names.for_each(|name| *counts.entry(name).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().map(|(name, count)| (count, name)).collect();
+    counts.sort();
+    counts.into_iter().rev().map(|(count, name)| json!([name, count])).collect()
+}
+
+fn list(world: &World, queue: &str, state: &str) -> Vec<String> {
+    let of = |wanted: State| move |job: &Job| job.state == wanted && job.queue == queue;
+    match state {
+        "waiting" => world.waiting(queue),
+        "throttled" => world.pick(of(State::Throttled), |_, job| job.place()),
+        "scheduled" => world.pick(of(State::Scheduled), |_, job| (job.ready_at, job.seq)),
+        "blocked" => world.pick(of(State::Blocked), |jid, job| (job.ready_at, jid.to_owned())),
+        "running" => world.pick(
+            |job| of(State::Running)(job) && !job.is_stalled(world.now),
+            |jid, job| (job.lease_until, jid.to_owned()),
+        ),
+        "stalled" => world.pick(
+            |job| of(State::Running)(job) && job.is_stalled(world.now),
+            |jid, job| (job.grace_until.is_none(), job.grace_until.unwrap_or(job.lease_until), jid.to_owned()),
+        ),
+        "completed" => {
+            let mut jids = world.pick(|job| job.state == State::Completed, |jid, job| (job.ended_at, jid.to_owned()));
+            jids.reverse();
+            jids
+        }
+        "recurring" => {
+            let mut found: Vec<_> = world.templates.iter().filter(|(_, it)| it.queue == queue).collect();
+            found.sort_by_key(|(jid, it)| (it.paused, if it.paused { 0 } else { it.next_at }, (*jid).clone()));
+            found.into_iter().map(|(jid, _)| jid.clone()).collect()
+        }
+        other => panic!("there is no state {other}"),
+    }
+}
+
+fn counts(world: &World, queue: &str) -> Json {
+    let mut view = json!({"paused": world.paused.contains(queue)});
+    for state in ["waiting", "scheduled", "blocked", "throttled", "running", "stalled", "recurring"] {
+        view[state] = list(world, queue, state).len().into();
+    }
+    view
+}
+
+fn throttle(world: &World, id: &str) -> Json {
+    let limit = world.limit(id);
+    let queue = id.strip_prefix("queue:");
+    json!({
+        "id": if queue.is_none() { Json::from(id) } else { Json::Null }, "queue": queue, "limit": limit.map(|limit| limit.0),
+        "held": world.holders(id).len(), "pending": world.pending(id).len(),
+        "expires_ms": limit.and_then(|limit| limit.1).map(|until| until - world.now),
+    })
+}
+
+fn worker_list(world: &World, args: &Json) -> Json {
+    let mut workers: Vec<_> = world.workers.iter().map(|(name, pulse)| (*pulse, name)).collect();
+    workers.sort(); // the lost ones come first, the last lost at the very first
+    let lost = workers.iter().take_while(|(pulse, _)| *pulse < 0).count();
+    let lost = workers.drain(..lost).collect::<Vec<_>>();
+    let views = workers.into_iter().rev().chain(lost).map(|(pulse, name)| {
+        let jobs: Vec<_> = world.jobs.values().filter(|job| job.is_running() && job.worker == *name).collect();
+        let stalled = jobs.iter().filter(|job| job.is_stalled(world.now)).count();
+        json!({
+            "worker": name, "silent_ms": world.now - pulse.abs(), "lost": pulse < 0, "running": jobs.len() - stalled,
+            "stalled": stalled,
+        })
+    });
+    paged(args, "workers", views.collect())
+}
+
+fn template(jid: &str, template: &Template) -> Json {
+    let mut sample = Job::new(&template.kind, &template.queue, Json::Null, 0);
+    take_shared(&mut sample, &|name| template.options.get(name).cloned());
+    json!({
+        "jid": jid, "kind": template.kind, "queue": template.queue, "data": template.data, "interval_ms": template.interval,
+        "backlog": template.backlog, "count": template.count, "paused": template.paused,
+        "next_at_ms": if template.paused { Json::Null } else { template.next_at.into() },
+        "priority": sample.priority, "retries": sample.retries, "tags": sample.tags, "throttles": sample.throttles,
+        "route": sample.route,
+    })
+}
+
+fn job(world: &World, jid: &str) -> Json {
+    let Some(job) = world.jobs.get(jid) else { return Json::Null };
+    let running = job.is_running();
+    let later = job.state == State::Scheduled || (job.state == State::Blocked && job.ready_at > world.now);
+    let when = |wanted: bool, value: Json| if wanted { value } else { Json::Null };
+    json!({
+        "jid": jid, "kind": job.kind, "queue": job.queue, "state": job.state.name(), "stalled": job.is_stalled(world.now),
+        "data": job.data, "result": job.result, "priority": job.priority, "retries": job.retries,
+        "remaining": job.remaining, "put_at_ms": job.put_at, "due_at_ms": when(later, job.ready_at.into()),
+        "worker": when(running, job.worker.clone().into()), "token": when(running, job.token.to_string().into()),
+        "lease_until_ms": when(running, job.lease_until.into()), "tags": job.tags, "route": job.route,
+        "throttles": job.throttles, "dependencies": {"$in_any_order": world.dependencies(jid)}, "dependents": {"$in_any_order": world.dependents(jid)},
+        "tracked": job.tracked, "parent": job.parent, "progress": job.progress, "failure": job.failure,
+        "history": job.history,
+    })
+}
