@@ -3,6 +3,8 @@ local view = {}
 
 -- A reply holds so many bytes of jobs; what is over is named, to be asked for again.
 local MAX_REPLY = 8388608
+-- and so many jobs; ten entries of their histories count as one more.
+local MOST_JOBS = 250
 
 function view.json(value)
   return { verbatim_string = { format = 'jsn', string = value } }
@@ -54,20 +56,20 @@ function view.job(job)
       failure = failure.read(job),
       history = history.read(job),
     },
-  }, #payload + (result and #result or 0)
+  }, #payload + (result and #result or 0), 1 + (rare[HISTORY_COUNT] or 0) / 10
 end
 
 -- The jobs of `jids` in their order, null for each that is not there, as far as a reply may be long; the jids left out.
 function view.jobs(jids)
-  local jobs, rest, bytes = {}, {}, 0
+  local jobs, rest, bytes, count = {}, {}, 0, 0
   local stored = record.load_many(jids)
   for index = 1, #jids do
-    if bytes > MAX_REPLY then
+    if bytes > MAX_REPLY or count >= MOST_JOBS then
       rest[#rest + 1] = jids[index]
     elseif stored[index] then
-      local job, size = view.job(stored[index])
+      local job, size, weight = view.job(stored[index])
       jobs[#jobs + 1] = job
-      bytes = bytes + size
+      bytes, count = bytes + size, count + weight
     else
       jobs[#jobs + 1] = null
     end

@@ -2,7 +2,8 @@
 --
 -- args    JSON  jids     list of at most 1,000 texts
 -- reply   map   jobs  list in the order asked, each as job_get answers, null where there is none;
---               rest  list of the last jids, not looked up because the reply had its 8 MiB
+--               rest  list of the last jids, not looked up because the reply had its 8 MiB, or its 250
+--               jobs (fewer with long histories): ask again for these
 -- errors  INVALID_ARGUMENT
 -- keys    those of job_get
 operation('job_get_many', 'read', function(argv)
