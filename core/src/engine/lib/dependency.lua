@@ -128,11 +128,21 @@ function dependency.unlink(jid, on)
   return call('EXISTS', keys.dependencies(jid)) == 0
 end
 
--- The same for all it waits for, of a job that is placed anew or goes.
-function dependency.unlink_all(job)
-  if record.rare(job, HAS_DEPENDENCIES) then
-    dependency.unlink(job[JID], call('ZRANGE', keys.dependencies(job[JID]), '0', '-1'))
-    record.set_rare(job, HAS_DEPENDENCIES, nil)
+-- The same for all that jobs wait for which are placed anew or go.
+function dependency.unlink_all(list)
+  local left = {}
+  for _, job in ipairs(list) do
+    if record.rare(job, HAS_DEPENDENCIES) then
+      for _, other in ipairs(call('ZRANGE', keys.dependencies(job[JID]), '0', '-1')) do
+        left[other] = left[other] or {}
+        left[other][#left[other] + 1] = job[JID]
+      end
+      call('UNLINK', keys.dependencies(job[JID]))
+      record.set_rare(job, HAS_DEPENDENCIES, nil)
+    end
+  end
+  for other, jids in pairs(left) do
+    call_sliced('ZREM', keys.dependents(other), jids)
   end
 end
 

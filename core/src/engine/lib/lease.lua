@@ -64,12 +64,16 @@ function lease.renew(job, share)
 end
 
 -- The job disappears; who runs it is told so.
-function lease.cancel(job)
-  if job[STATE] == RUNNING then
-    call('SET', keys.cancelled(job[JID]), text(job[TOKEN]), 'EX', CANCELLED_SECONDS)
+function lease.cancel(jobs)
+  for _, job in ipairs(jobs) do
+    if job[STATE] == RUNNING then
+      call('SET', keys.cancelled(job[JID]), text(job[TOKEN]), 'EX', CANCELLED_SECONDS)
+    end
   end
-  dependency.unlink_all(job)
-  state.cancel(job)
+  dependency.unlink_all(jobs)
+  for _, job in ipairs(jobs) do
+    state.cancel(job)
+  end
 end
 
 -- The lease is over and the job is handed on: a retry is spent, or none is left and it fails. `code`: of the history.

@@ -14,6 +14,9 @@ local record = {}
 local INLINE_BYTES = 512
 
 local HAS_RUN, HAS_RARE = 1, 2
+
+-- Which text of a job a flag says is in a key of its own.
+local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
 local BASE, RUN, BASE_AND_RUN = '<BBBddss', '<dddds', '<BBBddssdddds'
 
 function record.decode(stored, jid, name)
@@ -130,8 +133,17 @@ function record.payload(job)
   return job[DATA] or call('GET', keys.data(job[JID])) or 'null'
 end
 
-function record.delete(jid)
-  call('UNLINK', keys.job(jid), keys.data(jid), keys.history(jid), keys.result(jid), keys.failure(jid))
+-- Appends the keys of a job that goes to `names`. What takes the place of another does not know what that one had.
+function record.name_keys(job, names)
+  local jid, replaced, count = job[JID], job[REPLACED], #names
+  names[count + 1] = job[NAME]
+  if replaced or job[FLAGS] ~= 0 then
+    for flag, name_of in pairs(KEPT_APART) do
+      if replaced or record.has(job, flag) then
+        names[#names + 1] = name_of(jid)
+      end
+    end
+  end
 end
 
 function record.priority(job)

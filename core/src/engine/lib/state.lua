@@ -427,15 +427,25 @@ local function write_departure(move)
   end
 end
 
-local function write_records()
-  local names_and_records, length = {}, 0
+local function delete_gone()
+  local names = {}
   for index = 1, #changed do
     local job = changed[index]
-    local gone = job[STATE] == GONE
-    if gone or job[REPLACED] then
-      record.delete(job[JID])
+    if job[STATE] == GONE or job[REPLACED] then
+      record.name_keys(job, names)
     end
-    if not gone then
+  end
+  for first = 1, #names, MAX_SLICE do
+    call('UNLINK', unpack(names, first, min(first + MAX_SLICE - 1, #names)))
+  end
+end
+
+local function write_records()
+  local names_and_records, length = {}, 0
+  delete_gone()
+  for index = 1, #changed do
+    local job = changed[index]
+    if job[STATE] ~= GONE then
       names_and_records[length + 1] = job[NAME]
       names_and_records[length + 2] = record.encode(job)
       length = length + 2

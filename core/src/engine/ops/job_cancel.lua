@@ -1,10 +1,26 @@
 -- job_cancel: jobs disappear, in whatever state they are. Who runs one learns it: its lock is lost as cancelled.
 --
--- args    JSON  jids     list of 1 to 1,000 texts
+-- args    JSON  jids     list of 1 to 1,000 texts; the jobs wait for at most 1,000 others in all
 -- reply   list  the jids that were there
 -- errors  INVALID_ARGUMENT, HAS_DEPENDENTS (a job waits for one of them and is not cancelled with it; none is cancelled)
 -- keys    {ns}:job:<jid> and all that begins with a noun and its jid; {ns}:cancelled:<jid> {ns}:dependents:<jid> and the places
 --         a job stands in; channels {ns}:event:cancelled {ns}:worker-event:<name>
+local MOST_LINKS = 1000
+
+-- Taking a job out of what it waits for costs as much as the job.
+local function refuse_too_many_links(jids)
+  local count = 0
+  for _, jid in ipairs(jids) do
+    local job = state.load(jid)
+    if job and record.rare(job, HAS_DEPENDENCIES) then
+      count = count + call('ZCARD', keys.dependencies(jid))
+    end
+  end
+  if count > MOST_LINKS and #jids > 1 then
+    fail('INVALID_ARGUMENT', 'jids wait for ' .. count .. ' jobs in all, at most ' .. MOST_LINKS .. ' are allowed; cancel fewer at a time')
+  end
+end
+
 local function refuse_dependents(job, doomed, most)
   local key = keys.dependents(job[JID])
   local dependents = call('ZRANGE', key, '0', text(most))
@@ -24,19 +40,23 @@ operation('job_cancel', 'write', function(argv)
   end
   state.begin()
   state.load_all(jids)
+  refuse_too_many_links(jids)
   for _, jid in ipairs(jids) do
     local job = state.load(jid)
     if job and record.rare(job, HAS_DEPENDENTS) then
       refuse_dependents(job, doomed, #jids)
     end
   end
+  local jobs = {}
   for _, jid in ipairs(jids) do
     local job = state.load(jid)
-    if job then
-      lease.cancel(job)
+    if job and doomed[jid] then
+      doomed[jid] = nil -- named twice, it was there once
+      jobs[#jobs + 1] = job
       cancelled[#cancelled + 1] = jid
     end
   end
+  lease.cancel(jobs)
   state.commit()
   return cancelled
 end)

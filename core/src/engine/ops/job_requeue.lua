@@ -53,7 +53,7 @@ operation('job_requeue', 'grow', function(argv)
     state.set_payload(job, data)
   end
   if args.dependencies then
-    dependency.unlink_all(job)
+    dependency.unlink_all({ job })
   end
   if args.dependencies and #open > 0 then
     dependency.mark(open)
