@@ -3,13 +3,14 @@ local queues = {}
 
 -- Jobs by state, as the operations queue_counts and queue_list answer.
 function queues.counts(queue)
-  local expired = call('ZCOUNT', keys.running(queue), '-inf', now_text)
+  local in_hand = call('ZCARD', keys.running(queue))
+  local expired = in_hand > 0 and call('ZCOUNT', keys.running(queue), '-inf', now_text) or 0
   return {
     waiting = call('ZCARD', keys.waiting(queue)),
     scheduled = call('ZCARD', keys.scheduled(queue)),
     blocked = call('ZCARD', keys.blocked(queue)),
     throttled = call('ZCARD', keys.throttled(queue)),
-    running = call('ZCARD', keys.running(queue)) - expired,
+    running = in_hand - expired,
     stalled = call('ZCARD', keys.grace(queue)) + expired,
     recurring = call('ZCARD', keys.recurring(queue)),
     paused = call('SISMEMBER', keys.paused(), queue) == 1,
@@ -29,11 +30,22 @@ function queues.changed()
   end
 end
 
--- The first sight of a queue makes it known.
-function queues.know(queue)
-  if call('ZADD', keys.queues(), 'NX', now_text, queue) == 1 then
+-- The first sight of queues makes them known.
+function queues.know_all(names)
+  local entries, added = {}, 0
+  for index, queue in ipairs(names) do
+    entries[2 * index - 1], entries[2 * index] = now_text, queue
+  end
+  for first = 1, #entries, 2 * MAX_SLICE do
+    added = added + call('ZADD', keys.queues(), 'NX', unpack(entries, first, min(first + 2 * MAX_SLICE - 1, #entries)))
+  end
+  if added > 0 then
     queues.changed()
   end
+end
+
+function queues.know(queue)
+  queues.know_all({ queue })
 end
 
 return queues

@@ -481,9 +481,11 @@ local function announce(moves)
       entered[queue] = true
     end
   end
+  local names = {}
   for queue in pairs(entered) do
-    queues.know(queue)
+    names[#names + 1] = queue
   end
+  queues.know_all(names)
   for queue in pairs(woken) do
     state.wake(queue)
   end

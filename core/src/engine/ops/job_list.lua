@@ -17,7 +17,9 @@ local function stalled(queue, offset, limit)
   local expired = call('ZCOUNT', running, '-inf', now_text)
   local jids = offset < in_grace and page.members(grace, offset, limit) or {}
   if #jids < limit and expired > 0 then
-    local rest = call('ZRANGEBYSCORE', running, '-inf', now_text, 'LIMIT', text(max(0, offset - in_grace)), text(limit - #jids))
+    local first = max(0, offset - in_grace)
+    local count = min(limit - #jids, expired - first)
+    local rest = count > 0 and page.members(running, first, count) or {}
     for index = 1, #rest do
       jids[#jids + 1] = rest[index]
     end
@@ -26,9 +28,9 @@ local function stalled(queue, offset, limit)
 end
 
 local function running(queue, offset, limit)
-  local key, after = keys.running(queue), '(' .. now_text
-  local jids = call('ZRANGEBYSCORE', key, after, '+inf', 'LIMIT', text(offset), text(limit))
-  return { map = { total = call('ZCOUNT', key, after, '+inf'), jids = jids } }
+  local key = keys.running(queue)
+  local expired = call('ZCOUNT', key, '-inf', now_text) -- they stand before the others: a rank is found faster than a score
+  return { map = { total = call('ZCARD', key) - expired, jids = page.members(key, expired + offset, limit) } }
 end
 
 operation('job_list', 'read', function(argv)

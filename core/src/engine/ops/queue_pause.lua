@@ -7,8 +7,6 @@
 operation('queue_pause', 'write', function(argv)
   local args = check.object(argv[3], 'args', { queues = true })
   local names = check.some_names(args.queues, 'queues', MAX_ITEMS)
-  for _, queue in ipairs(names) do
-    queues.know(queue)
-  end
+  queues.know_all(names)
   return call('SADD', keys.paused(), unpack(names))
 end)
