@@ -55,10 +55,18 @@ local function call_forward(id, limit)
   return #jids
 end
 
+-- Calling forward costs as much as moving so many jobs, whether there are any or not.
+local EACH = 5
+
 state.when_freed(function(freed)
+  local budget = AT_ONCE
   for id in pairs(freed) do
     if call('EXISTS', keys.pending(id)) == 1 or (throttle.queue_of(id) and throttle.limit(id)) then
-      call_forward(id, AT_ONCE)
+      if budget > 0 then
+        budget = budget - call_forward(id, budget) - EACH
+      else
+        note('t:' .. id, now)
+      end
     end
   end
 end)
