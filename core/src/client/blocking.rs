@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::config::Config;
-use super::job::{self, JobView};
 use super::lane::{Interrupted, Lane};
 use super::pool::{Pool, PoolCell};
 use super::queue::Queue;
@@ -104,14 +103,6 @@ impl Client {
     /// A queue, to call its operations by.
     pub fn queue(&self, name: impl Into<String>) -> Queue {
         Queue::new(self.clone(), name.into())
-    }
-
-    /// All that is known of a job; None when there is no such job, or it was completed long ago.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` for a jid that is none; those of [`Client::call`].
-    pub fn job(&self, jid: &str) -> Result<Option<JobView>> {
-        job::look_up(self, jid)
     }
 
     /// The settings of this namespace.

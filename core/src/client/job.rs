@@ -1,11 +1,11 @@
 //! What can be read of a job at any time, whoever holds it.
 
-use super::blocking::Client;
-use crate::error::Result;
+use super::ask::number;
+use crate::error::{Error, Result};
 use crate::json::Fields;
 
-/// A job as it stood when it was looked at. See [`Client::job`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A job as it stood when it was looked at. See [`crate::Client::job`].
+#[derive(Clone, Debug, PartialEq)]
 pub struct JobView {
     /// Its id.
     pub jid: String,
@@ -41,10 +41,33 @@ pub struct JobView {
     pub tags: Vec<String>,
     /// The queues still before it.
     pub route: Vec<String>,
+    /// The throttles that limit it.
+    pub throttles: Vec<String>,
+    /// The jids it still waits for, the first 256.
+    pub dependencies: Vec<String>,
+    /// The jids that wait for it, the first 256.
+    pub dependents: Vec<String>,
+    /// Whether events tell what happens to it.
+    pub tracked: bool,
+    /// The recurring job that put it.
+    pub parent: Option<String>,
+    /// How far it is, if its handler ever said.
+    pub progress: Option<ProgressView>,
     /// Why it failed, or last went wrong.
     pub failure: Option<FailureView>,
     /// What happened to it, oldest first; at most 100 entries, of which the first is kept.
     pub history: Vec<Event>,
+}
+
+/// How far a job is, as its handler said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgressView {
+    /// 0 to 1.
+    pub value: f64,
+    /// What the handler said to it.
+    pub note: String,
+    /// When it said so.
+    pub at_ms: i64,
 }
 
 /// Why a job failed, or last went wrong.
@@ -65,7 +88,7 @@ pub struct FailureView {
 /// One entry of a job's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// put, reserved, completed, retried, snoozed, failed or lost.
+    /// put, reserved, completed, retried, snoozed, failed, lost, timed_out, requeued or log.
     pub what: String,
     /// When, in ms since 1970 by Redis's clock.
     pub at_ms: i64,
@@ -77,11 +100,19 @@ pub struct Event {
     pub run_ms: Option<i64>,
     /// Of retried and failed: the failure group.
     pub group: Option<String>,
+    /// Of log: what was said.
+    pub message: Option<String>,
+    /// Of log: the data that belongs to it, the JSON as it was given.
+    pub data: Option<String>,
 }
 
 impl JobView {
-    fn read(json: &str) -> Result<JobView> {
-        let mut fields = Fields::parse(json, "job_get")?;
+    /// Reads a job among others; None for null.
+    pub(super) fn parse(json: &str) -> Result<Option<JobView>> {
+        if json == "null" { Ok(None) } else { JobView::read(Fields::parse(json, "jobs")?).map(Some) }
+    }
+
+    pub(super) fn read(mut fields: Fields<'_>) -> Result<JobView> {
         let raw = |fields: &mut Fields, name| Ok(fields.raw(name)?.unwrap_or_else(|| "null".to_owned()));
         Ok(JobView {
             jid: fields.required_text("jid")?,
@@ -101,12 +132,29 @@ impl JobView {
             lease_until_ms: fields.integer("lease_until_ms")?,
             tags: fields.texts("tags")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),
+            throttles: fields.texts("throttles")?.unwrap_or_default(),
+            dependencies: fields.texts("dependencies")?.unwrap_or_default(),
+            dependents: fields.texts("dependents")?.unwrap_or_default(),
+            tracked: fields.boolean("tracked")?.unwrap_or(false),
+            parent: fields.text("parent")?,
+            progress: fields.object("progress")?.map(ProgressView::read).transpose()?,
             failure: fields.object("failure")?.map(FailureView::read).transpose()?,
             history: fields
                 .required_list("history")?
                 .into_iter()
                 .map(|event| Event::read(event.get()))
                 .collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl ProgressView {
+    fn read(mut fields: Fields<'_>) -> Result<ProgressView> {
+        let value = fields.raw("value")?.unwrap_or_default();
+        Ok(ProgressView {
+            value: value.parse().map_err(|_| Error::internal("a progress that is no number"))?,
+            note: fields.text("note")?.unwrap_or_default(),
+            at_ms: number(&mut fields, "at_ms")?,
         })
     }
 }
@@ -133,16 +181,8 @@ impl Event {
             worker: fields.text("worker")?,
             run_ms: fields.integer("run_ms")?,
             group: fields.text("group")?,
+            message: fields.text("message")?,
+            data: fields.raw("data")?,
         })
     }
-}
-
-fn number(fields: &mut Fields<'_>, name: &str) -> Result<i64> {
-    Ok(fields.integer(name)?.unwrap_or(0))
-}
-
-/// Looks a job up; None when there is no such job (any more).
-pub(super) fn look_up(client: &Client, jid: &str) -> Result<Option<JobView>> {
-    let json = client.call("job_get", &serde_json::json!({ "jid": jid }).to_string())?;
-    if json == "null" { Ok(None) } else { JobView::read(&json).map(Some) }
 }

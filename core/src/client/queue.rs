@@ -1,6 +1,10 @@
 //! A queue's operations, called by the queue.
 
+use super::ask::{Arguments, Page, natural};
 use super::blocking::Client;
+use super::job::JobView;
+use super::jobs;
+use super::throttle::Throttle;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
@@ -91,36 +95,144 @@ impl Queue {
     ///
     /// # Errors
     /// Those of [`Client::send`].
+    ///
+    /// Source: core/src/engine/ops/queue_counts.lua
     pub fn counts(&self) -> Result<Counts> {
-        let json = self.client.call("queue_counts", &self.arguments(None))?;
-        let mut fields = Fields::parse(&json, "queue_counts")?;
-        let mut count = |name| fields.integer(name).map(|number| number.unwrap_or(0).unsigned_abs());
-        Ok(Counts {
-            waiting: count("waiting")?,
-            scheduled: count("scheduled")?,
-            blocked: count("blocked")?,
-            throttled: count("throttled")?,
-            running: count("running")?,
-            stalled: count("stalled")?,
-            recurring: count("recurring")?,
-            paused: fields.boolean("paused")?.unwrap_or(false),
-        })
+        self.client.ask("queue_counts", self.arguments())?.read(|mut fields| Counts::read(&mut fields))
+    }
+
+    /// How many jobs are here, in whatever state; recurring jobs are not counted.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_length.lua
+    pub fn length(&self) -> Result<u64> {
+        self.client.ask("queue_length", self.arguments())?.number()
     }
 
     /// The day's figures as JSON: `{"wait", "run", "failures", "retries"}`. `day`: `YYYY-MM-DD` of UTC; None: today.
     ///
     /// # Errors
     /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_stats.lua
     pub fn stats(&self, day: Option<&str>) -> Result<String> {
-        self.client.call("queue_stats", &self.arguments(day))
+        self.client.call("queue_stats", &self.arguments().with_some("day", day).json())
     }
 
-    fn arguments(&self, day: Option<&str>) -> String {
-        let mut arguments = serde_json::Map::new();
-        arguments.insert("queue".into(), self.name.clone().into());
-        if let Some(day) = day {
-            arguments.insert("day".into(), day.into());
+    /// The jobs that would be reserved next, without reserving them. `limit`: 1 to 1000.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_peek.lua
+    pub fn peek(&self, offset: i64, limit: i64) -> Result<Vec<JobView>> {
+        let page = Arguments::page(offset, limit).with("queue", self.name.as_str());
+        let mut jobs = Vec::new();
+        let rest = jobs::views(&self.client.ask("queue_peek", page)?, &mut jobs)?;
+        if !rest.is_empty() {
+            jobs.extend(self.client.jobs(rest)?);
         }
-        serde_json::Value::Object(arguments).to_string()
+        Ok(jobs.into_iter().flatten().collect())
+    }
+
+    /// The jids of its jobs in one state: `waiting`, `scheduled`, `blocked`, `throttled`, `running`, `stalled` or `recurring`,
+    /// next to run, to become due or to expire first. `limit`: 1 to 1000.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/job_list.lua
+    pub fn jobs(&self, state: &str, offset: i64, limit: i64) -> Result<Page<String>> {
+        let page = Arguments::page(offset, limit).with("queue", self.name.as_str()).with("state", state);
+        self.client.ask("job_list", page)?.jids()
+    }
+
+    /// Gives no more jobs until it is unpaused; running jobs go on. False when it was paused before.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_pause.lua
+    pub fn pause(&self) -> Result<bool> {
+        self.client.ask("queue_pause", self.among_queues())?.changed()
+    }
+
+    /// Gives jobs again; false when it was not paused.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_unpause.lua
+    pub fn unpause(&self) -> Result<bool> {
+        self.client.ask("queue_unpause", self.among_queues())?.changed()
+    }
+
+    /// Drops it from the lists of queues, with its pause and its own settings; the next put brings it back. False when it
+    /// was not known.
+    ///
+    /// # Errors
+    /// `WRONG_STATE` when it still has jobs or recurring jobs; those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_forget.lua
+    pub fn forget(&self) -> Result<bool> {
+        self.client.ask("queue_forget", self.among_queues())?.changed()
+    }
+
+    /// The queue's own throttle: how many of its jobs may run at once.
+    pub fn throttle(&self) -> Throttle {
+        Throttle::of_queue(self.client.clone(), self.name.clone())
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn arguments(&self) -> Arguments {
+        Arguments::new().with("queue", self.name.as_str())
+    }
+
+    fn among_queues(&self) -> Arguments {
+        Arguments::new().with("queues", vec![self.name.clone()])
+    }
+}
+
+/// A queue among others. See [`Client::queues`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView {
+    /// Its name.
+    pub name: String,
+    /// How many of its jobs are in which state.
+    pub counts: Counts,
+}
+
+impl Client {
+    /// The queues in the order in which they were first used, with their counts. `limit`: 1 to 1000.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/queue_list.lua
+    pub fn queues(&self, offset: i64, limit: i64) -> Result<Page<QueueView>> {
+        self.ask("queue_list", Arguments::page(offset, limit))?.page("queues", |json| {
+            let mut fields = Fields::parse(json, "queues")?;
+            Ok(QueueView { name: fields.required_text("queue")?, counts: Counts::read(&mut fields)? })
+        })
+    }
+}
+
+impl Counts {
+    fn read(fields: &mut Fields<'_>) -> Result<Counts> {
+        Ok(Counts {
+            waiting: natural(fields, "waiting")?,
+            scheduled: natural(fields, "scheduled")?,
+            blocked: natural(fields, "blocked")?,
+            throttled: natural(fields, "throttled")?,
+            running: natural(fields, "running")?,
+            stalled: natural(fields, "stalled")?,
+            recurring: natural(fields, "recurring")?,
+            paused: fields.boolean("paused")?.unwrap_or(false),
+        })
     }
 }

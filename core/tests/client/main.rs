@@ -11,3 +11,4 @@ mod once;
 mod operations;
 mod proxy;
 mod signals;
+mod surface;

@@ -98,7 +98,7 @@ fn the_door_speaks_json() {
         "queue_put",
         r#"{"jobs":[{"queue":"q","kind":"k","jid":"a","data":{"x":[1, 2]},"delay_ms":0,"retries":2},{"queue":"q","kind":"k","jid":"b"}]}"#,
     );
-    assert_eq!(placed, r#"[{"jid":"a","outcome":"put"},{"jid":"b","outcome":"put"}]"#);
+    assert_eq!(placed, r#"[{"jid":"a","outcome":"put","satisfied":[]},{"jid":"b","outcome":"put","satisfied":[]}]"#);
     let reserved = call("queue_reserve", r#"{"queues":["q"],"limit":2,"worker":"w"}"#);
     assert!(reserved.contains(r#""data":{"x":[1, 2]}"#), "{reserved}");
     assert_eq!(member(&reserved, "/jobs/1/data"), serde_json::Value::Null);

@@ -1,0 +1,89 @@
+//! Saved lists of queue patterns.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::ask::Arguments;
+use super::blocking::Client;
+use crate::error::{Error, Result};
+use crate::json::Fields;
+
+/// The saved lists of queue patterns. Made by [`Client::patterns`].
+#[derive(Clone, Debug)]
+pub struct Patterns {
+    client: Client,
+}
+
+/// The lists as they stood when they were looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PatternLists {
+    /// Lists of patterns by name; `@name` stands for one.
+    pub identifiers: BTreeMap<String, Vec<String>>,
+    /// The order in which queues are served.
+    pub priorities: Vec<PatternPriority>,
+}
+
+/// The queues of some patterns, in the order in which they are served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PatternPriority {
+    /// At most 256 patterns.
+    pub patterns: Vec<String>,
+    /// Whether their queues are served evenly.
+    pub fair: bool,
+}
+
+impl Client {
+    /// The saved lists of queue patterns.
+    pub fn patterns(&self) -> Patterns {
+        Patterns { client: self.clone() }
+    }
+}
+
+impl Patterns {
+    /// The lists.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/pattern_get.lua
+    pub fn get(&self) -> Result<PatternLists> {
+        self.client.ask("pattern_get", Arguments::new())?.read(|mut fields| {
+            let identifiers = fields.raw("identifiers")?.unwrap_or_else(|| "{}".to_owned());
+            let priorities = fields.required_list("priorities")?.into_iter();
+            Ok(PatternLists {
+                identifiers: serde_json::from_str(&identifiers).map_err(|_| Error::internal("no lists"))?,
+                priorities: priorities
+                    .map(|one| {
+                        let mut fields = Fields::parse(one.get(), "priorities")?;
+                        let patterns = fields.texts("patterns")?.unwrap_or_default();
+                        Ok(PatternPriority { patterns, fair: fields.boolean("fair")?.unwrap_or(false) })
+                    })
+                    .collect::<Result<_>>()?,
+            })
+        })
+    }
+
+    /// Replaces all identifiers, all priorities, or both; what is None stays. Workers that use them follow at once.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, also for more than 256 of anything; those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/pattern_set.lua
+    pub fn set(
+        &self,
+        identifiers: Option<BTreeMap<String, Vec<String>>>,
+        priorities: Option<Vec<PatternPriority>>,
+    ) -> Result<()> {
+        let identifiers = identifiers.map(|lists| {
+            lists.into_iter().map(|(name, list)| (name, list.into())).collect::<serde_json::Map<_, Json>>()
+        });
+        let priorities = priorities.map(|list| {
+            list.into_iter()
+                .map(|one| serde_json::json!({"patterns": one.patterns, "fair": one.fair}))
+                .collect::<Json>()
+        });
+        let arguments = Arguments::new().with_some("identifiers", identifiers).with_some("priorities", priorities);
+        self.client.ask("pattern_set", arguments).map(|reply| reply.done())
+    }
+}
