@@ -15,10 +15,9 @@ end
 
 -- The throttle that the call's arguments name, by `id` or as the one of a `queue`.
 function throttle.named(args)
-  if args.queue ~= nil then
-    if args.id ~= nil then
-      fail('INVALID_ARGUMENT', 'id and queue: give one of them')
-    end
+  if (args.queue == nil) == (args.id == nil) then
+    fail('INVALID_ARGUMENT', 'id and queue: give one of them')
+  elseif args.queue ~= nil then
     return throttle.of_queue(check.name(args.queue, 'queue'))
   end
   return throttle.id(args.id, 'id')

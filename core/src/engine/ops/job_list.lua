@@ -8,6 +8,9 @@
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:recurring:<q>
 --         {ns}:completed
+local STATES = {
+  waiting = true, running = true, stalled = true, scheduled = true, blocked = true, throttled = true, recurring = true,
+}
 local plain = { waiting = keys.waiting, blocked = keys.blocked, throttled = keys.throttled, recurring = keys.recurring }
 
 -- The lease ended: those in grace, then those that nobody has looked at since.
@@ -41,6 +44,9 @@ operation('job_list', 'read', function(argv)
     end
     return page.jids(keys.completed(), args, true)
   end
+  if not STATES[args.state or ''] then
+    fail('INVALID_ARGUMENT', 'state must be waiting, running, stalled, scheduled, blocked, throttled, recurring or completed')
+  end
   local queue = check.name(args.queue, 'queue')
   local offset, limit = page.parse(args)
   if args.state == 'stalled' then
@@ -50,8 +56,6 @@ operation('job_list', 'read', function(argv)
   elseif args.state == 'scheduled' then
     local key = keys.scheduled(queue)
     return { map = { total = call('ZCARD', key), jids = state.scheduled_jids(page.members(key, offset, limit)) } }
-  elseif not plain[args.state] then
-    fail('INVALID_ARGUMENT', 'state must be waiting, running, stalled, scheduled, blocked, throttled, recurring or completed')
   end
   return page.jids(plain[args.state](queue), args)
 end)

@@ -1,0 +1,7 @@
+//! The engine by itself: its functions called as any program could call them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod arguments;
+mod malformed;
