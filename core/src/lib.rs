@@ -21,8 +21,8 @@ pub use check::MAX_SPAN_MS;
 pub use client::{
     Check, Client, Config, Counts, Event, Events, EventsIter, EventsOptions, Explanation, FailureGroup, FailureView,
     JobEvent, JobHandle, JobView, Lane, Page, PatternLists, PatternPriority, Patterns, ProgressView, Queue, QueueView,
-    Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Throttle, ThrottleView,
-    Violation, WorkerJobs, WorkerView,
+    Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Throttle, ThrottleView, Violation,
+    WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
 pub use nanny::{Nanny, Swept};

@@ -66,7 +66,9 @@ fn refused(word: &str, detail: &str) -> Fault {
         "ERR" => plain(detail),
         "WRONGTYPE" => Fault::Refused(Error::new(
             Code::Internal,
-            format!("a key of the namespace is of a type that is not the engine's, as the operation check tells: {detail}"),
+            format!(
+                "a key of the namespace is of a type that is not the engine's, as the operation check tells: {detail}"
+            ),
         )),
         _ => match Code::from_name(word) {
             Some(Code::LockLost) => Fault::Refused(Error {
