@@ -14,13 +14,14 @@ function failure.write(job, group, message, trace)
   state.fail(job, group)
 end
 
+-- And how much of a reply it is.
 function failure.read(job)
   local stored = record.has(job, HAS_FAILURE) and call('GET', keys.failure(job[JID]))
   if not stored then
-    return null
+    return null, 0
   end
   local parts = unpack_all(stored)
-  return { map = { group = parts[1], message = parts[2], trace = parts[3], at_ms = parts[4], worker = parts[5] } }
+  return { map = { group = parts[1], message = parts[2], trace = parts[3], at_ms = parts[4], worker = parts[5] } }, #stored
 end
 
 return failure

@@ -4,6 +4,9 @@ local history = {}
 
 local CAP = 100
 
+-- What an entry is in a reply, besides its texts.
+local ENTRY_BYTES = 150
+
 local function entry(code, at, detail)
   return { code, at, detail or '' }
 end
@@ -134,11 +137,11 @@ local function view(item)
   return { map = map }
 end
 
--- All entries, oldest first, for readers.
+-- All entries, oldest first, for readers; and how much of a reply they are.
 function history.read(job)
-  local entries = {}
-  if record.has(job, HAS_HISTORY) then
-    entries = { unpack_all(call('GET', keys.history(job[JID])) or '') }
+  local entries, stored = {}, record.has(job, HAS_HISTORY) and call('GET', keys.history(job[JID])) or ''
+  if stored ~= '' then
+    entries = { unpack_all(stored) }
   end
   for _, item in ipairs(of_record(job)) do
     entries[#entries + 1] = item
@@ -149,7 +152,7 @@ function history.read(job)
   for index = max(2, #entries - CAP + 2), #entries do
     list[#list + 1] = view(entries[index])
   end
-  return list
+  return list, #stored + #list * ENTRY_BYTES
 end
 
 return history

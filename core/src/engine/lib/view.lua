@@ -2,7 +2,7 @@
 local view = {}
 
 -- A reply holds so many bytes of jobs; what is over is named, to be asked for again.
-local MAX_REPLY = 8388608
+local MAX_REPLY, JOB_BYTES = 8388608, 500
 -- and so many jobs; ten entries of their histories count as one more.
 local MOST_JOBS = 250
 
@@ -27,6 +27,8 @@ function view.job(job)
   local in_grace = running and rare[GRACE_UNTIL] ~= nil
   local result = record.has(job, HAS_RESULT) and call('GET', keys.result(job[JID]))
   local payload = record.payload(job)
+  local past, past_bytes = history.read(job)
+  local problem, problem_bytes = failure.read(job)
   local later = job[STATE] == SCHEDULED or (job[STATE] == BLOCKED and record.ready_at(job) > now)
   return {
     map = {
@@ -53,10 +55,10 @@ function view.job(job)
       tracked = rare[TRACKED] ~= nil,
       parent = rare[PARENT] or null,
       progress = progress_of(job),
-      failure = failure.read(job),
-      history = history.read(job),
+      failure = problem,
+      history = past,
     },
-  }, #payload + (result and #result or 0), 1 + (rare[HISTORY_COUNT] or 0) / 10
+  }, JOB_BYTES + #payload + (result and #result or 0) + past_bytes + problem_bytes, 1 + (rare[HISTORY_COUNT] or 0) / 10
 end
 
 -- The jobs of `jids` in their order, null for each that is not there, as far as a reply may be long; the jids left out.
