@@ -70,11 +70,12 @@ class Sample(TypedDict):
 
 
 class Stats(TypedDict):
-    """A queue's day: how long jobs waited and ran, and how many failed or were run again."""
+    """A queue's day: how long jobs waited and ran, how many failed (and are failed still) or were run again."""
 
     wait: Sample
     run: Sample
     failures: int
+    failed: int
     retries: int
 
 
