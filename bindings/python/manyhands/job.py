@@ -211,8 +211,9 @@ class Job(Managed):
         dependencies: up to 256 jids it waits for there; one that is completed or unknown is none. Default none.
 
         Returns the new state: completed, waiting, scheduled or blocked. Raises LockLost when the lease was lost (with
-        the reason; nothing changed), InvalidArgument, Cycle, TooDeep, WrongState for a job that nobody holds.
-        Releases the GIL.
+        the reason; nothing changed), InvalidArgument, Cycle, TooDeep, WrongState for a job that nobody holds. When the
+        engine refuses what a worker's job asks for (a result too long, a cycle), the worker runs it again for that
+        error. Releases the GIL.
 
         Source: core/src/engine/ops/job_complete.lua
         """

@@ -282,6 +282,8 @@ class Worker:
         except InvalidArgument as error:  # such as a failure group of 300 bytes
             _log.warning("job %s (%s): its outcome was refused", job.jid, job.kind, exc_info=error)
             self._native.finish(job.jid, job.token, failed(error))
+        except WrongState:  # it ended the job itself and was refused: that is reported, and the job out of hand
+            _log.info("job %s (%s) is out of hand already", job.jid, job.kind)
         except Closed:
             _log.warning("job %s (%s) ended after the worker had stopped: its lease runs out", job.jid, job.kind)
 

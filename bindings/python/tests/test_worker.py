@@ -209,6 +209,27 @@ def test_a_handler_may_say_why_its_job_runs_again(client: Client) -> None:
     assert (failure["group"], failure["message"]) == ("tired", "enough")
 
 
+REFUSED_ENDS: list[tuple[Callable[[Client, Job], object], str, str]] = [
+    (lambda _, job: job.complete("x" * (1 << 20)), "scheduled", "INVALID_ARGUMENT"),
+    (lambda _, job: job.complete(queue="next", dependencies=["waits"]), "scheduled", "CYCLE"),
+    (lambda client, job: client.queue("r").put("k", jid=job.jid, on_conflict="move") and job.complete(), "waiting", ""),
+]
+
+
+@pytest.mark.parametrize(("act", "state", "code"), REFUSED_ENDS)
+def test_a_worker_outlives_a_handler_whose_end_was_refused(
+    client: Client, act: Callable[[Client, Job], object], state: str, code: str
+) -> None:
+    queue = client.queue("q")
+    refused, good = queue.put("work", jid="refused"), queue.put("work")
+    queue.put("k", jid="waits", dependencies=["refused"])
+    perform(client, lambda job: act(client, job) if job.jid == refused.jid else "good", jobs=2)
+    assert found(client, good.jid).result == "good"
+    job = found(client, refused.jid)
+    assert job.state == state
+    assert (job.failure["group"] if job.failure else "") == (code and f"work:{code}")
+
+
 def test_an_unknown_kind_fails_when_nobody_knows_it(client: Client) -> None:
     queue = client.queue("q")
     unknown = queue.put("unknown", priority=1)
