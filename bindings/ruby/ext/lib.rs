@@ -6,13 +6,14 @@
 
 mod client;
 mod errors;
+mod events;
 mod gvl;
 mod job;
 mod worker;
 
 use std::collections::BTreeMap;
 
-use magnus::{Error, RHash, RModule, Ruby, TypedData, function, prelude::*};
+use magnus::{Error, RArray, RHash, RModule, Ruby, TypedData, function, prelude::*};
 use serde_json::value::RawValue;
 
 /// The module `Manyhands`.
@@ -31,6 +32,17 @@ fn members(ruby: &Ruby, text: String) -> Result<RHash, Error> {
     Ok(hash)
 }
 
+/// Splits the text of a JSON array into its items, each the text it is.
+fn items(ruby: &Ruby, text: String) -> Result<RArray, Error> {
+    let items: Vec<&RawValue> = serde_json::from_str(&text)
+        .map_err(|error| errors::exception(ruby, manyhands::Error::internal(format!("not a JSON array: {error}"))))?;
+    let list = ruby.ary_new_capa(items.len());
+    for item in items {
+        list.push(item.get())?;
+    }
+    Ok(list)
+}
+
 /// Looks the class of `T` up now. Magnus would do it at first use, where an interrupt makes it panic; `require` holds
 /// interrupts back (lib/manyhands.rb).
 fn resolve<T: TypedData>(ruby: &Ruby) {
@@ -45,6 +57,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.const_set("MAX_SPAN_MS", manyhands::MAX_SPAN_MS)?;
     native.const_set("MAX_TIMEOUT_MS", manyhands::MAX_TIMEOUT_MS)?;
     native.define_singleton_method("members", function!(members, 1))?;
+    native.define_singleton_method("items", function!(items, 1))?;
     client::define(ruby, native)?;
+    events::define(ruby, native)?;
     worker::define(ruby, native)
 }

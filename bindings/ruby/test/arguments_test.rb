@@ -26,7 +26,29 @@ class ArgumentsTest < Case
     [->(job) { job.retry(-1) }, "#{SPAN} -1", "job_retry"],
     [->(job) { job.retry(group: "a\nb") }, "group has a control character", "job_retry"],
     [->(job) { job.retry(message: 5) }, "message 5 is not a text", "job_retry"],
-    [->(job) { job.snooze(LONG) }, "#{SPAN} #{LONG}", "job_snooze"]
+    [->(job) { job.snooze(LONG) }, "#{SPAN} #{LONG}", "job_snooze"],
+    [->(job) { job.complete(dependencies: 5) }, "dependencies 5 is not a list of texts", "job_complete"],
+    [->(job) { job.complete(dependencies: [""]) }, "dependencies[0] is empty", "job_complete"],
+    [->(job) { job.heartbeat(data: Object.new) }, "data holds a Object", "job_save"],
+    [->(job) { job.heartbeat(data: "x" * (1 << 20)) }, "data has 1048578 bytes", "job_save"],
+    [->(job) { job.progress(2) }, "progress must be a number from 0 to 1", "job_progress"],
+    [->(job) { job.progress(Float::NAN) }, "progress holds NaN", "job_progress"],
+    [->(job) { job.progress(0.5, 5) }, "note must be text", "job_progress"],
+    [->(job) { job.log("") }, "message is empty", "job_log"],
+    [->(job) { job.log("x" * 1025) }, "message has 1025 bytes, at most 1024", "job_log"],
+    [->(job) { job.log("m", Object.new) }, "data holds a Object", "job_log"],
+    [->(job) { job.requeue(delay: -1) }, "#{SPAN} -1", "job_requeue"],
+    [->(job) { job.requeue(priority: 500) }, "priority 500 is outside", "job_requeue"],
+    [->(job) { job.requeue(queue: "") }, "queue is empty", "job_requeue"],
+    [->(job) { job.requeue(delay_ms: 5) }, "delay_ms is unknown", "job_requeue"],
+    [->(job) { job.prioritize(1.5) }, "priority must be a whole number", "job_prioritize"],
+    [:tag.to_proc, "tags is empty", "job_tag"],
+    [->(job) { job.tag("") }, "tags[0] is empty", "job_tag"],
+    [->(job) { job.untag(["a"]) }, "tags[0] must be text", "job_untag"],
+    [:depend.to_proc, "on is empty", "job_depend"],
+    [->(job) { job.depend("a", missing: "x") }, "missing must be satisfied or reject", "job_depend"],
+    [:undepend.to_proc, "on and all: give a list, or all", "job_undepend"],
+    [->(job) { job.undepend("a", all: true) }, "on and all: give a list, or all", "job_undepend"]
   ].freeze
 
   # Options of a put, and what its refusal says.
@@ -38,6 +60,10 @@ class ArgumentsTest < Case
     [{ data: Object.new }, "data holds a Object"],
     [{ data: "x" * (1 << 20) }, "data has 1048578 bytes"],
     [{ on_conflict: "explode" }, 'on_conflict "explode" is not one of'],
+    [{ dependencies: "a" }, 'dependencies "a" is not a list of texts'],
+    [{ dependencies: ["a", ""] }, "dependencies[1] is empty"],
+    [{ throttles: ["t"] * 33 }, "throttles has 33 entries"],
+    [{ missing: "perhaps" }, 'missing "perhaps" is not one of satisfied, reject'],
     [{ delay_ms: 5 }, "delay_ms is unknown"]
   ].freeze
 
@@ -80,9 +106,66 @@ class ArgumentsTest < Case
     [->(client) { worker(client).perform("") { nil } }, "kind is empty", nil]
   ].freeze
 
+  # Seconds between two jobs of a recurring one.
+  EVERY = "interval must be 0.001 to 3155760000 seconds, not"
+
+  # Calls of the operations that are about more than a job.
+  WIDE = [
+    [->(client) { client.jobs(5) }, "jids must be a list of texts", "job_get_many"],
+    [->(client) { client.cancel("a") }, "jids must be a list of texts", "job_cancel"],
+    [->(client) { client.track([]) }, "jids is empty", "job_track"],
+    [->(client) { client.untrack([""]) }, "jids[0] is empty", "job_untrack"],
+    [->(client) { client.tracked(limit: 0) }, "limit 0 is outside 1..1000", "job_tracked"],
+    [->(client) { client.completed(offset: -1) }, "offset -1 is outside", "job_list"],
+    [->(client) { client.explain("") }, "jid is empty", "job_explain"],
+    [->(client) { client.failures(limit: 1001) }, "limit 1001 is outside 1..1000", "failure_groups"],
+    [->(client) { client.failed("") }, "group is empty", "failure_jobs"],
+    [->(client) { client.unfail("g", limit: 201) }, "limit 201 is outside 1..200", "failure_unfail"],
+    [->(client) { client.tags(offset: 1.5) }, "offset must be a whole number", "tag_list"],
+    [->(client) { client.tagged("") }, "tag is empty", "tag_jobs"],
+    [->(client) { client.queues(limit: "all") }, "limit must be a whole number", "queue_list"],
+    [->(client) { client.workers(limit: 101) }, "limit 101 is outside 1..100", "worker_list"],
+    [->(client) { client.worker_jobs("") }, "worker is empty", "worker_jobs"],
+    [->(client) { client.deregister([]) }, "workers is empty", "worker_deregister"],
+    [->(client) { client.sweep(limit: 0) }, "limit 0 is outside 1..200", "sweep"],
+    [->(client) { client.check(repair: 1) }, "repair must be true or false", "check"],
+    [->(client) { client.patterns.set }, "identifiers and priorities: give one", "pattern_set"],
+    [->(client) { client.patterns.set(identifiers: 5) }, "identifiers must be a map of lists", "pattern_set"],
+    [->(client) { client.config.unset("colour") }, "name colour is not a setting", "config_unset"],
+    [->(client) { client.queue("").pause }, "queue is empty", "queue_pause"],
+    [->(client) { client.queue("").unpause }, "queue is empty", "queue_unpause"],
+    [->(client) { client.queue(5).forget }, "queue must be text", "queue_forget"],
+    [->(client) { client.queue("").length }, "queue is empty", "queue_length"],
+    [->(client) { client.queue("q").peek(limit: 1001) }, "limit 1001 is outside 1..1000", "queue_peek"],
+    [->(client) { client.queue("q").jobs("asleep") }, "state must be waiting,", "job_list"],
+    [->(client) { client.throttle("").get }, "id is empty", "throttle_get"],
+    [->(client) { client.throttle("t").set(-1) }, "limit -1 is outside", "throttle_set"],
+    [->(client) { client.throttle("queue:a").limit = 1 }, "id begins with queue:", "throttle_set"],
+    [->(client) { client.throttle("t").set(1, expires: 0) }, "expires must be 0.001 to", "throttle_set"],
+    [->(client) { client.throttles(limit: 0) }, "limit 0 is outside 1..1000", "throttle_list"],
+    [->(client) { client.recurring("") }, "jid is empty", "recurring_get"],
+    [->(client) { client.queue("q").recurring(limit: 0) }, "limit 0 is outside 1..1000", "recurring_list"],
+    [->(client) { client.queue("q").put_recurring("k") }, "interval is missing", "recurring_put"],
+    [->(client) { repeat(client, interval: 0) }, "#{EVERY} 0", "recurring_put"],
+    [->(client) { repeat(client, offset: -1) }, "offset must be 0 to", "recurring_put"],
+    [->(client) { repeat(client, backlog: -1) }, "backlog -1 is outside", "recurring_put"],
+    [->(client) { repeat(client, jid: "x" * 236) }, "jid has 236 bytes", "recurring_put"],
+    [->(client) { repeat(client, interval_ms: 5) }, "interval_ms is unknown", "recurring_put"],
+    [->(client) { repeat(client, data: Object.new) }, "data is unknown", "recurring_put"],
+    [->(client) { repeat(client).update(interval: 0) }, "#{EVERY} 0", "recurring_update"],
+    [->(client) { repeat(client).update(offset: 1) }, "offset is unknown", "recurring_update"],
+    [->(client) { repeat(client).update(data: Object.new) }, "data holds a Object", "recurring_update"],
+    [->(client) { repeat(client).tag }, "tags is empty", "recurring_tag"],
+    [->(client) { client.events("complete") }, 'what[0] "complete" is no event: put,', "events_open"],
+    [->(client) { client.events(worker: "") }, "worker is empty", "events_open"],
+    [->(client) { client.events.next(timeout: -1) }, "timeout must be 0 to", "events_next"]
+  ].freeze
+
+  def self.repeat(client, **options) = client.queue("q").put_recurring("k", nil, **{ interval: 60, **options })
+
   def self.worker(client, queues: ["q"], **options) = Manyhands::Worker.new(client, queues:, **options)
 
-  CALLS.each_with_index do |(act, message, operation), index|
+  [*CALLS, *WIDE].each_with_index do |(act, message, operation), index|
     define_method("test_call_#{index}: #{message}") { assert_says(message, operation) { act.call(client) } }
   end
 

@@ -52,6 +52,28 @@ class ClientTest < Case
     assert_equal 50_000, client.config.get("jobs-history-count")
   end
 
+  def test_config_shows_and_forgets_settings
+    client.config.set("heartbeat", 7)
+    client.config.set("heartbeat", 2.5, queue: "q")
+    all = client.config.all
+    assert_equal [7, 60, 7 * 86_400], [all[:values]["heartbeat"], all[:defaults]["heartbeat"],
+                                       all[:values]["jobs-history"]]
+    assert_equal({ "q" => { "heartbeat" => 2.5 } }, all[:queues])
+    client.config.unset("heartbeat", queue: "q")
+    assert_equal 7, client.config.get("heartbeat", queue: "q")
+    client.config.unset("heartbeat")
+    assert_equal 60, client.config.get("heartbeat")
+  end
+
+  def test_patterns
+    assert_equal({ identifiers: {}, priorities: [] }, client.patterns.get)
+    client.patterns.set(identifiers: { "mails" => %w[mail-* !mail-bulk] })
+    client.patterns.set(priorities: [{ patterns: %w[@mails], fair: true }, { patterns: %w[*] }])
+    assert_equal({ identifiers: { "mails" => %w[mail-* !mail-bulk] },
+                   priorities: [{ patterns: %w[@mails], fair: true }, { patterns: %w[*], fair: false }] },
+                 client.patterns.get)
+  end
+
   def test_threads_share_it
     threads = Array.new(8) { |n| Thread.new { 50.times { |i| queue.put("k", [n, i]) } } }
     threads.each(&:join)

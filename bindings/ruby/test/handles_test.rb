@@ -56,6 +56,24 @@ class HandlesTest < Case
     assert_operator now - began, :<, 2
   end
 
+  def test_subscriptions_are_collected
+    made = lambda do
+      20.times { client.events("track") }
+      GC.start
+      ObjectSpace.each_object(Manyhands::Native::Events).count
+    end
+    assert_operator made.call, :<, 20
+  end
+
+  # Not where calls are compared with sig/: that draws what an Enumerator would give.
+  def test_a_subscription_gives_an_enumerator
+    heard = client.events("track")
+    queue.put("k", jid: "j")
+    client.track(["j"])
+    assert_equal "j", heard.each.next.jid
+    heard.close
+  end
+
   def test_a_job_that_its_owner_forgot_runs_again
     queue.put("k", jid: "j")
     worker = new_worker

@@ -7,7 +7,7 @@ require_relative "case"
 class QueueTest < Case
   def test_put_and_reserve_carry_everything
     placed = queue.put("greet", { "to" => "ann" }, jid: "j-1", priority: 5, retries: 2, tags: %w[a b], route: ["next"])
-    assert_equal %w[j-1 put], placed.to_a
+    assert_equal ["j-1", "put", []], placed.to_a
 
     job = queue.reserve.fetch(0)
     assert_equal ["j-1", "greet", "q", 5, 2, 2],
@@ -64,6 +64,44 @@ class QueueTest < Case
   def test_reserve_in_a_name_of_one_s_own
     queue.put("k")
     assert_equal "me", queue.reserve(1, worker: "me").fetch(0).worker
+  end
+
+  def test_dependencies
+    queue.put("k", jid: "a")
+    placed = queue.put("k", jid: "b", dependencies: %w[a nobody])
+    assert_equal %w[nobody], placed.satisfied
+    assert_equal %w[a], client.job("b").dependencies
+    error = assert_raises(Manyhands::UnknownDependency) do
+      queue.put("k", dependencies: ["nobody"], missing: "reject")
+    end
+    assert_equal "queue_put", error.operation
+    assert_raises(Manyhands::Cycle) { queue.put("k", jid: "a", dependencies: ["b"]) }
+    placed = queue.put_many([{ kind: "k", jid: "c" }, { kind: "k", dependencies: %w[c] }])
+    assert_equal [[], []], placed.map(&:satisfied)
+    assert_equal 2, queue.counts[:blocked]
+  end
+
+  def test_pause_and_unpause
+    queue.put("k")
+    assert queue.pause
+    refute queue.pause
+    assert_empty queue.reserve
+    assert queue.counts[:paused]
+    assert queue.unpause
+    refute queue.unpause
+    assert_equal 1, queue.reserve.size
+  end
+
+  def test_length_peek_and_forget
+    queue.put_many([{ kind: "k", data: 1 }, { kind: "k", data: 2, priority: 5 }, { kind: "k", delay: 60, jid: "late" }])
+    assert_equal 3, queue.length
+    assert_equal [2, 1], queue.peek.map(&:data)
+    assert_equal [1], queue.peek(offset: 1, limit: 1).map(&:data)
+    assert_equal %w[late], queue.jobs("scheduled").jids
+    assert_raises(Manyhands::WrongState) { queue.forget }
+    client.cancel([*queue.jobs("waiting"), "late"])
+    assert queue.forget
+    refute queue.forget
   end
 
   def test_counts_and_stats

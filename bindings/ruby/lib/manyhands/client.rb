@@ -60,11 +60,20 @@ module Manyhands
     # @return [Config] the namespace's settings
     def config = Config.new(self)
 
+    # @return [Patterns] the namespace's saved lists of queue patterns
+    def patterns = Patterns.new(self)
+
     # The queue of this name; it comes into being with its first job.
     #
     # @param name [String] 1 to 255 bytes of UTF-8 without control characters; checked when used
     # @return [Queue]
     def queue(name) = Queue.new(self, @native, name)
+
+    # The throttle of this id; it limits nothing until {Throttle#set}.
+    #
+    # @param id [String] 1 to 255 bytes, not beginning with `queue:`; checked when used
+    # @return [Throttle]
+    def throttle(id) = Throttle.new(self, id:)
 
     # Looks a job up, whatever its state. The result is a picture of this moment. Releases the GVL.
     #
@@ -76,6 +85,260 @@ module Manyhands
     def job(jid)
       reply = @native.call("job_get", Wire.object({ jid: }, "job_get"))
       reply == "null" ? nil : Job.of_view(reply, ClientHolder.new(@native), @native)
+    end
+
+    # Looks several jobs up. Releases the GVL.
+    #
+    # @param jids [Array<String>] at most 1000
+    # @return [Array<Job, nil>] in the order of the jids; nil where there is no such job (any more)
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_get_many.lua
+    def jobs(jids)
+      found, rest = pictures("job_get_many", { jids: })
+      found.concat(pictures_of_rest(rest))
+    end
+
+    # The recurring job of that jid. Releases the GVL.
+    #
+    # @param jid [String] its id
+    # @return [Recurring, nil] nil when there is none (any more)
+    # @raise [InvalidArgument] for an impossible jid
+    #
+    # Source: core/src/engine/ops/recurring_get.lua
+    def recurring(jid)
+      reply = @native.call("recurring_get", Wire.object({ jid: }, "recurring_get"))
+      reply == "null" ? nil : Recurring.of_view(self, reply)
+    end
+
+    # Lets jobs disappear, in whatever state they are. Who runs one learns it: its lease is lost as cancelled. Releases
+    # the GVL.
+    #
+    # @param jids [Array<String>] 1 to 1000
+    # @return [Array<String>] those that were there
+    # @raise [HasDependents] when a job waits for one of them and is not cancelled with it; none is cancelled then
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_cancel.lua
+    def cancel(jids) = call("job_cancel", { jids: })
+
+    # From now on events tell what happens to these jobs. Releases the GVL.
+    #
+    # @param jids [Array<String>] 1 to 1000; those without a job are passed over
+    # @return [Integer] how many were not tracked before
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_track.lua
+    def track(jids) = call("job_track", { jids: })
+
+    # Events no longer tell of these jobs. Releases the GVL.
+    #
+    # @param jids [Array<String>] 1 to 1000
+    # @return [Integer] how many were tracked before
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_untrack.lua
+    def untrack(jids) = call("job_untrack", { jids: })
+
+    # The tracked jobs, in the order in which they were put. Releases the GVL.
+    #
+    # @param offset [Integer] how many to skip, as in all that follow
+    # @param limit [Integer] 1 to 1000, as in all that follow
+    # @return [JidPage]
+    #
+    # Source: core/src/engine/ops/job_tracked.lua
+    def tracked(offset: 0, limit: 25) = JidPage.ask(self, "job_tracked", { offset:, limit: })
+
+    # The completed jobs of all queues, the latest first. Releases the GVL.
+    #
+    # @return [JidPage]
+    #
+    # Source: core/src/engine/ops/job_list.lua
+    def completed(offset: 0, limit: 25) = JidPage.ask(self, "job_list", { state: "completed", offset:, limit: })
+
+    # Why a job is not running, or what has become of it. Releases the GVL.
+    #
+    # @param jid [String] the job's id
+    # @return [Hash{Symbol => Object}, nil] :jid, :state, :queue; :reasons, each a Hash with :why and what belongs to it
+    #   (spans in seconds); :position, how many of its queue come before it (nil unless it waits); :estimated_wait
+    #   (seconds; nil when there are no figures). nil when there is no such job
+    # @raise [InvalidArgument] for an impossible jid
+    #
+    # Source: core/src/engine/ops/job_explain.lua
+    def explain(jid) = Wire.own_units(call("job_explain", { jid: }))
+
+    # The groups of failed jobs, the largest first. Releases the GVL.
+    #
+    # @return [Page] of pairs: the group and how many jobs it has
+    #
+    # Source: core/src/engine/ops/failure_groups.lua
+    def failures(offset: 0, limit: 25) = page("failure_groups", "groups", { offset:, limit: })
+
+    # The jobs of a failure group, the latest first. Releases the GVL.
+    #
+    # @param group [String]
+    # @return [JidPage]
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/failure_jobs.lua
+    def failed(group, offset: 0, limit: 25) = JidPage.ask(self, "failure_jobs", { group:, offset:, limit: })
+
+    # Lets the jobs of a failure group that failed first wait again, at the end of their line and with all their
+    # retries. Releases the GVL.
+    #
+    # @param group [String]
+    # @param queue [String, nil] where to. Default: the queue that each failed in
+    # @param limit [Integer] at most so many, 1 to 200
+    # @return [Integer] how many; fewer than `limit` when the group is empty now
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/failure_unfail.lua
+    def unfail(group, queue: nil, limit: 25) = call("failure_unfail", { group:, queue:, limit: }.compact)
+
+    # The tags in use, the most used first. Releases the GVL.
+    #
+    # @return [Page] of pairs: the tag and how many jobs have it
+    #
+    # Source: core/src/engine/ops/tag_list.lua
+    def tags(offset: 0, limit: 25) = page("tag_list", "tags", { offset:, limit: })
+
+    # The jobs with a tag, those put first before others. Releases the GVL.
+    #
+    # @param tag [String]
+    # @return [JidPage]
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/tag_jobs.lua
+    def tagged(tag, offset: 0, limit: 25) = JidPage.ask(self, "tag_jobs", { tag:, offset:, limit: })
+
+    # The queues in the order in which they were first used. Releases the GVL.
+    #
+    # @return [Page] of Hashes: :name and what {Queue#counts} answers
+    #
+    # Source: core/src/engine/ops/queue_list.lua
+    def queues(offset: 0, limit: 25)
+      page("queue_list", "queues", { offset:, limit: }) { |one| named(one, :queue) }
+    end
+
+    # The throttles that have a limit, by name. Releases the GVL.
+    #
+    # @return [Page] of Hashes: what {Throttle#get} answers
+    #
+    # Source: core/src/engine/ops/throttle_list.lua
+    def throttles(offset: 0, limit: 25)
+      page("throttle_list", "throttles", { offset:, limit: }) { |one| Wire.own_units(one) }
+    end
+
+    # The workers that were heard of within the `max-worker-age` setting, the last heard first. Releases the GVL.
+    #
+    # @param limit [Integer] 1 to 100
+    # @return [Page] of Hashes: :name; :silent, seconds since it was last heard; :lost, whether its supervisor saw it
+    #   die; :running and :stalled, how many jobs it has in hand; :status, what it says of itself, or nil
+    #
+    # Source: core/src/engine/ops/worker_list.lua
+    def workers(offset: 0, limit: 25)
+      page("worker_list", "workers", { offset:, limit: }) { |one| named(one, :worker) }
+    end
+
+    # The jobs that a worker has in hand, whose lease ends first before others. Releases the GVL.
+    #
+    # @param worker [String] its name
+    # @return [WorkerJobs]
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/worker_jobs.lua
+    def worker_jobs(worker, offset: 0, limit: 25)
+      WorkerJobs.ask(self, "worker_jobs", { worker:, offset:, limit: })
+    end
+
+    # Drops workers from the list. Jobs that they still have in hand go on, or are handed on when their leases end; a
+    # worker that lives is back within a second. Releases the GVL.
+    #
+    # @param workers [Array<String>] 1 to 1000 names
+    # @return [Integer] how many were known
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/worker_deregister.lua
+    def deregister(workers) = call("worker_deregister", { workers: })
+
+    # One bounded step of what happens even when no worker asks: leases end, scheduled and recurring jobs become due,
+    # what is old is forgotten. Workers and the nanny do this by themselves. Releases the GVL.
+    #
+    # @param limit [Integer] at most so many jobs, 1 to 200
+    # @return [Hash{Symbol => Object}] :moved and :trimmed, how many jobs; :next_due, seconds until something is due, or
+    #   nil
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/sweep.lua
+    def sweep(limit: 200) = Wire.own_units(call("sweep", { limit: }))
+
+    # Verifies that everything in the namespace agrees with its jobs' records, in as many bounded steps as it takes.
+    # Releases the GVL.
+    #
+    # @param repair [Boolean] mend what can be mended without guessing
+    # @yieldparam violation [Hash{Symbol => Object}] as soon as it is found
+    # @return [Array<Hash{Symbol => Object}>] the violations, each with :rule, :jid (if there is one), :detail and
+    #   :repaired; with a block only how many
+    # @example
+    #   client.check { |violation| warn violation }
+    #
+    # Source: core/src/engine/ops/check.lua
+    def check(repair: false, &block)
+      found = []
+      block ||= found.method(:<<)
+      cursor = ""
+      count = 0
+      loop do
+        cursor, violations = call("check", { cursor:, repair: }).values_at("cursor", "violations")
+        violations.each { |violation| block.call(violation_of(violation)) }
+        count += violations.size
+        return block_given? ? count : found if cursor.empty?
+      end
+    end
+
+    # Jobs of a reply that has `jobs` and `rest`.
+    #
+    # @api private
+    # @return [Array(Array<Job, nil>, Array<String>)] the jobs, and the jids to ask for again
+    def pictures(operation, arguments)
+      jobs, rest = Native.members(@native.call(operation, Wire.object(arguments, operation))).values_at("jobs", "rest")
+      found = Native.items(jobs).map do |text|
+        text == "null" ? nil : Job.of_view(text, ClientHolder.new(@native), @native)
+      end
+      [found, Wire.parse(rest)]
+    end
+
+    # @api private
+    # @return [Array<Job, nil>]
+    def pictures_of_rest(rest) = rest.empty? ? [] : jobs(rest)
+
+    # Subscribes to what happens to jobs, on a connection of its own: to tracked ones ({#track}), or to all when the
+    # setting `events` is "all". When this returns, or first yields, nothing that happens is missed. Releases the GVL.
+    #
+    # @param what [Array<String>] names of events ({Event#event}). None: all of them, or with a worker none
+    # @param worker [String, nil] what becomes of the jobs that this worker holds, tracked or not, too
+    # @yieldparam event [Event] one after another, until the client is closed or the block breaks off
+    # @return [Events] without a block; with one, nil
+    # @raise [InvalidArgument] for an unknown name
+    # @raise [Denied] when the login may not subscribe to `{namespace}:event:*`
+    # @example
+    #   client.track([jid])
+    #   client.events("completed", "failed") do |event|
+    #     puts "#{event.jid} #{event.event} at #{event.at}"
+    #     break
+    #   end
+    #
+    # Source: core/src/client/events.rs
+    def events(*what, worker: nil, &block)
+      events = Events.new(Native::Events.open(@native, Wire.object({ what:, worker: }.compact, "events_open")))
+      return events unless block
+
+      begin
+        events.each(&block)
+        nil
+      ensure
+        events.close
+      end
     end
 
     # Calls any operation by its name: the door that all methods use. Releases the GVL.
@@ -103,5 +366,20 @@ module Manyhands
 
     # @return [String] without the URL, which may hold a password
     def inspect = "#<#{self.class} namespace=#{namespace.inspect}>"
+
+    private
+
+    def page(operation, member, arguments, &)
+      total, items = call(operation, arguments).values_at("total", member)
+      Page.new(total, block_given? ? items.map(&) : items)
+    end
+
+    # A reply about something that has a name of its own.
+    def named(reply, noun)
+      fields = Wire.own_units(reply)
+      { name: fields.fetch(noun), **fields.except(noun) }
+    end
+
+    def violation_of(reply) = { **Wire.own_units(reply), repaired: reply["repaired"] == 1 }
   end
 end

@@ -5,8 +5,9 @@ module Manyhands
   # {Client#config}.
   #
   # Names, units and defaults: heartbeat (seconds, 60), grace-period (seconds, 10), jobs-history (seconds, 7 days),
-  # jobs-history-count (jobs, 50000), stats-history (seconds, 30 days), max-data (bytes, 1 MiB) and, for tests,
-  # test-clock (milliseconds since 1970, or "off"). heartbeat and grace-period can also be set per queue.
+  # jobs-history-count (jobs, 50000), stats-history (seconds, 30 days), max-worker-age (seconds, a day; workers silent
+  # for longer are forgotten), max-data (bytes, 1 MiB), events ("tracked": those of tracked jobs, or "all") and, for
+  # tests, test-clock (milliseconds since 1970, or "off"). heartbeat and grace-period can also be set per queue.
   #
   # Source: core/src/engine/ops/config_get.lua, core/src/engine/ops/config_set.lua
   class Config
@@ -45,5 +46,26 @@ module Manyhands
       @client.call("config_set", { name:, value:, unit: "s", **of_queue })
       nil
     end
+
+    # Puts a setting's default back; for a queue, what holds for all queues. Releases the GVL.
+    #
+    # @param name [String] a setting's name
+    # @param queue [String, nil] only what this queue has of its own
+    # @return [void]
+    # @raise [InvalidArgument] for an unknown name
+    #
+    # Source: core/src/engine/ops/config_unset.lua
+    def unset(name, queue: nil)
+      @client.call("config_unset", { name:, queue: }.compact)
+      nil
+    end
+
+    # Reads every setting. Releases the GVL.
+    #
+    # @return [Hash{Symbol => Hash}] :values in force and :defaults, both by name; :queues, by queue, what it has of its
+    #   own by name. Spans in seconds
+    #
+    # Source: core/src/engine/ops/config_all.lua
+    def all = @client.call("config_all", { unit: "s" }).transform_keys(&:to_sym)
   end
 end

@@ -28,6 +28,11 @@ module Manyhands
     # @raise [LockLost]
     def renew(job) = answer("job_heartbeat", job).fetch("lease_ms")
 
+    # Forgets a job whose lease another operation has ended.
+    #
+    # @return [void]
+    def drop(_job) = nil
+
     # Nobody tells a client without a worker.
     #
     # @return [nil]
@@ -61,6 +66,15 @@ module Manyhands
     # @see ClientHolder#renew
     def renew(job) = @native.heartbeat(job.jid, job.token)
 
+    # The runtime forgets a job when its end is told; the engine passes over a release that comes too late.
+    #
+    # @see ClientHolder#drop
+    def drop(job)
+      @native.finish(job.jid, job.token, RELEASE)
+    rescue Error
+      nil # the worker has ended
+    end
+
     # @return [String, nil] why the lease is known to be lost, without asking Redis
     def lost(job) = @native.lost(job.jid, job.token)
 
@@ -83,7 +97,8 @@ module Manyhands
     end
 
     FORGOTTEN = JSON.generate(error: { class: "JobForgotten", message: "the job was taken and never ended" }).freeze
-    private_constant :FORGOTTEN
+    RELEASE = '{"release":{}}'
+    private_constant :FORGOTTEN, :RELEASE
   end
   private_constant :ClientHolder, :WorkerHolder
 end

@@ -7,7 +7,8 @@ module Manyhands
   class Job
     # Means "not given" where nil is a value.
     UNCHANGED = Object.new.freeze
-    private_constant :UNCHANGED
+    REQUEUE = %i[queue data delay priority retries tags throttles route dependencies missing].freeze
+    private_constant :UNCHANGED, :REQUEUE
 
     # @return [String] its id
     attr_reader :jid
@@ -29,6 +30,10 @@ module Manyhands
     attr_reader :tags
     # @return [Array<String>] the queues it still goes through after this one
     attr_reader :route
+    # @return [Array<String>] the throttles that it holds while it runs
+    attr_reader :throttles
+    # @return [String, nil] the recurring job that put it
+    attr_reader :parent
     # @return [Time] when it was put
     attr_reader :put_at
     # @return [String] waiting, scheduled, blocked, throttled, running, failed or completed; of a job in hand: running,
@@ -61,6 +66,7 @@ module Manyhands
       @jid, @kind, @queue, @raw_data = fields.values_at(:jid, :kind, :queue, :data)
       @priority, @retries, @remaining = fields.values_at(:priority, :retries, :remaining)
       @worker, @token, @tags, @route = fields.values_at(:worker, :token, :tags, :route)
+      @throttles, @parent, @tracked = fields.values_at(:throttles, :parent, :tracked)
       @state, @stalled = fields.values_at(:state, :stalled)
       @put_at = Wire.time(fields[:put_at_ms])
       @holder = holder
@@ -71,6 +77,9 @@ module Manyhands
 
     # @return [Boolean] running, but past the end of its lease
     def stalled? = @stalled
+
+    # @return [Boolean] whether events tell what happens to it
+    def tracked? = @tracked
 
     # The data as Ruby values, with String keys, parsed when first asked for.
     #
@@ -89,8 +98,8 @@ module Manyhands
       @data = @new_data = value
     end
 
-    # The five that follow a job in hand does not carry: the first one asked for reads them all in one call, which
-    # releases the GVL. They are empty for a job that exists no more.
+    # The eight that follow a job in hand does not carry: the first one asked for reads them all in one call, which
+    # releases the GVL. They are empty for a job that exists no more. One that was changed here is read anew.
 
     # @return [Object, nil] what its handler returned when it was last completed
     def result = view[:result]
@@ -105,13 +114,24 @@ module Manyhands
     # @return [Time, nil] when a running job's lease ends
     def lease_until = Wire.time(view[:lease_until_ms])
 
+    # @return [Array<String>] the jids that it still waits for
+    def dependencies = view.fetch(:dependencies, [])
+
+    # @return [Array<String>] the jids that wait for it, the first 256
+    def dependents = view.fetch(:dependents, [])
+
     # What happened to it, oldest first, at most 100 entries.
     #
-    # @return [Array<Hash{Symbol => Object}>] :what (put, reserved, completed, retried, snoozed, failed, lost), :at (a
-    #   Time) and what belongs to it: :queue, :worker, :run (seconds), :group
+    # @return [Array<Hash{Symbol => Object}>] :what (put, reserved, completed, retried, snoozed, failed, lost,
+    #   timed_out, requeued, log), :at (a Time) and what belongs to it: :queue, :worker, :run (seconds), :group,
+    #   :message, :data
     #
     # Source: core/src/engine/ops/job_get.lua
-    def history = Wire.own_units(view.fetch(:history, []))
+    def history
+      view.fetch(:history, []).map do |entry|
+        { **Wire.own_units(entry.except("data")), **entry.slice("data").transform_keys(&:to_sym) }
+      end
+    end
 
     # Why the worker is known to have lost this job. A long handler looks here to stop early: its outcome would be
     # refused. The worker learns of it within 2 s. Only for jobs of a worker; does not ask Redis.
@@ -127,16 +147,18 @@ module Manyhands
     # @param data [Object] the data for the next queue. Default: unchanged, or what was assigned to {#data=}
     # @param delay [Numeric] seconds before it may be reserved there, 0 or more. Where there is no next queue, the job
     #   is completed at once: there is nothing to wait for, and what was done is not refused
-    # @return [String] its new state: "completed", "waiting" or "scheduled"
+    # @param dependencies [Array<String>, nil] up to 256 jids that it waits for there. Default none
+    # @return [String] its new state: "completed", "waiting", "scheduled" or "blocked"
     # @raise [LockLost] when the lease was lost, with the reason; nothing has changed then
+    # @raise [Cycle, TooDeep] when jobs would wait for one another, or so many that it cannot be known
     # @raise [InvalidArgument] naming the argument
     # @raise [WrongState] for a job that nobody holds or that was ended already
     # @example
     #   job.complete({ "pages" => 3 }, queue: "print", delay: 10)
     #
     # Source: core/src/engine/ops/job_complete.lua
-    def complete(result = nil, queue: nil, data: UNCHANGED, delay: 0)
-      settle("complete", completion(result, queue:, data:, delay:))
+    def complete(result = nil, queue: nil, data: UNCHANGED, delay: 0, dependencies: nil)
+      settle("complete", completion(result, queue:, data:, delay:, dependencies:))
     end
 
     # Gives the job up, whatever retries are left; it is kept in its failure group. Releases the GVL.
@@ -188,14 +210,188 @@ module Manyhands
 
     # Renews the lease. A worker does this by itself; who reserves by hand calls it often enough. Releases the GVL.
     #
+    # @param data [Object] the job's new data, kept now: whoever runs the job next finds it. Default: unchanged
     # @return [Float] how long the lease now lasts, in seconds
-    # @raise [LockLost, WrongState] as {#complete}
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
     #
-    # Source: core/src/engine/ops/job_heartbeat.lua
-    def heartbeat
+    # Source: core/src/engine/ops/job_heartbeat.lua, core/src/engine/ops/job_save.lua
+    def heartbeat(data: UNCHANGED)
+      return save(data) unless UNCHANGED.equal?(data)
+
       check_held("job_heartbeat")
       @holder.renew(self) / 1000.0
     end
+
+    # How far a running job is; with an argument, says so. Releases the GVL.
+    #
+    # @overload progress
+    #   @return [Hash{Symbol => Object}, nil] :value, :note and :at (a Time); nil when nobody said
+    # @overload progress(progress, note = "")
+    #   @param progress [Numeric] 0 to 1
+    #   @param note [String] at most 1024 bytes
+    #   @return [void]
+    #   @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_progress.lua
+    def progress(progress = UNCHANGED, note = "")
+      return Wire.own_units(view[:progress]) if UNCHANGED.equal?(progress)
+
+      check_held("job_progress")
+      change("job_progress", token:, progress:, note:)
+      nil
+    end
+
+    # Adds an entry to its history. While it is in this program's hands the lease has to hold. Releases the GVL.
+    #
+    # @param message [String] 1 to 1024 bytes
+    # @param data [Object] what belongs to it, anything JSON can say; with the message at most 1024 bytes. nil: nothing
+    # @return [void]
+    # @raise [JobNotFound] when it exists no more
+    # @raise [LockLost, InvalidArgument] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_log.lua
+    def log(message, data = nil)
+      change("job_log", **{ message:, data:, token: (token if held?) }.compact)
+      nil
+    end
+
+    # What follows anybody may do to a job, whoever holds it.
+
+    # Lets it disappear, in whatever state it is. Who runs it learns it: the lease is lost as cancelled. Releases the
+    # GVL.
+    #
+    # @return [Boolean] whether it was there
+    # @raise [HasDependents] when a job waits for it; see {Client#cancel}
+    #
+    # Source: core/src/engine/ops/job_cancel.lua
+    def cancel
+      there = ask("job_cancel", jids: [jid]).any?
+      drop("cancelled")
+      there
+    end
+
+    # Places it anew in a queue, from whatever state: at the end of the line, with all its retries. Who runs it loses
+    # it. What is not given stays as it is. Releases the GVL.
+    #
+    # @param options [Hash] see below; nil is the same as not given, except for the data
+    # @option options [String] :queue where to. Default: the queue that it is in
+    # @option options [Object] :data its new data
+    # @option options [Numeric] :delay seconds before it may be reserved, 0 or more. Default 0
+    # @option options [Integer] :priority as in {Queue#put}, as the rest
+    # @option options [Integer] :retries
+    # @option options [Array<String>] :tags
+    # @option options [Array<String>] :throttles
+    # @option options [Array<String>] :route
+    # @option options [Array<String>] :dependencies replaces those it has
+    # @option options [String] :missing
+    # @return [String] its new state: "waiting", "scheduled" or "blocked". Of this object, the rest stays as it was read
+    # @raise [JobNotFound, InvalidArgument, UnknownDependency, Cycle, TooDeep]
+    #
+    # Source: core/src/engine/ops/job_requeue.lua
+    def requeue(**options)
+      operation = "job_requeue"
+      options.each_key { |name| Wire.refuse("#{name} is unknown", operation) unless REQUEUE.include?(name) }
+      delay_ms = options[:delay] && Wire.milliseconds(options[:delay], "delay", operation)
+      given = { **options.except(:delay, :data), delay_ms: }.compact
+      state = ask(operation, jid:, **given, **options.slice(:data))
+      @queue = Wire.text(given.fetch(:queue, queue), "queue", operation)
+      drop(state)
+    end
+
+    # Ends the lease of a running job now: a retry is spent and it waits again where it was, or fails when none is left.
+    # Who runs it loses it. Releases the GVL.
+    #
+    # @return [String] "waiting" or "failed"
+    # @raise [JobNotFound]
+    # @raise [WrongState] when it does not run
+    #
+    # Source: core/src/engine/ops/job_timeout.lua
+    def timeout = drop(ask("job_timeout", jid:))
+
+    # Changes its priority; among its new equals it keeps the order of putting. Releases the GVL.
+    #
+    # @param priority [Integer] -128 to 127, larger first
+    # @return [void]
+    # @raise [JobNotFound, InvalidArgument]
+    # @raise [WrongState] when it is completed or failed
+    #
+    # Source: core/src/engine/ops/job_prioritize.lua
+    def prioritize(priority)
+      change("job_prioritize", priority:)
+      @priority = priority
+      nil
+    end
+
+    # Adds labels. Releases the GVL.
+    #
+    # @param tags [Array<String>] 1 to 32; the job may have 32 in all
+    # @return [Array<String>] those it has now
+    # @raise [JobNotFound, InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_tag.lua
+    def tag(*tags) = @tags = change("job_tag", tags:)
+
+    # Takes labels off; those it does not have are passed over. Releases the GVL.
+    #
+    # @param tags [Array<String>] 1 to 32
+    # @return [Array<String>] those it has now
+    # @raise [JobNotFound, InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_untag.lua
+    def untag(*tags) = @tags = change("job_untag", tags:)
+
+    # From now on events tell what happens to it. Releases the GVL.
+    #
+    # @return [Boolean] whether it was there and not tracked before
+    #
+    # Source: core/src/engine/ops/job_track.lua
+    def track
+      changed = ask("job_track", jids: [jid]) == 1
+      @tracked ||= changed
+      changed
+    end
+
+    # Events no longer tell of it. Releases the GVL.
+    #
+    # @return [Boolean] whether it was tracked before
+    #
+    # Source: core/src/engine/ops/job_untrack.lua
+    def untrack
+      @tracked = false
+      ask("job_untrack", jids: [jid]) == 1
+    end
+
+    # Lets it wait for other jobs, before it has begun. Releases the GVL.
+    #
+    # @param on [Array<String>] 1 to 256 jids
+    # @param missing [String, nil] what a job is that does not exist: "satisfied" or "reject". Default "satisfied"
+    # @return [Array<String>] those that it need not wait for: completed, or unknown
+    # @raise [WrongState] when it runs or has ended
+    # @raise [JobNotFound, InvalidArgument, UnknownDependency, Cycle, TooDeep]
+    #
+    # Source: core/src/engine/ops/job_depend.lua
+    def depend(*on, missing: nil)
+      satisfied = change("job_depend", on:, **{ missing: }.compact)
+      @state = "blocked" if (on.map(&:to_s) - satisfied).any?
+      satisfied
+    end
+
+    # Lets it wait for other jobs no longer. Releases the GVL.
+    #
+    # @param on [Array<String>] 1 to 256 jids
+    # @param all [Boolean] for none, instead of these
+    # @return [String] its state now
+    # @raise [JobNotFound, InvalidArgument]
+    #
+    # Source: core/src/engine/ops/job_undepend.lua
+    def undepend(*on, all: false)
+      given = { on: (on unless on.empty?), all: all || nil }.compact
+      @state = change("job_undepend", **given)
+    end
+
+    # @see Client#explain
+    # @return [Hash{Symbol => Object}, nil]
+    def explain = Wire.own_units(ask("job_explain", jid:))
 
     # @api private
     # @return [Boolean] whether somebody here still has to end it
@@ -205,12 +401,13 @@ module Manyhands
     #
     # @api private
     # @return [Hash{Symbol => Object}]
-    def completion(result, queue: nil, data: UNCHANGED, delay: 0)
+    def completion(result, queue: nil, data: UNCHANGED, delay: 0, dependencies: nil)
       data = @new_data if UNCHANGED.equal?(data)
       operation = "job_complete"
       Wire.check(result, "result", operation)
       Wire.check(data, "data", operation) unless UNCHANGED.equal?(data)
-      fields = { result:, queue:, delay_ms: Wire.milliseconds(delay, "delay", operation) }.compact
+      delay_ms = Wire.milliseconds(delay, "delay", operation)
+      fields = { result:, queue:, delay_ms:, dependencies: }.compact
       UNCHANGED.equal?(data) ? fields : fields.merge(data:)
     end
 
@@ -237,6 +434,30 @@ module Manyhands
 
     def check_held(operation)
       raise WrongState.new("job #{jid} is #{state}, not in this program's hands", operation:, jid:) unless held?
+    end
+
+    # Keeps new data and renews the lease; the seconds it now lasts.
+    def save(data)
+      check_held("job_save")
+      lease_ms = change("job_save", token:, data:)
+      @raw_data = Wire.json(data, "data", "job_save")
+      @data = @new_data = UNCHANGED
+      Wire.seconds(lease_ms)
+    end
+
+    # Takes the job out of this program's hands, whose lease an operation has just ended.
+    def drop(state)
+      @holder.drop(self) if held?
+      let_go(state)
+    end
+
+    def ask(operation, **arguments) = Wire.parse(@native.call(operation, Wire.object(arguments, operation)))
+
+    # An operation that changes the job: what is not kept here is read anew when it is asked for.
+    def change(operation, **arguments)
+      reply = ask(operation, jid:, **arguments)
+      @view = nil
+      reply
     end
 
     def view

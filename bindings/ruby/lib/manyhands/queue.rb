@@ -8,11 +8,15 @@ module Manyhands
   # @!attribute [r] outcome
   #   @return [String] "put", "replaced" (an older job of that jid gave way), "kept" (the older one stays) or, from
   #     {Queue#put_many}, "exists" (refused by `on_conflict: "reject"`)
-  Placed = Struct.new(:jid, :outcome)
+  # @!attribute [r] satisfied
+  #   @return [Array<String>] those of its dependencies that it need not wait for: completed, or unknown
+  Placed = Struct.new(:jid, :outcome, :satisfied)
 
   # A named line of jobs. Get it by {Client#queue}.
   class Queue
-    OPTIONS = %i[kind data jid priority delay retries tags route on_conflict].freeze
+    OPTIONS = %i[
+      kind data jid priority delay retries tags route throttles dependencies missing on_conflict
+    ].freeze
     PUT = "queue_put"
     RESERVE = "queue_reserve"
     private_constant :OPTIONS, :PUT, :RESERVE
@@ -39,11 +43,19 @@ module Manyhands
     # @option options [Array<String>] :tags up to 32 labels. Default none
     # @option options [Array<String>] :route up to 64 queues it goes through after this one, one completion each.
     #   Default none
+    # @option options [Array<String>] :throttles ids of up to 32 throttles ({Client#throttle}) that it holds while it
+    #   runs. Default none
+    # @option options [Array<String>] :dependencies jids of up to 256 jobs that must be completed before it may run;
+    #   earlier jobs of the same call count as existing. Default none
+    # @option options [String] :missing what a dependency is that does not exist: "satisfied" or "reject". Default
+    #   "satisfied"
     # @option options [String] :on_conflict when the jid exists: "replace" (unless it is running, then keep), "move"
     #   (always replace), "keep" or "reject". Default "replace"
     # @return [Placed]
     # @raise [InvalidArgument] naming the argument, before anything is written
     # @raise [JobExists] when the jid exists and `on_conflict` is "reject"
+    # @raise [UnknownDependency] when a dependency does not exist and `missing` is "reject"
+    # @raise [Cycle, TooDeep] when jobs would wait for one another, or so many that it cannot be known
     # @raise [OutOfMemory] when Redis is full
     # @example
     #   client.queue("mail").put("welcome", { to: "ann@example.com" }, delay: 1.5)
@@ -61,6 +73,7 @@ module Manyhands
     # @param jobs [Array<Hash{Symbol => Object}>] 1 to 1000 of the arguments of {#put} by name; `:kind` is required
     # @return [Array<Placed>] one per job, in order
     # @raise [InvalidArgument] naming the argument, of several jobs as `jobs[3].priority`
+    # @raise [UnknownDependency, Cycle, TooDeep] as {#put}
     # @example
     #   client.queue("mail").put_many([{ kind: "welcome", data: 1 }, { kind: "bye", data: 2, priority: 5 }])
     #
@@ -125,10 +138,106 @@ module Manyhands
       stats
     end
 
+    # How many jobs are in it, in whatever state; recurring jobs are not counted. Releases the GVL.
+    #
+    # @return [Integer]
+    #
+    # Source: core/src/engine/ops/queue_length.lua
+    def length = @client.call("queue_length", { queue: @name })
+
+    # The jobs that would be reserved next, without reserving them. Releases the GVL.
+    #
+    # @param offset [Integer] how many to skip, as in all that follow
+    # @param limit [Integer] 1 to 1000, as in all that follow
+    # @return [Array<Job>]
+    #
+    # Source: core/src/engine/ops/queue_peek.lua
+    def peek(offset: 0, limit: 25)
+      found, rest = @client.pictures("queue_peek", { queue: @name, offset:, limit: })
+      found.concat(@client.pictures_of_rest(rest)).compact
+    end
+
+    # Its jobs in one state: next to run, to become due or to expire first. Releases the GVL.
+    #
+    # @param state [String] waiting, scheduled, blocked, throttled, running, stalled or recurring
+    # @return [JidPage]
+    # @raise [InvalidArgument] for another state
+    #
+    # Source: core/src/engine/ops/job_list.lua
+    def jobs(state, offset: 0, limit: 25) = JidPage.ask(@client, "job_list", { queue: @name, state:, offset:, limit: })
+
+    # Lets nothing more be reserved from it; running jobs go on. Releases the GVL.
+    #
+    # @return [Boolean] whether it was not paused before
+    #
+    # Source: core/src/engine/ops/queue_pause.lua
+    def pause = change("queue_pause")
+
+    # Lets it be served again. Releases the GVL.
+    #
+    # @return [Boolean] whether it was paused before
+    #
+    # Source: core/src/engine/ops/queue_unpause.lua
+    def unpause = change("queue_unpause")
+
+    # Drops it, being empty, from the list of queues, with its pause and its own settings. Its next job brings it back.
+    # Releases the GVL.
+    #
+    # @return [Boolean] whether it was known
+    # @raise [WrongState] when it still has jobs or recurring jobs
+    #
+    # Source: core/src/engine/ops/queue_forget.lua
+    def forget = change("queue_forget")
+
+    # @return [Throttle] its own: how many of its jobs run at once
+    def throttle = Throttle.new(@client, queue: @name)
+
+    # Its recurring jobs, next first, paused ones last. Releases the GVL.
+    #
+    # @return [Page] of {Recurring}
+    #
+    # Source: core/src/engine/ops/recurring_list.lua
+    def recurring(offset: 0, limit: 25)
+      arguments = Wire.object({ queue: @name, offset:, limit: }, "recurring_list")
+      total, jobs = Native.members(@native.call("recurring_list", arguments)).values_at("total", "jobs")
+      Page.new(Integer(total), Native.items(jobs).map { |text| Recurring.of_view(@client, text) })
+    end
+
+    # From now on puts a job every interval: one for each that has passed, even when nobody looked. Its jobs are called
+    # `<jid>-1`, `<jid>-2` and so on. Releases the GVL.
+    #
+    # @param kind [String] as in {#put}
+    # @param data [Object] as in {#put}
+    # @param options [Hash] see below; nil is the same as not given
+    # @option options [Numeric] :interval seconds from one job to the next, 0.001 or more; required
+    # @option options [String] :jid its id, 1 to 235 bytes; one that exists is replaced and counts on. Default: a new
+    #   UUID
+    # @option options [Numeric] :offset seconds until the first, 0 or more. Default 0
+    # @option options [Integer] :backlog how many of those that were missed are put at most; 0: all. Default 0
+    # @option options [Integer] :priority of its jobs, and the rest as in {#put}
+    # @option options [Integer] :retries
+    # @option options [Array<String>] :tags
+    # @option options [Array<String>] :throttles
+    # @option options [Array<String>] :route
+    # @return [Recurring]
+    # @raise [InvalidArgument] naming the argument
+    # @example
+    #   client.queue("mail").put_recurring("digest", { to: "all" }, interval: 86_400, jid: "daily-digest")
+    #
+    # Source: core/src/engine/ops/recurring_put.lua
+    def put_recurring(kind, data = nil, **options) = Recurring.put(@client, @name, kind, data, options)
+
     # @return [String]
     def inspect = "#<#{self.class} #{name.inspect}>"
 
     private
+
+    # Whether it was changed. The operation takes many queues, and this is its only one.
+    def change(operation)
+      @client.call(operation, { queues: [@name] }) == 1
+    rescue InvalidArgument => e
+      raise e.exception(e.message.sub("queues[0]", "queue"))
+    end
 
     # One job of a put as the core reads it. `within` says in errors which one it is.
     def item(job, within)
@@ -144,6 +253,8 @@ module Manyhands
       Wire.parse(@native.call(PUT, JSON.generate({ jobs: items }, max_nesting: 0)))
     end
 
-    def placed_of(placed) = Placed.new(placed.fetch("jid"), placed.fetch("outcome")).freeze
+    def placed_of(placed)
+      Placed.new(placed.fetch("jid"), placed.fetch("outcome"), placed.fetch("satisfied", [])).freeze
+    end
   end
 end
