@@ -7,13 +7,13 @@
 
 #include "json.h"
 
-enum { MOST_JOBS = 1000 };
+enum { MOST_RESERVED = 1000, MOST_HELD = 8192 };
 
 /* An open client by its label, and the reserved jobs that nobody ended. */
 typedef struct client {
   char *label;
   mh_client *handle;
-  mh_job *held[MOST_JOBS];
+  mh_job *held[MOST_HELD];
   struct client *next;
 } client;
 
@@ -83,7 +83,7 @@ static void put(client *here, json_span jobs) {
 }
 
 static void hold(client *here, mh_job *job) {
-  for (size_t index = 0; index < MOST_JOBS; index++) {
+  for (size_t index = 0; index < MOST_HELD; index++) {
     if (!here->held[index]) {
       here->held[index] = job;
       return;
@@ -104,13 +104,16 @@ static void print_job(const mh_job *job, const char *worker) {
     fputc(',', stdout);
   }
   printf("\"data\":%s,\"tags\":%s,\"route\":%s,", mh_job_data(job), mh_job_tags_json(job), mh_job_route_json(job));
+  printf("\"throttles\":%s,\"tracked\":%s,\"parent\":", mh_job_throttles_json(job), mh_job_tracked(job) ? "true" : "false");
+  mh_job_parent(job) ? json_write_text(stdout, mh_job_parent(job)) : (void)fputs("null", stdout);
+  fputc(',', stdout);
   printf("\"priority\":%d,\"retries\":%d,\"remaining\":%d,", mh_job_priority(job), mh_job_retries(job), mh_job_remaining(job));
   printf("\"lease_ms\":%llu,", (unsigned long long)mh_job_lease_ms(job));
   printf("\"put_at_ms\":%llu}", (unsigned long long)mh_job_put_at_ms(job));
 }
 
 static void reserve(client *here, json_span queue, json_span worker, json_span limit) {
-  static mh_job *jobs[MOST_JOBS];
+  static mh_job *jobs[MOST_RESERVED];
   char *name = json_copy(queue), *holder = json_copy(worker);
   size_t wanted = limit.text ? strtoull(limit.text, NULL, 10) : 1, count = 0;
   mh_error *error = NULL;
@@ -140,7 +143,7 @@ static mh_job **held_of(client *here, json_span item) {
   if (!json_is_plain_text(jid) || !json_is_plain_text(token)) {
     return NULL;
   }
-  for (size_t index = 0; index < MOST_JOBS; index++) {
+  for (size_t index = 0; index < MOST_HELD; index++) {
     mh_job *job = here->held[index];
     if (job && is_text(jid, mh_job_jid(job)) && is_text(token, mh_job_token(job))) {
       return &here->held[index];
@@ -238,7 +241,7 @@ static void perform(client *here, const char *operation, const char *arguments) 
 static void close_all(void) {
   while (clients) {
     client *next = clients->next;
-    for (size_t index = 0; index < MOST_JOBS; index++) {
+    for (size_t index = 0; index < MOST_HELD; index++) {
       mh_job_free(clients->held[index]);
     }
     mh_client_free(clients->handle);
