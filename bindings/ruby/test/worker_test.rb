@@ -3,6 +3,25 @@
 require_relative "case"
 
 class WorkerTest < Case
+  # How a handler ends its job, the state that follows, and the end of its failure group.
+  REFUSED_ENDS = {
+    "a result too long" => [->(_, job) { job.complete("x" * (1 << 20)) }, "scheduled", "INVALID_ARGUMENT"],
+    "a circle" => [->(_, job) { job.complete(queue: "next", dependencies: ["waits"]) }, "scheduled", "CYCLE"],
+    "a lost lease" => [->(client, job) { client.job(job.jid).requeue(queue: "r") && job.complete }, "waiting", nil]
+  }.freeze
+
+  REFUSED_ENDS.each do |what, (act, state, code)|
+    define_method("test_a_worker_outlives_a_handler_whose_end_was_refused: #{what}") do
+      queue.put("k", jid: "refused")
+      queue.put("k", jid: "good")
+      queue.put("other", jid: "waits", dependencies: ["refused"])
+      worker = new_worker.perform("k") { |job| job.jid == "good" ? "good" : act.call(client, job) }
+      running(worker) { eventually { client.job("good").state == "completed" } }
+      seen = client.job("refused")
+      assert_equal [state, code && "k:#{code}"], [seen.state, seen.failure&.fetch(:group)]
+    end
+  end
+
   def test_it_performs_and_keeps_the_result
     queue.put("double", 21, jid: "j")
     worker = new_worker.perform(:double) { |job| job.data * 2 }

@@ -153,6 +153,8 @@ module Manyhands
     # @raise [Cycle, TooDeep] when jobs would wait for one another, or so many that it cannot be known
     # @raise [InvalidArgument] naming the argument
     # @raise [WrongState] for a job that nobody holds or that was ended already
+    # @note When the engine refuses what a worker's job asks for (a result too long, a cycle), the worker runs the job
+    #   again for that error.
     # @example
     #   job.complete({ "pages" => 3 }, queue: "print", delay: 10)
     #

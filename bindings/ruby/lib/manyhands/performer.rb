@@ -98,6 +98,8 @@ module Manyhands
       tell(job, outcome)
     rescue Closed
       @logger.warn { "job #{job.jid} (#{job.kind}) ended after its worker: it runs again when its lease runs out" }
+    rescue WrongState # the handler has ended it itself and was refused, which is told elsewhere
+      job.let_go("refused")
     rescue Error => e # the outcome cannot be kept: a failure group of 300 bytes, for one
       tell(job, failed(job, e))
     end

@@ -124,8 +124,8 @@ module Manyhands
     # @param day [String, #iso8601, nil] "YYYY-MM-DD" or a Date, in UTC. Default: today. Kept for the `stats-history`
     #   setting (30 days)
     # @return [Hash{Symbol => Object}] :wait and :run, each with :count, :mean, :deviation, :p50, :p99 (seconds) and
-    #   :histogram (pairs of the bucket's upper end in seconds, nil for the last, and the number of jobs); :failures and
-    #   :retries
+    #   :histogram (pairs of the bucket's upper end in seconds, nil for the last, and the number of jobs); :failures, of
+    #   which :failed are failed still, and :retries
     # @raise [InvalidArgument] for something else than a day
     #
     # Source: core/src/engine/ops/queue_stats.lua
