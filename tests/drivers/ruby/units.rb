@@ -32,5 +32,5 @@ module Units
     end
   end
 
-  def milliseconds(seconds) = (seconds * 1000).round(6)
+  def milliseconds(seconds) = seconds && (seconds * 1000).round(6)
 end
