@@ -76,12 +76,13 @@ local function expect(kind, key)
   end
 end
 
--- What differs, by key, to be written; adds to `freed` the throttles let go of.
+-- What differs, by key, to be written; adds to `freed` the throttles let go of. nil for plain jobs only.
 function standing.plan(changed, freed)
-  local removed, added, counts = {}, {}, {}
+  local removed, added, counts, differs = {}, {}, {}, false
   for _, job in ipairs(changed) do
     local old, new = job[FROM_STANDS], standing.of(job)
     if old or new then
+      differs = true
       old, new = old or NOTHING, new or NOTHING
       for key in pairs(old.sets) do
         if not new.sets[key] then
@@ -97,6 +98,9 @@ function standing.plan(changed, freed)
       shift(counts, new.counts, 1)
       note_freed(freed, old, new)
     end
+  end
+  if not differs then
+    return nil
   end
   for key in pairs(removed) do
     expect('zset', key)

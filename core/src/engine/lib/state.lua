@@ -541,7 +541,9 @@ function state.commit()
     error(redis.error_reply(problem.err or problem))
   end
   note_freed_queues(moves, freed)
-  standing.write(stands)
+  if stands then
+    standing.write(stands)
+  end
   write_records()
   event.flush()
   state.begin()
