@@ -2,6 +2,8 @@
 //!
 //! This crate holds everything that is hard: the engine (Lua inside Redis), the client, and the worker runtime.
 //! A C ABI and native modules for Python, Node and Ruby are thin layers on [`Client::call`] and [`Worker`].
+//!
+//! With the feature `async` there is also `AsyncClient`, for programs that run on tokio.
 
 mod check;
 mod client;
@@ -18,6 +20,8 @@ mod url;
 mod worker;
 
 pub use check::MAX_SPAN_MS;
+#[cfg(feature = "async")]
+pub use client::AsyncClient;
 pub use client::{
     Check, Client, Config, Counts, Event, Events, EventsIter, EventsOptions, Explanation, FailureGroup, FailureView,
     JobEvent, JobHandle, JobView, Lane, Page, PatternLists, PatternPriority, Patterns, ProgressView, Queue, QueueView,

@@ -6,7 +6,7 @@ use super::config::Config;
 use super::lane::{Interrupted, Lane};
 use super::pool::{Pool, PoolCell};
 use super::queue::Queue;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::ops::Operation;
 use crate::options::Options;
 use crate::request::{Args, Request, Value};
@@ -23,6 +23,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(super) fn pool(&self) -> &Pool {
         self.pool.get()
+    }
+
+    pub(super) fn unavailable(&self, cause: &str) -> Error {
+        Error::new(Code::Unavailable, format!("cannot reach {}: {cause}", self.target))
     }
 }
 

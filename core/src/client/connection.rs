@@ -10,7 +10,7 @@ use super::signals::SignalsHeld;
 
 /// Longest silence of the server before a call is sent again on a new connection; longest time, too, for connecting and
 /// the first call after it.
-const SILENCE: Duration = Duration::from_secs(5);
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection that speaks RESP3, logged in, in its database.
 pub(crate) struct Connection {
@@ -36,20 +36,7 @@ impl Connection {
     /// Logs in, chooses the database and tells the server who connects, in one trip. redis-rs could do it too, but would
     /// wait out its time for each reply.
     fn greet(&mut self, login: &RedisConnectionInfo) -> Result<(), Fault> {
-        let mut greeting = redis::pipe();
-        greeting.cmd("HELLO").arg(3);
-        if let Some(password) = login.password() {
-            greeting.arg("AUTH").arg(login.username().unwrap_or("default")).arg(password);
-        }
-        if login.db() != 0 {
-            greeting.cmd("SELECT").arg(login.db());
-        }
-        let needed = greeting.len();
-        for (name, value) in [("LIB-NAME", login.lib_name()), ("LIB-VER", login.lib_ver())] {
-            if let Some(value) = value {
-                greeting.cmd("CLIENT").arg("SETINFO").arg(name).arg(value);
-            }
-        }
+        let (greeting, needed) = greeting(login);
         self.redis.set_write_timeout(Some(left(self.opened_until)))?;
         self.redis.send_packed_command(&greeting.get_packed_pipeline())?;
         for index in 0..greeting.len() {
@@ -109,6 +96,25 @@ impl Connection {
     }
 }
 
+/// What a new connection says first, and how many of its replies must be no error.
+pub(super) fn greeting(login: &RedisConnectionInfo) -> (redis::Pipeline, usize) {
+    let mut greeting = redis::pipe();
+    greeting.cmd("HELLO").arg(3);
+    if let Some(password) = login.password() {
+        greeting.arg("AUTH").arg(login.username().unwrap_or("default")).arg(password);
+    }
+    if login.db() != 0 {
+        greeting.cmd("SELECT").arg(login.db());
+    }
+    let needed = greeting.len();
+    for (name, value) in [("LIB-NAME", login.lib_name()), ("LIB-VER", login.lib_ver())] {
+        if let Some(value) = value {
+            greeting.cmd("CLIENT").arg("SETINFO").arg(name).arg(value);
+        }
+    }
+    (greeting, needed)
+}
+
 /// Connects without a word. The addresses of a host share the time.
 fn reach(info: &ConnectionInfo, until: Instant) -> Result<redis::Connection, Fault> {
     let silent = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
@@ -140,6 +146,6 @@ fn connect(info: ConnectionInfo, limit: Duration) -> Result<redis::Connection, F
 }
 
 /// The time until `deadline`, at least a millisecond (a timeout of zero would mean none).
-fn left(deadline: Instant) -> Duration {
+pub(super) fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }

@@ -426,7 +426,7 @@ impl Inner {
             Fault::Broken(cause) => cause.as_str(),
             _ => "the engine is not loaded",
         };
-        Error::new(Code::Unavailable, format!("cannot reach {}: {cause}", self.shared.target))
+        self.shared.unavailable(cause)
     }
 }
 

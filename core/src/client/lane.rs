@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::backoff::Backoff;
 use super::blocking::Shared;
 use super::connection::Connection;
 use super::fault::Fault;
+use super::trial::{Then, Trial};
 use crate::error::{Code, Error, Result};
 use crate::identity;
 use crate::ops::Operation;
@@ -20,9 +20,6 @@ pub(super) type Interrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// How often it is asked.
 const INTERRUPT_EVERY: Duration = Duration::from_millis(100);
-
-/// The time kept for a call's last try; a tenth of `timeout_ms` when that is less.
-const LAST_TRY: Duration = Duration::from_millis(100);
 
 /// What a lane keeps between calls. The caller id outlives the connection: it belongs to the lane.
 pub(super) struct LaneState {
@@ -186,7 +183,7 @@ impl Lane {
             Fault::Later(error) | Fault::Refused(error) => error,
             Fault::Broken(cause) => {
                 self.state().connection = None;
-                self.unavailable(&cause)
+                self.shared.unavailable(&cause)
             }
             Fault::NoFunction => Error::internal("the server answered a plain command with a missing function"),
         })
@@ -194,47 +191,24 @@ impl Lane {
 
     /// Tries until there is an answer, or time is up.
     fn repeat(&mut self, packed: &[u8], writes: bool) -> Result<Value> {
-        let deadline = Instant::now() + self.timeout;
-        let mut backoff = Backoff::new();
-        let mut reloaded = false;
-        let mut sent = false;
+        let mut trial = Trial::new(self.timeout, writes);
         loop {
-            let fault = match self.attempt(packed, deadline, &mut sent) {
+            let fault = match self.attempt(packed, &mut trial) {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
-            let error = match fault {
-                // The full or read-only server of this try may not be as it was at an earlier one that broke.
-                Fault::Refused(error) if sent && matches!(error.code, Code::OutOfMemory | Code::ReadOnly) => error,
-                Fault::Refused(error) => return Err(self.gave_up(error, sent, writes)),
-                Fault::NoFunction if !reloaded => {
-                    reloaded = true;
-                    self.shared.pool().forget_engine();
-                    self.state().connection = None;
-                    continue;
-                }
-                Fault::NoFunction => Error::new(Code::EngineOutdated, "the engine in the server lacks this operation"),
-                Fault::Later(error) => error,
-                Fault::Broken(cause) => {
-                    self.state().connection = None;
-                    let error = self.unavailable(&cause);
-                    if !self.shared.pool().has_connected() {
-                        return Err(self.gave_up(error, sent, writes));
+            if matches!(fault, Fault::Broken(_) | Fault::NoFunction) {
+                self.state().connection = None;
+            }
+            match trial.after(fault, &self.shared)? {
+                Then::Now => {}
+                Then::After(wait, error) => {
+                    if !self.pause(wait) {
+                        return Err(error);
                     }
-                    error
                 }
-            };
-            // The last try begins when there is just time for it.
-            let spare = deadline.saturating_duration_since(Instant::now()).saturating_sub(self.last_try());
-            if spare.is_zero() || !self.pause(backoff.wait().min(spare)) {
-                return Err(self.gave_up(error, sent, writes));
             }
         }
-    }
-
-    /// How long before the end the last try begins.
-    fn last_try(&self) -> Duration {
-        (self.timeout / 10).min(LAST_TRY)
     }
 
     /// Waits before the next try; false when there shall be none, as the client is closed or the host interrupts.
@@ -253,16 +227,12 @@ impl Lane {
         }
     }
 
-    /// One try. `sent` becomes true when the server may have performed the call without our knowing.
-    fn attempt(&mut self, packed: &[u8], deadline: Instant, sent: &mut bool) -> std::result::Result<Value, Fault> {
-        let (connection, until) = self.connect(deadline)?;
-        match connection.call(packed, until) {
-            Err(Fault::Broken(cause)) => {
-                *sent = true;
-                Err(Fault::Broken(cause))
-            }
-            answered => answered,
-        }
+    /// One try.
+    fn attempt(&mut self, packed: &[u8], trial: &mut Trial) -> std::result::Result<Value, Fault> {
+        let (connection, until) = self.connect(trial.deadline)?;
+        let answered = connection.call(packed, until);
+        trial.sent |= matches!(answered, Err(Fault::Broken(_)));
+        answered
     }
 
     /// The lane's connection, made when there is none, and until when the call on it may take: 5 s for both in all.
@@ -282,24 +252,6 @@ impl Lane {
             }
         };
         Ok((state.connection.insert(connection), until))
-    }
-
-    fn unavailable(&self, cause: &str) -> Error {
-        Error::new(Code::Unavailable, format!("cannot reach {}: {cause}", self.shared.target))
-    }
-
-    /// What a call ends with when `error` is the last that is known. `sent`: an earlier or this try may have been
-    /// performed. What the engine itself says is certain all the same, as it remembers the earlier try.
-    fn gave_up(&self, error: Error, sent: bool, writes: bool) -> Error {
-        if !sent || error.code.is_of_the_engine() {
-            return error;
-        }
-        let limit = self.timeout.as_millis();
-        let (code, said) = match writes {
-            true => (Code::OutcomeUnknown, "the call was sent and may have happened, but no answer came"),
-            false => (Code::Timeout, "no answer came"),
-        };
-        Error::new(code, format!("{said} (time limit {limit} ms): {}", error.message))
     }
 }
 

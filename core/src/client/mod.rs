@@ -1,6 +1,8 @@
 //! Clients: they send requests. All network waiting of a host thread happens here, with its signals held back.
 
 mod ask;
+#[cfg(feature = "async")]
+mod asynchronous;
 mod backoff;
 mod blocking;
 mod check;
@@ -20,9 +22,12 @@ mod queue;
 mod recurring;
 mod signals;
 mod throttle;
+mod trial;
 mod workers;
 
 pub use ask::Page;
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncClient;
 pub use blocking::Client;
 pub use check::{Check, Violation};
 pub use config::{Config, Setting, Settings};

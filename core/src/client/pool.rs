@@ -14,6 +14,8 @@ use super::fault::Fault;
 use super::lane::LaneState;
 use crate::embedded::Presence;
 use crate::engine;
+#[cfg(feature = "async")]
+use crate::error::{Code, Error};
 use crate::identity;
 use crate::options::Options;
 use crate::url::Target;
@@ -93,6 +95,20 @@ impl Pool {
         }
         self.connected.store(true, Ordering::Release);
         Ok(connection)
+    }
+
+    /// Where to connect to, for a connection of another kind: the private server runs, the engine was seen to.
+    #[cfg(feature = "async")]
+    pub fn reach(&self, target: &Target, options: &Options, deadline: Instant) -> Result<redis::ConnectionInfo, Fault> {
+        if let (Target::Server { info, .. }, true) = (target, self.engine_checked.load(Ordering::Acquire)) {
+            return Ok(info.clone());
+        }
+        drop(self.connect(target, options, deadline)?);
+        match (target, &*lock(&self.presence)) {
+            (Target::Server { info, .. }, _) => Ok(info.clone()),
+            (Target::Embedded { .. }, Some(presence)) => presence.info(),
+            (Target::Embedded { .. }, None) => Err(Fault::Refused(Error::new(Code::Closed, "the client is closed"))),
+        }
     }
 
     /// True once any connection of this pool has worked.

@@ -83,8 +83,13 @@ impl Presence {
     }
 
     fn try_connect(&self, deadline: Instant) -> std::result::Result<Connection, Fault> {
+        Connection::open(&self.info()?, deadline)
+    }
+
+    /// How to connect to the server.
+    pub fn info(&self) -> std::result::Result<redis::ConnectionInfo, Fault> {
         let socket = self.server.socket().map_err(|error| Fault::Broken(error.to_string()))?;
-        Connection::open(&url::socket_info(&socket).map_err(Fault::Refused)?, deadline)
+        url::socket_info(&socket).map_err(Fault::Refused)
     }
 
     /// The descriptor that holds `users.lock`. A forked child that uses the server takes a lock of its own and closes

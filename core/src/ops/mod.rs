@@ -22,7 +22,7 @@ use serde_json::Value as Json;
 use crate::client::Client;
 use crate::error::{Code, Error, Result};
 use crate::json::Fields;
-use crate::request::Request;
+use crate::request::{Args, Request, Value};
 
 /// One operation of the engine: the function `mh1_<name>`, from `engine/ops/<name>.lua`.
 pub struct Operation {
@@ -38,7 +38,7 @@ pub struct Operation {
 /// How an operation is called with JSON.
 enum Door {
     /// By a typed request.
-    Typed(fn(&Client, &str) -> Result<String>),
+    Typed(fn(&Client, &str) -> Result<Box<dyn Ready>>),
     /// Its JSON goes to the engine as it is, and its reply becomes JSON by its shape.
     Through,
     /// The same, but for its member `data`, which the engine takes as a text and never reads.
@@ -151,47 +151,96 @@ impl Operation {
         format!("mh1_{}", self.name)
     }
 
-    /// Performs the operation with JSON arguments.
-    pub(crate) fn call(&'static self, client: &Client, args: &str) -> Result<String> {
-        let reply = match self.door {
-            Door::Typed(call) => call(client, args),
-            Door::Through => self.pass(client, args),
-            Door::Data => crate::json::data_as_text(args).and_then(|args| self.pass(client, &args)),
-        };
-        reply.map_err(|error| error.during(self.name))
+    /// Reads JSON arguments. `client` names the worker where they name none.
+    pub(crate) fn ready(&self, client: &Client, args: &str) -> Result<Box<dyn Ready>> {
+        match self.door {
+            Door::Typed(ready) => ready(client, args),
+            Door::Through => Passed::ready(args.to_owned()),
+            Door::Data => crate::json::data_as_text(args).and_then(Passed::ready),
+        }
     }
 
-    fn pass(&'static self, client: &Client, args: &str) -> Result<String> {
-        Fields::parse(args, "")?;
-        let value = client.transmit(self, |arguments| {
-            arguments.text(args);
-            Ok(())
-        })?;
+    /// Performs the operation with JSON arguments.
+    pub(crate) fn call(&'static self, client: &Client, args: &str) -> Result<String> {
+        let called = self.ready(client, args).and_then(|ready| {
+            let value = client.transmit(self, |args| ready.encode(args))?;
+            ready.answer(value)
+        });
+        called.map_err(|error| error.during(self.name))
+    }
+}
+
+/// A call by JSON whose arguments were read: it can be sent by any client.
+pub(crate) trait Ready: Send + Sync {
+    /// Appends the arguments; what is wrong with them is said here at the latest.
+    fn encode(&self, args: &mut Args) -> Result<()>;
+
+    /// The engine's answer as JSON.
+    fn answer(&self, value: Value) -> Result<String>;
+}
+
+/// Arguments that go to the engine as they are.
+struct Passed(String);
+
+impl Passed {
+    fn ready(args: String) -> Result<Box<dyn Ready>> {
+        Fields::parse(&args, "")?;
+        Ok(Box::new(Passed(args)))
+    }
+}
+
+impl Ready for Passed {
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        args.text(&self.0);
+        Ok(())
+    }
+
+    fn answer(&self, value: Value) -> Result<String> {
         let mut json = String::new();
         reply::to_json(&value, &mut json)?;
         Ok(json)
     }
 }
 
-fn queue_put(client: &Client, args: &str) -> Result<String> {
-    client.send(QueuePut::from_json(args)?).map(QueuePut::reply_json)
+/// A typed request, and how its reply becomes JSON.
+struct Typed<R, J>(R, J);
+
+impl<R: Request + Send + Sync, J: Fn(&R, R::Reply) -> String + Send + Sync> Ready for Typed<R, J> {
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        self.0.encode(args)
+    }
+
+    fn answer(&self, value: Value) -> Result<String> {
+        Ok(self.1(&self.0, self.0.decode(value)?))
+    }
 }
 
-fn queue_reserve(client: &Client, args: &str) -> Result<String> {
-    let request = QueueReserve::from_json(args, &client.worker_name())?;
-    Ok(client.send(request)?.to_json())
+fn typed<R, J>(request: R, json: J) -> Result<Box<dyn Ready>>
+where
+    R: Request + Send + Sync + 'static,
+    J: Fn(&R, R::Reply) -> String + Send + Sync + 'static,
+{
+    Ok(Box::new(Typed(request, json)))
+}
+
+fn queue_put(_: &Client, args: &str) -> Result<Box<dyn Ready>> {
+    typed(QueuePut::from_json(args)?, |_, placed| QueuePut::reply_json(placed))
+}
+
+fn queue_reserve(client: &Client, args: &str) -> Result<Box<dyn Ready>> {
+    typed(QueueReserve::from_json(args, &client.worker_name())?, |_, reserved| reserved.to_json())
 }
 
 /// A door to a request whose items each get the state their job is in now.
 macro_rules! outcome_door {
     ($($door:ident: $request:ident;)+) => {$(
-        fn $door(client: &Client, args: &str) -> Result<String> {
-            let request = $request::from_json(args)?;
-            let answers = client.send_ref(&request)?;
-            let answers = request.jobs.iter().zip(answers).map(|(job, answer)| {
-                (job.jid.as_str(), answer.accepted(&job.jid).map(Json::from))
-            });
-            Ok(job::answers_json($request::OPERATION, "outcome", answers))
+        fn $door(_: &Client, args: &str) -> Result<Box<dyn Ready>> {
+            typed($request::from_json(args)?, |request, answers| {
+                let answers = request.jobs.iter().zip(answers).map(|(job, answer)| {
+                    (job.jid.as_str(), answer.accepted(&job.jid).map(Json::from))
+                });
+                job::answers_json($request::OPERATION, "outcome", answers)
+            })
         }
     )+};
 }
@@ -204,21 +253,20 @@ outcome_door! {
     job_snooze: JobSnooze;
 }
 
-fn job_heartbeat(client: &Client, args: &str) -> Result<String> {
-    let request = JobHeartbeat::from_json(args)?;
-    let answers = client.send_ref(&request)?;
-    let answers = request.jobs.iter().zip(answers).map(|(job, answer)| (job.jid.as_str(), answer.map(Json::from)));
-    Ok(job::answers_json(JobHeartbeat::OPERATION, "lease_ms", answers))
+fn job_heartbeat(_: &Client, args: &str) -> Result<Box<dyn Ready>> {
+    typed(JobHeartbeat::from_json(args)?, |request, answers| {
+        let answers = request.jobs.iter().zip(answers);
+        let answers = answers.map(|(job, answer)| (job.jid.as_str(), answer.map(Json::from)));
+        job::answers_json(JobHeartbeat::OPERATION, "lease_ms", answers)
+    })
 }
 
-fn worker_pulse(client: &Client, args: &str) -> Result<String> {
-    let pulse = WorkerPulse::from_json(args, &client.worker_name())?;
-    Ok(pulse.reply_json(&client.send_ref(&pulse)?))
+fn worker_pulse(client: &Client, args: &str) -> Result<Box<dyn Ready>> {
+    typed(WorkerPulse::from_json(args, &client.worker_name())?, |pulse, pulsed| pulse.reply_json(&pulsed))
 }
 
-fn worker_turn(client: &Client, args: &str) -> Result<String> {
-    let turn = WorkerTurn::from_json(args, &client.worker_name())?;
-    Ok(turn.reply_json(&client.send_ref(&turn)?))
+fn worker_turn(client: &Client, args: &str) -> Result<Box<dyn Ready>> {
+    typed(WorkerTurn::from_json(args, &client.worker_name())?, |turn, turned| turn.reply_json(&turned))
 }
 
 /// Says which item of a call an error is about, when there are several: the name of an argument alone is clear enough for

@@ -1,0 +1,519 @@
+//! The asynchronous client: many calls at once on one connection, for programs that run on tokio.
+//!
+//! The calls that wait for the connection are written together, and their answers come in the order of the calls. What a
+//! fault means, and when a call is repeated, is the same as for the blocking client (`trial.rs`).
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::{ConnectionAddr, ConnectionInfo, Parser, RedisError, Value};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use super::blocking::Client;
+use super::connection::{SILENCE, greeting, left};
+use super::fault::Fault;
+use super::trial::{Then, Trial};
+use crate::error::{Code, Error, Result};
+use crate::identity;
+use crate::ops::Operation;
+use crate::request::{Args, Request};
+
+/// Changing calls outstanding at once; more wait for their turn. Each has a caller id of its own, and for each Redis keeps
+/// the last answer for a while.
+const LANES: usize = 256;
+/// Calls are written together up to so many bytes.
+const WRITE: usize = 1 << 16;
+/// Read at a time.
+const READ: usize = 1 << 16;
+/// How often a pause looks whether the client was closed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A client for tokio: the same requests and operations as [`Client`], many at once on one connection. Cheap to clone;
+/// clones share the connection.
+///
+/// A call that is dropped before its answer came may have happened, or happen later. In a forked child every call answers
+/// `CLOSED`: tokio does not live through a fork.
+///
+/// ```no_run
+/// use manyhands::{AsyncClient, Put, ops::QueuePut};
+///
+/// # async fn example() -> manyhands::Result<()> {
+/// let client = AsyncClient::open(Some("redis://localhost"), "")?;
+/// client.send(QueuePut::new([Put::new("send").queue("mail")])).await?;
+/// println!("{}", client.call("queue_counts", r#"{"queue":"mail"}"#).await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AsyncClient {
+    client: Client,
+    state: Arc<State>,
+}
+
+/// What all clones share.
+struct State {
+    pid: u32,
+    link: Mutex<Option<Arc<Link>>>,
+    /// Held by the call that connects.
+    dialing: tokio::sync::Mutex<()>,
+    idle: Mutex<Vec<Caller>>,
+    lanes: Arc<Semaphore>,
+}
+
+/// Who makes changing calls, one at a time, and how many it has made.
+struct Caller {
+    id: String,
+    calls: u64,
+}
+
+/// A caller in the hand of a call. Only after an answer it goes back: of any other call nobody knows when it happens, so its
+/// caller is never used again.
+struct Lane {
+    caller: Caller,
+    _turn: OwnedSemaphorePermit,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl AsyncClient {
+    /// A client for a URL. Checks the arguments only; the first call connects. For both arguments see [`Client::open`].
+    ///
+    /// # Errors
+    /// Those of [`Client::open`].
+    pub fn open(url: Option<&str>, options_json: &str) -> Result<AsyncClient> {
+        Client::open(url, options_json).map(AsyncClient::of)
+    }
+
+    /// An asynchronous client beside a blocking one: of the same namespace, and closed with it.
+    pub fn of(client: Client) -> AsyncClient {
+        let state = State {
+            pid: std::process::id(),
+            link: Mutex::new(None),
+            dialing: tokio::sync::Mutex::new(()),
+            idle: Mutex::new(Vec::new()),
+            lanes: Arc::new(Semaphore::new(LANES)),
+        };
+        AsyncClient { client, state: Arc::new(state) }
+    }
+
+    /// Sends a request and waits for its reply. Must be awaited on a tokio runtime with time and I/O.
+    ///
+    /// When the connection breaks, the call is repeated on a new one, for `timeout_ms` (a client option, default 60 s) in
+    /// all; an operation that changes something happens once all the same.
+    ///
+    /// # Errors
+    /// Those of [`crate::Lane::send`].
+    pub async fn send<R: Request>(&self, request: R) -> Result<R::Reply> {
+        let sent = async {
+            let operation = Operation::named(R::OPERATION)?;
+            let value = self.transmit(operation, |args| request.encode(args)).await?;
+            request.decode(value)
+        };
+        sent.await.map_err(|error| error.during(R::OPERATION))
+    }
+
+    /// Performs any operation by name, with JSON in and out; see [`Client::call`].
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    pub async fn call(&self, operation: &str, args_json: &str) -> Result<String> {
+        let operation = Operation::named(operation)?;
+        let called = async {
+            let ready = operation.ready(&self.client, args_json)?;
+            let value = self.transmit(operation, |args| ready.encode(args)).await?;
+            ready.answer(value)
+        };
+        called.await.map_err(|error| error.during(operation.name))
+    }
+
+    /// The blocking client of the same namespace, for what waits by itself: workers and events.
+    pub fn blocking(&self) -> &Client {
+        &self.client
+    }
+
+    /// Closes the connection, that of all clones, and the blocking client; later calls get `CLOSED`.
+    pub fn close(&self) {
+        self.client.close();
+        if self.state.pid == std::process::id()
+            && let Some(link) = lock(&self.state.link).take()
+        {
+            link.fail("the client is closed");
+        }
+    }
+
+    async fn transmit(
+        &self,
+        operation: &'static Operation,
+        encode: impl FnOnce(&mut Args) -> Result<()>,
+    ) -> Result<Value> {
+        let (shared, _) = self.client.parts();
+        if self.state.pid != std::process::id() {
+            let message = "this client belongs to the process that opened it; a forked child must open its own";
+            return Err(Error::new(Code::Closed, message));
+        }
+        let begun = Instant::now();
+        let mut lane = if operation.writes { Some(self.lane().await?) } else { None };
+        let packed = {
+            let mut args = Args::new(&operation.function(), &shared.options.key("meta"));
+            match &mut lane {
+                Some(Lane { caller, .. }) => {
+                    caller.calls += 1;
+                    args.text(&caller.id).text(&caller.calls.to_string())
+                }
+                None => args.text("").text(""),
+            };
+            let encoded = encode(&mut args);
+            if let (Err(error), lane) = (encoded, &mut lane) {
+                self.give_back(lane.take());
+                return Err(error);
+            }
+            Arc::new(args.packed())
+        };
+        let left = shared.options.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+        let answered = self.repeat(&packed, Trial::new(left, operation.writes)).await;
+        let certain = match &answered {
+            Ok(_) => true,
+            Err(error) => error.code.is_of_the_engine(),
+        };
+        if certain {
+            self.give_back(lane.take());
+        }
+        answered
+    }
+
+    /// A caller to change something by; waits while all are taken.
+    async fn lane(&self) -> Result<Lane> {
+        let turn = Arc::clone(&self.state.lanes).acquire_owned();
+        let wait = self.client.parts().0.options.timeout;
+        let turn = match timeout(wait, turn).await {
+            Ok(Ok(turn)) => turn,
+            _ => return Err(Error::new(Code::Unavailable, format!("no call ended within {} ms", wait.as_millis()))),
+        };
+        let idle = lock(&self.state.idle).pop();
+        Ok(Lane { caller: idle.unwrap_or_else(|| Caller { id: identity::caller(), calls: 0 }), _turn: turn })
+    }
+
+    fn give_back(&self, lane: Option<Lane>) {
+        if let Some(Lane { caller, _turn }) = lane {
+            lock(&self.state.idle).push(caller);
+        }
+    }
+
+    /// Tries until there is an answer, or time is up.
+    async fn repeat(&self, packed: &Arc<Vec<u8>>, mut trial: Trial) -> Result<Value> {
+        let (shared, _) = self.client.parts();
+        loop {
+            let fault = match self.attempt(packed, &mut trial).await {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
+            match trial.after(fault, &shared)? {
+                Then::Now => {}
+                Then::After(wait, error) => {
+                    let end = Instant::now() + wait;
+                    while Instant::now() < end {
+                        if shared.pool().is_closed() {
+                            return Err(error);
+                        }
+                        sleep(LOOK.min(left(end))).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One try, given up when nothing at all has come for 5 s.
+    async fn attempt(&self, packed: &Arc<Vec<u8>>, trial: &mut Trial) -> std::result::Result<Value, Fault> {
+        let link = self.link(trial.deadline).await?;
+        let (tell, mut told) = oneshot::channel();
+        link.send(Call { packed: Arc::clone(packed), tell })?;
+        let answered = loop {
+            match timeout(left(trial.deadline).min(SILENCE), &mut told).await {
+                Ok(Ok(answer)) => break answer,
+                Ok(Err(_)) => break Err(Fault::Broken("the runtime of the connection has ended".to_owned())),
+                // Others are before this call in the line.
+                Err(_) if link.heard.elapsed() < SILENCE && Instant::now() < trial.deadline => {}
+                Err(_) => {
+                    if link.heard.elapsed() >= SILENCE {
+                        link.fail("no answer in time");
+                    }
+                    break Err(Fault::Broken("no answer in time".to_owned()));
+                }
+            }
+        };
+        trial.sent |= matches!(answered, Err(Fault::Broken(_)));
+        match answered? {
+            Value::ServerError(error) => {
+                let fault = Fault::from(RedisError::from(error));
+                if matches!(fault, Fault::NoFunction) {
+                    // The next connection looks at the engine.
+                    lock(&self.state.link).take_if(|current| Arc::ptr_eq(current, &link));
+                }
+                Err(fault)
+            }
+            value => Ok(value),
+        }
+    }
+
+    /// The connection, made when there is none.
+    async fn link(&self, deadline: Instant) -> std::result::Result<Arc<Link>, Fault> {
+        let (shared, _) = self.client.parts();
+        let current = || lock(&self.state.link).as_ref().filter(|link| !link.is_broken()).cloned();
+        let closed = || Fault::Refused(Error::new(Code::Closed, "the client is closed"));
+        let silent = |_| Fault::Broken("no answer in time".to_owned());
+        if shared.pool().is_closed() {
+            return Err(closed());
+        }
+        if let Some(link) = current() {
+            return Ok(link);
+        }
+        let until = deadline.min(Instant::now() + SILENCE);
+        let _dialing = timeout(left(until), self.state.dialing.lock()).await.map_err(silent)?;
+        if let Some(link) = current() {
+            return Ok(link);
+        }
+        let reach = {
+            let shared = Arc::clone(&shared);
+            move || shared.pool().reach(&shared.target, &shared.options, deadline)
+        };
+        let info = tokio::task::spawn_blocking(reach).await.map_err(|error| Fault::Broken(error.to_string()))??;
+        let link = Arc::new(timeout(left(deadline).min(SILENCE), Link::open(&info)).await.map_err(silent)??);
+        *lock(&self.state.link) = Some(Arc::clone(&link));
+        if shared.pool().is_closed() {
+            link.fail("the client is closed");
+            return Err(closed());
+        }
+        Ok(link)
+    }
+}
+
+impl std::fmt::Debug for AsyncClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Async{:?}", self.client)
+    }
+}
+
+type Answer = std::result::Result<Value, Fault>;
+
+struct Call {
+    packed: Arc<Vec<u8>>,
+    tell: oneshot::Sender<Answer>,
+}
+
+/// One connection: a task that writes calls, and one that reads answers.
+struct Link {
+    calls: mpsc::UnboundedSender<Call>,
+    waiting: Arc<Waiting>,
+    heard: Arc<Heard>,
+    tasks: [AbortHandle; 2],
+}
+
+/// When something came last.
+struct Heard(Mutex<Instant>);
+
+impl Heard {
+    fn now(&self) {
+        *lock(&self.0) = Instant::now();
+    }
+
+    fn elapsed(&self) -> Duration {
+        lock(&self.0).elapsed()
+    }
+}
+
+/// Who waits for an answer, in the order of the calls; None once the connection is broken.
+struct Waiting(Mutex<Option<VecDeque<oneshot::Sender<Answer>>>>);
+
+impl Waiting {
+    /// From now on nobody waits; who does gets the cause.
+    fn fail(&self, cause: &str) {
+        let all = lock(&self.0).take();
+        for tell in all.into_iter().flatten() {
+            // Who waits no longer needs no answer.
+            let _ = tell.send(Err(Fault::Broken(cause.to_owned())));
+        }
+    }
+
+    /// Joins the line; false when there is none any more.
+    fn join(&self, tell: oneshot::Sender<Answer>) -> bool {
+        match &mut *lock(&self.0) {
+            Some(line) => line.push_back(tell),
+            None => {
+                let _ = tell.send(Err(Fault::Broken("the connection was lost".to_owned())));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Answers the first of the line; false when nobody is there.
+    fn answer(&self, value: Value) -> bool {
+        let first = lock(&self.0).as_mut().and_then(VecDeque::pop_front);
+        first.map(|tell| tell.send(Ok(value))).is_some()
+    }
+}
+
+impl Link {
+    /// Connects and logs in.
+    async fn open(info: &ConnectionInfo) -> std::result::Result<Link, Fault> {
+        let broken = |error: io::Error| Fault::Broken(error.to_string());
+        let (reads, mut writes): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) =
+            match info.addr() {
+                ConnectionAddr::Tcp(host, port) => {
+                    let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(broken)?;
+                    stream.set_nodelay(true).map_err(broken)?;
+                    let (reads, writes) = stream.into_split();
+                    (Box::new(reads), Box::new(writes))
+                }
+                ConnectionAddr::Unix(path) => {
+                    let (reads, writes) = UnixStream::connect(path).await.map_err(broken)?.into_split();
+                    (Box::new(reads), Box::new(writes))
+                }
+                _ => return Err(Fault::Refused(Error::internal("an address of a kind that no URL gives"))),
+            };
+        let heard = Arc::new(Heard(Mutex::new(Instant::now())));
+        let mut answers = Answers::new(reads, Arc::clone(&heard));
+        let (greeting, needed) = greeting(info.redis_settings());
+        writes.write_all(&greeting.get_packed_pipeline()).await.map_err(broken)?;
+        for index in 0..greeting.len() {
+            match answers.next().await? {
+                Value::ServerError(error) if index < needed => return Err(RedisError::from(error).into()),
+                _ => {}
+            }
+        }
+        let (calls, queue) = mpsc::unbounded_channel();
+        let waiting = Arc::new(Waiting(Mutex::new(Some(VecDeque::new()))));
+        let writing = tokio::spawn(write(writes, queue, Arc::clone(&waiting)));
+        let reading = tokio::spawn(read(answers, Arc::clone(&waiting)));
+        Ok(Link { calls, waiting, heard, tasks: [writing.abort_handle(), reading.abort_handle()] })
+    }
+
+    /// Hands a call over to be written. Nothing was sent when this fails.
+    fn send(&self, call: Call) -> std::result::Result<(), Fault> {
+        self.calls.send(call).map_err(|_| Fault::Broken("the connection was lost".to_owned()))
+    }
+
+    fn is_broken(&self) -> bool {
+        self.calls.is_closed() || lock(&self.waiting.0).is_none()
+    }
+
+    /// Ends the connection: whoever waits gets the cause.
+    fn fail(&self, cause: &str) {
+        self.waiting.fail(cause);
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.fail("the connection was closed");
+    }
+}
+
+/// Writes calls, those that wait together.
+async fn write(
+    mut writes: Box<dyn AsyncWrite + Send + Unpin>,
+    mut queue: mpsc::UnboundedReceiver<Call>,
+    waiting: Arc<Waiting>,
+) {
+    let mut bytes = Vec::with_capacity(WRITE);
+    while let Some(call) = queue.recv().await {
+        let mut next = Some(call);
+        while let Some(Call { packed, tell }) = next.take() {
+            // A call that nobody waits for any more need not be made.
+            if !tell.is_closed() {
+                if !waiting.join(tell) {
+                    return;
+                }
+                bytes.extend_from_slice(&packed);
+            }
+            if bytes.len() < WRITE {
+                next = queue.try_recv().ok();
+            }
+        }
+        if let Err(error) = writes.write_all(&bytes).await {
+            waiting.fail(&error.to_string());
+            return;
+        }
+        bytes.clear();
+    }
+}
+
+/// Reads answers until the connection breaks.
+async fn read(mut answers: Answers, waiting: Arc<Waiting>) {
+    let cause = loop {
+        match answers.next().await {
+            // Redis pushes what nobody asked for, for example that it is closing.
+            Ok(Value::Push { .. }) => {}
+            Ok(value) => {
+                if !waiting.answer(value) {
+                    break "an answer came that nobody asked for".to_owned();
+                }
+            }
+            Err(Fault::Broken(cause)) => break cause,
+            Err(_) => break "what it answered is no reply of Redis; is it Redis?".to_owned(),
+        }
+    };
+    waiting.fail(&cause);
+}
+
+/// Answers, one after another.
+struct Answers {
+    reads: Box<dyn AsyncRead + Send + Unpin>,
+    parser: Parser,
+    came: Came,
+    heard: Arc<Heard>,
+}
+
+/// Bytes that came and are not yet parsed.
+struct Came {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Came {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.bytes[self.at..];
+        if rest.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = rest.len().min(place.len());
+        place[..count].copy_from_slice(&rest[..count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+impl Answers {
+    fn new(reads: Box<dyn AsyncRead + Send + Unpin>, heard: Arc<Heard>) -> Answers {
+        Answers { reads, parser: Parser::new(), came: Came { bytes: Vec::new(), at: 0 }, heard }
+    }
+
+    async fn next(&mut self) -> Answer {
+        loop {
+            // The parser keeps what it has of a value when there is no more for now.
+            match self.parser.parse_value(&mut self.came) {
+                Ok(value) => return Ok(value),
+                Err(error) if error.is_timeout() => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.came.at = 0;
+            self.came.bytes.resize(READ, 0);
+            let count = self.reads.read(&mut self.came.bytes).await;
+            let count = count.map_err(|error| Fault::Broken(error.to_string()))?;
+            self.came.bytes.truncate(count);
+            self.heard.now();
+            if count == 0 {
+                return Err(Fault::Broken("the server has closed the connection".to_owned()));
+            }
+        }
+    }
+}
