@@ -1,11 +1,20 @@
+import { CHECK_OPTIONS, type CheckOptions, type Violation, violations } from "./check.js";
 import { Config } from "./config.js";
 import { Door } from "./door.js";
 import { settled, sync } from "./errors.js";
+import { EVENTS_OPTIONS, Events, type EventsOptions } from "./events.js";
+import type { Explanation } from "./explanation.js";
+import { type FailureGroup, UNFAIL_OPTIONS, type UnfailOptions } from "./failure.js";
 import type { Job } from "./job.js";
-import { toJson } from "./json.js";
-import { type NativeClient, native } from "./native.js";
-import { coreOptions, text } from "./options.js";
-import { Queue } from "./queue.js";
+import { camelCase, toJson } from "./json.js";
+import { native } from "./native.js";
+import { coreOptions, text, texts } from "./options.js";
+import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
+import { Patterns } from "./patterns.js";
+import { Queue, type QueueCounts, type QueueSummary } from "./queue.js";
+import { Recurring } from "./recurring.js";
+import { Throttle, type ThrottleState } from "./throttle.js";
+import type { WorkerStatus } from "./worker.js";
 
 /** Options of {@link Client}. */
 export interface ClientOptions {
@@ -16,6 +25,37 @@ export interface ClientOptions {
   /** Whether a newer engine may replace the one loaded in Redis: `auto` or `manual`. Default: `auto` for
    * `embedded:` and an empty server, else `manual`. */
   engineUpgrade?: "auto" | "manual";
+}
+
+/** A tag in use. */
+export interface TagCount {
+  readonly tag: string;
+  /** How many jobs have it. */
+  readonly count: number;
+}
+
+/** The jobs that a worker has in hand. */
+export interface WorkerJobs extends JidPage {
+  /** How many of all have leases that have run out; they come first. */
+  readonly stalled: number;
+}
+
+/** Options of {@link Client.sweep}. */
+export interface SweepOptions {
+  /** How many jobs it moves at most, 1 to 200. Default 200. */
+  limit?: number;
+}
+
+const SWEEP_OPTIONS = { limit: "limit" };
+
+/** What a sweep did. */
+export interface Swept {
+  /** How many jobs it moved. */
+  readonly moved: number;
+  /** How many old jobs it forgot. */
+  readonly trimmed: number;
+  /** Milliseconds until something is due, or null. */
+  readonly nextDue: number | null;
 }
 
 const CLIENT_OPTIONS = { namespace: "namespace", timeout: "timeout_ms", engineUpgrade: "engine_upgrade" };
@@ -35,6 +75,8 @@ const CLIENT_OPTIONS = { namespace: "namespace", timeout: "timeout_ms", engineUp
 export class Client {
   /** The settings of this namespace. */
   readonly config: Config;
+  /** The saved lists of queue patterns. */
+  readonly patterns: Patterns;
   #door: Door;
 
   /**
@@ -49,6 +91,7 @@ export class Client {
     const coreText = JSON.stringify(coreOptions(options, CLIENT_OPTIONS, null));
     this.#door = new Door(sync(() => new native.Client(address, coreText), CLIENT_OPTIONS));
     this.config = new Config(this.#door);
+    this.patterns = new Patterns(this.#door);
   }
 
   /** Where it connects to, complete; with the password, if one was given. */
@@ -83,6 +126,265 @@ export class Client {
   }
 
   /**
+   * Look several jobs up at once.
+   *
+   * @param jids at most 1,000.
+   * @returns the jobs in the order asked, null for each that there is not.
+   * @throws InvalidArgument for bad jids.
+   *
+   * Source: core/src/engine/ops/job_get_many.lua
+   */
+  async jobs<Data = unknown>(jids: readonly string[]): Promise<(Job<Data> | null)[]> {
+    const operation = "job_get_many";
+    return (await this.#door.jobs(operation, { jids: texts(jids, "jids", operation) })) as (Job<Data> | null)[];
+  }
+
+  /**
+   * Jobs disappear, in whatever state they are. Who runs one loses it.
+   *
+   * @param jids 1 to 1,000.
+   * @returns those that were there.
+   * @throws HasDependents when a job waits for one of them and is not cancelled with it: then none is.
+   *
+   * Source: core/src/engine/ops/job_cancel.lua
+   */
+  async cancel(jids: readonly string[]): Promise<string[]> {
+    return (await this.#ofJids("job_cancel", jids)) as string[];
+  }
+
+  /**
+   * From now on events tell what happens to these jobs: {@link events}. Jids without a job are passed over.
+   *
+   * @param jids 1 to 1,000.
+   * @returns how many were not tracked before.
+   *
+   * Source: core/src/engine/ops/job_track.lua
+   */
+  async track(jids: readonly string[]): Promise<number> {
+    return (await this.#ofJids("job_track", jids)) as number;
+  }
+
+  /**
+   * Events no longer tell of these jobs.
+   *
+   * @param jids 1 to 1,000.
+   * @returns how many were tracked.
+   *
+   * Source: core/src/engine/ops/job_untrack.lua
+   */
+  async untrack(jids: readonly string[]): Promise<number> {
+    return (await this.#ofJids("job_untrack", jids)) as number;
+  }
+
+  /**
+   * The tracked jobs, in the order in which they were put.
+   *
+   * Source: core/src/engine/ops/job_tracked.lua
+   */
+  async tracked(page: PageOptions = {}): Promise<JidPage> {
+    return this.#page("job_tracked", {}, page);
+  }
+
+  /**
+   * The completed jobs of all queues, latest first; how many are kept, the settings say.
+   *
+   * Source: core/src/engine/ops/job_list.lua
+   */
+  async completed(page: PageOptions = {}): Promise<JidPage> {
+    return this.#page("job_list", { state: "completed" }, page);
+  }
+
+  /**
+   * Why a job is not running, or what has become of it.
+   *
+   * @returns null when there is no such job.
+   *
+   * Source: core/src/engine/ops/job_explain.lua
+   */
+  async explain(jid: string): Promise<Explanation | null> {
+    return this.#door.explain(text(jid, "jid", "job_explain"));
+  }
+
+  /**
+   * The groups of failed jobs, largest first.
+   *
+   * Source: core/src/engine/ops/failure_groups.lua
+   */
+  async failures(page: PageOptions = {}): Promise<Page<FailureGroup>> {
+    return this.#listed("failure_groups", page, "groups", ([group, count]: [string, number]) => ({ group, count }));
+  }
+
+  /**
+   * The jobs of a failure group, latest first.
+   *
+   * Source: core/src/engine/ops/failure_jobs.lua
+   */
+  async failed(group: string, page: PageOptions = {}): Promise<JidPage> {
+    const operation = "failure_jobs";
+    return this.#page(operation, { group: text(group, "group", operation) }, page);
+  }
+
+  /**
+   * Let jobs of a failure group wait again, those first that failed first: at the end of their line, with all their retries.
+   *
+   * @returns how many; fewer than `limit` when the group is empty now.
+   * @throws InvalidArgument for a bad group and a bad or unknown option.
+   *
+   * Source: core/src/engine/ops/failure_unfail.lua
+   */
+  async unfail(group: string, options: UnfailOptions = {}): Promise<number> {
+    const operation = "failure_unfail";
+    const own = coreOptions(options, UNFAIL_OPTIONS, operation);
+    return (await this.#door.ask(operation, { group: text(group, "group", operation), ...own })) as number;
+  }
+
+  /**
+   * The tags in use, most used first.
+   *
+   * Source: core/src/engine/ops/tag_list.lua
+   */
+  async tags(page: PageOptions = {}): Promise<Page<TagCount>> {
+    return this.#listed("tag_list", page, "tags", ([tag, count]: [string, number]) => ({ tag, count }));
+  }
+
+  /**
+   * The jobs with a tag, in the order in which they were put.
+   *
+   * Source: core/src/engine/ops/tag_jobs.lua
+   */
+  async tagged(tag: string, page: PageOptions = {}): Promise<JidPage> {
+    const operation = "tag_jobs";
+    return this.#page(operation, { tag: text(tag, "tag", operation) }, page);
+  }
+
+  /**
+   * The queues with their counts, in the order in which they were first used.
+   *
+   * Source: core/src/engine/ops/queue_list.lua
+   */
+  async queues(page: PageOptions = {}): Promise<Page<QueueSummary>> {
+    type Entry = QueueCounts & { queue: string };
+    return this.#listed("queue_list", page, "queues", ({ queue, ...counts }: Entry) => ({ name: queue, ...counts }));
+  }
+
+  /**
+   * The workers that were heard of within the setting `max-worker-age`, last heard first.
+   *
+   * @param page `limit` is at most 100 here.
+   *
+   * Source: core/src/engine/ops/worker_list.lua
+   */
+  async workers(page: PageOptions = {}): Promise<Page<WorkerStatus>> {
+    type Entry = Omit<WorkerStatus, "name" | "silent"> & { worker: string; silent_ms: number };
+    const item = ({ worker, silent_ms, ...others }: Entry) => ({ name: worker, silent: silent_ms, ...others });
+    return this.#listed("worker_list", page, "workers", item);
+  }
+
+  /**
+   * The jobs that a worker has in hand, whose lease ends first before others; `stalled` of them are past it.
+   *
+   * @param worker its name.
+   *
+   * Source: core/src/engine/ops/worker_jobs.lua
+   */
+  async workerJobs(worker: string, page: PageOptions = {}): Promise<WorkerJobs> {
+    const operation = "worker_jobs";
+    return (await this.#page(operation, { worker: text(worker, "worker", operation) }, page)) as WorkerJobs;
+  }
+
+  /**
+   * Drop workers from the list. Jobs that they have in hand go on, or are handed on when their leases end; a worker that lives
+   * is back with its next pulse.
+   *
+   * @param workers 1 to 1,000 names.
+   * @returns how many were known.
+   *
+   * Source: core/src/engine/ops/worker_deregister.lua
+   */
+  async deregister(workers: readonly string[]): Promise<number> {
+    const operation = "worker_deregister";
+    return (await this.#door.ask(operation, { workers: texts(workers, "workers", operation) })) as number;
+  }
+
+  /**
+   * The throttle of this name. Costs nothing; without a limit it limits nothing.
+   *
+   * @param id 1 to 255 bytes, not beginning with `queue:`; checked by the operations. A queue's own is {@link Queue.throttle}.
+   */
+  throttle(id: string): Throttle {
+    return new Throttle(this.#door, { id: text(id, "id") });
+  }
+
+  /**
+   * The throttles with a limit, those of queues too, by name.
+   *
+   * Source: core/src/engine/ops/throttle_list.lua
+   */
+  async throttles(page: PageOptions = {}): Promise<Page<ThrottleState>> {
+    return this.#listed("throttle_list", page, "throttles", (entry) => camelCase(entry) as ThrottleState);
+  }
+
+  /**
+   * Look a recurring job up.
+   *
+   * @returns null when there is none of this jid (any more).
+   *
+   * Source: core/src/engine/ops/recurring_get.lua
+   */
+  async recurring<Data = unknown>(jid: string): Promise<Recurring<Data> | null> {
+    const operation = "recurring_get";
+    const view = await this.#door.view(operation, { jid: text(jid, "jid", operation) });
+    return view === null ? null : new Recurring<Data>(view, this.#door);
+  }
+
+  /**
+   * Hear what happens to jobs, on a connection of its own: to tracked ones ({@link track}), or to all when the setting `events`
+   * is `all`. Subscribes at once; {@link Events.ready} says when nothing is missed any more.
+   *
+   * ```js
+   * for await (const { jid, event } of client.events({ what: ["completed", "failed"] })) console.log(jid, event);
+   * ```
+   *
+   * @throws InvalidArgument for an event that there is not, and a bad or unknown option.
+   *
+   * Source: core/src/client/events.rs
+   */
+  events(options: EventsOptions = {}): Events {
+    const operation = "events_open";
+    const coreText = JSON.stringify(coreOptions(options, EVENTS_OPTIONS, operation));
+    return new Events(sync(() => this.#door.native.events(coreText), EVENTS_OPTIONS));
+  }
+
+  /**
+   * One bounded step of what happens even when no worker asks: leases end, scheduled jobs become due, what is old is forgotten.
+   * Workers do this by themselves; for programs that use none.
+   *
+   * @throws InvalidArgument for a bad or unknown option.
+   *
+   * Source: core/src/engine/ops/sweep.lua
+   */
+  async sweep(options: SweepOptions = {}): Promise<Swept> {
+    const operation = "sweep";
+    return camelCase(await this.#door.ask(operation, coreOptions(options, SWEEP_OPTIONS, operation))) as Swept;
+  }
+
+  /**
+   * Whether everything in the namespace agrees with the jobs' records: looks at all of it, by bounded steps, and gives what does
+   * not. Jobs may be put and performed meanwhile.
+   *
+   * ```js
+   * for await (const { rule, jid, detail } of client.check({ repair: true })) console.log(rule, jid, detail);
+   * ```
+   *
+   * @throws InvalidArgument for a bad or unknown option.
+   *
+   * Source: core/src/engine/ops/check.lua
+   */
+  check(options: CheckOptions = {}): AsyncGenerator<Violation, void, void> {
+    return violations(this.#door, coreOptions(options, CHECK_OPTIONS, "check"));
+  }
+
+  /**
    * Any operation by its name: the door that the methods use too.
    *
    * Names and units are those of the core (`delay_ms`), not of this package.
@@ -113,8 +415,28 @@ export class Client {
     await this.close();
   }
 
+  async #page(operation: string, fields: object, page: PageOptions): Promise<JidPage> {
+    return (await this.#door.ask(operation, { ...fields, ...coreOptions(page, PAGE_OPTIONS, operation) })) as JidPage;
+  }
+
+  /** A page of what is in the reply under `list`, each entry as `item` makes it. */
+  async #listed<Item, Entry>(
+    operation: string,
+    page: PageOptions,
+    list: string,
+    item: (entry: Entry) => Item,
+  ): Promise<Page<Item>> {
+    const reply = await this.#door.ask(operation, coreOptions(page, PAGE_OPTIONS, operation));
+    const { total, [list]: entries } = reply as { total: number; [list: string]: unknown };
+    return { total, items: (entries as Entry[]).map(item) };
+  }
+
+  async #ofJids(operation: string, jids: readonly string[]): Promise<unknown> {
+    return this.#door.ask(operation, { jids: texts(jids, "jids", operation) });
+  }
+
   /** @internal For {@link Worker}, whose native half is opened on the client's. */
-  static native(client: Client): NativeClient {
-    return client.#door.native;
+  static door(client: Client): Door {
+    return client.#door;
   }
 }

@@ -1,8 +1,9 @@
 import { ENDING_NAMES, type Ending } from "./ending.js";
-import { type ErrorFields, errorOf, type Names, settled, wrongState } from "./errors.js";
+import { type ErrorFields, errorOf, type Names, settled } from "./errors.js";
+import type { Explanation } from "./explanation.js";
 import { type Holder, Job, type JobOutcome } from "./job.js";
-import { jsonObject } from "./json.js";
-import type { NativeClient } from "./native.js";
+import { camelCase, jsonObject } from "./json.js";
+import type { NativeClient, NativeView } from "./native.js";
 
 /** One item of the reply of an operation that ends runs or renews leases. */
 interface Answer {
@@ -13,11 +14,30 @@ interface Answer {
 
 /** A client's way to the engine, shared by the client and what it makes: operations by name, JSON text both ways. */
 export class Door implements Holder {
+  /** Itself: what jobs need that are held through it. */
+  readonly door = this;
+
   constructor(readonly native: NativeClient) {}
 
   /** `args` is the JSON object of the operation's arguments; errors are in the `names` that the caller knows. */
   async call(operation: string, args: string, names?: Names): Promise<string> {
     return settled(() => this.native.call(operation, args), names);
+  }
+
+  /** As {@link call}, for arguments that are checked and replies that hold no user's data. */
+  async ask(operation: string, fields: object, names?: Names): Promise<unknown> {
+    return JSON.parse(await this.call(operation, JSON.stringify(fields), names));
+  }
+
+  /** An operation that answers one job or recurring job, or null. */
+  async view(operation: string, fields: object): Promise<NativeView | null> {
+    return settled(() => this.native.view(operation, JSON.stringify(fields)));
+  }
+
+  /** An operation that lists such, null for each that there is not; `rest` is what else it says. */
+  async views(operation: string, fields: object): Promise<{ views: (NativeView | null)[]; rest: unknown }> {
+    const { jobs, rest } = await settled(() => this.native.views(operation, JSON.stringify(fields)));
+    return { views: jobs, rest: JSON.parse(rest) };
   }
 
   /** `worker` null: under the client's own name. */
@@ -27,8 +47,22 @@ export class Door implements Holder {
   }
 
   async job(jid: string): Promise<Job | null> {
-    const view = await settled(() => this.native.job(JSON.stringify({ jid })));
-    return view === null ? null : Job.viewed(view, this);
+    return this.#job(await this.view("job_get", { jid }));
+  }
+
+  /** An operation that lists jobs. What it leaves out because its reply was full is asked for again. */
+  async jobs(operation: string, fields: object): Promise<(Job | null)[]> {
+    let { views, rest } = await this.views(operation, fields);
+    const jobs = views.map((view) => this.#job(view));
+    for (let jids = left(rest); jids.length > 0; jids = left(rest)) {
+      ({ views, rest } = await this.views("job_get_many", { jids }));
+      jobs.push(...views.map((view) => this.#job(view)));
+    }
+    return jobs;
+  }
+
+  async explain(jid: string): Promise<Explanation | null> {
+    return camelCase(await this.ask("job_explain", { jid })) as Explanation | null;
   }
 
   async finish(job: Job, { verb, fields, raw }: Ending): Promise<JobOutcome> {
@@ -42,14 +76,19 @@ export class Door implements Holder {
   }
 
   async #speakFor(job: Job, operation: string, fields: object, raw: Ending["raw"]): Promise<Answer> {
-    if (job.token === null) {
-      throw wrongState(`job ${job.jid} is ${job.state} and in nobody's hands`, operation, job.jid);
-    }
-    const item = jsonObject({ jid: job.jid, token: job.token, ...fields }, raw);
+    const item = jsonObject({ ...Job.lease(job, operation), ...fields }, raw);
     const [answer] = JSON.parse(await this.call(operation, `{"jobs":[${item}]}`, ENDING_NAMES)) as [Answer];
     if (answer.error !== undefined) {
       throw errorOf(answer.error);
     }
     return answer;
   }
+
+  #job(view: NativeView | null): Job | null {
+    return view === null ? null : Job.viewed(view, this);
+  }
+}
+
+function left(rest: unknown): string[] {
+  return (rest as { rest: string[] }).rest;
 }

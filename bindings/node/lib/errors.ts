@@ -162,6 +162,12 @@ export function invalidArgument(
   return new InvalidArgument(fields, options);
 }
 
+/** No job has this jid. */
+export function jobNotFound(message: string, operation: string, jid: string): JobNotFound {
+  const fields = { code: 200, name: "JOB_NOT_FOUND", message, operation, jid, reason: null, retryable: false };
+  return new JobNotFound(fields);
+}
+
 /** The job's state does not allow this. */
 export function wrongState(message: string, operation: string, jid: string): WrongState {
   const fields = { code: 202, name: "WRONG_STATE", message, operation, jid, reason: null, retryable: false };

@@ -4,8 +4,16 @@
  * Times are milliseconds throughout: spans as they are, instants since 1970 UTC by Redis's clock.
  */
 
-export { Client, type ClientOptions } from "./client.js";
-export type { Config, ConfigOptions } from "./config.js";
+export type { CheckOptions, Violation } from "./check.js";
+export {
+  Client,
+  type ClientOptions,
+  type SweepOptions,
+  type Swept,
+  type TagCount,
+  type WorkerJobs,
+} from "./client.js";
+export type { Config, ConfigOptions, Settings } from "./config.js";
 export {
   Closed,
   type CodeRow,
@@ -35,19 +43,34 @@ export {
   WrongPartition,
   WrongState,
 } from "./errors.js";
-export type { CompleteOptions, Job, JobEvent, JobFailure, JobOutcome, JobState, RetryOptions } from "./job.js";
+export type { Event, EventName, Events, EventsOptions } from "./events.js";
+export type { Explanation, Reason } from "./explanation.js";
+export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
+export type { JobEvent, JobProgress } from "./history.js";
+export type { CompleteOptions, HeartbeatOptions, Job, JobOutcome, JobState, RetryOptions } from "./job.js";
 export { RawJson } from "./json.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
+export type { JidPage, Page, PageOptions } from "./page.js";
+export type { PatternLists, Patterns, QueuePriority } from "./patterns.js";
 export type {
+  DependOptions,
   Placed,
   PutItem,
   PutOptions,
+  RequeueOptions,
+  SharedOptions,
+} from "./put.js";
+export type {
   Queue,
   QueueCounts,
+  QueueState,
   QueueStats,
+  QueueSummary,
   QueueTimes,
   ReserveOptions,
 } from "./queue.js";
+export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
+export type { Throttle, ThrottleOptions, ThrottleState } from "./throttle.js";
 export {
   type Handler,
   type LostJob,
@@ -55,6 +78,7 @@ export {
   Worker,
   type WorkerEvents,
   type WorkerOptions,
+  type WorkerStatus,
 } from "./worker.js";
 
 import { native } from "./native.js";

@@ -1,41 +1,19 @@
+import type { Door } from "./door.js";
 import type { Ending } from "./ending.js";
-import { InvalidArgument } from "./errors.js";
-import { camelCase, toJson } from "./json.js";
+import { InvalidArgument, wrongState } from "./errors.js";
+import type { Explanation } from "./explanation.js";
+import type { JobFailure } from "./failure.js";
+import type { JobEvent, JobProgress } from "./history.js";
+import { camelCase, jsonObject, toJson } from "./json.js";
 import type { NativeJob, NativeView } from "./native.js";
-import { coreOptions, milliseconds, text } from "./options.js";
+import { coreOptions, milliseconds, plain, text, texts } from "./options.js";
+import { DEPEND_OPTIONS, type DependOptions, REQUEUE_OPTIONS, type RequeueOptions } from "./put.js";
 
 /** A stored state of a job. */
 export type JobState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "failed" | "completed";
 
 /** The state that an outcome brought the job to. */
-export type JobOutcome = "completed" | "waiting" | "scheduled" | "failed";
-
-/** Why a job is in its failure group. */
-export interface JobFailure {
-  /** Failures that share a cause. */
-  readonly group: string;
-  readonly message: string;
-  /** The stack of the error, or empty. */
-  readonly trace: string;
-  /** Milliseconds. Instant by Redis's clock, UTC epoch. */
-  readonly at: number;
-  /** The worker that had the job. */
-  readonly worker: string | null;
-}
-
-/** One step of a job's history. */
-export interface JobEvent {
-  /** put, reserved, completed, retried, snoozed, failed or lost. */
-  readonly what: string;
-  /** Milliseconds. Instant by Redis's clock, UTC epoch. */
-  readonly at: number;
-  readonly queue?: string;
-  readonly worker?: string;
-  /** Milliseconds. How long the handler ran. */
-  readonly run?: number;
-  /** The failure group. */
-  readonly group?: string;
-}
+export type JobOutcome = "completed" | "waiting" | "scheduled" | "blocked" | "failed";
 
 /** Options of {@link Job.complete}. */
 export interface CompleteOptions {
@@ -48,6 +26,17 @@ export interface CompleteOptions {
    * at once: there is nothing to wait for, and what was done is not refused.
    */
   delay?: number;
+  /**
+   * The jids of the jobs that must be completed before the next queue may run it, at most 256; those that are unknown or
+   * completed are not waited for. Default none.
+   */
+  dependencies?: readonly string[];
+}
+
+/** Options of {@link Job.heartbeat}. */
+export interface HeartbeatOptions {
+  /** New data of the job, any JSON value or a RawJson: kept at once, so that another run of it would begin there. */
+  data?: unknown;
 }
 
 /** Options of {@link Job.retry}. */
@@ -62,10 +51,14 @@ export interface RetryOptions {
 
 const RETRY_OPTIONS = { group: "group", message: "message", trace: "trace" };
 
-const COMPLETE_OPTIONS = { queue: "queue", delay: "delay_ms" };
+const COMPLETE_OPTIONS = { queue: "queue", data: "data", delay: "delay_ms", dependencies: "dependencies" };
+
+const HEARTBEAT_OPTIONS = { data: "data" };
 
 /** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
 export interface Holder {
+  /** The way of all that needs no holder. */
+  readonly door: Door;
   /** Resolves to the job's new state. */
   finish(job: Job, ending: Ending): Promise<JobOutcome>;
   /** Resolves to the milliseconds that the lease now lasts. */
@@ -87,19 +80,30 @@ type JobFields = Pick<
   | "worker"
   | "tags"
   | "route"
+  | "throttles"
+  | "dependencies"
+  | "dependents"
+  | "tracked"
+  | "parent"
   | "putAt"
   | "dueAt"
   | "leaseUntil"
+  | "progressed"
   | "failure"
   | "history"
 >;
 
+/** The same as the native half gives them: what a log entry holds is text. */
+type ViewFields = Omit<JobFields, "progressed"> & { progress: JobProgress | null };
+
 /**
  * One job: what a worker's handler is given, what {@link Queue.reserve} takes and what {@link Client.job} looks up.
  *
- * The methods speak for the holder of the lease: complete, fail, retry, snooze, release and heartbeat are refused with
- * LockLost when the job's token no longer holds. In a handler there is no need to call them: what it returns completes
- * the job, what it throws fails or retries it; a call in a handler takes the place of both.
+ * Some methods speak for the holder of the lease: complete, fail, retry, snooze, release, heartbeat and progress are refused
+ * with LockLost when the job's token no longer holds. In a handler there is no need to end the job by them: what it returns
+ * completes the job, what it throws fails or retries it; a call in a handler takes the place of both.
+ *
+ * The others, from {@link cancel} on, anybody may call: they speak of the job of this jid, whoever has it.
  *
  * All instants and spans are milliseconds. The fields are those of the moment when the job was read; they do not change.
  *
@@ -128,12 +132,24 @@ export class Job<Data = unknown> {
   readonly tags: readonly string[];
   /** The queues that it goes through after this one. */
   readonly route: readonly string[];
+  /** The throttles that limit it, but that of its queue. */
+  readonly throttles: readonly string[];
+  /** The jids of the jobs that it still waits for; empty on a reserved job. */
+  readonly dependencies: readonly string[];
+  /** The jids of the jobs that wait for it, the first 256; empty on a reserved job, with which they are not read. */
+  readonly dependents: readonly string[];
+  /** Whether events tell what happens to it. */
+  readonly tracked: boolean;
+  /** The recurring job that put it, or null. */
+  readonly parent: string | null;
   /** Milliseconds. When it was put, by Redis's clock, UTC epoch. */
   readonly putAt: number;
   /** Milliseconds. When it may run, by Redis's clock; null unless it is scheduled. */
   readonly dueAt: number | null;
   /** Milliseconds. When its lease ends, by Redis's clock; null unless it was looked up and is running. */
   readonly leaseUntil: number | null;
+  /** How far it is; null when its handler did not say, and on a reserved job, with which it is not read. */
+  readonly progressed: JobProgress | null;
   /** Why it failed; null unless it did. */
   readonly failure: JobFailure | null;
   /** What happened to it, oldest first, at most 100 entries; empty on a reserved job, which is not read with it. */
@@ -150,6 +166,7 @@ export class Job<Data = unknown> {
   #ended = false;
   #lostReason: string | null = null;
   #since = performance.now();
+  #reserved = false;
 
   /** @internal Made by {@link Job.reserved} and {@link Job.viewed}. */
   constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder) {
@@ -165,9 +182,15 @@ export class Job<Data = unknown> {
     this.worker = fields.worker;
     this.tags = fields.tags;
     this.route = fields.route;
+    this.throttles = fields.throttles;
+    this.dependencies = fields.dependencies;
+    this.dependents = fields.dependents;
+    this.tracked = fields.tracked;
+    this.parent = fields.parent;
     this.putAt = fields.putAt;
     this.dueAt = fields.dueAt;
     this.leaseUntil = fields.leaseUntil;
+    this.progressed = fields.progressed;
     this.failure = fields.failure;
     this.history = fields.history;
     this.rawResult = rawResult;
@@ -193,10 +216,14 @@ export class Job<Data = unknown> {
   }
 
   set data(data: Data) {
-    this.#rawData = toJson(data, "data", "job_complete");
+    this.#setData(toJson(data, "data", "job_complete"));
+    this.#assigned = true;
+  }
+
+  #setData(json: string): void {
+    this.#rawData = json;
     this.#data = undefined;
     this.#parsed = false;
-    this.#assigned = true;
   }
 
   /** The payload's JSON text, byte for byte as it was put. */
@@ -225,8 +252,9 @@ export class Job<Data = unknown> {
    * The job is done; or done in this queue, and goes on to the next.
    *
    * @param result any JSON value or a RawJson, stored as `result`. Default: none.
-   * @returns `completed`, or `waiting` or `scheduled` in its next queue.
-   * @throws InvalidArgument for what JSON cannot hold and for an unknown option; LockLost when the token holds no more.
+   * @returns `completed`, or `waiting`, `scheduled` or `blocked` in its next queue.
+   * @throws InvalidArgument for what JSON cannot hold and for an unknown option; LockLost when the token holds no more; Cycle
+   *   and TooDeep for its dependencies, which leave the job in hand.
    *
    * Source: core/src/engine/ops/job_complete.lua
    */
@@ -298,15 +326,211 @@ export class Job<Data = unknown> {
   }
 
   /**
-   * Renew the lease. A Worker does this by itself for the jobs that it performs.
+   * Renew the lease. A Worker does this by itself for the jobs that it performs; there it serves to keep new data.
    *
    * @returns Milliseconds. How long the lease now lasts.
-   * @throws LockLost when the token holds no more.
+   * @throws LockLost when the token holds no more; InvalidArgument for data that JSON cannot hold and an unknown option.
    *
-   * Source: core/src/engine/ops/job_heartbeat.lua
+   * Source: core/src/engine/ops/job_heartbeat.lua, core/src/engine/ops/job_save.lua
    */
-  async heartbeat(): Promise<number> {
-    return this.#holder.heartbeat(this as Job);
+  async heartbeat(options: HeartbeatOptions = {}): Promise<number> {
+    const { data, ...others } = options;
+    coreOptions(others, HEARTBEAT_OPTIONS, "job_heartbeat");
+    return data === undefined ? this.#holder.heartbeat(this as Job) : this.#save(data);
+  }
+
+  async #save(value: unknown): Promise<number> {
+    const operation = "job_save";
+    const data = toJson(value, "data", operation);
+    const lease = jsonObject(Job.lease(this as Job, operation), { data });
+    const left = JSON.parse(await this.#holder.door.call(operation, lease)) as number;
+    this.#setData(data);
+    this.#assigned = false;
+    return left;
+  }
+
+  /**
+   * Say how far the job is: it is then seen as {@link progressed} by those who look it up.
+   *
+   * @param progress 0 to 1.
+   * @param note text for people, at most 1,024 bytes. Default empty.
+   * @throws InvalidArgument for another number and a bad note; LockLost when the token holds no more.
+   *
+   * Source: core/src/engine/ops/job_progress.lua
+   */
+  async progress(progress: number, note = ""): Promise<void> {
+    const operation = "job_progress";
+    const fields = { progress: plain(progress, "progress", operation), note: text(note, "note", operation) };
+    await this.#holder.door.ask(operation, { ...Job.lease(this as Job, operation), ...fields });
+  }
+
+  /**
+   * Add an entry to the job's history. With a reserved job it is an entry of this run.
+   *
+   * @param message text for people, 1 to 1,024 bytes.
+   * @param data any JSON value or a RawJson that belongs to it; with the message at most 1,024 bytes. Default none.
+   * @throws InvalidArgument for a bad message or data; JobNotFound; LockLost when the job was reserved and its token holds no
+   *   more.
+   *
+   * Source: core/src/engine/ops/job_log.lua
+   */
+  async log(message: string, data?: unknown): Promise<void> {
+    const operation = "job_log";
+    const whose = this.#reserved ? Job.lease(this as Job, operation) : { jid: this.jid };
+    const fields = { ...whose, message: text(message, "message", operation) };
+    const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
+    await this.#holder.door.call(operation, jsonObject(fields, raw));
+  }
+
+  /**
+   * The job disappears, in whatever state it is. Who runs it loses it.
+   *
+   * @returns false when it was gone before.
+   * @throws HasDependents when a job waits for it; {@link Client.cancel} cancels both.
+   *
+   * Source: core/src/engine/ops/job_cancel.lua
+   */
+  async cancel(): Promise<boolean> {
+    const gone = (await this.#holder.door.ask("job_cancel", { jids: [this.jid] })) as string[];
+    return gone.length > 0;
+  }
+
+  /**
+   * Place the job anew in a queue, from whatever state: at the end of the line, with all its retries. Who runs it loses it.
+   *
+   * @returns `waiting`, `scheduled` or `blocked`.
+   * @throws InvalidArgument for a bad or unknown option; JobNotFound; UnknownDependency when `missing` is `reject`; Cycle and
+   *   TooDeep for its dependencies.
+   *
+   * Source: core/src/engine/ops/job_requeue.lua
+   */
+  async requeue(options: RequeueOptions = {}): Promise<JobOutcome> {
+    const operation = "job_requeue";
+    const { data, ...others } = options;
+    const fields = { jid: this.jid, ...coreOptions(others, REQUEUE_OPTIONS, operation) };
+    const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
+    const state = await this.#holder.door.call(operation, jsonObject(fields, raw), REQUEUE_OPTIONS);
+    return JSON.parse(state) as JobOutcome;
+  }
+
+  /**
+   * Change its priority; among its new equals it keeps the order of putting.
+   *
+   * @param priority -128 to 127; larger is reserved first.
+   * @throws InvalidArgument for another priority; JobNotFound; WrongState when it is completed or failed.
+   *
+   * Source: core/src/engine/ops/job_prioritize.lua
+   */
+  async prioritize(priority: number): Promise<void> {
+    const operation = "job_prioritize";
+    await this.#ask(operation, { priority: plain(priority, "priority", operation) });
+  }
+
+  /**
+   * Add tags.
+   *
+   * @param tags at most 32 in all.
+   * @returns the job's tags now.
+   * @throws InvalidArgument for a bad tag and too many; JobNotFound.
+   *
+   * Source: core/src/engine/ops/job_tag.lua
+   */
+  async tag(...tags: string[]): Promise<string[]> {
+    const operation = "job_tag";
+    return (await this.#ask(operation, { tags: texts(tags, "tags", operation) })) as string[];
+  }
+
+  /**
+   * Take tags off; those that it does not have are passed over.
+   *
+   * @returns the job's tags now.
+   * @throws InvalidArgument for a bad tag; JobNotFound.
+   *
+   * Source: core/src/engine/ops/job_untag.lua
+   */
+  async untag(...tags: string[]): Promise<string[]> {
+    const operation = "job_untag";
+    return (await this.#ask(operation, { tags: texts(tags, "tags", operation) })) as string[];
+  }
+
+  /**
+   * From now on events tell what happens to it: {@link Client.events}.
+   *
+   * @returns false when it was tracked before, or is gone.
+   *
+   * Source: core/src/engine/ops/job_track.lua
+   */
+  async track(): Promise<boolean> {
+    return (await this.#holder.door.ask("job_track", { jids: [this.jid] })) === 1;
+  }
+
+  /**
+   * Events no longer tell of it.
+   *
+   * @returns false when it was not tracked.
+   *
+   * Source: core/src/engine/ops/job_untrack.lua
+   */
+  async untrack(): Promise<boolean> {
+    return (await this.#holder.door.ask("job_untrack", { jids: [this.jid] })) === 1;
+  }
+
+  /**
+   * Wait for other jobs too. For a job that has not begun.
+   *
+   * @param on 1 to 256 jids.
+   * @returns those of `on` that it need not wait for: completed, or unknown.
+   * @throws InvalidArgument for bad jids and an unknown option; JobNotFound; WrongState when it runs or has ended;
+   *   UnknownDependency when `missing` is `reject`; Cycle and TooDeep.
+   *
+   * Source: core/src/engine/ops/job_depend.lua
+   */
+  async depend(on: readonly string[], options: DependOptions = {}): Promise<string[]> {
+    const operation = "job_depend";
+    const own = coreOptions(options, DEPEND_OPTIONS, operation);
+    return (await this.#ask(operation, { on: texts(on, "on", operation), ...own })) as string[];
+  }
+
+  /**
+   * Wait for other jobs no longer.
+   *
+   * @param on 1 to 256 jids, or `all`: for none.
+   * @returns the job's state now.
+   * @throws InvalidArgument for bad jids; JobNotFound.
+   *
+   * Source: core/src/engine/ops/job_undepend.lua
+   */
+  async undepend(on: readonly string[] | "all"): Promise<JobState> {
+    const operation = "job_undepend";
+    const which = on === "all" ? { all: true } : { on: texts(on, "on", operation) };
+    return (await this.#ask(operation, which)) as JobState;
+  }
+
+  /**
+   * End the lease of the running job now: a retry is spent, and it waits again where it was, or fails when none is left.
+   *
+   * @returns `waiting` or `failed`.
+   * @throws JobNotFound; WrongState when it does not run.
+   *
+   * Source: core/src/engine/ops/job_timeout.lua
+   */
+  async timeout(): Promise<JobOutcome> {
+    return (await this.#ask("job_timeout", {})) as JobOutcome;
+  }
+
+  /**
+   * Why it is not running, or what has become of it.
+   *
+   * @returns null when it is gone.
+   *
+   * Source: core/src/engine/ops/job_explain.lua
+   */
+  async explain(): Promise<Explanation | null> {
+    return this.#holder.door.explain(this.jid);
+  }
+
+  async #ask(operation: string, fields: object): Promise<unknown> {
+    return this.#holder.door.ask(operation, { jid: this.jid, ...fields });
   }
 
   #completion(result: unknown, options: CompleteOptions): Ending {
@@ -331,6 +555,14 @@ export class Job<Data = unknown> {
       this.#ended = !(error instanceof InvalidArgument);
       throw error;
     }
+  }
+
+  /** @internal What names a job and proves that it is in hand. */
+  static lease(job: Job, operation: string): { jid: string; token: string } {
+    if (job.token === null) {
+      throw wrongState(`job ${job.jid} is ${job.state} and in nobody's hands`, operation, job.jid);
+    }
+    return { jid: job.jid, token: job.token };
   }
 
   /** @internal True when a method above has ended it: the handler's return value then counts no more. */
@@ -378,17 +610,29 @@ export class Job<Data = unknown> {
       worker: job.worker,
       tags: job.tags,
       route: job.route,
+      throttles: job.throttles,
+      dependencies: [],
+      dependents: [],
+      tracked: job.tracked,
+      parent: job.parent ?? null,
       putAt: job.putAtMs,
       dueAt: null,
       leaseUntil: null,
+      progressed: null,
       failure: null,
       history: [],
     };
-    return new Job(fields, job.data, null, holder);
+    const reserved = new Job(fields, job.data, null, holder);
+    reserved.#reserved = true;
+    return reserved;
   }
 
   /** @internal A job that was looked up. */
   static viewed(view: NativeView, holder: Holder): Job {
-    return new Job(camelCase(JSON.parse(view.rest)) as JobFields, view.data, view.result ?? null, holder);
+    const { progress, history, ...others } = camelCase(JSON.parse(view.rest)) as ViewFields;
+    const events = history.map((event) =>
+      event.rawData === undefined ? event : { ...event, data: JSON.parse(event.rawData) },
+    );
+    return new Job({ ...others, progressed: progress, history: events }, view.data, view.result ?? null, holder);
   }
 }

@@ -138,7 +138,7 @@ export function jsonObject(fields: object, raw: Readonly<Record<string, string |
 
 /**
  * The reply of an operation with the names that JavaScript uses: `put_at_ms` becomes `putAt`, `mean_ms` becomes `mean`.
- * All such numbers are milliseconds.
+ * All such numbers are milliseconds. What is called `data` is the user's and stays as it is.
  */
 export function camelCase(value: unknown): unknown {
   if (Array.isArray(value)) {
@@ -147,7 +147,8 @@ export function camelCase(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return value;
   }
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [camelCaseName(key), camelCase(part)]));
+  const renamed = ([key, part]: [string, unknown]) => [camelCaseName(key), key === "data" ? part : camelCase(part)];
+  return Object.fromEntries(Object.entries(value).map(renamed));
 }
 
 function camelCaseName(name: string): string {

@@ -23,13 +23,23 @@ export interface NativeJob {
   readonly worker: string;
   readonly tags: string[];
   readonly route: string[];
+  readonly throttles: string[];
+  /** Absent when no recurring job put it. */
+  readonly parent?: string;
+  readonly tracked: boolean;
 }
 
-/** A job as stored: its payload and its result as they are, the other fields as one JSON object. */
+/** A job as stored, or a recurring one: its payload and its result as they are, the other fields as one JSON object. */
 export interface NativeView {
   readonly data: string;
   /** Absent when there is none. */
   readonly result?: string;
+  readonly rest: string;
+}
+
+/** Several jobs, null for each that there is not, and the other members of the reply as one JSON object. */
+export interface NativeViews {
+  readonly jobs: (NativeView | null)[];
   readonly rest: string;
 }
 
@@ -41,13 +51,39 @@ export interface NativeRefused {
   readonly reason: string;
 }
 
+/** Something that happened to a job. */
+export interface NativeEvent {
+  readonly event: string;
+  readonly jid: string;
+  readonly queue: string;
+  readonly kind: string;
+  /** Absent when nobody holds it. */
+  readonly worker?: string;
+  readonly atMs: number;
+}
+
+export interface NativeEvents {
+  /** How often the connection was lost. */
+  readonly gaps: number;
+  /** Resolves when the server listens. */
+  ready(): Promise<void>;
+  /** Waits for events; null once nothing more will come. */
+  next(): Promise<NativeEvent[] | null>;
+  close(): void;
+}
+
 export interface NativeClient {
   readonly url: string;
   readonly namespace: string;
   call(operation: string, args: string): Promise<string>;
   /** `worker` null: under the client's own name. */
   reserve(queue: string, limit: number, worker: string | null): Promise<NativeJob[]>;
-  job(args: string): Promise<NativeView | null>;
+  /** An operation that answers one job, its payload as it is. */
+  view(operation: string, args: string): Promise<NativeView | null>;
+  /** An operation that answers several jobs. */
+  views(operation: string, args: string): Promise<NativeViews>;
+  /** Begins to listen; `options` are JSON. */
+  events(options: string): NativeEvents;
   close(): Promise<void>;
 }
 

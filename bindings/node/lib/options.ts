@@ -57,11 +57,22 @@ export function text(value: unknown, name: string, operation: string | null = nu
   if (typeof value !== "string") {
     throw invalidArgument(`${name} must be a string, not ${shown(value)}`, operation);
   }
+  if (!value.isWellFormed()) {
+    throw invalidArgument(`${name} has half a character (a lone surrogate)`, operation);
+  }
   return value;
 }
 
+/** A list of texts; the core checks its length and theirs. */
+export function texts(value: unknown, name: string, operation: string | null = null): string[] {
+  if (!Array.isArray(value)) {
+    throw invalidArgument(`${name} must be an array, not ${shown(value)}`, operation);
+  }
+  return value.map((one, index) => text(one, `${name}[${index}]`, operation));
+}
+
 /** What JSON can carry unchanged; the core checks type and range. */
-function plain(value: unknown, name: string, operation: string | null): unknown {
+export function plain(value: unknown, name: string, operation: string | null): unknown {
   if (value === null) {
     throw invalidArgument(`${name} must not be null`, operation);
   }

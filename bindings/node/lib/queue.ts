@@ -1,63 +1,16 @@
+import { randomUUID } from "node:crypto";
 import type { Door } from "./door.js";
-import { type ErrorFields, errorOf, invalidArgument } from "./errors.js";
+import { errorOf, invalidArgument, jobNotFound } from "./errors.js";
 import type { Job } from "./job.js";
-import { camelCase, jsonObject, toJson } from "./json.js";
-import { coreOptions, text } from "./options.js";
-
-/** Options of {@link Queue.put}. */
-export interface PutOptions {
-  /** The job's id, 1 to 255 bytes. Default: a new UUID, 32 hex digits. */
-  jid?: string;
-  /** -128 to 127; larger is reserved first. Default 0. */
-  priority?: number;
-  /** Milliseconds. Before the job may run, 0 or more, a fraction is rounded. Default 0. */
-  delay?: number;
-  /** How often it may run again after it was lost or its handler threw, 0 to 255. Default 5. */
-  retries?: number;
-  /** Labels to find it by, at most 32. Default none. */
-  tags?: readonly string[];
-  /** The queues that it goes through after this one, in order, at most 64. Default none. */
-  route?: readonly string[];
-  /**
-   * When there is a job of this jid: `replace` it unless it runs, `keep` it, `reject` this one, or `move` it even when it
-   * runs. Default `replace`.
-   */
-  onConflict?: "replace" | "keep" | "reject" | "move";
-}
-
-/** One job of {@link Queue.putMany}. */
-export interface PutItem extends PutOptions {
-  /** Names the handler, 1 to 255 bytes. */
-  kind: string;
-  /** The payload: any JSON value or a RawJson. Default null. */
-  data?: unknown;
-}
+import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
+import type { NativeView } from "./native.js";
+import { coreOptions, milliseconds, text } from "./options.js";
+import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
+import { type Placed, PUT_OPTIONS, type PutAnswer, type PutItem, type PutOptions } from "./put.js";
+import { RECURRING_NAMES, RECURRING_OPTIONS, Recurring, type RecurringOptions } from "./recurring.js";
+import { Throttle } from "./throttle.js";
 
 const PUT = "queue_put";
-
-const PUT_OPTIONS = {
-  jid: "jid",
-  priority: "priority",
-  delay: "delay_ms",
-  retries: "retries",
-  tags: "tags",
-  route: "route",
-  onConflict: "on_conflict",
-};
-
-/** What became of one put. */
-export interface Placed {
-  /** The job's id. */
-  readonly jid: string;
-  /** `put`, `replaced` or `kept`, as `onConflict` says; `exists` for a job of putMany that it rejected. */
-  readonly outcome: "put" | "replaced" | "kept" | "exists";
-}
-
-/** What became of one put, as the core says it. */
-interface Answer extends Placed {
-  /** Why it was refused, for the outcome `exists`. */
-  readonly error?: ErrorFields;
-}
 
 /** Options of {@link Queue.reserve}. */
 export interface ReserveOptions {
@@ -81,6 +34,14 @@ export interface QueueCounts {
   /** True when nothing is reserved from it. */
   readonly paused: boolean;
 }
+
+/** A queue in the list of all: {@link Client.queues}. */
+export interface QueueSummary extends QueueCounts {
+  readonly name: string;
+}
+
+/** Where in a queue jobs are listed: {@link Queue.jobs}. */
+export type QueueState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "stalled" | "recurring";
 
 /** Times of the jobs of one queue and day. */
 export interface QueueTimes {
@@ -127,7 +88,7 @@ export class Queue {
    * @returns the job's id and what became of the put.
    * @throws InvalidArgument, before anything is written, for data that JSON cannot hold (undefined, NaN, a BigInt, a
    *   circle, a Map …), data larger than `max-data`, a bad or unknown option; JobExists when `onConflict` is `reject`
-   *   and there is a job of this jid.
+   *   and there is a job of this jid; UnknownDependency when `missing` is `reject`; Cycle and TooDeep for its dependencies.
    *
    * Source: core/src/engine/ops/queue_put.lua
    */
@@ -136,7 +97,7 @@ export class Queue {
   async put(kind: string, ...rest: [data?: unknown, options?: PutOptions]): Promise<Placed> {
     // An explicit undefined is a mistake to be told, not null: the caller's variable was meant to hold something.
     const data = rest.length === 0 ? "null" : toJson(rest[0], "data", PUT);
-    const [{ error, ...placed }] = (await this.#put([this.#item(kind, data, rest[1] ?? {}, "")])) as [Answer];
+    const [{ error, ...placed }] = (await this.#put([this.#item(kind, data, rest[1] ?? {}, "")])) as [PutAnswer];
     if (error !== undefined) {
       throw errorOf(error);
     }
@@ -158,7 +119,7 @@ export class Queue {
       throw invalidArgument(`jobs must be an array, not ${typeof jobs}`, PUT);
     }
     const answers = await this.#put(jobs.map((job, index) => this.#listed(job, index, jobs.length)));
-    return answers.map(({ jid, outcome }) => ({ jid, outcome }));
+    return answers.map(({ error: _, ...placed }) => placed);
   }
 
   /**
@@ -207,6 +168,131 @@ export class Queue {
     return camelCase(await this.#read(operation, args)) as QueueStats;
   }
 
+  /**
+   * How many jobs are in it, in whatever state; recurring jobs are not counted.
+   *
+   * Source: core/src/engine/ops/queue_length.lua
+   */
+  async length(): Promise<number> {
+    return (await this.#read("queue_length", {})) as number;
+  }
+
+  /**
+   * The jobs that would be reserved next, without reserving them. Those that are due and not yet among the waiting ones are
+   * left out.
+   *
+   * @throws InvalidArgument for a bad or unknown option.
+   *
+   * Source: core/src/engine/ops/queue_peek.lua
+   */
+  async peek<Data = unknown>(page: PageOptions = {}): Promise<Job<Data>[]> {
+    const operation = "queue_peek";
+    const own = coreOptions(page, PAGE_OPTIONS, operation);
+    const jobs = await this.#door.jobs(operation, { queue: this.name, ...own });
+    return jobs.filter((job) => job !== null) as Job<Data>[];
+  }
+
+  /**
+   * The jobs that are in one state: next to run, to become due or to expire first.
+   *
+   * @throws InvalidArgument for another state and a bad or unknown option.
+   *
+   * Source: core/src/engine/ops/job_list.lua
+   */
+  async jobs(state: QueueState, page: PageOptions = {}): Promise<JidPage> {
+    const operation = "job_list";
+    const own = coreOptions(page, PAGE_OPTIONS, operation);
+    return (await this.#read(operation, { state: text(state, "state", operation), ...own })) as JidPage;
+  }
+
+  /**
+   * Reserve nothing more from it; running jobs go on.
+   *
+   * @returns false when it was paused before.
+   *
+   * Source: core/src/engine/ops/queue_pause.lua
+   */
+  async pause(): Promise<boolean> {
+    return this.#change("queue_pause");
+  }
+
+  /**
+   * Serve it again.
+   *
+   * @returns false when it was not paused.
+   *
+   * Source: core/src/engine/ops/queue_unpause.lua
+   */
+  async unpause(): Promise<boolean> {
+    return this.#change("queue_unpause");
+  }
+
+  /**
+   * Drop it, empty as it is, from the list of queues, with its pause and its own settings. The next put brings it back.
+   *
+   * @returns false when it was not known.
+   * @throws WrongState when it still has jobs or recurring jobs.
+   *
+   * Source: core/src/engine/ops/queue_forget.lua
+   */
+  async forget(): Promise<boolean> {
+    return this.#change("queue_forget");
+  }
+
+  /** The limit on how many of its jobs run at once. Costs nothing. */
+  get throttle(): Throttle {
+    return new Throttle(this.#door, { queue: this.name });
+  }
+
+  /**
+   * Put a job every interval from now on: one for each that has passed, even when nobody looked. A recurring job of the same
+   * jid is replaced, and counts on.
+   *
+   * @param kind names the handler, 1 to 255 bytes.
+   * @param data the payload: any JSON value, or a RawJson for text that is stored byte for byte.
+   * @param interval Milliseconds. 1 or more, a fraction is rounded.
+   * @returns the recurring job as it is now.
+   * @throws InvalidArgument for data that JSON cannot hold, and a bad or unknown argument.
+   *
+   * Source: core/src/engine/ops/recurring_put.lua
+   */
+  async putRecurring<Data = unknown>(
+    kind: string,
+    data: Data | RawJson,
+    interval: number,
+    options: RecurringOptions = {},
+  ): Promise<Recurring<Data>> {
+    const operation = "recurring_put";
+    const fields = {
+      jid: randomUUID().replaceAll("-", ""),
+      ...coreOptions(options, RECURRING_OPTIONS, operation),
+      queue: this.name,
+      kind: text(kind, "kind", operation),
+      interval_ms: milliseconds(interval, "interval", operation),
+    };
+    await this.#door.call(operation, jsonObject(fields, { data: toJson(data, "data", operation) }), RECURRING_NAMES);
+    const view = await this.#door.view("recurring_get", { jid: fields.jid });
+    if (view === null) {
+      throw jobNotFound(`recurring job ${fields.jid} was cancelled at once`, operation, fields.jid);
+    }
+    return new Recurring<Data>(view, this.#door);
+  }
+
+  /**
+   * The recurring jobs that put into it: next first, paused ones last.
+   *
+   * @throws InvalidArgument for a bad or unknown option.
+   *
+   * Source: core/src/engine/ops/recurring_list.lua
+   */
+  async recurring(page: PageOptions = {}): Promise<Page<Recurring>> {
+    const operation = "recurring_list";
+    const own = coreOptions(page, PAGE_OPTIONS, operation);
+    const { views, rest } = await this.#door.views(operation, { queue: this.name, ...own });
+    const items = views.map((view) => new Recurring(view as NativeView, this.#door));
+    return { total: (rest as { total: number }).total, items };
+  }
+
   /** One job of a put as the core reads it. `within` says in errors which one it is. */
   #item(kind: string, data: string, options: PutOptions, within: string): string {
     const fields = { queue: this.name, kind: text(kind, `${within}kind`, PUT) };
@@ -224,12 +310,16 @@ export class Queue {
     return this.#item(kind, json, options, within);
   }
 
-  async #put(items: readonly string[]): Promise<Answer[]> {
-    return JSON.parse(await this.#door.call(PUT, `{"jobs":[${items.join(",")}]}`, PUT_OPTIONS)) as Answer[];
+  async #put(items: readonly string[]): Promise<PutAnswer[]> {
+    return JSON.parse(await this.#door.call(PUT, `{"jobs":[${items.join(",")}]}`, PUT_OPTIONS)) as PutAnswer[];
   }
 
   async #read(operation: string, args: object): Promise<unknown> {
-    return JSON.parse(await this.#door.call(operation, JSON.stringify({ queue: this.name, ...args })));
+    return this.#door.ask(operation, { queue: this.name, ...args });
+  }
+
+  async #change(operation: string): Promise<boolean> {
+    return (await this.#door.ask(operation, { queues: [this.name] })) === 1;
   }
 }
 

@@ -29,6 +29,22 @@ const WORKER_OPTIONS = {
   shutdownTimeout: "shutdown_timeout_ms",
 };
 
+/** A worker as others see it, in the list of all: {@link Client.workers}. */
+export interface WorkerStatus {
+  /** host:pid:8 hex digits. */
+  readonly name: string;
+  /** Milliseconds. Since it was last heard of. */
+  readonly silent: number;
+  /** True when its supervisor said that it is dead. */
+  readonly lost: boolean;
+  /** How many jobs it has in hand, under leases that hold. */
+  readonly running: number;
+  /** How many jobs it has in hand whose leases have run out. */
+  readonly stalled: number;
+  /** What it says of itself: language, version, host, pid, threads, queues, kinds, running, quiet; null before its first pulse. */
+  readonly status: Readonly<Record<string, unknown>> | null;
+}
+
 /** What the core says of the kinds that {@link Worker.perform} named. */
 const KIND_NAMES = { kind: "kinds[" };
 
@@ -131,6 +147,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#options = { ...coreOptions(options, WORKER_OPTIONS, null), language: "node" };
     this.#native = this.#open();
     this.#holder = {
+      door: Client.door(client),
       finish: (job, ending) => this.#finishAndWait(job, ending),
       heartbeat: (job) => settled(() => this.#native.heartbeat(job.jid, job.token ?? "")),
     };
@@ -233,7 +250,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   #open(): NativeWorker {
     const options = JSON.stringify({ ...this.#options, kinds: [...this.#handlers.keys()] });
-    return sync(() => new native.Worker(Client.native(this.#client), options), { ...WORKER_OPTIONS, ...KIND_NAMES });
+    return sync(() => new native.Worker(Client.door(this.#client).native, options), {
+      ...WORKER_OPTIONS,
+      ...KIND_NAMES,
+    });
   }
 
   async #stop(): Promise<void> {

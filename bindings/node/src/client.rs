@@ -5,7 +5,8 @@ use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 
 use crate::errors::thrown;
-use crate::job::{Job, View};
+use crate::events::Events;
+use crate::job::{Job, View, Views};
 use crate::pool;
 
 /// A connection to one namespace.
@@ -63,11 +64,34 @@ impl Client {
         })
     }
 
-    /// Looks a job up; the arguments are those of `job_get`.
+    /// An operation that answers one job, its data as the text it is.
     #[napi(catch_unwind)]
-    pub fn job<'env>(&self, env: &'env Env, args: String) -> napi::Result<PromiseRaw<'env, Option<View>>> {
+    pub fn view<'env>(
+        &self,
+        env: &'env Env,
+        operation: String,
+        args: String,
+    ) -> napi::Result<PromiseRaw<'env, Option<View>>> {
         let core = self.core.clone();
-        pool::call(env, move || View::read(&core.call("job_get", &args)?))
+        pool::call(env, move || View::read(&core.call(&operation, &args)?))
+    }
+
+    /// An operation that answers several.
+    #[napi(catch_unwind)]
+    pub fn views<'env>(
+        &self,
+        env: &'env Env,
+        operation: String,
+        args: String,
+    ) -> napi::Result<PromiseRaw<'env, Views>> {
+        let core = self.core.clone();
+        pool::call(env, move || Views::read(&core.call(&operation, &args)?))
+    }
+
+    /// Begins to listen to events.
+    #[napi(catch_unwind)]
+    pub fn events(&self, options: String) -> napi::Result<Events> {
+        Events::open(self, &options).map_err(thrown)
     }
 
     /// Closes the connections.

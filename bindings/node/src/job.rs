@@ -33,6 +33,12 @@ pub struct Job {
     pub tags: Vec<String>,
     /// The queues it still goes through.
     pub route: Vec<String>,
+    /// The throttles it holds.
+    pub throttles: Vec<String>,
+    /// The recurring job that put it.
+    pub parent: Option<String>,
+    /// Whether events tell of it.
+    pub tracked: bool,
 }
 
 impl From<manyhands::Job> for Job {
@@ -50,11 +56,14 @@ impl From<manyhands::Job> for Job {
             worker: job.worker,
             tags: job.tags,
             route: job.route,
+            throttles: job.throttles,
+            parent: job.parent,
+            tracked: job.tracked,
         }
     }
 }
 
-/// A job as stored: its payload and its result as they are, the other members as one JSON object.
+/// A job as stored, or a recurring one: its payload and its result as they are, the other members as one JSON object.
 #[napi(object, object_from_js = false, js_name = "NativeView")]
 pub struct View {
     /// JSON text, as it was put.
@@ -66,18 +75,69 @@ pub struct View {
 }
 
 impl View {
-    /// Reads the reply of `job_get`; None when there is no such job.
+    /// Reads what job_get answers; None when there is no such job.
     pub fn read(reply: &str) -> manyhands::Result<Option<View>> {
         if reply == "null" {
             return Ok(None);
         }
-        let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(reply)
-            .map_err(|error| Error::internal(format!("the job's view is no JSON object: {error}")))?;
+        let mut members = members(reply)?;
         let mut text = |name: &str| members.remove(name).map(|value| value.get().to_owned());
         let data = text("data").unwrap_or_else(|| "null".to_owned());
         let result = text("result").filter(|text| text != "null");
-        let rest = serde_json::to_string(&members)
-            .map_err(|error| Error::internal(format!("the job's view cannot be written: {error}")))?;
-        Ok(Some(View { data, result, rest }))
+        let history = members.get("history").map(|history| with_texts(history.get())).transpose()?.flatten();
+        if let Some(history) = &history {
+            members.insert("history".to_owned(), history);
+        }
+        Ok(Some(View { data, result, rest: written(&members)? }))
     }
+}
+
+/// What an operation answers that lists jobs: them, and the other members as one JSON object.
+#[napi(object, object_from_js = false, js_name = "NativeViews")]
+pub struct Views {
+    /// None for each that there is not.
+    pub jobs: Vec<Option<View>>,
+    /// All other members.
+    pub rest: String,
+}
+
+impl Views {
+    /// Reads what job_get_many answers, and others with a member `jobs`.
+    pub fn read(reply: &str) -> manyhands::Result<Views> {
+        let mut members = members(reply)?;
+        let listed = members.remove("jobs").map_or("[]", RawValue::get);
+        let listed: Vec<&RawValue> = serde_json::from_str(listed).map_err(unreadable)?;
+        let jobs = listed.into_iter().map(|job| View::read(job.get())).collect::<manyhands::Result<_>>()?;
+        Ok(Views { jobs, rest: written(&members)? })
+    }
+}
+
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+fn members(reply: &str) -> manyhands::Result<Members<'_>> {
+    serde_json::from_str(reply).map_err(unreadable)
+}
+
+/// The history, in which what log entries hold stands as text, `raw_data`; None when none of them holds anything.
+fn with_texts(history: &str) -> manyhands::Result<Option<Box<RawValue>>> {
+    if !history.contains("\"data\"") {
+        return Ok(None);
+    }
+    let mut entries: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(history).map_err(unreadable)?;
+    for entry in &mut entries {
+        if let Some(data) = entry.get("data").filter(|data| data.get() != "null") {
+            let text = serde_json::value::to_raw_value(data.get()).map_err(unreadable)?;
+            entry.remove("data");
+            entry.insert("raw_data".to_owned(), text);
+        }
+    }
+    serde_json::value::to_raw_value(&entries).map_err(unreadable).map(Some)
+}
+
+fn written(members: &Members<'_>) -> manyhands::Result<String> {
+    serde_json::to_string(members).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::internal(format!("the engine's view of a job cannot be read: {error}"))
 }

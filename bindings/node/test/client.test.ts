@@ -115,7 +115,7 @@ test("many jobs are put in one call, in order", async () => {
     placed.map((one) => one.outcome),
     ["put", "exists"],
   );
-  assert.deepEqual(placed[1], { jid: "here", outcome: "exists" });
+  assert.deepEqual(placed[1], { jid: "here", outcome: "exists", satisfied: [] });
   await assert.rejects(queue.put("k", 1, { jid: "here", onConflict: "reject" }), (error) => {
     assert.ok(error instanceof JobExists);
     assert.deepEqual([error.code, error.name, error.jid, error.operation], [204, "JOB_EXISTS", "here", "queue_put"]);
