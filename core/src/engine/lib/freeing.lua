@@ -30,7 +30,7 @@ end
 local function wake_queue_of(id)
   local queue = throttle.queue_of(id)
   if queue and call('EXISTS', keys.waiting(queue)) == 1 then
-    state.wake(queue)
+    queues.wake(queue)
   end
 end
 

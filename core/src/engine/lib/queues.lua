@@ -48,4 +48,29 @@ function queues.know(queue)
   queues.know_all({ queue })
 end
 
+-- One token for whoever waits for work in the queue, unless there is one.
+function queues.wake(queue)
+  local key = keys.wake(queue)
+  if call('EXISTS', key) == 0 then
+    call('RPUSH', key, '1')
+  end
+end
+
+-- The same for many, given as the names of a table.
+function queues.wake_all(woken)
+  local names = {}
+  for queue in pairs(woken) do
+    names[#names + 1] = keys.wake(queue)
+  end
+  for first = 1, #names, MAX_SLICE do
+    local last = min(first + MAX_SLICE - 1, #names)
+    local awake = call('EXISTS', unpack(names, first, last))
+    for index = first, awake <= last - first and last or 0 do
+      if awake == 0 or call('EXISTS', names[index]) == 0 then
+        call('RPUSH', names[index], '1')
+      end
+    end
+  end
+end
+
 return queues

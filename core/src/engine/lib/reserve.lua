@@ -186,7 +186,7 @@ local function settle_wakes(reservation, paused)
   for index, queue in ipairs(reservation.request.queues) do
     local idle = paused[index] == 1
     if not idle and leaves_some(reservation, queue) then
-      state.wake(queue)
+      queues.wake(queue)
     elseif idle or (reservation.drained[queue] and (reservation.taken[queue] or 0) == 0) then
       empty[#empty + 1] = keys.wake(queue)
     end

@@ -76,24 +76,28 @@ local function expect(kind, key)
   end
 end
 
+local function note_sets(removed, added, job, old, new)
+  for key in pairs(old) do
+    if not new[key] then
+      push(removed, key, job[JID])
+    end
+  end
+  for key, score in pairs(new) do
+    if old[key] ~= score then
+      push(added, key, text(score), job[JID])
+    end
+  end
+end
+
 -- What differs, by key, to be written; adds to `freed` the throttles let go of. nil for plain jobs only.
 function standing.plan(changed, freed)
   local removed, added, counts, differs = {}, {}, {}, false
-  for _, job in ipairs(changed) do
-    local old, new = job[FROM_STANDS], standing.of(job)
-    if old or new then
+  for index = 1, #changed do
+    local job = changed[index]
+    if job[RARE] or job[FROM_STANDS] then
+      local old, new = job[FROM_STANDS] or NOTHING, standing.of(job) or NOTHING
       differs = true
-      old, new = old or NOTHING, new or NOTHING
-      for key in pairs(old.sets) do
-        if not new.sets[key] then
-          push(removed, key, job[JID])
-        end
-      end
-      for key, score in pairs(new.sets) do
-        if old.sets[key] ~= score then
-          push(added, key, text(score), job[JID])
-        end
-      end
+      note_sets(removed, added, job, old.sets, new.sets)
       shift(counts, old.counts, -1)
       shift(counts, new.counts, 1)
       note_freed(freed, old, new)

@@ -10,9 +10,6 @@ local state = {}
 -- those that want a new place in line.
 local jobs, changed, placeless
 
--- The last zset asked for and of what: neighbours in a batch mostly share it.
-local last_state, last_queue, last_key
-
 -- What to do after a commit that let go of throttles.
 local on_freed
 
@@ -22,80 +19,19 @@ end
 
 function state.begin()
   jobs, changed, placeless = {}, {}, {}
-  last_state = nil
+  place.begin()
   stats.begin()
   event.begin()
-end
-
-local function zset_key(job)
-  local at, queue = job[STATE], job[QUEUE]
-  if at == WAITING then
-    return keys.waiting(queue)
-  elseif at == RUNNING then
-    return record.rare(job, GRACE_UNTIL) and keys.grace(queue) or keys.running(queue)
-  elseif at == COMPLETED then
-    return keys.completed()
-  elseif at == FAILED then
-    return keys.failed(record.rare(job, GROUP))
-  elseif at == SCHEDULED then
-    return keys.scheduled(queue)
-  elseif at == BLOCKED then
-    return keys.blocked(queue)
-  end
-  return keys.throttled(queue)
-end
-
--- Which field is the score, where RARE has no other.
-local SCORE_FIELD = {
-  [WAITING] = SCORE, [THROTTLED] = SCORE, [SCHEDULED] = PUT_AT, [BLOCKED] = PUT_AT,
-  [RUNNING] = LEASE_UNTIL, [FAILED] = ENDED_AT, [COMPLETED] = ENDED_AT,
-}
-
--- Which zset tells where the job is, and its score there; no zset, when it is forgotten.
-local function place(job)
-  local at, queue, rare = job[STATE], job[QUEUE], job[RARE]
-  if at == GONE then
-    return false
-  elseif rare then
-    local other = rare[GRACE_UNTIL] or (at == SCHEDULED or at == BLOCKED) and rare[READY_AT]
-    return zset_key(job), other or job[SCORE_FIELD[at]]
-  elseif at ~= last_state or queue ~= last_queue then
-    last_state, last_queue, last_key = at, queue, zset_key(job)
-  end
-  return last_key, job[SCORE_FIELD[at]]
-end
-
-state.place = place
-
--- A scheduled job is named in its zset with its seq before its jid: equal due times then stand in put order.
-local SEQ_DIGITS = 12
-
-local function scheduled_member(job)
-  return format('%012x', job[SCORE] % SEQ_SPAN) .. job[JID]
-end
-
--- What the job is called in its zset.
-function state.member_of(job)
-  return job[STATE] == SCHEDULED and scheduled_member(job) or job[JID]
-end
-
--- The jids of members of a zset of scheduled jobs.
-function state.scheduled_jids(members)
-  local jids = {}
-  for index = 1, #members do
-    jids[index] = sub(members[index], SEQ_DIGITS + 1)
-  end
-  return jids
 end
 
 -- Keeps where a job stands as it is loaded.
 local function note_place(job)
   local at = job[STATE]
-  job[FROM] = place(job)
+  job[FROM] = place.of(job)
   if at == RUNNING then
     job[FROM_WORKER] = job[WORKER]
   elseif at == SCHEDULED then
-    job[FROM_MEMBER] = scheduled_member(job)
+    job[FROM_MEMBER] = place.member_of(job)
   end
   if job[RARE] then
     job[FROM_STANDS] = standing.of(job)
@@ -312,240 +248,14 @@ function state.cancel(job)
   state.forget(job)
 end
 
--- ## Commit
+-- ## The unit's end
 
-function state.wake(queue)
-  local key = keys.wake(queue)
-  if call('EXISTS', key) == 0 then
-    call('RPUSH', key, '1')
-  end
-end
-
--- Draws a seq for every job that left its place, in the order of leaving.
-local function draw_places()
-  local count = #placeless
-  if count == 0 then
-    return
-  end
-  local seq = call('INCRBY', keys.seq(), text(count)) - count
-  for index = 1, count do
-    local job = placeless[index]
-    local score = job[SCORE]
-    job[SCORE] = score - score % SEQ_SPAN + seq + index
-  end
-end
-
--- The move of `job` in this commit: jobs that go from one zset and worker to one zset and worker are written together.
-local function move_of(moves, job, to, joined)
-  local from, left = job[FROM], job[FROM_WORKER]
-  local way = concat({ from or '', to or '', left or '', joined or '' }, '\n')
-  local move = moves[way]
-  if not move then
-    local at = job[STATE]
-    move = {
-      from = from, to = to, left = left, joined = joined, at = at, queue = job[QUEUE],
-      jids = {}, old_members = job[FROM_MEMBER] and {}, entries = {}, earliest = 2 ^ 53,
-    }
-    moves[way] = move
-    moves[#moves + 1] = move
-  end
-  return move
-end
-
--- What the changed jobs mean for the collections.
-local function derive()
-  local all_events = meta.events
-  local moves, move = {}, nil
-  local from, to, left, joined, count, score_text, last_score
-  for index = 1, #changed do
-    local job = changed[index]
-    local key, score = place(job)
-    local worker = job[STATE] == RUNNING and job[WORKER]
-    if job[RARE] or all_events then
-      event.derive(job)
-    end
-    if key ~= to or job[FROM] ~= from or worker ~= joined or job[FROM_WORKER] ~= left then
-      move = move_of(moves, job, key, worker)
-      from, to, left, joined = move.from, key, move.left, worker
-      count, last_score = #move.jids, nil
-    end
-    count = count + 1
-    move.jids[count] = job[JID]
-    if move.old_members then
-      move.old_members[count] = job[FROM_MEMBER]
-    end
-    if key then
-      if score ~= last_score then
-        last_score, score_text = score, text(score)
-        if score < move.earliest then
-          move.earliest = score
-        end
-      end
-      move.entries[2 * count - 1] = score_text
-      move.entries[2 * count] = move.at == SCHEDULED and scheduled_member(job) or job[JID]
-    end
-  end
-  return moves
-end
-
--- A scheduled job that stays in its zset under the name that it had there must not be taken out of it.
-local function write_old_members(move)
-  local stays, gone = {}, {}
-  for index = 2, move.from == move.to and #move.entries or 0, 2 do
-    stays[move.entries[index]] = true
-  end
-  for _, member in ipairs(move.old_members) do
-    if not stays[member] then
-      gone[#gone + 1] = member
-    end
-  end
-  call_sliced('ZREM', move.from, gone)
-end
-
-local function write_arrival(move)
-  local to, joined = move.to, move.joined
-  if to then
-    call_sliced('ZADD', to, move.entries, 2)
-  end
-  if joined and to == keys.running(move.queue) then -- in grace the lease's end stays what it was
-    call_sliced('ZADD', keys.worker_jobs(joined), move.entries, 2)
-  end
-  if move.at == RUNNING or move.at == SCHEDULED then
-    call('ZADD', keys.due(), 'LT', text(move.earliest), move.queue)
-  end
-end
-
-local function write_departure(move)
-  local from, left = move.from, move.left
-  if move.old_members then
-    write_old_members(move)
-  elseif from and from ~= move.to then
-    call_sliced('ZREM', from, move.jids)
-  end
-  if left and left ~= move.joined then
-    call_sliced('ZREM', keys.worker_jobs(left), move.jids)
-  end
-end
-
-local function delete_gone()
-  local names = {}
-  for index = 1, #changed do
-    local job = changed[index]
-    if job[STATE] == GONE or job[REPLACED] then
-      record.name_keys(job, names)
-    end
-  end
-  for first = 1, #names, MAX_SLICE do
-    call('UNLINK', unpack(names, first, min(first + MAX_SLICE - 1, #names)))
-  end
-end
-
-local function write_records()
-  local names_and_records, length = {}, 0
-  delete_gone()
-  for index = 1, #changed do
-    local job = changed[index]
-    if job[STATE] ~= GONE then
-      names_and_records[length + 1] = job[NAME]
-      names_and_records[length + 2] = record.encode(job)
-      length = length + 2
-    end
-  end
-  for first = 1, length, 2 * MAX_SLICE do
-    call('MSET', unpack(names_and_records, first, min(first + 2 * MAX_SLICE - 1, length)))
-  end
-end
-
--- The throttles of queues that a job left, or that one called forward passed by.
-local function note_freed_queues(moves, freed)
-  for _, move in ipairs(moves) do
-    local kind, queue = keys.parts(move.from or ns)
-    if (kind == 'running' or kind == 'grace' or kind == 'waiting') and not (move.at == RUNNING and move.queue == queue) then
-      freed[throttle.of_queue(queue)] = true
-    end
-  end
-end
-
--- Says what entered the queues: a new queue to workers on patterns, work to a worker that waits.
-local function announce(moves)
-  local entered, woken = {}, {}
-  for _, move in ipairs(moves) do
-    local queue = move.queue
-    if move.at == WAITING then
-      entered[queue], woken[queue] = true, true
-    elseif move.at == SCHEDULED then
-      entered[queue] = true
-      local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
-      woken[queue] = woken[queue] or tonumber(head[2]) == move.earliest or nil
-    elseif move.at == BLOCKED then
-      entered[queue] = true
-    end
-  end
-  local names = {}
-  for queue in pairs(entered) do
-    names[#names + 1] = queue
-  end
-  queues.know_all(names)
-  for queue in pairs(woken) do
-    state.wake(queue)
-  end
-end
-
--- Where the jobs are, and who is told; fails only on a key of another type.
-local function write_places(moves)
-  for index = 1, #moves do
-    write_arrival(moves[index])
-  end
-  for index = 1, #moves do
-    write_departure(moves[index])
-  end
-  announce(moves)
-  stats.flush()
-end
-
--- Back to where the records say: they are not yet written.
-local function restore_places()
-  for index = 1, #changed do
-    local job = changed[index]
-    local key, joined = place(job), job[STATE] == RUNNING and job[WORKER]
-    local stored = call('GET', job[NAME])
-    local old = stored and record.decode(stored, job[JID], job[NAME])
-    if key then
-      redis.pcall('ZREM', key, state.member_of(job))
-    end
-    if joined then
-      redis.pcall('ZREM', keys.worker_jobs(joined), job[JID])
-    end
-    if old then
-      local old_key, score = place(old)
-      redis.pcall('ZADD', old_key, text(score), state.member_of(old))
-      if old[STATE] == RUNNING then
-        redis.pcall('ZADD', keys.worker_jobs(old[WORKER]), text(old[LEASE_UNTIL]), job[JID])
-      end
-    end
-  end
-end
-
--- Writes everything that changed since begin or the last commit, or nothing: a key of another type is met before the first
--- record is written. The unit is over: jobs in hand are read anew.
+-- Writes everything that changed since begin or the last commit, or nothing. The unit is over: jobs in hand are read anew.
 function state.commit()
   if #changed == 0 then
     return
   end
-  draw_places()
-  local moves, freed = derive(), {}
-  local stands = standing.plan(changed, freed)
-  local ok, problem = pcall(write_places, moves)
-  if not ok then
-    restore_places()
-    error(redis.error_reply(problem.err or problem))
-  end
-  note_freed_queues(moves, freed)
-  if stands then
-    standing.write(stands)
-  end
-  write_records()
-  event.flush()
+  local freed = commit.write(changed, placeless)
   state.begin()
   if next(freed) then
     on_freed(freed)

@@ -34,7 +34,7 @@ end
 local function promote(queue, limit)
   local key = keys.scheduled(queue)
   local members = due_members(key, limit)
-  for _, job in ipairs(state.jobs_of(key, members, state.scheduled_jids(members))) do
+  for _, job in ipairs(state.jobs_of(key, members, place.jids_of(members))) do
     state.wait(job, record.ready_at(job))
   end
   return #members

@@ -102,8 +102,8 @@ local function check_job(jid)
     return
   end
   local at = job[STATE]
-  local key, score = state.place(job)
-  expect_member(jid, key, state.member_of(job), score)
+  local key, score = place.of(job)
+  expect_member(jid, key, place.member_of(job), score)
   for other, other_score in pairs((standing.of(job) or { sets = {} }).sets) do
     expect_member(jid, other, jid, other_score)
   end
@@ -162,16 +162,16 @@ end
 local function jobs_that(belongs)
   return function(key, _, member)
     local scheduled = keys.parts(key) == 'scheduled'
-    local jid = scheduled and state.scheduled_jids({ member })[1] or member
+    local jid = scheduled and place.jids_of({ member })[1] or member
     local job, broken = load(jid)
-    if not broken and not (job and belongs(job, key) and (not scheduled or state.member_of(job) == member)) then
+    if not broken and not (job and belongs(job, key) and (not scheduled or place.member_of(job) == member)) then
       report_stray(key, member, jid)
     end
   end
 end
 
 local in_place = jobs_that(function(job, key)
-  return state.place(job) == key
+  return place.of(job) == key
 end)
 
 local in_standing = jobs_that(function(job, key)

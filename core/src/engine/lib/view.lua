@@ -4,7 +4,7 @@ local view = {}
 -- A reply holds so many bytes of jobs; what is over is named, to be asked for again.
 local MAX_REPLY, JOB_BYTES = 8388608, 500
 -- and so many jobs; ten entries of their histories count as one more.
-local MOST_JOBS = 250
+local MOST_JOBS = 150
 
 function view.json(value)
   return { verbatim_string = { format = 'jsn', string = value } }

@@ -2,7 +2,7 @@
 --
 -- args    JSON  jids     list of at most 1,000 texts
 -- reply   map   jobs  list in the order asked, each as job_get answers, null where there is none;
---               rest  list of the last jids, not looked up because the reply had its 8 MiB, or its 250
+--               rest  list of the last jids, not looked up because the reply had its 8 MiB, or its 150
 --               jobs (fewer with long histories): ask again for these
 -- errors  INVALID_ARGUMENT
 -- keys    those of job_get

@@ -55,7 +55,7 @@ operation('job_list', 'read', function(argv)
     return running(queue, offset, limit)
   elseif args.state == 'scheduled' then
     local key = keys.scheduled(queue)
-    return { map = { total = call('ZCARD', key), jids = state.scheduled_jids(page.members(key, offset, limit)) } }
+    return { map = { total = call('ZCARD', key), jids = place.jids_of(page.members(key, offset, limit)) } }
   end
   return page.jids(plain[args.state](queue), args)
 end)

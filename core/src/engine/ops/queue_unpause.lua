@@ -10,7 +10,7 @@ operation('queue_unpause', 'write', function(argv)
   local count = call('SREM', keys.paused(), unpack(names))
   for _, queue in ipairs(names) do
     if call('EXISTS', keys.waiting(queue)) == 1 then
-      state.wake(queue)
+      queues.wake(queue)
     end
   end
   return count

@@ -30,6 +30,6 @@ operation('recurring_put', 'grow', function(argv)
   end
   recurring.save(template)
   queues.know(template.queue)
-  state.wake(template.queue)
+  queues.wake(template.queue)
   return 'OK'
 end)

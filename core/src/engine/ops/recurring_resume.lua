@@ -13,6 +13,6 @@ operation('recurring_resume', 'write', function(argv)
   template.paused = false
   recurring.skip_missed(template)
   recurring.save(template)
-  state.wake(template.queue)
+  queues.wake(template.queue)
   return 1
 end)

@@ -28,6 +28,6 @@ operation('recurring_update', 'grow', function(argv)
   end
   recurring.save(template)
   queues.know(template.queue)
-  state.wake(template.queue)
+  queues.wake(template.queue)
   return 'OK'
 end)

@@ -1,0 +1,227 @@
+-- Writing what changed: places, then what follows from them, then the records.
+local commit = {}
+
+-- Draws a seq for every job that left its place, in the order of leaving.
+local function draw_places(placeless)
+  local count = #placeless
+  if count == 0 then
+    return
+  end
+  local seq = call('INCRBY', keys.seq(), text(count)) - count
+  for index = 1, count do
+    local job = placeless[index]
+    local score = job[SCORE]
+    job[SCORE] = score - score % SEQ_SPAN + seq + index
+  end
+end
+
+-- The move of `job` in this commit: jobs that go from one zset and worker to one zset and worker are written together.
+local function move_of(moves, job, to, joined)
+  local from, left = job[FROM], job[FROM_WORKER]
+  local way = concat({ from or '', to or '', left or '', joined or '' }, '\n')
+  local move = moves[way]
+  if not move then
+    local at = job[STATE]
+    move = {
+      from = from, to = to, left = left, joined = joined, at = at, queue = job[QUEUE],
+      jids = {}, old_members = job[FROM_MEMBER] and {}, entries = {}, earliest = 2 ^ 53,
+    }
+    moves[way] = move
+    moves[#moves + 1] = move
+  end
+  return move
+end
+
+-- What the changed jobs mean for the collections.
+local function derive(changed)
+  local all_events = meta.events
+  local moves, move = {}, nil
+  local from, to, left, joined, count, score_text, last_score
+  for index = 1, #changed do
+    local job = changed[index]
+    local key, score = place.of(job)
+    local worker = job[STATE] == RUNNING and job[WORKER]
+    if job[RARE] or all_events then
+      event.derive(job)
+    end
+    if key ~= to or job[FROM] ~= from or worker ~= joined or job[FROM_WORKER] ~= left then
+      move = move_of(moves, job, key, worker)
+      from, to, left, joined = move.from, key, move.left, worker
+      count, last_score = #move.jids, nil
+    end
+    count = count + 1
+    move.jids[count] = job[JID]
+    if move.old_members then
+      move.old_members[count] = job[FROM_MEMBER]
+    end
+    if key then
+      if score ~= last_score then
+        last_score, score_text = score, text(score)
+        if score < move.earliest then
+          move.earliest = score
+        end
+      end
+      move.entries[2 * count - 1] = score_text
+      move.entries[2 * count] = move.at == SCHEDULED and place.member_of(job) or job[JID]
+    end
+  end
+  return moves
+end
+
+-- A scheduled job that stays in its zset under the name that it had there must not be taken out of it.
+local function write_old_members(move)
+  local stays, gone = {}, {}
+  for index = 2, move.from == move.to and #move.entries or 0, 2 do
+    stays[move.entries[index]] = true
+  end
+  for _, member in ipairs(move.old_members) do
+    if not stays[member] then
+      gone[#gone + 1] = member
+    end
+  end
+  call_sliced('ZREM', move.from, gone)
+end
+
+local function write_arrival(move)
+  local to, joined = move.to, move.joined
+  if to then
+    call_sliced('ZADD', to, move.entries, 2)
+  end
+  if joined and to == keys.running(move.queue) then -- in grace the lease's end stays what it was
+    call_sliced('ZADD', keys.worker_jobs(joined), move.entries, 2)
+  end
+  if move.at == RUNNING or move.at == SCHEDULED then
+    call('ZADD', keys.due(), 'LT', text(move.earliest), move.queue)
+  end
+end
+
+local function write_departure(move)
+  local from, left = move.from, move.left
+  if move.old_members then
+    write_old_members(move)
+  elseif from and from ~= move.to then
+    call_sliced('ZREM', from, move.jids)
+  end
+  if left and left ~= move.joined then
+    call_sliced('ZREM', keys.worker_jobs(left), move.jids)
+  end
+end
+
+local function delete_gone(changed)
+  local names = {}
+  for index = 1, #changed do
+    local job = changed[index]
+    if job[STATE] == GONE or job[REPLACED] then
+      record.name_keys(job, names)
+    end
+  end
+  for first = 1, #names, MAX_SLICE do
+    call('UNLINK', unpack(names, first, min(first + MAX_SLICE - 1, #names)))
+  end
+end
+
+local function write_records(changed)
+  local names_and_records, length = {}, 0
+  delete_gone(changed)
+  for index = 1, #changed do
+    local job = changed[index]
+    if job[STATE] ~= GONE then
+      names_and_records[length + 1] = job[NAME]
+      names_and_records[length + 2] = record.encode(job)
+      length = length + 2
+    end
+  end
+  for first = 1, length, 2 * MAX_SLICE do
+    call('MSET', unpack(names_and_records, first, min(first + 2 * MAX_SLICE - 1, length)))
+  end
+end
+
+-- The throttles of queues that a job left, or that one called forward passed by.
+local function note_freed_queues(moves, freed)
+  for _, move in ipairs(moves) do
+    local kind, queue = keys.parts(move.from or ns)
+    if (kind == 'running' or kind == 'grace' or kind == 'waiting') and not (move.at == RUNNING and move.queue == queue) then
+      freed[throttle.of_queue(queue)] = true
+    end
+  end
+end
+
+-- Says what entered the queues: a new queue to workers on patterns, work to a worker that waits.
+local function announce(moves)
+  local entered, woken = {}, {}
+  for _, move in ipairs(moves) do
+    local queue = move.queue
+    if move.at == WAITING then
+      entered[queue], woken[queue] = true, true
+    elseif move.at == SCHEDULED then
+      entered[queue] = true
+      local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
+      woken[queue] = woken[queue] or tonumber(head[2]) == move.earliest or nil
+    elseif move.at == BLOCKED then
+      entered[queue] = true
+    end
+  end
+  local names = {}
+  for queue in pairs(entered) do
+    names[#names + 1] = queue
+  end
+  queues.know_all(names)
+  queues.wake_all(woken)
+end
+
+-- Where the jobs are, and who is told; fails only on a key of another type.
+local function write_places(moves)
+  for index = 1, #moves do
+    write_arrival(moves[index])
+  end
+  for index = 1, #moves do
+    write_departure(moves[index])
+  end
+  announce(moves)
+  stats.flush()
+end
+
+-- Back to where the records say: they are not yet written.
+local function restore_places(changed)
+  for index = 1, #changed do
+    local job = changed[index]
+    local key, joined = place.of(job), job[STATE] == RUNNING and job[WORKER]
+    local stored = call('GET', job[NAME])
+    local old = stored and record.decode(stored, job[JID], job[NAME])
+    if key then
+      redis.pcall('ZREM', key, place.member_of(job))
+    end
+    if joined then
+      redis.pcall('ZREM', keys.worker_jobs(joined), job[JID])
+    end
+    if old then
+      local old_key, score = place.of(old)
+      redis.pcall('ZADD', old_key, text(score), place.member_of(old))
+      if old[STATE] == RUNNING then
+        redis.pcall('ZADD', keys.worker_jobs(old[WORKER]), text(old[LEASE_UNTIL]), job[JID])
+      end
+    end
+  end
+end
+
+-- Writes the `changed` jobs, or nothing: a key of another type is met before the first record is written. `placeless` are those
+-- that want a new place in line. The throttles that were let go of.
+function commit.write(changed, placeless)
+  draw_places(placeless)
+  local moves, freed = derive(changed), {}
+  local stands = standing.plan(changed, freed)
+  local ok, problem = pcall(write_places, moves)
+  if not ok then
+    restore_places(changed)
+    error(redis.error_reply(problem.err or problem))
+  end
+  note_freed_queues(moves, freed)
+  if stands then
+    standing.write(stands)
+  end
+  write_records(changed)
+  event.flush()
+  return freed
+end
+
+return commit
