@@ -23,10 +23,10 @@ pub use check::MAX_SPAN_MS;
 #[cfg(feature = "async")]
 pub use client::AsyncClient;
 pub use client::{
-    Check, Client, Config, Counts, Event, Events, EventsIter, EventsOptions, Explanation, FailureGroup, FailureView,
-    JobEvent, JobHandle, JobView, Lane, Page, PatternLists, PatternPriority, Patterns, ProgressView, Queue, QueueView,
-    Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Throttle, ThrottleView, Violation,
-    WorkerJobs, WorkerView,
+    Check, Client, Config, Counts, Events, EventsIter, EventsOptions, Explanation, FailureGroup, FailureView,
+    HistoryEntry, JobEvent, JobHandle, JobView, Lane, Page, PatternLists, PatternPriority, Patterns, ProgressView,
+    Queue, QueueView, Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Throttle,
+    ThrottleView, Violation, WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
 pub use nanny::{Nanny, Swept};

@@ -74,7 +74,10 @@ pub enum Reason {
     /// No live worker serves its queue, among the 100 last heard of.
     NoWorker,
     /// Workers serve its queue, but none of them knows its kind.
-    UnknownKind,
+    UnknownKind {
+        /// Its kind.
+        kind: String,
+    },
     /// Something that this version has no word for.
     Other(String),
 }
@@ -123,7 +126,7 @@ impl Reason {
             },
             "completed" => Reason::Completed { ago_ms: number(&mut fields, "ago_ms")? },
             "no-worker" => Reason::NoWorker,
-            "unknown-kind" => Reason::UnknownKind,
+            "unknown-kind" => Reason::UnknownKind { kind: fields.required_text("kind")? },
             other => Reason::Other(other.to_owned()),
         })
     }

@@ -56,7 +56,7 @@ pub struct JobView {
     /// Why it failed, or last went wrong.
     pub failure: Option<FailureView>,
     /// What happened to it, oldest first; at most 100 entries, of which the first is kept.
-    pub history: Vec<Event>,
+    pub history: Vec<HistoryEntry>,
 }
 
 /// How far a job is, as its handler said.
@@ -87,7 +87,7 @@ pub struct FailureView {
 
 /// One entry of a job's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct HistoryEntry {
     /// put, reserved, completed, retried, snoozed, failed, lost, timed_out, requeued or log.
     pub what: String,
     /// When, in ms since 1970 by Redis's clock.
@@ -142,7 +142,7 @@ impl JobView {
             history: fields
                 .required_list("history")?
                 .into_iter()
-                .map(|event| Event::read(event.get()))
+                .map(|event| HistoryEntry::read(event.get()))
                 .collect::<Result<_>>()?,
         })
     }
@@ -171,10 +171,10 @@ impl FailureView {
     }
 }
 
-impl Event {
-    fn read(json: &str) -> Result<Event> {
+impl HistoryEntry {
+    fn read(json: &str) -> Result<HistoryEntry> {
         let mut fields = Fields::parse(json, "history")?;
-        Ok(Event {
+        Ok(HistoryEntry {
             what: fields.required_text("what")?,
             at_ms: number(&mut fields, "at_ms")?,
             queue: fields.text("queue")?,

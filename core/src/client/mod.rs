@@ -37,7 +37,7 @@ pub use explain::{Explanation, Reason};
 pub use failures::FailureGroup;
 pub(crate) use fault::Fault;
 pub use handle::{JobHandle, Requeue};
-pub use job::{Event, FailureView, JobView, ProgressView};
+pub use job::{FailureView, HistoryEntry, JobView, ProgressView};
 pub use lane::Lane;
 pub use patterns::{PatternLists, PatternPriority, Patterns};
 pub use queue::{Counts, Queue, QueueView};

@@ -1,5 +1,7 @@
 //! Answers the scenario runner through the crate's typed surface. The protocol: tests/README.md.
 
+mod typed;
+
 use std::collections::HashMap;
 use std::io::stdin;
 
@@ -7,7 +9,7 @@ use manyhands::ops::{
     Again, Completion, Ended, Failure, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease,
     Pause, QueueReserve,
 };
-use manyhands::{Answer, Client, Error, Event, JobView, Placed, Put, Result};
+use manyhands::{Answer, Client, Error, Placed, Put, Result};
 use serde_json::{Value as Json, json};
 
 fn text(fields: &Json, name: &str) -> String {
@@ -38,7 +40,8 @@ fn put_of(job: &Json) -> Result<Put> {
 }
 
 fn placed(placed: Vec<Placed>) -> String {
-    let list = placed.into_iter().map(|one| json!({"jid": one.jid, "outcome": one.outcome, "satisfied": one.satisfied}));
+    let list =
+        placed.into_iter().map(|one| json!({"jid": one.jid, "outcome": one.outcome, "satisfied": one.satisfied}));
     Json::Array(list.collect()).to_string()
 }
 
@@ -124,48 +127,11 @@ fn heartbeat(client: &Client, jobs: &[Json]) -> Result<String> {
     Ok(answered(jobs, "lease_ms", answers.into_iter().map(|answer| answer.map(Json::from)).collect()))
 }
 
-fn counts(client: &Client, args: &Json) -> Result<String> {
-    let counts = client.queue(text(args, "queue")).counts()?;
-    Ok(json!({
-        "waiting": counts.waiting, "scheduled": counts.scheduled, "blocked": counts.blocked,
-        "throttled": counts.throttled, "running": counts.running, "stalled": counts.stalled,
-        "recurring": counts.recurring, "paused": counts.paused,
-    })
-    .to_string())
-}
-
-/// A JSON text that the core kept as it was.
-fn parsed(text: &str) -> Json {
-    serde_json::from_str(text).expect("the core keeps JSON")
-}
-
-fn view(job: &JobView) -> String {
-    let failure = job.failure.as_ref().map(|failure| {
-        json!({
-            "group": failure.group, "message": failure.message, "trace": failure.trace,
-            "at_ms": failure.at_ms, "worker": failure.worker,
-        })
-    });
-    let event = |event: &Event| {
-        let mut fields = json!({"what": event.what, "at_ms": event.at_ms});
-        for (name, value) in [("queue", &event.queue), ("worker", &event.worker), ("group", &event.group)] {
-            value.iter().for_each(|value| fields[name] = value.as_str().into());
-        }
-        event.run_ms.iter().for_each(|run_ms| fields["run_ms"] = (*run_ms).into());
-        fields
-    };
-    json!({
-        "jid": job.jid, "kind": job.kind, "queue": job.queue, "state": job.state, "stalled": job.stalled,
-        "data": parsed(&job.data), "result": job.result.as_deref().map(parsed), "priority": job.priority,
-        "retries": job.retries, "remaining": job.remaining, "put_at_ms": job.put_at_ms, "due_at_ms": job.due_at_ms,
-        "worker": job.worker, "token": job.token, "lease_until_ms": job.lease_until_ms, "tags": job.tags,
-        "route": job.route, "failure": failure, "history": job.history.iter().map(event).collect::<Vec<_>>(),
-    })
-    .to_string()
-}
-
 /// The value of a setting, in milliseconds where it is a span.
 fn setting(client: &Client, args: &Json) -> Result<String> {
+    if args["name"] == "events" && args["queue"].is_null() {
+        return client.config().events().map(|which| Json::from(which).to_string());
+    }
     let value = client.config().get(&text(args, "name"), args["queue"].as_str())?;
     Ok(value.map_or("\"off\"".to_owned(), |value| value.to_string()))
 }
@@ -182,7 +148,6 @@ fn perform(client: &Client, operation: &str, arguments: &str) -> Result<String> 
     match operation {
         "queue_put" if one_queue => put(client, jobs),
         "queue_reserve" => reserve(client, &args),
-        "queue_counts" => counts(client, &args),
         "queue_stats" => client.queue(text(&args, "queue")).stats(args["day"].as_str()),
         "job_complete" => end(client, "job_complete", jobs),
         "job_fail" => end(client, "job_fail", jobs),
@@ -190,14 +155,16 @@ fn perform(client: &Client, operation: &str, arguments: &str) -> Result<String> 
         "job_snooze" => end(client, "job_snooze", jobs),
         "job_release" => end(client, "job_release", jobs),
         "job_heartbeat" => heartbeat(client, jobs),
-        "job_get" => Ok(client.job(&text(&args, "jid"))?.as_ref().map_or("null".to_owned(), view)),
         "config_get" => setting(client, &args),
         "config_set" if args["value"].is_i64() || args["value"].is_null() => set(client, &args),
         "close" => {
             client.close();
             Ok("null".to_owned())
         }
-        _ => client.call(operation, arguments),
+        _ => match typed::perform(client, operation, &args) {
+            Some(reply) => reply.map(|reply| reply.to_string()),
+            None => client.call(operation, arguments),
+        },
     }
 }
 
