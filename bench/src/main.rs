@@ -1,7 +1,8 @@
-//! Measures what Manyhands costs: `manyhands-bench [engine] [memory] [latency] [drain]`, all of them by default.
+//! Measures what Manyhands costs: `manyhands-bench [engine] [memory] [latency] [drain] [bounded]`, all of them by default.
 //!
 //! Every figure names its meter. Servers are started by the benchmark itself, without persistence, on a unix socket.
 
+mod bounded;
 mod drain;
 mod engine;
 mod latency;
@@ -14,13 +15,18 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 type Part = (&'static str, fn() -> Outcome);
 
-const PARTS: [Part; 4] =
-    [("engine", engine::run), ("memory", memory::run), ("latency", latency::run), ("drain", drain::run)];
+const PARTS: [Part; 5] = [
+    ("engine", engine::run),
+    ("memory", memory::run),
+    ("latency", latency::run),
+    ("drain", drain::run),
+    ("bounded", bounded::run),
+];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = asked.iter().find(|name| !PARTS.iter().any(|(part, _)| part == name)) {
-        eprintln!("unknown part {unknown}; known are engine, memory, latency, drain");
+        eprintln!("unknown part {unknown}; known are engine, memory, latency, drain, bounded");
         return ExitCode::FAILURE;
     }
     for (name, run) in PARTS {

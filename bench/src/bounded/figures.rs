@@ -1,0 +1,97 @@
+//! The rows: of each kind of call how many, the middle one and the longest, in microseconds inside Redis.
+//!
+//! By two meters of Redis: latencystats, which goes on while the machine has given the processor to somebody else, and the
+//! processor time of Redis's main thread (INFO cpu), which does not.
+
+use std::fmt;
+
+use redis::{Connection, RedisResult};
+
+/// What no single call may take.
+const MOST_USEC: f64 = 10_000.0;
+
+/// One kind of call.
+pub struct Row {
+    name: String,
+    calls: u64,
+    median: f64,
+    longest: f64,
+    /// The longest by processor time.
+    busiest: f64,
+}
+
+/// Makes Redis tell the longest call.
+pub fn prepare(connection: &mut Connection) -> RedisResult<()> {
+    redis::cmd("CONFIG").arg("SET").arg("latency-tracking-info-percentiles").arg("50 100").exec(connection)
+}
+
+/// Forgets the calls so far.
+pub fn forget(connection: &mut Connection) -> RedisResult<()> {
+    redis::cmd("CONFIG").arg("RESETSTAT").exec(connection)
+}
+
+/// The calls since then: INFO latencystats (a histogram of two digits) and commandstats.
+pub fn read(connection: &mut Connection, name: &str, busiest: f64) -> RedisResult<Row> {
+    let info: String = redis::cmd("INFO").arg("latencystats").arg("commandstats").query(connection)?;
+    let figure = |line: &str, field: &str| {
+        let line = info.lines().find_map(|text| text.strip_prefix(line)).unwrap_or_default();
+        line.split(',').find_map(|part| part.strip_prefix(field)?.parse().ok()).unwrap_or(0.0)
+    };
+    Ok(Row {
+        name: name.to_owned(),
+        calls: figure("cmdstat_fcall:", "calls=") as u64,
+        median: figure("latency_percentiles_usec_fcall:", "p50="),
+        longest: figure("latency_percentiles_usec_fcall:", "p100="),
+        busiest,
+    })
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Row { name, calls, median, longest, busiest } = self;
+        let mark = if *busiest > MOST_USEC { "  above 10 ms" } else { "" };
+        write!(f, "{name:<58} {calls:>7} {median:>9.0} {longest:>9.0} {busiest:>9.0}{mark}")
+    }
+}
+
+/// The processor time of the main thread so far in µs, by an answer of `INFO cpu`.
+pub fn processor_time(info: &str) -> f64 {
+    let parts = ["used_cpu_sys_main_thread:", "used_cpu_user_main_thread:"];
+    let seconds = info.lines().filter_map(|line| parts.iter().find_map(|part| line.strip_prefix(part)));
+    seconds.filter_map(|text| text.trim().parse::<f64>().ok()).sum::<f64>() * 1e6
+}
+
+/// The rows of several runs in one.
+#[derive(Default)]
+pub struct Table {
+    rows: Vec<Row>,
+}
+
+impl Table {
+    /// Of each kind the smaller figures count: what is above them came from elsewhere.
+    pub fn add(&mut self, rows: Vec<Row>) {
+        if self.rows.is_empty() {
+            self.rows = rows;
+            return;
+        }
+        for (mine, other) in self.rows.iter_mut().zip(rows) {
+            mine.median = mine.median.min(other.median);
+            mine.longest = mine.longest.min(other.longest);
+            mine.busiest = mine.busiest.min(other.busiest);
+        }
+    }
+
+    /// One line a row, those above the limit marked.
+    pub fn print(&self, runs: usize) {
+        println!(
+            "µs inside Redis per call: median and longest by latencystats, cpu: longest by the processor time of its main"
+        );
+        println!("thread; of {runs} runs the least of each, as what is above it came from elsewhere");
+        println!("{:<58} {:>7} {:>9} {:>9} {:>9}", "call", "calls", "median", "longest", "cpu");
+        for row in &self.rows {
+            println!("{row}");
+        }
+        let above = self.rows.iter().filter(|row| row.busiest > MOST_USEC).count();
+        println!("{above} of {} kinds of calls above 10 ms of processor time", self.rows.len());
+    }
+}

@@ -1,0 +1,33 @@
+//! How long one call keeps Redis busy when a great deal stands in it, by Redis's own figures.
+//!
+//! Everything is built, looked at, made due, drained and checked, several times over: on a machine that others use too, a
+//! call is interrupted now and then, so of each row's longest calls the shortest counts.
+
+mod crowd;
+mod figures;
+mod steps;
+
+use crate::Outcome;
+use crowd::Crowd;
+use figures::Table;
+
+const RUNS: usize = 3;
+
+/// Prints a line for each kind of call. RUNS: how often; VERBOSE: each line also at once.
+pub fn run() -> Outcome {
+    let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
+    let mut table = Table::default();
+    for run in 0..runs {
+        let mut crowd = Crowd::gather(run)?;
+        steps::build(&mut crowd)?;
+        steps::idle(&mut crowd)?;
+        steps::look(&mut crowd)?;
+        steps::walk(&mut crowd, "check of 1,600,000 jobs, steps of 1,000", 1_000)?;
+        steps::change(&mut crowd)?;
+        steps::drain(&mut crowd)?;
+        steps::verify(&mut crowd)?;
+        table.add(crowd.figures());
+    }
+    table.print(runs);
+    Ok(())
+}

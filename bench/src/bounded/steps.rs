@@ -1,0 +1,288 @@
+//! What is done to the crowd, and measured, step by step.
+
+use std::collections::HashSet;
+
+use redis::Value;
+use serde_json::{Value as Json, json};
+
+use super::crowd::{ASKED, Args, BATCH, Crowd, HALF, Step, WORKER, count, leases, list, puts, reserve, text, turn};
+
+const WAITING: usize = 1_000_000;
+const SCHEDULED: usize = 200_000;
+const MANY: usize = 100_000;
+const QUEUES: usize = 1_000;
+const MINUTE: u64 = 60_000;
+/// How often a call that changes nothing is measured.
+const TIMES: usize = 20;
+
+fn queue(name: &'static str) -> impl Fn(usize) -> String {
+    move |_| name.to_owned()
+}
+
+fn of_many(number: usize) -> String {
+    format!("many-{:04}", number % QUEUES)
+}
+
+fn jids(name: &str, first: usize, count: usize) -> Vec<String> {
+    (first..first + count).map(|number| format!("{name}-{number:08}")).collect()
+}
+
+/// Fills the server.
+pub fn build(crowd: &mut Crowd) -> Step {
+    let put = |crowd: &mut Crowd, name: &str, calls: Vec<Args>| crowd.measure(name, "queue_put", &calls).map(drop);
+    put(crowd, "put 1,000, until 1,000,000 wait", puts("w", WAITING, BATCH, queue("big"), &Json::Null))?;
+    put(crowd, "put 1,000 scheduled", puts("s", SCHEDULED, BATCH, queue("later"), &json!({"delay_ms": MINUTE})))?;
+    put(crowd, "put 1,000 with one tag", puts("t", MANY, BATCH, queue("tagged"), &json!({"tags": ["hot"]})))?;
+    crowd.call("queue_put", &puts("root", 1, BATCH, queue("root"), &Json::Null))?;
+    let waits = json!({"dependencies": ["root-00000000"]});
+    put(crowd, "put 500 that wait for one job", puts("d", MANY, HALF, queue("children"), &waits))?;
+    put(crowd, "put 1,000 into 1,000 queues", puts("m", 10 * QUEUES, BATCH, of_many, &Json::Null))?;
+    let chain: Vec<String> = jids("c", 0, HALF);
+    let linked = chain.iter().enumerate().flat_map(|(index, jid)| {
+        let before = if index > 0 { json!({"dependencies": [chain[index - 1]]}).to_string() } else { String::new() };
+        [jid.clone(), "chain".into(), "echo".into(), "1".into(), before]
+    });
+    put(crowd, "put a chain of 500", vec![linked.collect()])?;
+    put(crowd, "put 1,000 again (replaced)", puts("w", 20 * BATCH, BATCH, queue("big"), &Json::Null))?;
+    let held = json!({"throttles": ["narrow"]});
+    crowd.ask("throttle_set", json!({"id": "narrow", "limit": 1}))?;
+    put(crowd, "put 1,000 with a throttle", puts("h", MANY, BATCH, queue("held"), &held))?;
+
+    crowd.call("queue_put", &puts("f", MANY, BATCH, queue("bad"), &Json::Null))?;
+    let reserves = vec![reserve(BATCH, false, &["bad".into()]); MANY / BATCH];
+    let taken = crowd.measure("reserve 1,000", "queue_reserve", &reserves)?;
+    let failed = |[jid, token]: [String; 2]| [jid, token, "3".into(), "grp".into(), r#"{"message":"no"}"#.into()];
+    let failing = |reply: &Value| {
+        let items: Args = leases(reply).into_iter().flat_map(failed).collect();
+        items.chunks(5 * HALF).map(<[String]>::to_vec).collect::<Vec<_>>()
+    };
+    let fails: Vec<Args> = taken.iter().flat_map(failing).collect();
+    crowd.measure("fail 500", "job_fail", &fails)?;
+    Ok(())
+}
+
+/// Reserves that find nothing, of one queue, of many, and by a worker of 1,000 queues.
+pub fn idle(crowd: &mut Crowd) -> Step {
+    let none = |first: usize, count: usize| (first..first + count).map(|n| format!("none-{n:04}")).collect::<Vec<_>>();
+    let times = 1_000;
+    crowd.measure("reserve of nothing, 1 queue", "queue_reserve", &vec![reserve(50, true, &none(0, 1)); times])?;
+    crowd.measure(
+        "reserve of nothing, 64 queues",
+        "queue_reserve",
+        &vec![reserve(50, true, &none(0, ASKED)); times],
+    )?;
+    let round: Vec<Args> = (0..times).map(|n| reserve(50, true, &none(n * ASKED % QUEUES, ASKED))).collect();
+    crowd.measure("reserve of nothing, 64 of 1,000 queues in turn", "queue_reserve", &round)?;
+    Ok(())
+}
+
+/// Every way to look at it.
+pub fn look(crowd: &mut Crowd) -> Step {
+    let many = jids("w", 0, BATCH);
+    let page = |more: Json| {
+        let mut page = json!({"offset": 50_000, "limit": BATCH});
+        page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        page
+    };
+    for (name, operation, args) in [
+        ("queue_counts", "queue_counts", json!({"queue": "big"})),
+        ("queue_length", "queue_length", json!({"queue": "big"})),
+        ("queue_list, 1,000", "queue_list", json!({"limit": BATCH})),
+        ("queue_peek, 25 at 50,000", "queue_peek", json!({"queue": "big", "offset": 50_000})),
+        ("queue_peek, 150 of 1,000", "queue_peek", json!({"queue": "big", "limit": BATCH})),
+        ("queue_stats", "queue_stats", json!({"queue": "bad"})),
+        ("job_get with 100,000 dependents", "job_get", json!({"jid": "root-00000000"})),
+        ("job_get_many, 150 of 1,000", "job_get_many", json!({"jids": many})),
+        ("job_get_many, 150 of 1,000 failed", "job_get_many", json!({"jids": jids("f", 0, BATCH)})),
+        ("job_list waiting, 1,000 at 50,000", "job_list", page(json!({"state": "waiting", "queue": "big"}))),
+        ("job_list scheduled, 1,000 at 50,000", "job_list", page(json!({"state": "scheduled", "queue": "later"}))),
+        ("job_list blocked, 1,000 at 50,000", "job_list", page(json!({"state": "blocked", "queue": "children"}))),
+        ("failure_groups", "failure_groups", json!({})),
+        ("failure_jobs, 1,000 at 50,000", "failure_jobs", page(json!({"group": "grp"}))),
+        ("tag_list", "tag_list", json!({})),
+        ("tag_jobs, 1,000 at 50,000", "tag_jobs", page(json!({"tag": "hot"}))),
+        ("job_explain, the last of a million waiting", "job_explain", json!({"jid": format!("w-{:08}", WAITING - 1)})),
+        ("job_explain, blocked", "job_explain", json!({"jid": "d-00000000"})),
+        ("job_explain, failed", "job_explain", json!({"jid": "f-00000000"})),
+        ("config_all", "config_all", json!({})),
+    ] {
+        crowd.measure_json(name, operation, &args, TIMES)?;
+    }
+    Ok(())
+}
+
+/// Changes by hand, and leases.
+pub fn change(crowd: &mut Crowd) -> Step {
+    let batches = |name: &str, first: usize, count: usize| -> Vec<Args> {
+        (0..count).map(|n| vec![json!({"jids": jids(name, first + n * BATCH, BATCH)}).to_string()]).collect()
+    };
+    let halves: Vec<Args> = (0..TIMES).map(|n| vec![json!({"jids": jids("w", n * HALF, HALF)}).to_string()]).collect();
+    crowd.measure("job_track, 500", "job_track", &halves)?;
+    crowd.measure_json("job_tracked, 1,000", "job_tracked", &json!({"limit": BATCH}), TIMES)?;
+    crowd.measure("job_untrack, 500", "job_untrack", &halves)?;
+    crowd.measure("job_cancel, 1,000 waiting", "job_cancel", &batches("w", 0, TIMES))?;
+    crowd.measure("job_cancel, 1,000 with a tag", "job_cancel", &batches("t", 0, TIMES))?;
+    crowd.measure("job_cancel, 1,000 that wait for one job", "job_cancel", &batches("d", 0, TIMES))?;
+    crowd.measure("job_cancel, 1,000 scheduled", "job_cancel", &batches("s", 0, TIMES))?;
+    crowd.measure("job_cancel, 1,000 failed", "job_cancel", &batches("f", 0, TIMES))?;
+    crowd.measure(
+        "job_cancel, a chain of 500",
+        "job_cancel",
+        &[vec![json!({"jids": jids("c", 0, HALF)}).to_string()]],
+    )?;
+    let each = |operation: &dyn Fn(&str) -> Json| -> Vec<Args> {
+        jids("w", 30_000, 100).iter().map(|jid| vec![operation(jid).to_string()]).collect()
+    };
+    crowd.measure("job_prioritize", "job_prioritize", &each(&|jid| json!({"jid": jid, "priority": 3})))?;
+    crowd.measure("job_tag", "job_tag", &each(&|jid| json!({"jid": jid, "tags": ["hot"]})))?;
+    crowd.measure("job_untag", "job_untag", &each(&|jid| json!({"jid": jid, "tags": ["hot"]})))?;
+    crowd.measure("job_requeue", "job_requeue", &each(&|jid| json!({"jid": jid, "queue": "big"})))?;
+    crowd.measure("job_depend", "job_depend", &each(&|jid| json!({"jid": jid, "on": ["root-00000000"]})))?;
+    crowd.measure("job_undepend", "job_undepend", &each(&|jid| json!({"jid": jid, "all": true})))?;
+    let names: Vec<String> = (0..QUEUES).map(of_many).collect();
+    crowd.measure_json("queue_pause, 1,000", "queue_pause", &json!({"queues": names}), 1)?;
+    crowd.measure_json("queue_unpause, 1,000", "queue_unpause", &json!({"queues": names}), 1)?;
+
+    for number in 0..QUEUES {
+        let status = json!({"queues": names[..ASKED], "kinds": ["echo"], "host": "bench-host", "pid": number});
+        crowd.call("worker_pulse", &[vec![format!("host:{number}:0123abcd"), status.to_string()]])?;
+    }
+    crowd.measure_json("worker_list, 100", "worker_list", &json!({"limit": 100}), TIMES)?;
+    crowd.measure_json("job_explain among 1,000 workers", "job_explain", &json!({"jid": "w-00900000"}), TIMES)?;
+
+    crowd.measure("reserve 1,000 of a million", "queue_reserve", &vec![reserve(BATCH, false, &["big".into()]); 99])?;
+    let last = crowd.call("queue_reserve", &[reserve(BATCH, false, &["big".into()])])?.remove(0);
+    let kinds: Vec<String> = (0..BATCH).map(|n| format!("kind-{n:04}")).collect();
+    let mut pulse = vec![WORKER.to_owned(), json!({"queues": ["big"], "kinds": kinds}).to_string()];
+    pulse.extend(leases(&last).into_iter().flatten());
+    crowd.measure(
+        "worker_pulse, 1,000 jobs and kinds, nothing to renew",
+        "worker_pulse",
+        &vec![pulse.clone(); TIMES],
+    )?;
+    crowd.pass(MINUTE / 2)?;
+    crowd.measure("worker_pulse, 1,000 jobs to renew", "worker_pulse", &[pulse])?;
+    let held = leases(&last).into_iter().flatten().collect();
+    crowd.measure("job_heartbeat, 1,000", "job_heartbeat", &[held])?;
+    for state in ["running", "stalled"] {
+        let args = json!({"queue": "big", "state": state, "offset": 50_000, "limit": BATCH});
+        crowd.measure_json(&format!("job_list {state}, 1,000 at 50,000"), "job_list", &args, TIMES)?;
+    }
+    let args = json!({"worker": WORKER, "offset": 50_000, "limit": BATCH});
+    crowd.measure_json("worker_jobs, 1,000 at 50,000", "worker_jobs", &args, TIMES)?;
+    Ok(())
+}
+
+/// Everything falls due, and is drained.
+pub fn drain(crowd: &mut Crowd) -> Step {
+    crowd.pass(MINUTE - MINUTE / 2 + 1)?;
+    let moved_none = |reply: &Value| count(reply, "moved") == 0;
+    let all = || vec!["{}".to_owned()];
+    let stalled = json!({"queue": "big", "state": "stalled", "offset": 50_000, "limit": BATCH});
+    crowd.measure_json("job_list stalled of 100,000, 1,000 at 50,000", "job_list", &stalled, TIMES)?;
+    let first = vec![reserve(BATCH, false, &["later".into()]); 300];
+    crowd.measure("reserve 1,000 while 180,000 are due", "queue_reserve", &first)?;
+    crowd.repeat("sweep: leases of 100,000 end, 120,000 are due", "sweep", all, moved_none)?;
+    crowd.pass(MINUTE)?;
+    crowd.repeat("sweep: 100,000 graces end", "sweep", all, moved_none)?;
+    crowd.pass(MINUTE)?;
+    crowd.repeat("sweep: the rest", "sweep", all, moved_none)?;
+    let unfail = || vec![json!({"group": "grp", "limit": 200}).to_string()];
+    crowd.repeat("failure_unfail, 200", "failure_unfail", unfail, |reply| *reply == Value::Int(0))?;
+
+    complete_all(crowd, "turns of 1 on the queue with 100,000 dependents", "root", 1)?;
+    crowd.repeat("sweep: 80,000 dependents are freed", "sweep", all, moved_none)?;
+    let one = vec![reserve(1, false, &["held".into()])];
+    let held = crowd.measure("reserve 1 of 100,000 behind a full throttle", "queue_reserve", &one)?;
+    crowd.measure("the same when it is taken", "queue_reserve", &vec![reserve(1, false, &["held".into()]); 100])?;
+    crowd.measure_json(
+        "throttle_set, a wide limit",
+        "throttle_set",
+        &json!({"id": "narrow", "limit": 1_000_000}),
+        1,
+    )?;
+    crowd.repeat("sweep: throttled jobs wait again", "sweep", all, moved_none)?;
+    let ended = leases(&held[0]);
+    crowd.call("worker_turn", &[turn(&ended, 0, &["held".into()])])?;
+    complete_all(crowd, "turns of 500 with a tag", "tagged", HALF)?;
+    complete_all(crowd, "turns of 500 with a throttle", "held", HALF)?;
+    complete_all(crowd, "turns of 200 of a million", "big", 200)?;
+    complete_all(crowd, "turns of 500 once retried", "later", HALF)?;
+    complete_all(crowd, "turns of 500 once failed", "bad", HALF)?;
+    complete_all(crowd, "turns of 500 once blocked", "children", HALF)?;
+    thousand_queues(crowd)
+}
+
+/// Turns on one queue until it is empty.
+fn complete_all(crowd: &mut Crowd, name: &str, queue: &str, limit: usize) -> Step {
+    let queues = [queue.to_owned()];
+    let ended = std::cell::RefCell::new(Vec::new());
+    crowd.repeat(
+        name,
+        "worker_turn",
+        || turn(&ended.borrow(), limit, &queues),
+        |reply| {
+            *ended.borrow_mut() = leases(&list(reply)[1]);
+            ended.borrow().is_empty()
+        },
+    )?;
+    Ok(())
+}
+
+/// One worker on 1,000 queues: turns on 64 of them after the other, until a whole round brings nothing.
+fn thousand_queues(crowd: &mut Crowd) -> Step {
+    let names: Vec<String> = (0..QUEUES).map(of_many).collect();
+    let mut rounds = names.chunks(ASKED).cycle();
+    let ended = std::cell::RefCell::new(Vec::new());
+    let mut idle = 0;
+    crowd.repeat(
+        "turns of 500 on 64 of 1,000 queues",
+        "worker_turn",
+        || turn(&ended.borrow(), HALF, rounds.next().unwrap()),
+        |reply| {
+            *ended.borrow_mut() = leases(&list(reply)[1]);
+            idle = if ended.borrow().is_empty() { idle + 1 } else { 0 };
+            idle > QUEUES / ASKED
+        },
+    )?;
+    Ok(())
+}
+
+/// Everything is drained, and `check` has nothing to say.
+pub fn verify(crowd: &mut Crowd) -> Step {
+    let left = crowd.ask("queue_list", json!({"limit": BATCH}))?;
+    let Value::Map(members) = &left else { return Err("queue_list answers a map".into()) };
+    for queue in members.iter().filter(|(name, _)| text(name) == "queues").flat_map(|(_, queues)| list(queues)) {
+        let held: usize = ["waiting", "scheduled", "blocked", "throttled", "running", "stalled"]
+            .iter()
+            .map(|state| count(queue, state))
+            .sum();
+        if held > 0 {
+            return Err(format!("not drained: {queue:?}").into());
+        }
+    }
+    walk(crowd, "check at the end, steps of 200", 200)
+}
+
+/// `check` from its beginning to its end.
+pub fn walk(crowd: &mut Crowd, name: &str, limit: usize) -> Step {
+    let cursor = std::cell::RefCell::new(String::new());
+    let mut rules = HashSet::new();
+    crowd.repeat(
+        name,
+        "check",
+        || vec![json!({"cursor": *cursor.borrow(), "limit": limit}).to_string()],
+        |reply| {
+            let Value::Map(members) = reply else { panic!("check answers a map, not {reply:?}") };
+            for (name, value) in members {
+                match text(name).as_str() {
+                    "cursor" => *cursor.borrow_mut() = text(value),
+                    "violations" => rules.extend(list(value).iter().take(3).map(|one| format!("{one:?}"))),
+                    _ => {}
+                }
+            }
+            cursor.borrow().is_empty()
+        },
+    )?;
+    if rules.is_empty() { Ok(()) } else { Err(format!("check: {rules:?}").into()) }
+}
