@@ -49,6 +49,7 @@ export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
 export type { JobEvent, JobProgress } from "./history.js";
 export type { CompleteOptions, HeartbeatOptions, Job, JobOutcome, JobState, RetryOptions } from "./job.js";
 export { RawJson } from "./json.js";
+export type { Managed } from "./managed.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
 export type { JidPage, Page, PageOptions } from "./page.js";
 export type { PatternLists, Patterns, QueuePriority } from "./patterns.js";

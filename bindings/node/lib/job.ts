@@ -1,13 +1,12 @@
 import type { Door } from "./door.js";
 import type { Ending } from "./ending.js";
 import { InvalidArgument, wrongState } from "./errors.js";
-import type { Explanation } from "./explanation.js";
 import type { JobFailure } from "./failure.js";
 import type { JobEvent, JobProgress } from "./history.js";
 import { camelCase, jsonObject, toJson } from "./json.js";
+import { Managed } from "./managed.js";
 import type { NativeJob, NativeView } from "./native.js";
-import { coreOptions, milliseconds, plain, text, texts } from "./options.js";
-import { DEPEND_OPTIONS, type DependOptions, REQUEUE_OPTIONS, type RequeueOptions } from "./put.js";
+import { coreOptions, milliseconds, plain, text } from "./options.js";
 
 /** A stored state of a job. */
 export type JobState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "failed" | "completed";
@@ -103,15 +102,13 @@ type ViewFields = Omit<JobFields, "progressed"> & { progress: JobProgress | null
  * with LockLost when the job's token no longer holds. In a handler there is no need to end the job by them: what it returns
  * completes the job, what it throws fails or retries it; a call in a handler takes the place of both.
  *
- * The others, from {@link cancel} on, anybody may call: they speak of the job of this jid, whoever has it.
+ * The others anybody may call: they speak of the job of this jid, whoever has it.
  *
  * All instants and spans are milliseconds. The fields are those of the moment when the job was read; they do not change.
  *
  * @typeParam Data what the caller knows `data` to be; it is not checked.
  */
-export class Job<Data = unknown> {
-  /** The job's id: 32 hex digits, or the text that was chosen at put. */
-  readonly jid: string;
+export class Job<Data = unknown> extends Managed {
   /** Names the handler. */
   readonly kind: string;
   /** The queue it is in. */
@@ -170,7 +167,7 @@ export class Job<Data = unknown> {
 
   /** @internal Made by {@link Job.reserved} and {@link Job.viewed}. */
   constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder) {
-    this.jid = fields.jid;
+    super(fields.jid, holder.door);
     this.kind = fields.kind;
     this.queue = fields.queue;
     this.state = fields.state;
@@ -380,157 +377,6 @@ export class Job<Data = unknown> {
     const fields = { ...whose, message: text(message, "message", operation) };
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
     await this.#holder.door.call(operation, jsonObject(fields, raw));
-  }
-
-  /**
-   * The job disappears, in whatever state it is. Who runs it loses it.
-   *
-   * @returns false when it was gone before.
-   * @throws HasDependents when a job waits for it; {@link Client.cancel} cancels both.
-   *
-   * Source: core/src/engine/ops/job_cancel.lua
-   */
-  async cancel(): Promise<boolean> {
-    const gone = (await this.#holder.door.ask("job_cancel", { jids: [this.jid] })) as string[];
-    return gone.length > 0;
-  }
-
-  /**
-   * Place the job anew in a queue, from whatever state: at the end of the line, with all its retries. Who runs it loses it.
-   *
-   * @returns `waiting`, `scheduled` or `blocked`.
-   * @throws InvalidArgument for a bad or unknown option; JobNotFound; UnknownDependency when `missing` is `reject`; Cycle and
-   *   TooDeep for its dependencies.
-   *
-   * Source: core/src/engine/ops/job_requeue.lua
-   */
-  async requeue(options: RequeueOptions = {}): Promise<JobOutcome> {
-    const operation = "job_requeue";
-    const { data, ...others } = options;
-    const fields = { jid: this.jid, ...coreOptions(others, REQUEUE_OPTIONS, operation) };
-    const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
-    const state = await this.#holder.door.call(operation, jsonObject(fields, raw), REQUEUE_OPTIONS);
-    return JSON.parse(state) as JobOutcome;
-  }
-
-  /**
-   * Change its priority; among its new equals it keeps the order of putting.
-   *
-   * @param priority -128 to 127; larger is reserved first.
-   * @throws InvalidArgument for another priority; JobNotFound; WrongState when it is completed or failed.
-   *
-   * Source: core/src/engine/ops/job_prioritize.lua
-   */
-  async prioritize(priority: number): Promise<void> {
-    const operation = "job_prioritize";
-    await this.#ask(operation, { priority: plain(priority, "priority", operation) });
-  }
-
-  /**
-   * Add tags.
-   *
-   * @param tags at most 32 in all.
-   * @returns the job's tags now.
-   * @throws InvalidArgument for a bad tag and too many; JobNotFound.
-   *
-   * Source: core/src/engine/ops/job_tag.lua
-   */
-  async tag(...tags: string[]): Promise<string[]> {
-    const operation = "job_tag";
-    return (await this.#ask(operation, { tags: texts(tags, "tags", operation) })) as string[];
-  }
-
-  /**
-   * Take tags off; those that it does not have are passed over.
-   *
-   * @returns the job's tags now.
-   * @throws InvalidArgument for a bad tag; JobNotFound.
-   *
-   * Source: core/src/engine/ops/job_untag.lua
-   */
-  async untag(...tags: string[]): Promise<string[]> {
-    const operation = "job_untag";
-    return (await this.#ask(operation, { tags: texts(tags, "tags", operation) })) as string[];
-  }
-
-  /**
-   * From now on events tell what happens to it: {@link Client.events}.
-   *
-   * @returns false when it was tracked before, or is gone.
-   *
-   * Source: core/src/engine/ops/job_track.lua
-   */
-  async track(): Promise<boolean> {
-    return (await this.#holder.door.ask("job_track", { jids: [this.jid] })) === 1;
-  }
-
-  /**
-   * Events no longer tell of it.
-   *
-   * @returns false when it was not tracked.
-   *
-   * Source: core/src/engine/ops/job_untrack.lua
-   */
-  async untrack(): Promise<boolean> {
-    return (await this.#holder.door.ask("job_untrack", { jids: [this.jid] })) === 1;
-  }
-
-  /**
-   * Wait for other jobs too. For a job that has not begun.
-   *
-   * @param on 1 to 256 jids.
-   * @returns those of `on` that it need not wait for: completed, or unknown.
-   * @throws InvalidArgument for bad jids and an unknown option; JobNotFound; WrongState when it runs or has ended;
-   *   UnknownDependency when `missing` is `reject`; Cycle and TooDeep.
-   *
-   * Source: core/src/engine/ops/job_depend.lua
-   */
-  async depend(on: readonly string[], options: DependOptions = {}): Promise<string[]> {
-    const operation = "job_depend";
-    const own = coreOptions(options, DEPEND_OPTIONS, operation);
-    return (await this.#ask(operation, { on: texts(on, "on", operation), ...own })) as string[];
-  }
-
-  /**
-   * Wait for other jobs no longer.
-   *
-   * @param on 1 to 256 jids, or `all`: for none.
-   * @returns the job's state now.
-   * @throws InvalidArgument for bad jids; JobNotFound.
-   *
-   * Source: core/src/engine/ops/job_undepend.lua
-   */
-  async undepend(on: readonly string[] | "all"): Promise<JobState> {
-    const operation = "job_undepend";
-    const which = on === "all" ? { all: true } : { on: texts(on, "on", operation) };
-    return (await this.#ask(operation, which)) as JobState;
-  }
-
-  /**
-   * End the lease of the running job now: a retry is spent, and it waits again where it was, or fails when none is left.
-   *
-   * @returns `waiting` or `failed`.
-   * @throws JobNotFound; WrongState when it does not run.
-   *
-   * Source: core/src/engine/ops/job_timeout.lua
-   */
-  async timeout(): Promise<JobOutcome> {
-    return (await this.#ask("job_timeout", {})) as JobOutcome;
-  }
-
-  /**
-   * Why it is not running, or what has become of it.
-   *
-   * @returns null when it is gone.
-   *
-   * Source: core/src/engine/ops/job_explain.lua
-   */
-  async explain(): Promise<Explanation | null> {
-    return this.#holder.door.explain(this.jid);
-  }
-
-  async #ask(operation: string, fields: object): Promise<unknown> {
-    return this.#holder.door.ask(operation, { jid: this.jid, ...fields });
   }
 
   #completion(result: unknown, options: CompleteOptions): Ending {

@@ -51,7 +51,8 @@ enum Opening {
 
 /// What the JavaScript object shares with its thread.
 struct Shared {
-    closed: AtomicBool,
+    /// Apart from the rest, which the core must not hold in turn.
+    closed: Arc<AtomicBool>,
     opening: Mutex<Opening>,
     /// There once the server listens.
     core: OnceLock<manyhands::Events>,
@@ -71,12 +72,12 @@ impl Events {
     pub fn open(client: &Client, options: &str) -> manyhands::Result<Events> {
         let options = EventsOptions::parse(options).map_err(|error| error.during("events_open"))?;
         let shared = Arc::new(Shared {
-            closed: AtomicBool::new(false),
+            closed: Arc::new(AtomicBool::new(false)),
             opening: Mutex::new(Opening::Waiting(Vec::new())),
             core: OnceLock::new(),
         });
-        let own = Arc::clone(&shared);
-        let core = client.core.interruptible(move || own.is_closed());
+        let closed = Arc::clone(&shared.closed);
+        let core = client.core.interruptible(move || closed.load(Ordering::Acquire));
         let own = Arc::clone(&shared);
         let (waiter, wanted) = mpsc::channel::<Pending<Heard>>();
         let body = move || {

@@ -137,7 +137,7 @@ test("a worker works on a worker_thread, and takes nothing once that is gone", {
   assert.match(await redis("INFO", "clients"), /^blocked_clients:0\r$/m, "nobody waits for jobs");
 });
 
-test("clients, queues, jobs and workers may be left to the garbage collector", async () => {
+test("clients, queues, jobs, workers and subscriptions may be left to the garbage collector", async () => {
   const client = freshClient();
   const before = (await redis("CLIENT", "LIST")).split("\n").length;
   const program = start("collect", client, ["--expose-gc"]);

@@ -1,4 +1,4 @@
-// Leaves clients and workers to the garbage collector. Usage: collect.js URL NAMESPACE, with --expose-gc.
+// Leaves clients, workers and subscriptions to the garbage collector. Usage: collect.js URL NAMESPACE, with --expose-gc.
 import { setImmediate } from "node:timers/promises";
 import { Client, Worker } from "manyhands";
 
@@ -16,6 +16,7 @@ async function use(): Promise<void> {
   const queue = client.queue("q");
   const worker = new Worker(client, { queues: ["q"] }).perform("k", () => {});
   registry.register(worker, undefined);
+  registry.register(await client.events().ready(), undefined);
   await queue.put("k", "x".repeat(1000));
   const [job] = await queue.reserve();
   collect();
@@ -25,7 +26,7 @@ async function use(): Promise<void> {
 for (let round = 0; round < rounds; round += 1) {
   await use();
 }
-while (collected < 2 * rounds - 2) {
+while (collected < 3 * rounds - 3) {
   collect();
   await setImmediate();
 }
