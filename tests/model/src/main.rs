@@ -4,10 +4,14 @@
 //! differ, with the shortest sequence of calls that still does; `cargo run -p manyhands-model -- SEED` plays that one again.
 //! `MANYHANDS_MODEL_STEPS` is the number of steps of a run.
 
+mod due;
+mod limits;
 mod operations;
+mod runs;
 mod session;
 mod steps;
 mod views;
+mod waits;
 mod world;
 
 use std::process::ExitCode;

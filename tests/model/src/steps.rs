@@ -84,6 +84,11 @@ fn jid() -> Any {
     one_of(&JIDS)
 }
 
+/// A job that runs, by its number among them, or any.
+fn busy() -> Any {
+    prop_oneof![2 => (0..8_usize).prop_map(|nth| json!({"$running": nth})), 1 => jid()].boxed()
+}
+
 fn data() -> Any {
     prop_oneof![
         4 => Just(json!(1)),
@@ -166,9 +171,9 @@ fn recurring(update: bool) -> Any {
 
 fn reservation() -> Vec<(&'static str, f64, Any)> {
     vec![
-        ("worker", 1.0, one_of(&WORKERS)),
+        ("worker", 1.0, one_of(&["w0", "w1", "w0", "w1", "w2", "w3"])),
         ("queues", 1.0, list(queue(), 1, 3)),
-        ("limit", 1.0, any_in(&[1, 1, 2, 3, 5, 0])),
+        ("limit", 1.0, any_in(&[1, 2, 3, 5, 12, 0])),
         ("share", 0.3, any::<bool>().prop_map(Json::from).boxed()),
     ]
 }
@@ -232,7 +237,7 @@ fn turn() -> Any {
 }
 
 fn pulse() -> Any {
-    let status = object(vec![("kinds", 0.7, list(one_of(&KINDS), 0, 2))]);
+    let status = object(vec![("kinds", 0.7, list(one_of(&KINDS), 0, 2)), ("queues", 0.7, list(queue(), 0, 3))]);
     object(vec![("worker", 1.0, one_of(&WORKERS)), ("status", 1.0, status), ("jobs", 1.0, list(lease(), 0, 3))])
 }
 
@@ -289,11 +294,11 @@ pub fn step() -> BoxedStrategy<Step> {
     let note = vec![("message", 1.0, constant("hello".into())), ("data", 0.5, data_short())];
     let choices: Vec<(u32, &'static str, Any)> = vec![
         (14, "queue_put", jobs(put_item())),
-        (18, "queue_reserve", object(reservation())),
-        (6, "worker_turn", turn()),
+        (20, "queue_reserve", object(reservation())),
+        (8, "worker_turn", turn()),
         (2, "worker_pulse", pulse()),
-        (1, "worker_lost", object(vec![("worker", 1.0, one_of(&WORKERS)), ("started", 0.7, list(jid(), 0, 5))])),
-        (1, "worker_deregister", about("workers", list(one_of(&WORKERS), 1, 4))),
+        (1, "worker_lost", object(vec![("worker", 1.0, one_of(&WORKERS[3..])), ("started", 0.7, list(jid(), 0, 5))])),
+        (2, "worker_deregister", about("workers", list(one_of(&WORKERS), 1, 4))),
         (8, "job_complete", jobs(joined(lease(), completion()))),
         (3, "job_fail", jobs(joined(lease(), failure()))),
         (4, "job_retry", jobs(joined(lease(), again()))),
@@ -309,17 +314,20 @@ pub fn step() -> BoxedStrategy<Step> {
         (1, "job_log", leased(note.clone())),
         (1, "job_log", job_and(note)),
         (3, "job_cancel", jids()),
-        (4, "job_requeue", requeue()),
+        (3, "job_requeue", requeue()),
         (3, "job_prioritize", job_and(vec![("priority", 1.0, number(-2..=2))])),
         (2, "job_tag", job_and(vec![("tags", 1.0, tags())])),
         (2, "job_untag", job_and(vec![("tags", 1.0, tags())])),
         (1, "job_track", jids()),
         (1, "job_untrack", jids()),
+        (1, "job_cancel", about("jids", list(busy(), 1, 1))),
+        (1, "job_requeue", object(vec![("jid", 1.0, busy()), ("queue", 0.5, queue()), ("delay_ms", 0.5, delay())])),
+        (1, "throttle_release", object(vec![("jid", 1.0, busy()), ("id", 1.0, one_of(&THROTTLES))])),
         (4, "job_depend", job_and(vec![("on", 1.0, list(jid(), 1, 3)), ("missing", 0.2, missing())])),
         (2, "job_undepend", undepend),
-        (2, "job_timeout", job_and(vec![])),
+        (2, "job_timeout", about("jid", busy())),
         (1, "queue_pause", queues()),
-        (2, "queue_unpause", queues()),
+        (5, "queue_unpause", queues()),
         (1, "queue_forget", queues()),
         (
             2,
@@ -331,10 +339,10 @@ pub fn step() -> BoxedStrategy<Step> {
             "throttle_set",
             joined(
                 throttle(),
-                object(vec![("limit", 1.0, number(0..=2)), ("expires_ms", 0.3, any_in(&[1, 5000, 40_000]))]),
+                object(vec![("limit", 1.0, any_in(&[1, 2, 0, 3])), ("expires_ms", 0.3, any_in(&[1, 5000, 40_000]))]),
             ),
         ),
-        (2, "throttle_delete", throttle()),
+        (4, "throttle_delete", throttle()),
         (2, "throttle_release", job_and(vec![("id", 1.0, one_of(&THROTTLES))])),
         (2, "recurring_put", recurring(false)),
         (2, "recurring_update", recurring(true)),
@@ -345,8 +353,15 @@ pub fn step() -> BoxedStrategy<Step> {
         (1, "recurring_untag", joined(template(), about("tags", tags()))),
         (3, "sweep", constant(json!({}))),
         (2, "config_set", setting()),
-        (6, "clock", about("by", any_in(&[1, 400, 1000, 3000, 10_000, 61_000]))),
-        (8, "clock", about("next", any_in(&[0, 1]))),
+        (
+            1,
+            "config_unset",
+            object(vec![("name", 1.0, one_of(&["heartbeat", "grace-period"])), ("queue", 0.6, queue())]),
+        ),
+        (6, "clock", about("by", any_in(&[1, 400, 1000, 3000]))),
+        (1, "clock", about("by", any_in(&[10_000, 61_000]))),
+        (5, "clock", about("next", any_in(&[0, 1]))),
+        (5, "job_explain", about("jid", jid())),
         (1, "job_list", joined(object(vec![("queue", 1.0, queue()), ("state", 1.0, states())]), page())),
         (1, "queue_peek", joined(about("queue", queue()), page())),
         (1, "worker_jobs", joined(about("worker", one_of(&WORKERS)), page())),
@@ -378,6 +393,9 @@ impl Step {
 fn fill_leases(value: &mut Json, world: &World) {
     match value {
         Json::Array(items) => items.iter_mut().for_each(|item| fill_leases(item, world)),
+        Json::Object(members) if members.contains_key("$running") => {
+            *value = world.lease(&json!(["held", members["$running"]])).0.into();
+        }
         Json::Object(members) => {
             if let Some(lease) = members.remove("$lease") {
                 let (jid, token) = world.lease(&lease);

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::operations::{Reply, number, take_shared, text, texts, throttle_id};
-use crate::world::{Job, State, Template, World, of_queue};
+use crate::world::{Job, State, Template, World, day_of, of_queue};
 
 /// The answer of a reading operation; None when it is none.
 pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
@@ -14,6 +14,7 @@ pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
             let jobs: Vec<_> = texts(&args["jids"]).iter().map(|jid| job(world, jid)).collect();
             json!({"jobs": jobs, "rest": []})
         }
+        "job_explain" => explain(world, text(args, "jid")),
         "job_list" => page(args, list(world, queue, text(args, "state"))),
         "job_tracked" => page(args, world.pick(|job| job.tracked, |jid, job| (job.put_at, jid.to_owned()))),
         "queue_counts" => counts(world, queue),
@@ -32,6 +33,8 @@ pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
             let jobs: Vec<_> = slice(args, world.waiting(queue)).iter().map(|jid| job(world, jid)).collect();
             json!({"jobs": jobs, "rest": []})
         }
+        "queue_stats" => stats(world, queue),
+        "config_all" => config(world),
         "throttle_get" => throttle(world, &throttle_id(args)),
         "throttle_holders" => match args["queue"].as_str() {
             // Its order is not that of the starts.
@@ -195,4 +198,109 @@ fn job(world: &World, jid: &str) -> Json {
         "tracked": job.tracked, "parent": job.parent, "progress": job.progress, "failure": job.failure,
         "history": job.history,
     })
+}
+
+fn config(world: &World) -> Json {
+    let (mut values, mut queues) = (json!({}), json!({}));
+    for name in ["heartbeat", "grace-period", "jobs-history", "jobs-history-count"] {
+        values[name] = world.setting(name, "").into();
+    }
+    for (name, value) in &world.config {
+        if let Some((name, queue)) = name.split_once(':') {
+            queues[queue][name] = (*value).into();
+        }
+    }
+    json!({"values": values, "queues": queues})
+}
+
+/// The upper bound of a span's bucket.
+fn bucket(span: i64) -> i64 {
+    let up = |unit: i64| (span + unit - 1) / unit * unit;
+    match span {
+        ..501 => [1, 2, 5, 10, 20, 50, 100, 200, 500].into_iter().find(|upper| span <= *upper).unwrap_or(500),
+        501..=60_000 => up(1000),
+        60_001..=3_600_000 => up(60_000),
+        3_600_001..=86_400_000 => up(3_600_000),
+        _ => up(86_400_000),
+    }
+}
+
+fn series(spans: &[i64]) -> Json {
+    let count = spans.len() as f64;
+    let mean = spans.iter().sum::<i64>() as f64 / count.max(1.0);
+    let squares: f64 = spans.iter().map(|span| (*span as f64 - mean).powi(2)).sum();
+    let mut histogram = std::collections::BTreeMap::<i64, i64>::new();
+    spans.iter().for_each(|span| *histogram.entry(bucket(*span)).or_default() += 1);
+    let histogram: Vec<_> = histogram.into_iter().map(|(upper, count)| json!([upper, count])).collect();
+    json!({
+        "count": spans.len(), "mean_ms": {"$about": mean}, "deviation_ms": {"$about": (squares / count.max(1.0)).sqrt()},
+        "histogram": histogram,
+    })
+}
+
+fn stats(world: &World, queue: &str) -> Json {
+    let day = day_of(world.now);
+    let figures = world.figures.get(&(day, queue.to_owned())).cloned().unwrap_or_default();
+    let failed = |job: &&Job| job.state == State::Failed && job.queue == queue && day_of(job.ended_at) == day;
+    json!({
+        "wait": series(&figures.waits), "run": series(&figures.runs), "failures": figures.failures,
+        "retries": figures.retries, "failed": world.jobs.values().filter(failed).count(),
+    })
+}
+
+fn explain(world: &World, jid: &str) -> Json {
+    let Some(job) = world.jobs.get(jid) else { return Json::Null };
+    let mut position = Json::Null;
+    let reasons = match job.state {
+        State::Waiting | State::Throttled => {
+            let before = |other: &&Job| {
+                matches!(other.state, State::Waiting | State::Throttled)
+                    && other.queue == job.queue
+                    && other.place() < job.place()
+            };
+            position = world.jobs.values().filter(before).count().into();
+            in_line(world, jid, job)
+        }
+        State::Blocked => {
+            let on = world.dependencies(jid);
+            let failed: Vec<_> = on.iter().filter(|other| world.jobs[*other].state == State::Failed).collect();
+            let (count, failed) = (on.len(), json!({"$in_any_order": failed}));
+            vec![json!({"why": "dependencies", "count": count, "jids": {"$in_any_order": on}, "failed": failed})]
+        }
+        State::Scheduled => vec![json!({"why": "scheduled", "due_in_ms": job.ready_at - world.now})],
+        State::Running => {
+            vec![json!({"why": "running", "worker": job.worker, "lease_left_ms": job.lease_until - world.now})]
+        }
+        State::Failed => vec![json!({"why": "failed", "group": job.group, "message": job.failure["message"]})],
+        State::Completed => vec![json!({"why": "completed", "ago_ms": world.now - job.ended_at})],
+    };
+    json!({"jid": jid, "state": job.state.name(), "queue": job.queue, "reasons": reasons, "position": position})
+}
+
+fn in_line(world: &World, jid: &str, job: &Job) -> Vec<Json> {
+    let mut reasons = vec![];
+    if world.paused.contains(&job.queue) {
+        reasons.push(json!({"why": "paused"}));
+    }
+    for id in world.throttles_of(jid) {
+        if world.room(&id).is_some_and(|room| room <= 0) {
+            let held = world.holders(&id).len();
+            reasons.push(
+                json!({"why": "throttled", "throttle": id, "limit": world.limit(&id).map(|it| it.0), "held": held}),
+            );
+        }
+    }
+    let live = |name: &String| world.workers.get(name).is_some_and(|pulse| *pulse >= world.now - 10_000);
+    let serving: Vec<_> = world
+        .statuses
+        .iter()
+        .filter(|(name, status)| live(name) && texts(&status["queues"]).contains(&job.queue))
+        .map(|(_, status)| texts(&status["kinds"]))
+        .collect();
+    if serving.is_empty() {
+        reasons.push(json!({"why": "no-worker"}));
+    } else if !serving.iter().any(|kinds| kinds.is_empty() || kinds.contains(&job.kind)) {
+        reasons.push(json!({"why": "unknown-kind"}));
+    }
+    reasons
 }

@@ -160,6 +160,15 @@ pub struct Template {
     pub options: BTreeMap<String, Json>,
 }
 
+/// What happened in a queue on a day.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub waits: Vec<i64>,
+    pub runs: Vec<i64>,
+    pub failures: i64,
+    pub retries: i64,
+}
+
 /// What the call in progress found before it changed it.
 #[derive(Clone, Debug)]
 struct Before {
@@ -172,8 +181,8 @@ struct Before {
 #[derive(Clone, Debug, Default)]
 pub struct World {
     pub now: i64,
-    seq: u64,
-    token: i64,
+    pub seq: u64,
+    pub token: i64,
     pub jobs: BTreeMap<String, Job>,
     /// Who waits for whom, since when.
     pub links: BTreeMap<(String, String), i64>,
@@ -190,11 +199,19 @@ pub struct World {
     /// The last pulse, or minus the instant of the loss.
     pub workers: BTreeMap<String, i64>,
     pub kinds: BTreeMap<String, i64>,
+    /// What the workers say of themselves.
+    pub statuses: BTreeMap<String, Json>,
+    /// By day and queue.
+    pub figures: BTreeMap<(i64, String), Figures>,
     pub cancelled: BTreeMap<String, i64>,
     /// Every lease there was.
     pub leases: Vec<(String, i64)>,
     unit: BTreeMap<String, Option<Before>>,
     placeless: Vec<String>,
+}
+
+pub fn day_of(instant: i64) -> i64 {
+    instant.div_euclid(86_400_000)
 }
 
 pub fn of_queue(queue: &str) -> String {
@@ -224,20 +241,6 @@ impl World {
     pub fn waiting(&self, queue: &str) -> Vec<String> {
         self.pick(|job| job.state == State::Waiting && job.queue == queue, |_, job| job.place())
     }
-
-    pub fn dependencies(&self, jid: &str) -> Vec<String> {
-        let mut found: Vec<_> = self.links.iter().filter(|((from, _), _)| from == jid).collect();
-        found.sort_by_key(|((_, to), at)| (**at, to.clone()));
-        found.into_iter().map(|((_, to), _)| to.clone()).collect()
-    }
-
-    pub fn dependents(&self, jid: &str) -> Vec<String> {
-        let mut found: Vec<_> = self.links.iter().filter(|((_, to), _)| to == jid).collect();
-        found.sort_by_key(|((from, _), at)| (**at, from.clone()));
-        found.into_iter().map(|((from, _), _)| from.clone()).collect()
-    }
-
-    // ## Changes of a job
 
     /// A job that the call in progress may change.
     pub fn edit(&mut self, jid: &str) -> &mut Job {
@@ -345,144 +348,6 @@ impl World {
             json!({"group": group, "message": message, "trace": trace, "at_ms": now, "worker": job.worker.clone()});
     }
 
-    pub fn release(&mut self, jid: &str) {
-        let job = self.edit(jid);
-        if job.history.last().is_some_and(|entry| entry["what"] == "reserved") {
-            job.history.pop();
-        }
-        let ready_at = job.ready_at;
-        self.wait(jid, ready_at, true);
-    }
-
-    /// Its lease is over: a retry is spent, or it fails.
-    pub fn hand_on(&mut self, jid: &str, what: &str) {
-        let now = self.now;
-        let job = self.edit(jid);
-        job.lost = Some("expired");
-        job.note(json!({"what": what, "at_ms": now}));
-        let (queue, worker) = (job.queue.clone(), job.worker.clone());
-        if job.remaining > 0 {
-            job.remaining -= 1;
-            return self.wait(jid, now, true);
-        }
-        let message = format!("the lease of worker {worker} ran out and no retry was left");
-        self.fail(jid, &format!("failed-retries-{queue}"), &message, "");
-    }
-
-    // ## Dependencies
-
-    pub fn unlink_all(&mut self, jid: &str) {
-        self.links.retain(|(from, _), _| from != jid);
-    }
-
-    pub fn link(&mut self, jid: &str, on: &[String]) {
-        for other in on {
-            self.edit(other);
-            self.links.insert((jid.into(), other.clone()), self.now);
-        }
-    }
-
-    /// Of `on`: those to wait for, and those that are completed or unknown.
-    pub fn split(&self, on: &[String]) -> (Vec<String>, Vec<String>) {
-        on.iter().cloned().partition(|jid| self.jobs.get(jid).is_some_and(|job| job.state != State::Completed))
-    }
-
-    pub fn would_wait_for_itself(&self, jid: &str, on: &[String]) -> bool {
-        let (mut seen, mut line) = (BTreeSet::new(), on.to_vec());
-        while let Some(other) = line.pop() {
-            if other == jid {
-                return true;
-            }
-            if seen.insert(other.clone()) {
-                line.extend(self.dependencies(&other));
-            }
-        }
-        false
-    }
-
-    /// Nothing is left that a job waits for.
-    pub fn unblock(&mut self, jid: &str) {
-        let now = self.now;
-        let (state, due) = (self.edit(jid).state, self.edit(jid).ready_at);
-        if state != State::Blocked {
-        } else if due > now {
-            self.schedule(jid, due);
-        } else {
-            self.wait(jid, now, false);
-        }
-    }
-
-    pub fn free_dependents(&mut self, jid: &str) {
-        for dependent in self.dependents(jid) {
-            self.links.remove(&(dependent.clone(), jid.into()));
-            if self.dependencies(&dependent).is_empty() {
-                self.unblock(&dependent);
-            }
-        }
-    }
-
-    // ## Throttles
-
-    pub fn limit(&self, id: &str) -> Option<(i64, Option<i64>)> {
-        self.throttles.get(id).copied().filter(|(_, until)| until.is_none_or(|until| until > self.now))
-    }
-
-    pub fn holders(&self, id: &str) -> Vec<String> {
-        match id.strip_prefix("queue:") {
-            Some(queue) => self.pick(
-                |job| job.is_running() && job.queue == queue,
-                |jid, job| (job.grace_until.is_some(), job.grace_until.unwrap_or(job.lease_until), jid.to_owned()),
-            ),
-            None => self.pick(
-                |job| job.is_running() && job.throttles.iter().any(|own| own == id),
-                |jid, job| (job.reserved_at, jid.to_owned()),
-            ),
-        }
-    }
-
-    pub fn pending(&self, id: &str) -> Vec<String> {
-        self.pick(|job| job.state == State::Throttled && job.pending.as_deref() == Some(id), |_, job| job.place())
-    }
-
-    pub fn room(&self, id: &str) -> Option<i64> {
-        Some(self.limit(id)?.0 - self.holders(id).len() as i64)
-    }
-
-    /// A job's throttles: its queue's, and its own.
-    pub fn throttles_of(&self, jid: &str) -> Vec<String> {
-        let job = &self.jobs[jid];
-        let mut ids = vec![of_queue(&job.queue)];
-        ids.extend(job.throttles.iter().cloned());
-        ids
-    }
-
-    /// The throttle that keeps a job from running: the first that is full.
-    pub fn full_throttle(&self, jid: &str) -> Option<String> {
-        self.throttles_of(jid).into_iter().find(|id| self.room(id).is_some_and(|room| room <= 0))
-    }
-
-    /// The first that wait for a throttle with room wait in their queues again, where they were. How many. Those called may
-    /// stand where nobody serves, so others are called a second later.
-    pub fn call_forward(&mut self, id: &str) -> usize {
-        let room = self.room(id).unwrap_or(i64::MAX).max(0) as usize;
-        let pending = self.pending(id);
-        let called = &pending[..pending.len().min(room)];
-        for jid in called {
-            let job = self.jobs.get_mut(jid).expect("pending jobs are there");
-            job.state = State::Waiting;
-            job.pending = None;
-        }
-        if room > 0 && called.len() < pending.len() {
-            self.look_at_throttle(id, self.now + 1000);
-        }
-        called.len()
-    }
-
-    pub fn look_at_throttle(&mut self, id: &str, at: i64) {
-        let noted = self.freeing.entry(id.into()).or_insert(at);
-        *noted = at.min(*noted);
-    }
-
     /// The end of a step of a call: places in line are given out, and what was let go of calls others forward.
     pub fn commit(&mut self) {
         for jid in std::mem::take(&mut self.placeless) {
@@ -511,177 +376,5 @@ impl World {
         for id in freed {
             self.call_forward(&id);
         }
-    }
-
-    // ## What falls due
-
-    fn due<K: Ord>(&self, at: impl Fn(&Job) -> Option<i64>, order: impl Fn(&str, &Job) -> K) -> Vec<String> {
-        self.pick(|job| at(job).is_some_and(|at| at <= self.now), order)
-    }
-
-    /// Everything due in a queue; how much it was.
-    pub fn sweep_queue(&mut self, queue: &str) -> usize {
-        let graces = self.due(
-            |job| job.grace_until.filter(|_| job.is_running() && job.queue == queue),
-            |jid, job| (job.grace_until, jid.to_owned()),
-        );
-        let leases = self.due(
-            |job| Some(job.lease_until).filter(|_| job.is_running() && job.queue == queue && job.grace_until.is_none()),
-            |jid, job| (job.lease_until, jid.to_owned()),
-        );
-        for jid in &graces {
-            self.hand_on(jid, "lost");
-        }
-        let grace = self.setting("grace-period", queue);
-        for jid in &leases {
-            if grace == 0 {
-                self.hand_on(jid, "lost");
-            } else {
-                let until = self.now + grace;
-                self.edit(jid).grace_until = Some(until);
-            }
-        }
-        let mut moved = graces.len() + leases.len() + self.recur(queue);
-        let scheduled = self.due(
-            |job| Some(job.ready_at).filter(|_| job.state == State::Scheduled && job.queue == queue),
-            |_, job| (job.ready_at, job.seq),
-        );
-        for jid in &scheduled {
-            let due = self.jobs[jid].ready_at;
-            self.wait(jid, due, false);
-        }
-        moved += scheduled.len();
-        self.commit();
-        moved
-    }
-
-    fn recur(&mut self, queue: &str) -> usize {
-        let due = self.templates.iter().filter(|(_, it)| it.queue == queue && it.missed(self.now) > 0);
-        let mut due: Vec<_> = due.map(|(jid, it)| (it.next_at, jid.clone())).collect();
-        due.sort();
-        let mut moved = 0;
-        for (_, parent) in due {
-            let mut template = self.templates[&parent].clone();
-            let missed = template.missed(self.now);
-            if template.backlog > 0 && missed > template.backlog {
-                template.next_at += (missed - template.backlog) * template.interval;
-            }
-            while template.next_at <= self.now {
-                template.count += 1;
-                let jid = format!("{parent}-{}", template.count);
-                if !self.jobs.contains_key(&jid) {
-                    let mut job = Job::new(&template.kind, queue, template.data.clone(), self.now);
-                    crate::operations::take_shared(&mut job, &|name| template.options.get(name).cloned());
-                    job.remaining = job.retries;
-                    job.parent = Some(parent.clone());
-                    self.insert(&jid, job);
-                    self.wait(&jid, template.next_at, false);
-                }
-                template.next_at += template.interval;
-                moved += 1;
-            }
-            self.templates.insert(parent, template);
-        }
-        moved
-    }
-
-    /// When something falls due next in a queue.
-    pub fn next_due(&self, queue: &str) -> Option<i64> {
-        let jobs = self.jobs.values().filter(|job| job.queue == queue).filter_map(|job| match job.state {
-            State::Scheduled => Some(job.ready_at),
-            State::Running => Some(job.grace_until.unwrap_or(job.lease_until)),
-            _ => None,
-        });
-        let templates = self.templates.values().filter(|it| it.queue == queue && !it.paused).map(|it| it.next_at);
-        jobs.chain(templates).min()
-    }
-
-    /// Throttles whose limit ended let their pending jobs go. How many.
-    pub fn free_throttles(&mut self) -> usize {
-        let mut moved = 0;
-        let mut due: Vec<_> =
-            self.freeing.iter().filter(|(_, at)| **at <= self.now).map(|(id, at)| (*at, id.clone())).collect();
-        due.sort();
-        for (_, id) in due {
-            self.freeing.remove(&id);
-            match self.limit(&id) {
-                Some((_, Some(until))) => self.look_at_throttle(&id, until),
-                Some(_) => (),
-                None => {
-                    self.throttles.remove(&id);
-                }
-            }
-            moved += self.call_forward(&id);
-        }
-        moved
-    }
-
-    /// Forgets completed jobs that are too many or too old; how many.
-    pub fn trim(&mut self, limit: usize, only_surplus: bool) -> usize {
-        let completed = self.pick(|job| job.state == State::Completed, |jid, job| (job.ended_at, jid.to_owned()));
-        let surplus = completed.len() as i64 - self.setting("jobs-history-count", "");
-        if only_surplus && surplus <= 0 {
-            return 0;
-        }
-        let (oldest, minute) = (self.now - self.setting("jobs-history", ""), self.now - 60_000);
-        let doomed: Vec<_> = completed
-            .into_iter()
-            .take(limit)
-            .enumerate()
-            .take_while(|(index, jid)| {
-                let ended_at = self.jobs[jid].ended_at;
-                ended_at <= oldest || ((*index as i64) < surplus && ended_at <= minute)
-            })
-            .map(|(_, jid)| jid)
-            .collect();
-        for jid in &doomed {
-            self.remove(jid);
-        }
-        self.commit();
-        doomed.len()
-    }
-
-    // ## Leases
-
-    /// Whether `token` still holds the job; else why not.
-    pub fn held(&self, jid: &str, token: i64) -> Result<(), &'static str> {
-        let job = self.jobs.get(jid);
-        if job.is_some_and(|job| job.is_running() && job.token == token) {
-            return Ok(());
-        }
-        if self.cancelled.get(jid) == Some(&token) {
-            return Err("cancelled");
-        }
-        let job = job.ok_or("unknown")?;
-        match token.cmp(&job.token) {
-            std::cmp::Ordering::Equal => Err(job.lost.unwrap_or("finished")),
-            std::cmp::Ordering::Less => Err("expired"),
-            std::cmp::Ordering::Greater => Err("unknown"),
-        }
-    }
-
-    pub fn new_token(&mut self) -> i64 {
-        self.token = (self.token + 1).max(self.now * 1024);
-        self.token
-    }
-
-    /// What is left of the lease in ms, renewed when less than `share` of its length is.
-    pub fn renew(&mut self, jid: &str, share: f64) -> i64 {
-        let now = self.now;
-        let length = self.setting("heartbeat", &self.jobs[jid].queue);
-        let job = &self.jobs[jid];
-        if ((job.lease_until - now) as f64) < length as f64 * share || job.grace_until.is_some() {
-            let job = self.edit(jid);
-            job.lease_until = now + length;
-            job.grace_until = None;
-        }
-        self.jobs[jid].lease_until - now
-    }
-}
-
-impl Template {
-    /// How many of its instants have passed.
-    pub fn missed(&self, now: i64) -> i64 {
-        if self.paused || self.next_at > now { 0 } else { (now - self.next_at) / self.interval + 1 }
     }
 }
