@@ -2,7 +2,8 @@
 --
 -- args    JSON  offset   integer  0 or more (0)
 --               limit    integer  1..1000 (25)
--- reply   map   total  integer; throttles  list of what throttle_get answers
+-- reply   map   total  integer; throttles  list of what throttle_get answers; one whose limit has ended stays
+--               until the next sweep, with limit null
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:throttles and those of throttle_get
 operation('throttle_list', 'read', function(argv)
