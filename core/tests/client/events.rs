@@ -173,7 +173,9 @@ fn a_close_ends_the_wait_of_other_threads() {
     events.close();
     put(&client, "a");
     assert_eq!(events.next(None).unwrap(), None);
-    assert_eq!(subscribers(&server), 0);
+    while subscribers(&server) > 0 {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -271,4 +273,36 @@ fn a_server_that_is_not_there_is_unavailable() {
     let begun = Instant::now();
     assert_eq!(stranger.events(EventsOptions::default()).err().unwrap().code, Code::Unavailable);
     assert!(begun.elapsed() < Duration::from_secs(1), "a server never reached may be a wrong address");
+}
+
+#[test]
+fn a_server_that_falls_silent_is_left_and_found_again() {
+    let server = Server::start();
+    let client = telling(&server);
+    let events = listen(&client, &["put"], None);
+    server.signal(libc::SIGSTOP);
+    // It is asked for a sign of life after 5 s of silence, and given 5 s for it.
+    let begun = Instant::now();
+    while events.gaps() == 0 {
+        assert_eq!(events.next(Some(Duration::from_millis(200))).unwrap(), None);
+        assert!(begun.elapsed() < Duration::from_secs(30), "the silence is not noticed");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(9), "{:?}", begun.elapsed());
+    server.signal(libc::SIGCONT);
+    let found = (0..1000).any(|number| {
+        put(&client, &format!("{number}"));
+        events.next(Some(Duration::from_millis(20))).unwrap().is_some()
+    });
+    assert!(found);
+}
+
+#[test]
+fn a_quiet_server_is_not_left() {
+    let server = Server::start();
+    let client = telling(&server);
+    let events = listen(&client, &["put"], None);
+    assert_eq!(events.next(Some(Duration::from_secs(12))).unwrap(), None);
+    assert_eq!(events.gaps(), 0);
+    put(&client, "a");
+    assert_eq!(heard(&events).jid, "a");
 }
