@@ -204,12 +204,12 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     crowd.repeat("sweep: throttled jobs wait again", "sweep", all, moved_none)?;
     let ended = leases(&held[0]);
     crowd.call("worker_turn", &[turn(&ended, 0, &["held".into()])])?;
-    complete_all(crowd, "turns of 500 with a tag", "tagged", HALF)?;
-    complete_all(crowd, "turns of 500 with a throttle", "held", HALF)?;
+    complete_all(crowd, "turns of 250 with a tag", "tagged", 250)?;
+    complete_all(crowd, "turns of 250 with a throttle", "held", 250)?;
     complete_all(crowd, "turns of 200 of a million", "big", 200)?;
-    complete_all(crowd, "turns of 500 once retried", "later", HALF)?;
-    complete_all(crowd, "turns of 500 once failed", "bad", HALF)?;
-    complete_all(crowd, "turns of 500 once blocked", "children", HALF)?;
+    complete_all(crowd, "turns of 250 once retried", "later", 250)?;
+    complete_all(crowd, "turns of 250 once failed", "bad", 250)?;
+    complete_all(crowd, "turns of 250 once blocked", "children", 250)?;
     thousand_queues(crowd)
 }
 
@@ -236,9 +236,9 @@ fn thousand_queues(crowd: &mut Crowd) -> Step {
     let ended = std::cell::RefCell::new(Vec::new());
     let mut idle = 0;
     crowd.repeat(
-        "turns of 500 on 64 of 1,000 queues",
+        "turns of 250 on 64 of 1,000 queues",
         "worker_turn",
-        || turn(&ended.borrow(), HALF, rounds.next().unwrap()),
+        || turn(&ended.borrow(), 250, rounds.next().unwrap()),
         |reply| {
             *ended.borrow_mut() = leases(&list(reply)[1]);
             idle = if ended.borrow().is_empty() { idle + 1 } else { 0 };

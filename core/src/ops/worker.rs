@@ -18,7 +18,7 @@ use crate::request::{Args, Request, Value};
 pub struct WorkerTurn {
     /// What to take. A limit of 0 takes nothing.
     pub reserve: QueueReserve,
-    /// What was finished, at most 500.
+    /// What was finished, at most 250.
     pub ended: Vec<Ended<Ending>>,
 }
 

@@ -5,27 +5,24 @@
 --         share    0 | 1    as in queue_reserve
 --         count    integer  number of queues, 1 to 64
 --         queue …  text
---         then items (at most 500) of  verb    complete | fail | retry | snooze | release | unknown_kind
+--         then items (at most 250) of  verb    complete | fail | retry | snooze | release | unknown_kind
 --                        jid     text
 --                        token   text
 --                        run_ms  integer
 --                        a b     the verb's own, as in its operation: result options | group detail | delay_ms detail | delay_ms '' | '' ''
--- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 100 jobs after
---         500 outcomes, two more for each outcome less
+-- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 250 jobs after
+--         250 outcomes, three more for each outcome less
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
-local WIDTH = 6
-
--- Jobs taken after the most outcomes; after fewer, more.
-local MOST_AFTER = 100
+local WIDTH, MOST = 6, 250
 
 operation('worker_turn', 'write', function(argv)
   local count = check.integer(argv[6] or '', 'count', 1, 64)
   local request = reserve.parse(argv, 3, 7, 6 + count)
   local first = 7 + count
   local jids, parsed_items = {}, {}
-  for index = 1, check.items(argv, first, WIDTH, outcome.most) do
+  for index = 1, check.items(argv, first, WIDTH, MOST) do
     local at = first + (index - 1) * WIDTH
     local verb, jid, token, run_ms, a, b = unpack(argv, at, at + WIDTH - 1)
     jids[index] = jid
@@ -34,7 +31,7 @@ operation('worker_turn', 'write', function(argv)
   reserve.refuse_lost(request.worker)
   state.begin()
   local outcomes = outcome.apply(jids, parsed_items)
-  request.limit = min(request.limit, MAX_ITEMS - 2 * #jids + MOST_AFTER)
+  request.done = #jids
   local reply, memo = reserve.take(request)
   return { outcomes, reply }, { outcomes, memo }
 end, function(memo)
