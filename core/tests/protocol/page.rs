@@ -51,7 +51,7 @@ fn operations() -> String {
     let mut sections = String::new();
     for operation in manyhands::ops::OPERATIONS {
         let lua = read(&format!("src/engine/ops/{}.lua", operation.name));
-        write!(sections, "{}\n", section(operation.name, &lua)).unwrap();
+        writeln!(sections, "{}", section(operation.name, &lua)).unwrap();
     }
     sections.trim_end().to_owned() + "\n"
 }
