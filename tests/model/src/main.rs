@@ -72,45 +72,73 @@ fn current(trees: &[Tree]) -> Vec<Step> {
     trees.iter().map(|tree| tree.current()).collect()
 }
 
-/// Leaves out what the difference does not need: ever smaller runs of steps, then what is in each step.
-fn shorten(session: &mut Session, mut trees: Vec<Tree>, mut found: Difference) -> Difference {
-    let mut tries = 0;
-    trees.truncate(found.step + 1);
-    let mut size = trees.len() / 2;
-    while size > 0 {
-        let (mut at, mut left_out) = (0, false);
-        while at < trees.len() && tries < TRIES {
-            let end = (at + size).min(trees.len());
-            let removed: Vec<_> = trees.splice(at..end, []).collect();
-            tries += 1;
-            match session.play(&current(&trees)) {
-                Err(difference) => {
-                    trees.truncate(difference.step + 1);
-                    (found, left_out) = (difference, true);
-                }
-                Ok(_) => {
-                    trees.splice(at..at, removed);
+/// A sequence that fails, while it is made shorter.
+struct Failing<'a> {
+    session: &'a mut Session,
+    trees: Vec<Tree>,
+    found: Difference,
+    tries: usize,
+}
+
+/// Leaves out what the difference does not need: ever smaller runs of steps, then what is in each step, and again.
+fn shorten(session: &mut Session, trees: Vec<Tree>, found: Difference) -> Difference {
+    let mut failing = Failing { session, trees, found, tries: 0 };
+    failing.trees.truncate(failing.found.step + 1);
+    failing.leave_out();
+    failing.simplify();
+    while failing.leave_out() {
+        failing.simplify();
+    }
+    failing.found
+}
+
+impl Failing<'_> {
+    /// Whether the steps as they are now still fail; then those after the failure go.
+    fn still_fails(&mut self) -> bool {
+        self.tries += 1;
+        match self.session.play(&current(&self.trees)) {
+            Err(difference) => {
+                self.trees.truncate(difference.step + 1);
+                self.found = difference;
+                true
+            }
+            Ok(_) => false,
+        }
+    }
+
+    /// True when some steps could go.
+    fn leave_out(&mut self) -> bool {
+        let before = self.trees.len();
+        let mut size = before.div_ceil(2);
+        while size > 0 && self.tries < TRIES {
+            let (mut at, mut left_out) = (0, false);
+            while at < self.trees.len() && self.tries < TRIES {
+                let end = (at + size).min(self.trees.len());
+                let removed: Vec<_> = self.trees.splice(at..end, []).collect();
+                if self.still_fails() {
+                    left_out = true;
+                } else {
+                    self.trees.splice(at..at, removed);
                     at += size;
                 }
             }
+            if !left_out || size > 1 {
+                size /= 2;
+            }
         }
-        if !left_out || size > 1 {
-            size /= 2;
+        self.trees.len() < before
+    }
+
+    fn simplify(&mut self) {
+        for index in (0..self.trees.len()).rev() {
+            let mut changed = index < self.trees.len() && self.trees[index].simplify();
+            while changed && self.tries < TRIES {
+                changed = if self.still_fails() {
+                    index < self.trees.len() && self.trees[index].simplify()
+                } else {
+                    self.trees[index].complicate()
+                };
+            }
         }
     }
-    for index in (0..trees.len()).rev() {
-        let mut changed = index < trees.len() && trees[index].simplify();
-        while changed && tries < TRIES {
-            tries += 1;
-            changed = match session.play(&current(&trees)) {
-                Err(difference) => {
-                    trees.truncate(difference.step + 1);
-                    found = difference;
-                    index < trees.len() && trees[index].simplify()
-                }
-                Ok(_) => trees[index].complicate(),
-            };
-        }
-    }
-    found
 }

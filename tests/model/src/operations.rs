@@ -333,7 +333,7 @@ impl World {
         }
         for queue in &names {
             self.paused.remove(queue);
-            self.config.retain(|name, _| !name.ends_with(&format!(":{queue}")));
+            self.config.retain(|name, _| name.split_once(':').is_none_or(|(_, own)| own != queue));
         }
         Ok(names.iter().filter(|queue| self.queues.remove(*queue).is_some()).count().into())
     }

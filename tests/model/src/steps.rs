@@ -7,14 +7,15 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::world::World;
 
-pub const QUEUES: [&str; 3] = ["mail", "pdf", "web"];
+// Some look like what else stands in names of keys.
+pub const QUEUES: [&str; 3] = ["mail", "pdf à", "running:mail"];
 pub const WORKERS: [&str; 4] = ["w0", "w1", "w2", "w3"];
-pub const THROTTLES: [&str; 3] = ["api", "disk", "gpu"];
-pub const TAGS: [&str; 4] = ["red", "green", "blue", "grey"];
+pub const THROTTLES: [&str; 3] = ["api", "disk", "t:api"];
+pub const TAGS: [&str; 4] = ["red", "green", "red:green", "\u{1f600}"];
 pub const JIDS: [&str; 14] =
-    ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "hourly-1", "hourly-2", "nightly-1", "none"];
+    ["a", "b", "c", "d", "e", "f", "g", "d:7:a", "job:a", "a b", "hourly-1", "hourly-2", "nightly-1", "none"];
 pub const TEMPLATES: [&str; 3] = ["hourly", "nightly", "yearly"];
-const GROUPS: [&str; 4] = ["oops", "down", "failed-retries-mail", "failed-retries-pdf"];
+const GROUPS: [&str; 4] = ["oops", "down", "failed-retries-mail", "failed-retries-pdf à"];
 const KINDS: [&str; 2] = ["send", "draw"];
 
 /// Nothing more may fall due at once than one call does.
@@ -254,7 +255,8 @@ fn setting() -> Any {
     ]);
     let count = object(vec![("name", 1.0, constant("jobs-history-count".into())), ("value", 0.7, number(0..=4))]);
     let age = object(vec![("name", 1.0, constant("jobs-history".into())), ("value", 0.6, any_in(&[60_000, 90_000]))]);
-    prop_oneof![3 => lease, 3 => grace, 1 => count, 1 => age].boxed()
+    let events = object(vec![("name", 1.0, constant("events".into())), ("value", 0.7, one_of(&["all", "tracked"]))]);
+    prop_oneof![1 => events, 3 => lease, 3 => grace, 1 => count, 1 => age].boxed()
 }
 
 /// A throttle of the jobs' own, or of a queue.
