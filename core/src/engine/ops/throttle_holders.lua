@@ -1,4 +1,4 @@
--- throttle_holders: the jobs that hold a throttle, who began first before others, by pages.
+-- throttle_holders: the jobs that hold a throttle, who began first before others (of a queue, whose lease ends first), by pages.
 --
 -- args    JSON  id       text     or
 --               queue    text     the queue's own
