@@ -58,9 +58,7 @@ impl Client {
     /// Subscribes to events.
     fn events(&self, py: Python<'_>, options: &str) -> PyResult<Events> {
         let opened = wait::interruptibly(py, || self.host.events(EventsOptions::parse(options)?))?;
-        opened
-            .map(Events::new)
-            .map_err(|error| exception(py, error.during("events_open").renamed(&[("options.", "")])))
+        opened.map(Events::new).map_err(|error| exception(py, error.during("events_open").renamed(&[("options.", "")])))
     }
 
     /// Closes the connections.

@@ -22,7 +22,8 @@ local ENDED_AT = 9 -- in the place of LEASE_UNTIL: a job runs or has ended
 local DATA, RARE = 12, 13
 -- Then what the call in progress knows of it (lib/state.lua).
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
-local FROM_MEMBER, FROM_STANDS = 20, 21 -- seldom set
+local FROM_MEMBER, FROM_STANDS = 20, 21 -- seldom set, as are
+local WAITS_FOR, WAITED_BY, SATISFIED = 22, 23, 24 -- links of this call: set of jids, list of jids, how many are done with
 
 -- What most jobs do not have, in a table at RARE, nil where it says what it says by default: READY_AT =
 -- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.

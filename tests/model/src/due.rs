@@ -61,15 +61,16 @@ impl World {
             }
             while template.next_at <= self.now {
                 template.count += 1;
-                let jid = format!("{parent}-{}", template.count);
-                if !self.jobs.contains_key(&jid) {
-                    let mut job = Job::new(&template.kind, queue, template.data.clone(), self.now);
-                    take_shared(&mut job, &|name| template.options.get(name).cloned());
-                    job.remaining = job.retries;
-                    job.parent = Some(parent.clone());
-                    self.insert(&jid, job);
-                    self.wait(&jid, template.next_at, false);
+                while self.jobs.contains_key(&format!("{parent}-{}", template.count)) {
+                    template.count += 1;
                 }
+                let jid = format!("{parent}-{}", template.count);
+                let mut job = Job::new(&template.kind, queue, template.data.clone(), self.now);
+                take_shared(&mut job, &|name| template.options.get(name).cloned());
+                job.remaining = job.retries;
+                job.parent = Some(parent.clone());
+                self.insert(&jid, job);
+                self.wait(&jid, template.next_at, false);
                 template.next_at += template.interval;
                 moved += 1;
             }

@@ -44,21 +44,26 @@ impl World {
         self.throttles_of(jid).into_iter().find(|id| self.room(id).is_some_and(|room| room <= 0))
     }
 
-    /// The first that wait for a throttle with room wait in their queues again, where they were. How many. Those called may
-    /// stand where nobody serves, so others are called a second later.
-    pub fn call_forward(&mut self, id: &str) -> usize {
-        let room = self.room(id).unwrap_or(i64::MAX).max(0) as usize;
+    /// The first that wait for a throttle with room wait in their queues again, where they were; those in paused queues take
+    /// no room. Those called may stand where nobody serves, so a second later all are called (`again`). How many.
+    pub fn call_forward(&mut self, id: &str, again: bool) -> usize {
+        let room = self.room(id).unwrap_or(1 << 40).max(0);
         let pending = self.pending(id);
-        let called = &pending[..pending.len().min(room)];
-        for jid in called {
-            let job = self.jobs.get_mut(jid).expect("pending jobs are there");
-            job.state = State::Waiting;
-            job.pending = None;
+        let looked_at = if again { pending.len() } else { room as usize + 20 };
+        let (mut rest, mut called) = (room, 0);
+        for jid in pending.iter().take(if room > 0 { looked_at } else { 0 }) {
+            if rest > 0 || again {
+                let job = self.jobs.get_mut(jid).expect("pending jobs are there");
+                job.state = State::Waiting;
+                job.pending = None;
+                rest -= i64::from(!self.paused.contains(&job.queue));
+                called += 1;
+            }
         }
-        if room > 0 && called.len() < pending.len() {
-            self.look_at_throttle(id, self.now + 1000);
+        if room > 0 && called < pending.len() {
+            self.look_at_throttle(id, if rest > 0 { self.now } else { self.now + 1000 });
         }
-        called.len()
+        called
     }
 
     pub fn look_at_throttle(&mut self, id: &str, at: i64) {
@@ -81,7 +86,7 @@ impl World {
                     self.throttles.remove(&id);
                 }
             }
-            moved += self.call_forward(&id);
+            moved += self.call_forward(&id, true);
         }
         moved
     }

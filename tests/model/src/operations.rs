@@ -203,13 +203,13 @@ impl World {
                 if let Some(until) = until {
                     self.look_at_throttle(&id, until);
                 }
-                self.call_forward(&id);
+                self.call_forward(&id, false);
                 Ok("OK".into())
             }
             "throttle_delete" => {
                 let id = throttle_id(args);
                 let there = self.throttles.remove(&id).is_some();
-                self.call_forward(&id);
+                self.call_forward(&id, false);
                 Ok(i64::from(there).into())
             }
             "throttle_release" => self.throttle_release(args),

@@ -374,7 +374,7 @@ impl World {
             }
         }
         for id in freed {
-            self.call_forward(&id);
+            self.call_forward(&id, false);
         }
     }
 }

@@ -93,57 +93,46 @@ function dependency.mark(on)
   end
 end
 
+local function note_waiter(other, jid)
+  local job = state.load(other)
+  if job then
+    job[WAITED_BY] = job[WAITED_BY] or {}
+    job[WAITED_BY][#job[WAITED_BY] + 1] = jid
+  end
+end
+
 -- Writes that jobs wait for others. `links`: jid -> the jids it waits for.
 function dependency.link_all(links)
-  local waiting = {}
+  local waiting, waited_for = {}, {}
   for jid, on in pairs(links) do
-    local pairs_of_on = {}
+    local pairs_of_on, job, waits_for = {}, state.load(jid), {}
     if #on > 0 then
-      state.set_rare(state.load(jid), HAS_DEPENDENCIES, true)
+      state.set_rare(job, HAS_DEPENDENCIES, true)
+      job[WAITS_FOR] = waits_for
     end
     for index, other in ipairs(on) do
+      note_waiter(other, jid)
+      waits_for[other] = true
       pairs_of_on[2 * index - 1], pairs_of_on[2 * index] = now_text, other
       local list = waiting[other] or {}
       waiting[other] = list
       list[#list + 1] = now_text
       list[#list + 1] = jid
     end
-    call_sliced('ZADD', keys.dependencies(jid), pairs_of_on, 2)
+    waited_for[jid] = pairs_of_on
   end
-  for other, list in pairs(waiting) do
-    call_sliced('ZADD', keys.dependents(other), list, 2)
-  end
+  state.later(function()
+    for jid, list in pairs(waited_for) do
+      call_sliced('ZADD', keys.dependencies(jid), list, 2)
+    end
+    for other, list in pairs(waiting) do
+      call_sliced('ZADD', keys.dependents(other), list, 2)
+    end
+  end)
 end
 
 function dependency.link(job, on)
   dependency.link_all({ [job[JID]] = on })
-end
-
--- `jid` waits for `on` no longer; true when nothing is left that it waits for.
-function dependency.unlink(jid, on)
-  for _, other in ipairs(on) do
-    call('ZREM', keys.dependents(other), jid)
-  end
-  call_sliced('ZREM', keys.dependencies(jid), on)
-  return call('EXISTS', keys.dependencies(jid)) == 0
-end
-
--- The same for all that jobs wait for which are placed anew or go.
-function dependency.unlink_all(list)
-  local left = {}
-  for _, job in ipairs(list) do
-    if record.rare(job, HAS_DEPENDENCIES) then
-      for _, other in ipairs(call('ZRANGE', keys.dependencies(job[JID]), '0', '-1')) do
-        left[other] = left[other] or {}
-        left[other][#left[other] + 1] = job[JID]
-      end
-      call('UNLINK', keys.dependencies(job[JID]))
-      record.set_rare(job, HAS_DEPENDENCIES, nil)
-    end
-  end
-  for other, jids in pairs(left) do
-    call_sliced('ZREM', keys.dependents(other), jids)
-  end
 end
 
 -- Nothing is left that `job` waits for.
@@ -154,11 +143,71 @@ function dependency.none_left(job)
   end
 end
 
--- `jid` is completed: `dependent` need not wait for it.
+-- Writes that `jid` waits for `on` no longer.
+function dependency.unlink(jid, on)
+  for _, other in ipairs(on) do
+    call('ZREM', keys.dependents(other), jid)
+  end
+  call_sliced('ZREM', keys.dependencies(jid), on)
+end
+
+-- `job` waits for `on` no longer.
+function dependency.leave(job, on)
+  local key = keys.dependencies(job[JID])
+  local left = call('ZCARD', key)
+  for _, other in ipairs(on) do
+    left = call('ZSCORE', key, other) and left - 1 or left
+  end
+  state.later(function()
+    dependency.unlink(job[JID], on)
+  end)
+  if left == 0 then
+    dependency.none_left(job)
+  end
+end
+
+-- The same for all that jobs wait for which are placed anew or go.
+function dependency.unlink_all(list)
+  local left, emptied = {}, {}
+  for _, job in ipairs(list) do
+    if record.rare(job, HAS_DEPENDENCIES) then
+      for _, other in ipairs(call('ZRANGE', keys.dependencies(job[JID]), '0', '-1')) do
+        left[other] = left[other] or {}
+        left[other][#left[other] + 1] = job[JID]
+      end
+      emptied[#emptied + 1] = keys.dependencies(job[JID])
+      record.set_rare(job, HAS_DEPENDENCIES, nil)
+    end
+  end
+  state.later(function()
+    for _, key in ipairs(emptied) do
+      call('UNLINK', key)
+    end
+    for other, jids in pairs(left) do
+      call_sliced('ZREM', keys.dependents(other), jids)
+    end
+  end)
+end
+
+-- `jid` is completed: `dependent` need not wait for it. Others that it waits for may be completed by the same call.
 function dependency.satisfy(dependent, jid)
-  call('ZREM', keys.dependencies(dependent), jid)
-  local job = state.load(dependent)
-  if job and call('EXISTS', keys.dependencies(dependent)) == 0 then
+  local key, job = keys.dependencies(dependent), state.load(dependent)
+  local linked = job and job[WAITS_FOR] or {}
+  if not linked[jid] and not call('ZSCORE', key, jid) then
+    return
+  end
+  state.later(function()
+    call('ZREM', key, jid)
+  end)
+  if not job then
+    return
+  end
+  local count = call('ZCARD', key)
+  for _ in pairs(linked) do
+    count = count + 1
+  end
+  job[SATISFIED] = (job[SATISFIED] or 0) + 1
+  if count == job[SATISFIED] then
     dependency.none_left(job)
   end
 end

@@ -3,6 +3,9 @@ local explain = {}
 
 local NAMED, WORKERS, LIVE_MS = 10, 100, 10000
 
+-- Statuses are read until so many bytes have been: with a thousand kinds each a hundred would take too long.
+local MAX_STATUSES = 131072
+
 local function add(reasons, why, fields)
   fields.why = why
   reasons[#reasons + 1] = { map = fields }
@@ -27,9 +30,11 @@ end
 
 local function served(job, reasons)
   local serving, knowing = false, false
-  for _, worker in ipairs(call('ZRANGE', keys.workers(), text(now - LIVE_MS), '+inf', 'BYSCORE', 'LIMIT', '0', text(WORKERS))) do
-    local status = call('GET', keys.worker(worker))
-    status = status and decode_json(status) or {}
+  local bytes = 0
+  for _, worker in ipairs(call('ZRANGE', keys.workers(), '+inf', text(now - LIVE_MS), 'BYSCORE', 'REV', 'LIMIT', '0', text(WORKERS))) do
+    local status = bytes < MAX_STATUSES and call('GET', keys.worker(worker)) or '{}'
+    bytes = bytes + #status
+    status = decode_json(status)
     for _, queue in ipairs(list(status.queues)) do
       if queue == job[QUEUE] then
         serving = true

@@ -5,7 +5,7 @@ local freeing = {}
 local AT_ONCE = 100
 
 -- Jobs called forward may stand in a queue that nobody serves: others are called, until the room is taken.
-local LOOK_AGAIN_MS = 1000
+local LOOK_AGAIN_MS, PAUSED_AHEAD = 1000, 20
 
 local function note(member, time)
   call('ZADD', keys.freeing(), 'LT', text(time), member)
@@ -34,25 +34,35 @@ local function wake_queue_of(id)
   end
 end
 
--- The first that wait for a throttle with room wait in their queues again, where they were. How many.
-local function call_forward(id, limit)
+-- How many of the pending to look at: more than there is room for, as some may stand in paused queues.
+local function limit_of(room, limit, again)
+  return again and limit or min(room + PAUSED_AHEAD, limit)
+end
+
+-- The first that wait for a throttle with room wait in their queues again, where they were; those in paused queues take no
+-- room. `again`: those called before did not take it, perhaps as nobody serves their queues, so all are called. How many.
+local function call_forward(id, limit, again)
   local key = keys.pending(id)
   local room = throttle.room(id) or 2 ^ 53
-  local count = min(room, limit)
-  local jids = count > 0 and call('ZRANGE', key, '0', text(count - 1)) or {}
+  local jids = room > 0 and limit > 0 and call('ZRANGE', key, '0', text(limit_of(room, limit, again) - 1)) or {}
+  local rest, called = room, 0
   if #jids > 0 then
     for _, job in ipairs(pending_jobs(id, jids)) do
-      state.wait(job, record.ready_at(job), true)
+      if rest > 0 or again then
+        state.wait(job, record.ready_at(job), true)
+        called = called + 1
+        rest = call('SISMEMBER', keys.paused(), job[QUEUE]) == 0 and rest - 1 or rest
+      end
     end
     state.commit()
   end
   if room > 0 and call('EXISTS', key) == 1 then
-    note('t:' .. id, room > count and now or now + LOOK_AGAIN_MS)
+    note('t:' .. id, rest > 0 and now or now + LOOK_AGAIN_MS)
   end
   if room > 0 then
     wake_queue_of(id)
   end
-  return #jids
+  return called
 end
 
 -- Calling forward costs as much as moving so many jobs, whether there are any or not.
@@ -86,26 +96,38 @@ function freeing.noted(id)
   return call('ZSCORE', keys.freeing(), 't:' .. id)
 end
 
--- The first dependents of `jid` in the zset `key` wait for it no longer. How many.
-local function free_dependents(key, jid, limit)
-  local dependents = call('ZRANGE', key, '0', text(limit - 1))
+-- The first dependents of `jid` in the zset `key` wait for it no longer; but one that has come to wait for a new job of that
+-- jid since still does. `linked`: those that this call has made dependents. How many of the zset.
+local function free_dependents(key, jid, limit, linked)
+  local dependents = limit > 0 and call('ZRANGE', key, '0', text(limit - 1)) or {}
+  local stored = #dependents
+  for _, dependent in ipairs(linked or {}) do
+    dependents[#dependents + 1] = dependent
+  end
+  local anew = keys.dependents(jid)
   state.load_all(dependents)
   for _, dependent in ipairs(dependents) do
-    dependency.satisfy(dependent, jid)
+    if key == anew or not call('ZSCORE', anew, dependent) then
+      dependency.satisfy(dependent, jid)
+    end
   end
-  call_sliced('ZREM', key, dependents)
-  return #dependents
+  state.later(function()
+    call_sliced('ZREM', key, dependents)
+  end)
+  return stored
 end
 
 -- `job` is completed for good. Frees at most `budget` dependents now; how many were freed.
 function freeing.completed(job, budget)
   local key = keys.dependents(job[JID])
   record.set_rare(job, HAS_DEPENDENTS, nil)
-  local count = budget > 0 and free_dependents(key, job[JID], budget) or 0
-  if call('EXISTS', key) == 1 then
-    local number = text(call('INCR', keys.seq()))
-    call('RENAME', key, keys.freed(number))
-    note('d:' .. number .. ':' .. job[JID], now)
+  local count = free_dependents(key, job[JID], budget, job[WAITED_BY])
+  if call('ZCARD', key) > count then
+    state.later(function()
+      local number = text(call('INCR', keys.seq()))
+      call('RENAME', key, keys.freed(number))
+      note('d:' .. number .. ':' .. job[JID], now)
+    end)
   end
   return count
 end
@@ -120,7 +142,7 @@ local function throttle_step(member, id, limit)
     call('DEL', keys.throttle(id))
     call('ZREM', keys.throttles(), id)
   end
-  return call_forward(id, limit)
+  return call_forward(id, limit, true)
 end
 
 local function dependents_step(member, limit)

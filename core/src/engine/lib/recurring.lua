@@ -4,6 +4,7 @@ local recurring = {}
 local KIND_AT, QUEUE_AT, DATA_AT, INTERVAL, NEXT, COUNT, BACKLOG, PAUSED, OPTIONS = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local LONGEST_JID = 235 -- what is put is called <jid>-<count>
 local MAX_BACKLOG = 1e9
+local MAX_TRIES = 1000
 
 recurring.SETTINGS = { 'interval_ms', 'kind', 'data', 'queue', 'backlog' }
 
@@ -109,16 +110,29 @@ local function skip_surplus(template)
   end
 end
 
-local function put_one(template)
-  template.count = template.count + 1
-  local jid, options = template.jid .. '-' .. text(template.count), template.options
-  if not state.load(jid) then
-    local job = state.create(jid, template.kind, template.queue, options.priority or 0, template.data)
-    put_options.apply(job, options)
-    record.set_rare(job, PARENT, template.jid)
-    state.wait(job, template.next_at)
+-- The next number whose job does not exist: a recurring job that was cancelled and put again finds those of its past. nil when
+-- too many do; the next step looks further.
+local function free_jid(template)
+  for _ = 1, MAX_TRIES do
+    template.count = template.count + 1
+    local jid = template.jid .. '-' .. text(template.count)
+    if not state.load(jid) then
+      return jid
+    end
   end
+end
+
+local function put_one(template)
+  local jid, options = free_jid(template), template.options
+  if not jid then
+    return false
+  end
+  local job = state.create(jid, template.kind, template.queue, options.priority or 0, template.data)
+  put_options.apply(job, options)
+  record.set_rare(job, PARENT, template.jid)
+  state.wait(job, template.next_at)
   template.next_at = template.next_at + template.interval_ms
+  return true
 end
 
 -- Puts what the queue's recurring jobs are due to put, at most `limit`; how many.
@@ -130,8 +144,7 @@ function recurring.step(queue, limit)
       call('ZREM', keys.recurring(queue), jid)
     else
       skip_surplus(template)
-      while template.next_at <= now and moved < limit do
-        put_one(template)
+      while template.next_at <= now and moved < limit and put_one(template) do
         moved = moved + 1
       end
       recurring.save(template)

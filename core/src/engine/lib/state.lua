@@ -10,6 +10,9 @@ local state = {}
 -- those that want a new place in line.
 local jobs, changed, placeless
 
+-- What is to be written once the records are.
+local acts
+
 -- What to do after a commit that let go of throttles.
 local on_freed
 
@@ -18,7 +21,7 @@ function state.when_freed(act)
 end
 
 function state.begin()
-  jobs, changed, placeless = {}, {}, {}
+  jobs, changed, placeless, acts = {}, {}, {}, {}
   place.begin()
   stats.begin()
   event.begin()
@@ -250,12 +253,20 @@ end
 
 -- ## The unit's end
 
+-- Has something written by the commit after the records, or not at all when it fails: what is no collection of jobs.
+function state.later(act)
+  acts[#acts + 1] = act
+end
+
 -- Writes everything that changed since begin or the last commit, or nothing. The unit is over: jobs in hand are read anew.
 function state.commit()
-  if #changed == 0 then
+  if #changed == 0 and #acts == 0 then
     return
   end
   local freed = commit.write(changed, placeless)
+  for _, act in ipairs(acts) do
+    act()
+  end
   state.begin()
   if next(freed) then
     on_freed(freed)

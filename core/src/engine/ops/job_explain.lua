@@ -9,7 +9,7 @@
 --               running        worker lease_left_ms (below 0: stalled)
 --               failed         group message
 --               completed      ago_ms
---               no-worker      no live worker serves the queue, among the 100 last heard
+--               no-worker      no live worker serves the queue, among the last heard (100 at most)
 --               unknown-kind   workers serve the queue, but none of them knows the kind
 --               position  integer, how many of its queue come before it, null unless it waits;
 --               estimated_wait_ms  integer, null when there are no figures: half of today's runs take no longer than the

@@ -16,8 +16,8 @@ operation('job_undepend', 'write', function(argv)
   state.begin()
   local job = state.existing(jid)
   on = on or call('ZRANGE', keys.dependencies(jid), '0', '-1')
-  if record.rare(job, HAS_DEPENDENCIES) and dependency.unlink(jid, on) then
-    dependency.none_left(job)
+  if record.rare(job, HAS_DEPENDENCIES) then
+    dependency.leave(job, on)
   end
   local answer = STATE_NAMES[job[STATE]]
   state.commit()

@@ -119,7 +119,10 @@ end
 -- The dependencies of what was replaced go, those of what was put come.
 local function write_links()
   for _, jid in ipairs(left) do
-    dependency.unlink(jid, call('ZRANGE', keys.dependencies(jid), '0', '-1'))
+    local present = call('ZRANGE', keys.dependencies(jid), '0', '-1')
+    state.later(function()
+      dependency.unlink(jid, present)
+    end)
   end
   dependency.link_all(links)
 end

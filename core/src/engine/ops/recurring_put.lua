@@ -1,5 +1,6 @@
 -- recurring_put: from now on a job is put every interval; one for each that has passed, even when nobody looked. They are
--- called <jid>-1, <jid>-2 … and name <jid> as their parent. A recurring job of that jid is replaced, and counts on.
+-- called <jid>-1, <jid>-2 … (a number whose job exists is passed over) and name <jid> as their parent. A recurring job of
+-- that jid is replaced, and counts on.
 --
 -- args    JSON  jid          text     1-235 bytes
 --               queue        text
