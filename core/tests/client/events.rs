@@ -114,17 +114,14 @@ fn later_events_are_heard_after_the_connection_was_lost() {
         std::thread::scope(|scope| {
             let hearing = scope.spawn(|| heard(&events));
             // What is told before it listens again is missed.
-            for number in 0.. {
-                if hearing.is_finished() {
-                    break;
-                }
-                put(&client, &format!("after {round} {number}"));
-                std::thread::sleep(Duration::from_millis(1));
+            while subscribers(&server) == 0 {
+                assert!(!hearing.is_finished());
+                std::thread::yield_now();
             }
-            assert!(hearing.join().unwrap().jid.starts_with(&format!("after {round} ")));
+            put(&client, &format!("after {round}"));
+            assert_eq!(hearing.join().unwrap().jid, format!("after {round}"));
         });
         assert_eq!(events.gaps(), round);
-        while events.next(Some(Duration::from_millis(20))).unwrap().is_some() {}
     }
 }
 
@@ -157,10 +154,11 @@ fn a_close_ends_the_wait_of_other_threads() {
     let server = Server::start();
     let client = telling(&server);
     let events = listen(&client, &[], None);
+    let together = std::sync::Barrier::new(5);
     std::thread::scope(|scope| {
-        let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| events.next(None).unwrap())).collect();
-        let counting = scope.spawn(|| events.iter().count());
-        std::thread::sleep(Duration::from_millis(20));
+        let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| (together.wait(), events.next(None).unwrap()).1)).collect();
+        let counting = scope.spawn(|| (together.wait(), events.iter().count()).1);
+        together.wait();
         let begun = Instant::now();
         events.close();
         for thread in waiting {

@@ -88,9 +88,11 @@ fn a_queue_is_paused_listed_and_forgotten() {
     let server = Server::start();
     let client = server.client();
     let queue = client.queue("q");
-    put(&client, "q", &["a", "b"]);
-    std::thread::sleep(std::time::Duration::from_millis(2)); // queues are in the order of milliseconds
-    put(&client, "other", &["c"]);
+    // Queues are in the order of milliseconds.
+    for (now, name, jids) in [(1_000_000, "q", &["a", "b"][..]), (1_000_001, "other", &["c"])] {
+        client.call("config_set", &format!("{{\"name\":\"test-clock\",\"value\":{now}}}")).unwrap();
+        put(&client, name, jids);
+    }
     assert!(queue.pause().unwrap() && !queue.pause().unwrap());
     assert!(queue.counts().unwrap().paused && queue.reserve(1).unwrap().jobs.is_empty());
     assert!(queue.unpause().unwrap() && !queue.unpause().unwrap());
