@@ -90,7 +90,10 @@ pub unsafe extern "C" fn mh_queue_put(
     })
 }
 
-/// Put 1 to 1000 jobs, into any queues, in one step and in their order.
+/// Put jobs, into any queues, in their order.
+///
+/// Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are one
+/// step: all or none. More go by several steps, and an error then says how many jobs are put.
 ///
 /// jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and
 ///            "kind" must be there.
@@ -129,7 +132,7 @@ pub unsafe extern "C" fn mh_queue_put_many(
 ///
 /// queue   Its name.
 /// worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.
-/// limit   1 to 1000.
+/// limit   1 to 500.
 ///
 /// The lease is as long as the queue's heartbeat setting (60 s); mh_job_heartbeat() renews it, and nothing else does.
 /// Order: larger priority first, then first put. A paused queue gives none.

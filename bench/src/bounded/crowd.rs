@@ -10,9 +10,13 @@ use crate::server::Server;
 pub type Step<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Most items of one call.
-pub const BATCH: usize = 1_000;
-/// Most outcomes of one call, and most jobs with dependencies of one put.
-pub const HALF: usize = 500;
+pub const BATCH: usize = 500;
+/// Most outcomes of one call, and most jobs with a dependency of one put.
+pub const HALF: usize = 250;
+/// Most outcomes of one turn.
+pub const TURN: usize = 100;
+/// The longest page.
+pub const PAGE: usize = 1_000;
 /// Most queues of one reserve.
 pub const ASKED: usize = 64;
 /// The worker of all reservations.

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use redis::Value;
 use serde_json::{Value as Json, json};
 
-use super::crowd::{ASKED, Args, BATCH, Crowd, HALF, Step, WORKER, count, leases, list, puts, reserve, text, turn};
+use super::crowd::{
+    ASKED, Args, BATCH, Crowd, HALF, PAGE, Step, TURN, WORKER, count, leases, list, puts, reserve, text, turn,
+};
 
 const WAITING: usize = 1_000_000;
 const SCHEDULED: usize = 200_000;
@@ -30,34 +32,34 @@ fn jids(name: &str, first: usize, count: usize) -> Vec<String> {
 /// Fills the server.
 pub fn build(crowd: &mut Crowd) -> Step {
     let put = |crowd: &mut Crowd, name: &str, calls: Vec<Args>| crowd.measure(name, "queue_put", &calls).map(drop);
-    put(crowd, "put 1,000, until 1,000,000 wait", puts("w", WAITING, BATCH, queue("big"), &Json::Null))?;
-    put(crowd, "put 1,000 scheduled", puts("s", SCHEDULED, BATCH, queue("later"), &json!({"delay_ms": MINUTE})))?;
-    put(crowd, "put 1,000 with one tag", puts("t", MANY, BATCH, queue("tagged"), &json!({"tags": ["hot"]})))?;
+    put(crowd, "put 500, until 1,000,000 wait", puts("w", WAITING, BATCH, queue("big"), &Json::Null))?;
+    put(crowd, "put 500 scheduled", puts("s", SCHEDULED, BATCH, queue("later"), &json!({"delay_ms": MINUTE})))?;
+    put(crowd, "put 500 with one tag", puts("t", MANY, BATCH, queue("tagged"), &json!({"tags": ["hot"]})))?;
     crowd.call("queue_put", &puts("root", 1, BATCH, queue("root"), &Json::Null))?;
     let waits = json!({"dependencies": ["root-00000000"]});
-    put(crowd, "put 500 that wait for one job", puts("d", MANY, HALF, queue("children"), &waits))?;
-    put(crowd, "put 1,000 into 1,000 queues", puts("m", 10 * QUEUES, BATCH, of_many, &Json::Null))?;
+    put(crowd, "put 250 that wait for one job", puts("d", MANY, HALF, queue("children"), &waits))?;
+    put(crowd, "put 500 into 500 queues", puts("m", 10 * QUEUES, BATCH, of_many, &Json::Null))?;
     let chain: Vec<String> = jids("c", 0, HALF);
     let linked = chain.iter().enumerate().flat_map(|(index, jid)| {
         let before = if index > 0 { json!({"dependencies": [chain[index - 1]]}).to_string() } else { String::new() };
         [jid.clone(), "chain".into(), "echo".into(), "1".into(), before]
     });
-    put(crowd, "put a chain of 500", vec![linked.collect()])?;
-    put(crowd, "put 1,000 again (replaced)", puts("w", 20 * BATCH, BATCH, queue("big"), &Json::Null))?;
+    put(crowd, "put a chain of 250", vec![linked.collect()])?;
+    put(crowd, "put 500 again (replaced)", puts("w", 20 * BATCH, BATCH, queue("big"), &Json::Null))?;
     let held = json!({"throttles": ["narrow"]});
     crowd.ask("throttle_set", json!({"id": "narrow", "limit": 1}))?;
-    put(crowd, "put 1,000 with a throttle", puts("h", MANY, BATCH, queue("held"), &held))?;
+    put(crowd, "put 500 with a throttle", puts("h", MANY, BATCH, queue("held"), &held))?;
 
     crowd.call("queue_put", &puts("f", MANY, BATCH, queue("bad"), &Json::Null))?;
     let reserves = vec![reserve(BATCH, false, &["bad".into()]); MANY / BATCH];
-    let taken = crowd.measure("reserve 1,000", "queue_reserve", &reserves)?;
+    let taken = crowd.measure("reserve 500", "queue_reserve", &reserves)?;
     let failed = |[jid, token]: [String; 2]| [jid, token, "3".into(), "grp".into(), r#"{"message":"no"}"#.into()];
     let failing = |reply: &Value| {
         let items: Args = leases(reply).into_iter().flat_map(failed).collect();
         items.chunks(5 * HALF).map(<[String]>::to_vec).collect::<Vec<_>>()
     };
     let fails: Vec<Args> = taken.iter().flat_map(failing).collect();
-    crowd.measure("fail 500", "job_fail", &fails)?;
+    crowd.measure("fail 250", "job_fail", &fails)?;
     Ok(())
 }
 
@@ -80,20 +82,20 @@ pub fn idle(crowd: &mut Crowd) -> Step {
 pub fn look(crowd: &mut Crowd) -> Step {
     let many = jids("w", 0, BATCH);
     let page = |more: Json| {
-        let mut page = json!({"offset": 50_000, "limit": BATCH});
+        let mut page = json!({"offset": 50_000, "limit": PAGE});
         page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         page
     };
     for (name, operation, args) in [
         ("queue_counts", "queue_counts", json!({"queue": "big"})),
         ("queue_length", "queue_length", json!({"queue": "big"})),
-        ("queue_list, 1,000", "queue_list", json!({"limit": BATCH})),
+        ("queue_list, 500", "queue_list", json!({"limit": BATCH})),
         ("queue_peek, 25 at 50,000", "queue_peek", json!({"queue": "big", "offset": 50_000})),
-        ("queue_peek, 150 of 1,000", "queue_peek", json!({"queue": "big", "limit": BATCH})),
+        ("queue_peek, 150 of 500", "queue_peek", json!({"queue": "big", "limit": BATCH})),
         ("queue_stats", "queue_stats", json!({"queue": "bad"})),
         ("job_get with 100,000 dependents", "job_get", json!({"jid": "root-00000000"})),
-        ("job_get_many, 150 of 1,000", "job_get_many", json!({"jids": many})),
-        ("job_get_many, 150 of 1,000 failed", "job_get_many", json!({"jids": jids("f", 0, BATCH)})),
+        ("job_get_many, 150 of 500", "job_get_many", json!({"jids": many})),
+        ("job_get_many, 150 of 500 failed", "job_get_many", json!({"jids": jids("f", 0, BATCH)})),
         ("job_list waiting, 1,000 at 50,000", "job_list", page(json!({"state": "waiting", "queue": "big"}))),
         ("job_list scheduled, 1,000 at 50,000", "job_list", page(json!({"state": "scheduled", "queue": "later"}))),
         ("job_list blocked, 1,000 at 50,000", "job_list", page(json!({"state": "blocked", "queue": "children"}))),
@@ -117,16 +119,16 @@ pub fn change(crowd: &mut Crowd) -> Step {
         (0..count).map(|n| vec![json!({"jids": jids(name, first + n * BATCH, BATCH)}).to_string()]).collect()
     };
     let halves: Vec<Args> = (0..TIMES).map(|n| vec![json!({"jids": jids("w", n * HALF, HALF)}).to_string()]).collect();
-    crowd.measure("job_track, 500", "job_track", &halves)?;
-    crowd.measure_json("job_tracked, 1,000", "job_tracked", &json!({"limit": BATCH}), TIMES)?;
-    crowd.measure("job_untrack, 500", "job_untrack", &halves)?;
-    crowd.measure("job_cancel, 1,000 waiting", "job_cancel", &batches("w", 0, TIMES))?;
-    crowd.measure("job_cancel, 1,000 with a tag", "job_cancel", &batches("t", 0, TIMES))?;
-    crowd.measure("job_cancel, 1,000 that wait for one job", "job_cancel", &batches("d", 0, TIMES))?;
-    crowd.measure("job_cancel, 1,000 scheduled", "job_cancel", &batches("s", 0, TIMES))?;
-    crowd.measure("job_cancel, 1,000 failed", "job_cancel", &batches("f", 0, TIMES))?;
+    crowd.measure("job_track, 250", "job_track", &halves)?;
+    crowd.measure_json("job_tracked, 1,000", "job_tracked", &json!({"limit": PAGE}), TIMES)?;
+    crowd.measure("job_untrack, 250", "job_untrack", &halves)?;
+    crowd.measure("job_cancel, 500 waiting", "job_cancel", &batches("w", 0, TIMES))?;
+    crowd.measure("job_cancel, 500 with a tag", "job_cancel", &batches("t", 0, TIMES))?;
+    crowd.measure("job_cancel, 500 that wait for one job", "job_cancel", &batches("d", 0, TIMES))?;
+    crowd.measure("job_cancel, 500 scheduled", "job_cancel", &batches("s", 0, TIMES))?;
+    crowd.measure("job_cancel, 500 failed", "job_cancel", &batches("f", 0, TIMES))?;
     crowd.measure(
-        "job_cancel, a chain of 500",
+        "job_cancel, a chain of 250",
         "job_cancel",
         &[vec![json!({"jids": jids("c", 0, HALF)}).to_string()]],
     )?;
@@ -140,8 +142,9 @@ pub fn change(crowd: &mut Crowd) -> Step {
     crowd.measure("job_depend", "job_depend", &each(&|jid| json!({"jid": jid, "on": ["root-00000000"]})))?;
     crowd.measure("job_undepend", "job_undepend", &each(&|jid| json!({"jid": jid, "all": true})))?;
     let names: Vec<String> = (0..QUEUES).map(of_many).collect();
-    crowd.measure_json("queue_pause, 1,000", "queue_pause", &json!({"queues": names}), 1)?;
-    crowd.measure_json("queue_unpause, 1,000", "queue_unpause", &json!({"queues": names}), 1)?;
+    crowd.measure_json("queue_pause, 500", "queue_pause", &json!({"queues": names[..BATCH]}), 1)?;
+    crowd.measure_json("queue_unpause, 500", "queue_unpause", &json!({"queues": names[..BATCH]}), 1)?;
+    lists(crowd)?;
 
     for number in 0..QUEUES {
         let status = json!({"queues": names[..ASKED], "kinds": ["echo"], "host": "bench-host", "pid": number});
@@ -150,26 +153,43 @@ pub fn change(crowd: &mut Crowd) -> Step {
     crowd.measure_json("worker_list, 100", "worker_list", &json!({"limit": 100}), TIMES)?;
     crowd.measure_json("job_explain among 1,000 workers", "job_explain", &json!({"jid": "w-00900000"}), TIMES)?;
 
-    crowd.measure("reserve 1,000 of a million", "queue_reserve", &vec![reserve(BATCH, false, &["big".into()]); 99])?;
+    crowd.measure("reserve 500 of a million", "queue_reserve", &vec![reserve(BATCH, false, &["big".into()]); 199])?;
     let last = crowd.call("queue_reserve", &[reserve(BATCH, false, &["big".into()])])?.remove(0);
-    let kinds: Vec<String> = (0..BATCH).map(|n| format!("kind-{n:04}")).collect();
+    let kinds: Vec<String> = (0..PAGE).map(|n| format!("kind-{n:04}")).collect();
     let mut pulse = vec![WORKER.to_owned(), json!({"queues": ["big"], "kinds": kinds}).to_string()];
     pulse.extend(leases(&last).into_iter().flatten());
     crowd.measure(
-        "worker_pulse, 1,000 jobs and kinds, nothing to renew",
+        "worker_pulse, 500 jobs and 1,000 kinds, nothing to renew",
         "worker_pulse",
         &vec![pulse.clone(); TIMES],
     )?;
     crowd.pass(MINUTE / 2)?;
-    crowd.measure("worker_pulse, 1,000 jobs to renew", "worker_pulse", &[pulse])?;
+    crowd.measure("worker_pulse, 500 jobs to renew", "worker_pulse", &[pulse])?;
     let held = leases(&last).into_iter().flatten().collect();
-    crowd.measure("job_heartbeat, 1,000", "job_heartbeat", &[held])?;
+    crowd.measure("job_heartbeat, 500", "job_heartbeat", &[held])?;
     for state in ["running", "stalled"] {
-        let args = json!({"queue": "big", "state": state, "offset": 50_000, "limit": BATCH});
+        let args = json!({"queue": "big", "state": state, "offset": 50_000, "limit": PAGE});
         crowd.measure_json(&format!("job_list {state}, 1,000 at 50,000"), "job_list", &args, TIMES)?;
     }
-    let args = json!({"worker": WORKER, "offset": 50_000, "limit": BATCH});
+    let args = json!({"worker": WORKER, "offset": 50_000, "limit": PAGE});
     crowd.measure_json("worker_jobs, 1,000 at 50,000", "worker_jobs", &args, TIMES)?;
+    Ok(())
+}
+
+/// Long lists of what is not a job.
+fn lists(crowd: &mut Crowd) -> Step {
+    let templates: Vec<String> = (0..BATCH).map(|number| format!("r-{number:04}")).collect();
+    for jid in &templates {
+        let put =
+            json!({"jid": jid, "queue": "hourly", "kind": "echo", "data": "{\"n\":1}", "interval_ms": 60 * MINUTE});
+        crowd.ask("recurring_put", put)?;
+        crowd.ask("throttle_set", json!({"id": jid, "limit": 5}))?;
+    }
+    let page = json!({"limit": BATCH});
+    crowd.measure_json("throttle_list, 500", "throttle_list", &page, TIMES)?;
+    let page = json!({"limit": BATCH, "queue": "hourly"});
+    crowd.measure_json("recurring_list, 500", "recurring_list", &page, TIMES)?;
+    crowd.measure_json("recurring_cancel, 500", "recurring_cancel", &json!({"jids": templates}), 1)?;
     Ok(())
 }
 
@@ -178,11 +198,11 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     crowd.pass(MINUTE - MINUTE / 2 + 1)?;
     let moved_none = |reply: &Value| count(reply, "moved") == 0;
     let all = || vec!["{}".to_owned()];
-    let stalled = json!({"queue": "big", "state": "stalled", "offset": 50_000, "limit": BATCH});
+    let stalled = json!({"queue": "big", "state": "stalled", "offset": 50_000, "limit": PAGE});
     crowd.measure_json("job_list stalled of 100,000, 1,000 at 50,000", "job_list", &stalled, TIMES)?;
     let first = vec![reserve(BATCH, false, &["later".into()]); 300];
-    crowd.measure("reserve 1,000 while 180,000 are due", "queue_reserve", &first)?;
-    crowd.repeat("sweep: leases of 100,000 end, 120,000 are due", "sweep", all, moved_none)?;
+    crowd.measure("reserve 500 while 190,000 are due", "queue_reserve", &first)?;
+    crowd.repeat("sweep: leases of 100,000 end, 130,000 are due", "sweep", all, moved_none)?;
     crowd.pass(MINUTE)?;
     crowd.repeat("sweep: 100,000 graces end", "sweep", all, moved_none)?;
     crowd.pass(MINUTE)?;
@@ -191,7 +211,7 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     crowd.repeat("failure_unfail, 200", "failure_unfail", unfail, |reply| *reply == Value::Int(0))?;
 
     complete_all(crowd, "turns of 1 on the queue with 100,000 dependents", "root", 1)?;
-    crowd.repeat("sweep: 80,000 dependents are freed", "sweep", all, moved_none)?;
+    crowd.repeat("sweep: 90,000 dependents are freed", "sweep", all, moved_none)?;
     let one = vec![reserve(1, false, &["held".into()])];
     let held = crowd.measure("reserve 1 of 100,000 behind a full throttle", "queue_reserve", &one)?;
     crowd.measure("the same when it is taken", "queue_reserve", &vec![reserve(1, false, &["held".into()]); 100])?;
@@ -204,12 +224,12 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     crowd.repeat("sweep: throttled jobs wait again", "sweep", all, moved_none)?;
     let ended = leases(&held[0]);
     crowd.call("worker_turn", &[turn(&ended, 0, &["held".into()])])?;
-    complete_all(crowd, "turns of 250 with a tag", "tagged", 250)?;
-    complete_all(crowd, "turns of 250 with a throttle", "held", 250)?;
-    complete_all(crowd, "turns of 200 of a million", "big", 200)?;
-    complete_all(crowd, "turns of 250 once retried", "later", 250)?;
-    complete_all(crowd, "turns of 250 once failed", "bad", 250)?;
-    complete_all(crowd, "turns of 250 once blocked", "children", 250)?;
+    complete_all(crowd, "turns of 100 with a tag", "tagged", TURN)?;
+    complete_all(crowd, "turns of 100 with a throttle", "held", TURN)?;
+    complete_all(crowd, "turns of 100 of a million", "big", TURN)?;
+    complete_all(crowd, "turns of 100 once retried", "later", TURN)?;
+    complete_all(crowd, "turns of 100 once failed", "bad", TURN)?;
+    complete_all(crowd, "turns of 100 once blocked", "children", TURN)?;
     thousand_queues(crowd)
 }
 
@@ -236,9 +256,9 @@ fn thousand_queues(crowd: &mut Crowd) -> Step {
     let ended = std::cell::RefCell::new(Vec::new());
     let mut idle = 0;
     crowd.repeat(
-        "turns of 250 on 64 of 1,000 queues",
+        "turns of 100 on 64 of 1,000 queues",
         "worker_turn",
-        || turn(&ended.borrow(), 250, rounds.next().unwrap()),
+        || turn(&ended.borrow(), TURN, rounds.next().unwrap()),
         |reply| {
             *ended.borrow_mut() = leases(&list(reply)[1]);
             idle = if ended.borrow().is_empty() { idle + 1 } else { 0 };

@@ -105,10 +105,13 @@ export class Queue {
   }
 
   /**
-   * Place many jobs in one call, in this order: all of them, or none when an argument is refused. A job
-   * that `onConflict` rejects is left out and does not stop the others: its outcome is `exists`.
+   * Place many jobs, in this order; none when an argument is refused. A job that `onConflict` rejects is left
+   * out and does not stop the others: its outcome is `exists`.
    *
-   * @param jobs 1 to 1000.
+   * Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of
+   * data, are one step: all or none. More go by several steps, and an error then says how many jobs are put.
+   *
+   * @param jobs 1 or more.
    * @returns per job its id and what became of its put, in the same order.
    * @throws InvalidArgument as {@link put}; of several jobs it names the argument as `jobs[3].priority`.
    *
@@ -129,7 +132,7 @@ export class Queue {
    * Order: larger priority first, then first put; a job whose lease ran out keeps its old place.
    * A paused queue gives none. Does not wait: a {@link Worker} does.
    *
-   * @param limit 1 to 1000. Default 1. Fewer come back when the queue holds fewer; none is an empty list.
+   * @param limit 1 to 500. Default 1. Fewer come back when the queue holds fewer; none is an empty list.
    * @throws InvalidArgument for a bad limit and an unknown option.
    *
    * Source: core/src/engine/ops/queue_reserve.lua

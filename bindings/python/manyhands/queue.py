@@ -146,9 +146,12 @@ class Queue:
         return _placed(reply)
 
     def put_many(self, jobs: Iterable[Mapping[str, Any]]) -> list[Placed]:
-        """Place several jobs in this queue in one call; all of them or, when an argument is bad, none.
+        """Place several jobs in this queue, in their order; when an argument is bad, none of them.
 
-        jobs: up to 1000 mappings with the arguments of `put` as keys; `kind` is required.
+        Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are one
+        step: all or none. More go by several steps, and an error then says how many jobs are put.
+
+        jobs: 1 or more mappings with the arguments of `put` as keys; `kind` is required.
 
         Returns a Placed per job, in order. Raises InvalidArgument naming the argument, of several jobs as
         `jobs[3].priority`.
@@ -180,7 +183,7 @@ class Queue:
     def reserve(self, limit: int = 1, *, worker: str | None = None) -> list[Job]:
         """Take up to `limit` jobs of this queue under a lease.
 
-        limit: 1 to 1000. Fewer come back when the queue holds fewer; none is an empty list, not an error. Default 1.
+        limit: 1 to 500. Fewer come back when the queue holds fewer; none is an empty list, not an error. Default 1.
         worker: the name that holds the lease. Default: host:pid:random, the same for all of this client's calls.
 
         The lease is as long as the queue's `heartbeat` setting (seconds); it is renewed by `Job.heartbeat`.
@@ -227,7 +230,7 @@ class Queue:
         """The jobs that would be reserved next, without reserving them: waiting ones only.
 
         offset: how many to pass over, 0 or more. Default 0.
-        limit: 1 to 1000. Default 25.
+        limit: 1 to 500. Default 25.
 
         Raises InvalidArgument. Releases the GIL.
 

@@ -127,9 +127,13 @@ impl AsyncClient {
     pub async fn call(&self, operation: &str, args_json: &str) -> Result<String> {
         let operation = Operation::named(operation)?;
         let called = async {
-            let ready = operation.ready(&self.client, args_json)?;
-            let value = self.transmit(operation, |args| ready.encode(args)).await?;
-            ready.answer(value)
+            let mut answers = Vec::new();
+            for ready in operation.ready(&self.client, args_json)? {
+                let sent = self.transmit(operation, |args| ready.encode(args)).await;
+                let answered = sent.and_then(|value| ready.answer(value));
+                answers.push(answered.map_err(|error| ready.of_the_whole(error))?);
+            }
+            Ok::<_, Error>(crate::json::joined(answers))
         };
         called.await.map_err(|error| error.during(operation.name))
     }

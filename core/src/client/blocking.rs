@@ -7,7 +7,7 @@ use super::lane::{Interrupted, Lane};
 use super::pool::{Pool, PoolCell};
 use super::queue::Queue;
 use crate::error::{Code, Error, Result};
-use crate::ops::Operation;
+use crate::ops::{Operation, Placed, QueuePut};
 use crate::options::Options;
 use crate::request::{Args, Request, Value};
 use crate::url::Target;
@@ -84,6 +84,21 @@ impl Client {
     /// itself answers. In calls with many items, the error of one item stands in its place in the reply.
     pub fn call(&self, operation: &str, args_json: &str) -> Result<String> {
         Operation::named(operation)?.call(self, args_json)
+    }
+
+    /// Puts any number of jobs, in order, by as few steps as may be: up to 500 jobs, 500 tags and throttles (each
+    /// dependency counted twice) and 8 MiB of data are one step, all or none.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` before anything is put; those of [`Client::send`], which say how many jobs the steps before have
+    /// put.
+    pub fn put_all(&self, put: QueuePut) -> Result<Vec<Placed>> {
+        let parts = put.split().map_err(|error| error.during(QueuePut::OPERATION))?;
+        let mut placed = Vec::new();
+        for part in &parts {
+            placed.extend(self.send_ref(part).map_err(|error| part.of_the_whole(error))?);
+        }
+        Ok(placed)
     }
 
     pub(crate) fn transmit(

@@ -12,7 +12,7 @@ pub struct FailureGroup {
 }
 
 impl Client {
-    /// The groups of failed jobs, each with how many are in it, the largest first. `limit`: 1 to 1000.
+    /// The groups of failed jobs, each with how many are in it, the largest first. `limit`: 1 to 500.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -43,7 +43,7 @@ impl FailureGroup {
         &self.group
     }
 
-    /// The jids of its jobs, the latest first. `limit`: 1 to 1000.
+    /// The jids of its jobs, the latest first. `limit`: 1 to 500.
     ///
     /// # Errors
     /// Those of [`Client::call`].

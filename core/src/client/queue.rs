@@ -58,16 +58,16 @@ impl Queue {
         placed.ok_or_else(|| Error::internal("the engine answered no outcome")).and_then(Placed::accepted)
     }
 
-    /// Puts 1 to 1000 jobs in one step; their `queue` is set to this one. One answer for each, in order.
+    /// Puts jobs; their `queue` is set to this one. One answer for each, in order. See [`Client::put_all`].
     ///
     /// # Errors
-    /// Those of [`Client::send`].
+    /// Those of [`Client::put_all`].
     pub fn put_many(&self, jobs: impl IntoIterator<Item = Put>) -> Result<Vec<Placed>> {
         let here = jobs.into_iter().map(|job| Put { queue: self.name.clone(), ..job });
-        self.client.send(QueuePut::new(here))
+        self.client.put_all(QueuePut::new(here))
     }
 
-    /// Takes up to `limit` (1 to 1000) jobs under a lease; does not wait.
+    /// Takes up to `limit` (1 to 500) jobs under a lease; does not wait.
     ///
     /// # Errors
     /// Those of [`Client::send`].
@@ -81,7 +81,7 @@ impl Queue {
     /// Those of [`Client::send`].
     pub fn reserve_as(&self, worker: Option<&str>, limit: i64) -> Result<Reserved> {
         check::name(&self.name, "queue")
-            .and_then(|()| check::integer(limit, "limit", 1, 1000))
+            .and_then(|()| check::integer(limit, "limit", 1, check::MAX_ITEMS as i64))
             .map_err(|error| error.during(QueueReserve::OPERATION))?;
         self.client.send(QueueReserve {
             worker: worker.map_or_else(|| self.client.worker_name(), str::to_owned),
@@ -121,7 +121,7 @@ impl Queue {
         self.client.call("queue_stats", &self.arguments().with_some("day", day).json())
     }
 
-    /// The jobs that would be reserved next, without reserving them. `limit`: 1 to 1000.
+    /// The jobs that would be reserved next, without reserving them. `limit`: 1 to 500.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -138,7 +138,7 @@ impl Queue {
     }
 
     /// The jids of its jobs in one state: `waiting`, `scheduled`, `blocked`, `throttled`, `running`, `stalled` or `recurring`,
-    /// next to run, to become due or to expire first. `limit`: 1 to 1000.
+    /// next to run, to become due or to expire first. `limit`: 1 to 500.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -208,7 +208,7 @@ pub struct QueueView {
 }
 
 impl Client {
-    /// The queues in the order in which they were first used, with their counts. `limit`: 1 to 1000.
+    /// The queues in the order in which they were first used, with their counts. `limit`: 1 to 500.
     ///
     /// # Errors
     /// Those of [`Client::call`].

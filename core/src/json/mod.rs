@@ -59,6 +59,15 @@ pub(crate) fn data_as_text(args: &str) -> Result<String> {
     Ok(format!("{{{out}\"data\":{data}}}"))
 }
 
+/// Lists, as JSON texts, in one; a single text of whatever kind stays what it is.
+pub(crate) fn joined(mut lists: Vec<String>) -> String {
+    if lists.len() == 1 {
+        return lists.remove(0);
+    }
+    let inner: Vec<&str> = lists.iter().filter_map(|list| list.strip_prefix('[')?.strip_suffix(']')).collect();
+    format!("[{}]", inner.join(","))
+}
+
 /// `text` as a JSON string, quoted.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()

@@ -193,13 +193,13 @@ impl Lease {
     }
 }
 
-/// Defines a request that ends the runs of 1 to 500 jobs, each with its own answer.
+/// Defines a request that ends the runs of 1 to 250 jobs, each with its own answer.
 macro_rules! outcome_request {
     ($(#[$doc:meta])+ $name:ident, $how:ty, $operation:literal) => {
         $(#[$doc])+
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
-            /// The jobs, 1 to 500.
+            /// The jobs, 1 to 250.
             pub jobs: Vec<Ended<$how>>,
         }
 
@@ -214,7 +214,7 @@ macro_rules! outcome_request {
             type Reply = Vec<Answer>;
 
             fn encode(&self, args: &mut Args) -> Result<()> {
-                check::count(self.jobs.len(), "jobs")?;
+                check::count(self.jobs.len(), "jobs", check::MAX_OUTCOMES)?;
                 for (index, job) in self.jobs.iter().enumerate() {
                     outcome::encode(job, args).map_err(|error| super::in_item(error, index, self.jobs.len()))?;
                 }
@@ -258,7 +258,7 @@ outcome_request! {
 /// Source: core/src/engine/ops/job_release.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRelease {
-    /// The jobs, 1 to 500.
+    /// The jobs, 1 to 250.
     pub jobs: Vec<Lease>,
 }
 
@@ -267,12 +267,12 @@ pub struct JobRelease {
 /// Source: core/src/engine/ops/job_heartbeat.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobHeartbeat {
-    /// The jobs, 1 to 1000.
+    /// The jobs, 1 to 500.
     pub jobs: Vec<Lease>,
 }
 
-fn encode_leases(jobs: &[Lease], args: &mut Args) -> Result<()> {
-    check::count(jobs.len(), "jobs")?;
+fn encode_leases(jobs: &[Lease], most: usize, args: &mut Args) -> Result<()> {
+    check::count(jobs.len(), "jobs", most)?;
     for (index, lease) in jobs.iter().enumerate() {
         lease.encode(args).map_err(|error| super::in_item(error, index, jobs.len()))?;
     }
@@ -290,7 +290,7 @@ impl Request for JobRelease {
     type Reply = Vec<Answer>;
 
     fn encode(&self, args: &mut Args) -> Result<()> {
-        encode_leases(&self.jobs, args)
+        encode_leases(&self.jobs, check::MAX_OUTCOMES, args)
     }
 
     fn decode(&self, value: Value) -> Result<Vec<Answer>> {
@@ -310,7 +310,7 @@ impl Request for JobHeartbeat {
     type Reply = Vec<Result<u64>>;
 
     fn encode(&self, args: &mut Args) -> Result<()> {
-        encode_leases(&self.jobs, args)
+        encode_leases(&self.jobs, check::MAX_ITEMS, args)
     }
 
     fn decode(&self, value: Value) -> Result<Vec<Result<u64>>> {

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use crate::client::Client;
 use crate::error::{Code, Error, Result};
-use crate::json::Fields;
+use crate::json::{self, Fields};
 use crate::request::{Args, Request, Value};
 
 /// One operation of the engine: the function `mh1_<name>`, from `engine/ops/<name>.lua`.
@@ -39,6 +39,8 @@ pub struct Operation {
 enum Door {
     /// By a typed request.
     Typed(fn(&Client, &str) -> Result<Box<dyn Ready>>),
+    /// By as many typed requests as it takes, one after the other; their answers are lists.
+    Parts(fn(&str) -> Result<Parts>),
     /// Its JSON goes to the engine as it is, and its reply becomes JSON by its shape.
     Through,
     /// The same, but for its member `data`, which the engine takes as a text and never reads.
@@ -103,7 +105,7 @@ operations! {
     reads  queue_list        Door::Through;
     writes queue_pause       Door::Through;
     reads  queue_peek        Door::Through;
-    writes queue_put         Door::Typed(queue_put);
+    writes queue_put         Door::Parts(queue_put);
     writes queue_reserve     Door::Typed(queue_reserve);
     reads  queue_stats       Door::Through;
     writes queue_unpause     Door::Through;
@@ -152,23 +154,31 @@ impl Operation {
     }
 
     /// Reads JSON arguments. `client` names the worker where they name none.
-    pub(crate) fn ready(&self, client: &Client, args: &str) -> Result<Box<dyn Ready>> {
-        match self.door {
+    pub(crate) fn ready(&self, client: &Client, args: &str) -> Result<Parts> {
+        let ready = match self.door {
+            Door::Parts(ready) => return ready(args),
             Door::Typed(ready) => ready(client, args),
             Door::Through => Passed::ready(args.to_owned()),
-            Door::Data => crate::json::data_as_text(args).and_then(Passed::ready),
-        }
+            Door::Data => json::data_as_text(args).and_then(Passed::ready),
+        };
+        Ok(vec![ready?])
     }
 
     /// Performs the operation with JSON arguments.
     pub(crate) fn call(&'static self, client: &Client, args: &str) -> Result<String> {
-        let called = self.ready(client, args).and_then(|ready| {
-            let value = client.transmit(self, |args| ready.encode(args))?;
-            ready.answer(value)
+        let called = self.ready(client, args).and_then(|parts| {
+            let answers = parts.iter().map(|ready| {
+                let sent = client.transmit(self, |args| ready.encode(args));
+                sent.and_then(|value| ready.answer(value)).map_err(|error| ready.of_the_whole(error))
+            });
+            answers.collect::<Result<_>>().map(json::joined)
         });
         called.map_err(|error| error.during(self.name))
     }
 }
+
+/// What a call by JSON takes, one after the other.
+type Parts = Vec<Box<dyn Ready>>;
 
 /// A call by JSON whose arguments were read: it can be sent by any client.
 pub(crate) trait Ready: Send + Sync {
@@ -177,6 +187,11 @@ pub(crate) trait Ready: Send + Sync {
 
     /// The engine's answer as JSON.
     fn answer(&self, value: Value) -> Result<String>;
+
+    /// What went wrong with it, said of the whole that it is a part of.
+    fn of_the_whole(&self, error: Error) -> Error {
+        error
+    }
 }
 
 /// Arguments that go to the engine as they are.
@@ -223,8 +238,22 @@ where
     Ok(Box::new(Typed(request, json)))
 }
 
-fn queue_put(_: &Client, args: &str) -> Result<Box<dyn Ready>> {
-    typed(QueuePut::from_json(args)?, |_, placed| QueuePut::reply_json(placed))
+fn queue_put(args: &str) -> Result<Parts> {
+    Ok(QueuePut::from_json(args)?.split()?.into_iter().map(|part| Box::new(part) as Box<dyn Ready>).collect())
+}
+
+impl Ready for QueuePut {
+    fn encode(&self, args: &mut Args) -> Result<()> {
+        Request::encode(self, args)
+    }
+
+    fn answer(&self, value: Value) -> Result<String> {
+        self.decode(value).map(QueuePut::reply_json)
+    }
+
+    fn of_the_whole(&self, error: Error) -> Error {
+        self.of_the_whole(error)
+    }
 }
 
 fn queue_reserve(client: &Client, args: &str) -> Result<Box<dyn Ready>> {

@@ -239,6 +239,11 @@ impl Put {
         Ok(put)
     }
 
+    /// What it has that costs Redis about as much as a job.
+    pub(super) fn extras(&self) -> usize {
+        self.tags.len() + self.throttles.len() + 2 * self.dependencies.len()
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         check::name(&self.queue, "queue")?;
         check::name(&self.kind, "kind")?;

@@ -11,6 +11,10 @@ use crate::identity;
 use crate::json::Fields;
 use crate::request::{Args, Request, Value};
 
+/// Most tags and throttles of one put of several jobs, each dependency counted twice.
+const MOST_EXTRAS: usize = 500;
+/// Most bytes of data of one put of several jobs.
+const MOST_BYTES: usize = 8 << 20;
 /// Most queues of one reserve.
 const MAX_QUEUES: usize = 64;
 
@@ -68,12 +72,17 @@ impl Placed {
     }
 }
 
-/// Puts 1 to 1000 jobs, in order, in one step.
+/// Puts 1 to 500 jobs, in order, in one step: all or none. [`QueuePut::split`] makes as many requests of it as it takes.
 ///
 /// Source: core/src/engine/ops/queue_put.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuePut {
     jobs: Vec<Put>,
+    /// Of a larger put: how many jobs come before these, and how many it has.
+    before: usize,
+    of: usize,
+    /// Nothing is wrong with them.
+    checked: bool,
 }
 
 impl QueuePut {
@@ -83,7 +92,57 @@ impl QueuePut {
         for job in &mut jobs {
             job.jid.get_or_insert_with(identity::jid);
         }
-        QueuePut { jobs }
+        QueuePut { before: 0, of: jobs.len(), jobs, checked: false }
+    }
+
+    /// The same jobs as requests of which each is one step, in order.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the job and its argument: what is wrong with any of them is said before the first is put.
+    pub fn split(self) -> Result<Vec<QueuePut>> {
+        self.check()?;
+        let of = self.jobs.len();
+        let (mut parts, mut part, mut extras, mut bytes) = (Vec::new(), Vec::new(), 0, 0);
+        for (index, job) in self.jobs.into_iter().enumerate() {
+            (extras, bytes) = (extras + job.extras(), bytes + job.data.len());
+            if part.len() == check::MAX_ITEMS || (!part.is_empty() && (extras > MOST_EXTRAS || bytes > MOST_BYTES)) {
+                (extras, bytes) = (job.extras(), job.data.len());
+                let jobs = std::mem::take(&mut part);
+                parts.push(QueuePut { before: index - jobs.len(), of, jobs, checked: true });
+            }
+            part.push(job);
+        }
+        parts.push(QueuePut { before: of - part.len(), of, jobs: part, checked: true });
+        Ok(parts)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.checked {
+            return Ok(());
+        }
+        if self.jobs.is_empty() {
+            return Err(Error::invalid("jobs is empty"));
+        }
+        let checked = |(index, job): (usize, &Put)| {
+            job.check().map_err(|error| super::in_item(error, self.before + index, self.of))
+        };
+        self.jobs.iter().enumerate().try_for_each(checked)
+    }
+
+    /// What went wrong with one part, said of the whole.
+    pub(crate) fn of_the_whole(&self, error: Error) -> Error {
+        if self.before == 0 {
+            return error;
+        }
+        let place = error.message.strip_prefix("jobs[").and_then(|rest| rest.split_once(']'));
+        let message = match place.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest))) {
+            Some((index, rest)) => format!("jobs[{}]{rest}", self.before + index),
+            None if error.code == Code::InvalidArgument && self.jobs.len() == 1 => {
+                format!("jobs[{}].{}", self.before, error.message)
+            }
+            None => error.message,
+        };
+        Error { message: format!("{message}; the {} jobs before jobs[{}] are put", self.before, self.before), ..error }
     }
 
     /// The jobs, each with its jid.
@@ -108,9 +167,9 @@ impl Request for QueuePut {
     type Reply = Vec<Placed>;
 
     fn encode(&self, args: &mut Args) -> Result<()> {
-        check::count(self.jobs.len(), "jobs")?;
-        for (index, job) in self.jobs.iter().enumerate() {
-            job.check().map_err(|error| super::in_item(error, index, self.jobs.len()))?;
+        self.check()?;
+        check::count(self.jobs.len(), "jobs", check::MAX_ITEMS)?;
+        for job in &self.jobs {
             let jid = job.jid.as_deref().unwrap_or_default();
             args.text(jid).text(&job.queue).text(&job.kind).text(&job.data).text(&job.options());
         }

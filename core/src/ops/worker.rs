@@ -18,7 +18,7 @@ use crate::request::{Args, Request, Value};
 pub struct WorkerTurn {
     /// What to take. A limit of 0 takes nothing.
     pub reserve: QueueReserve,
-    /// What was finished, at most 250.
+    /// What was finished, at most 100.
     pub ended: Vec<Ended<Ending>>,
 }
 
@@ -32,6 +32,9 @@ pub struct Turned {
 }
 
 impl WorkerTurn {
+    /// Most runs that end by one turn.
+    pub const MOST_ENDED: usize = 100;
+
     pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
         let mut fields = Fields::parse(text, "")?;
         let reserve = QueueReserve::take(&mut fields, worker)?;
@@ -60,7 +63,7 @@ impl Request for WorkerTurn {
             args.text(queue);
         }
         if !self.ended.is_empty() {
-            check::count(self.ended.len(), "ended")?;
+            check::count(self.ended.len(), "ended", WorkerTurn::MOST_ENDED)?;
         }
         for (index, ended) in self.ended.iter().enumerate() {
             ended.encode_turn(args).map_err(|error| super::in_item(error, index, self.ended.len()))?;
@@ -87,7 +90,7 @@ pub struct WorkerPulse {
     pub worker: String,
     /// Its status, a JSON object.
     pub status: String,
-    /// The leases to renew, at most 1000.
+    /// The leases to renew, at most 500.
     pub leases: Vec<Lease>,
 }
 
@@ -133,7 +136,7 @@ impl Request for WorkerPulse {
         check::name(&self.worker, "worker")?;
         json::check(&self.status, "status")?;
         if !self.leases.is_empty() {
-            check::count(self.leases.len(), "leases")?;
+            check::count(self.leases.len(), "leases", check::MAX_ITEMS)?;
         }
         args.text(&self.worker).text(&self.status);
         for (index, lease) in self.leases.iter().enumerate() {

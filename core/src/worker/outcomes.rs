@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, operation};
 use crate::error::{Error, Result};
-use crate::ops::{Answer, Ended, Ending, Lease};
+use crate::ops::{Answer, Ended, Ending, Lease, WorkerTurn};
 
 /// Longest an outcome waits for others to share its flush.
 const FLUSH_AFTER: Duration = Duration::from_millis(1);
-/// Most outcomes of one flush: what Redis takes in a few milliseconds, so that no other client waits longer.
-const MOST_ITEMS: usize = 250;
 /// Most bytes of results and data of one flush; one outcome may be larger alone.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Refusals kept for a host that does not ask for them.
@@ -92,7 +90,7 @@ impl Outcomes {
 
     /// Takes the next flush: as many outcomes as one call may carry.
     pub fn take(&mut self) -> Vec<Ended<Ending>> {
-        let most = if self.alone > 0 { 1 } else { MOST_ITEMS };
+        let most = if self.alone > 0 { 1 } else { WorkerTurn::MOST_ENDED };
         self.alone = self.alone.saturating_sub(1);
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(next) = self.kept.front() {
@@ -247,8 +245,8 @@ mod tests {
     #[test]
     fn a_flush_has_its_limits() {
         let (mut outcomes, now) = (Outcomes::default(), Instant::now());
-        (0..MOST_ITEMS + 5).for_each(|_| outcomes.push(done("a"), now));
-        assert_eq!((outcomes.take().len(), outcomes.kept()), (MOST_ITEMS, 5));
+        (0..WorkerTurn::MOST_ENDED + 5).for_each(|_| outcomes.push(done("a"), now));
+        assert_eq!((outcomes.take().len(), outcomes.kept()), (WorkerTurn::MOST_ENDED, 5));
         assert!(outcomes.flush_at().is_some());
         let mut outcomes = Outcomes::default();
         for jid in ["a", "b", "c"] {

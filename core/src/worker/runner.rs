@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::shared::Shared;
 use super::shift::Step;
+use crate::check;
 use crate::client::Lane;
 use crate::error::Result;
 use crate::ops::{Lease, WorkerPulse, WorkerTurn};
 
-/// Most leases of one pulse call.
-const MOST_LEASES: usize = 1_000;
 /// Between two tries to end the waiter's blocking call: it may not have begun it yet.
 const UNBLOCK_EVERY: Duration = Duration::from_millis(5);
 
@@ -139,7 +138,7 @@ fn renew<'a>(lane: &mut Lane, worker: &str, status: &str, leases: &'a [Lease]) -
     let mut lost = Vec::new();
     let mut rest = leases;
     loop {
-        let (slice, others) = rest.split_at(rest.len().min(MOST_LEASES));
+        let (slice, others) = rest.split_at(rest.len().min(check::MAX_ITEMS));
         let pulse = WorkerPulse { worker: worker.to_owned(), status: status.to_owned(), leases: slice.to_vec() };
         let reasons = lane.send(&pulse)?.lost;
         lost.extend(slice.iter().zip(reasons).filter_map(|(lease, reason)| Some((lease, reason?))));

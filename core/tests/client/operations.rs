@@ -151,7 +151,7 @@ fn arguments_are_refused_by_name_before_anything_is_sent() {
             format!(r#"{{"jobs":[{GOOD},{{"queue":"q","kind":"k","priority":128}}]}}"#),
             "jobs[1].priority 128 ",
         ),
-        ("queue_put", r#"{"jobs":[]}"#.into(), "jobs has 0 entries"),
+        ("queue_put", r#"{"jobs":[]}"#.into(), "jobs is empty"),
         ("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","on_conflict":"fight"}]}"#.into(), "on_conflict \"fight\""),
         ("queue_reserve", r#"{"queues":[]}"#.into(), "queues is empty"),
         ("queue_reserve", r#"{"queues":["q"],"limit":1001}"#.into(), "limit 1001"),
@@ -170,7 +170,7 @@ fn arguments_are_refused_by_name_before_anything_is_sent() {
     for (queue, worker, limit, words) in [
         ("", None, 1, "queue is empty"),
         ("q", Some(""), 1, "worker is empty"),
-        ("q", None, 0, "limit 0 is outside 1..1000"),
+        ("q", None, 0, "limit 0 is outside 1..500"),
     ] {
         let error = client.queue(queue).reserve_as(worker, limit).unwrap_err();
         assert_eq!((error.message.as_str(), error.operation.as_deref()), (words, Some("queue_reserve")));

@@ -167,7 +167,7 @@ impl Session {
         let mut jids: Vec<_> = JIDS.iter().map(|jid| (*jid).to_owned()).collect();
         jids.extend(world.jobs.keys().filter(|jid| !JIDS.contains(&jid.as_str())).cloned());
         let mut looks = vec![];
-        for some in jids.chunks(1000) {
+        for some in jids.chunks(500) {
             looks.push(("job_get_many", json!({"jids": some})));
         }
         for queue in QUEUES {
@@ -175,27 +175,27 @@ impl Session {
             looks.push(("queue_length", json!({"queue": queue})));
             looks.push(("queue_stats", json!({"queue": queue})));
             for state in ["waiting", "running", "stalled", "scheduled", "blocked", "throttled"] {
-                looks.push(("job_list", json!({"queue": queue, "state": state, "limit": 1000})));
+                looks.push(("job_list", json!({"queue": queue, "state": state, "limit": 500})));
             }
             looks.push(("recurring_list", json!({"queue": queue})));
             looks.push(("throttle_get", json!({"queue": queue})));
-            looks.push(("throttle_pending", json!({"queue": queue, "limit": 1000})));
-            looks.push(("throttle_holders", json!({"queue": queue, "limit": 1000})));
+            looks.push(("throttle_pending", json!({"queue": queue, "limit": 500})));
+            looks.push(("throttle_holders", json!({"queue": queue, "limit": 500})));
             let group = format!("failed-retries-{queue}");
-            looks.push(("failure_jobs", json!({"group": group, "limit": 1000})));
+            looks.push(("failure_jobs", json!({"group": group, "limit": 500})));
         }
         for id in THROTTLES {
             looks.push(("throttle_get", json!({"id": id})));
-            looks.push(("throttle_pending", json!({"id": id, "limit": 1000})));
-            looks.push(("throttle_holders", json!({"id": id, "limit": 1000})));
+            looks.push(("throttle_pending", json!({"id": id, "limit": 500})));
+            looks.push(("throttle_holders", json!({"id": id, "limit": 500})));
         }
-        looks.extend(TAGS.map(|tag| ("tag_jobs", json!({"tag": tag, "limit": 1000}))));
-        looks.extend(WORKERS.map(|worker| ("worker_jobs", json!({"worker": worker, "limit": 1000}))));
+        looks.extend(TAGS.map(|tag| ("tag_jobs", json!({"tag": tag, "limit": 500}))));
+        looks.extend(WORKERS.map(|worker| ("worker_jobs", json!({"worker": worker, "limit": 500}))));
         looks.extend(TEMPLATES.map(|jid| ("recurring_get", json!({"jid": jid}))));
         for whole in ["failure_groups", "tag_list", "job_tracked", "queue_list", "worker_list", "throttle_list"] {
             looks.push((whole, json!({"limit": 100})));
         }
-        looks.push(("job_list", json!({"state": "completed", "limit": 1000})));
+        looks.push(("job_list", json!({"state": "completed", "limit": 500})));
         looks.push(("config_all", json!({})));
         looks.iter().try_for_each(|(operation, args)| self.compare(world, operation, args))
     }

@@ -46,6 +46,8 @@ pub enum Action {
     Client(String, Json),
     /// Closes the client in use.
     Close,
+    /// Everything agrees with the jobs' records.
+    Agrees,
     /// Sends a command, word by word, to the server itself; all expectations must hold.
     Server(Vec<String>, Vec<Expectation>),
     /// Plays the inner steps this many times, with `$i` counting from 0.
@@ -219,6 +221,7 @@ fn parse_action(word: &str, rest: &str) -> Result<Action, String> {
             Ok(Action::Client(label.into(), parse_json(options)?))
         }
         "close" => Ok(Action::Close),
+        "agrees" => Ok(Action::Agrees),
         "server" => Ok(Action::Server(rest.split(' ').map(str::to_owned).collect(), Vec::new())),
         operation if is_operation(operation) => {
             let arguments = if rest.is_empty() { "{}" } else { rest };

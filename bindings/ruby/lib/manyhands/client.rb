@@ -89,7 +89,7 @@ module Manyhands
 
     # Looks several jobs up. Releases the GVL.
     #
-    # @param jids [Array<String>] at most 1000
+    # @param jids [Array<String>] at most 500
     # @return [Array<Job, nil>] in the order of the jids; nil where there is no such job (any more)
     # @raise [InvalidArgument]
     #
@@ -114,7 +114,7 @@ module Manyhands
     # Lets jobs disappear, in whatever state they are. Who runs one learns it: its lease is lost as cancelled. Releases
     # the GVL.
     #
-    # @param jids [Array<String>] 1 to 1000
+    # @param jids [Array<String>] 1 to 500
     # @return [Array<String>] those that were there
     # @raise [HasDependents] when a job waits for one of them and is not cancelled with it; none is cancelled then
     # @raise [InvalidArgument]
@@ -124,7 +124,7 @@ module Manyhands
 
     # From now on events tell what happens to these jobs. Releases the GVL.
     #
-    # @param jids [Array<String>] 1 to 1000; those without a job are passed over
+    # @param jids [Array<String>] 1 to 500; those without a job are passed over
     # @return [Integer] how many were not tracked before
     # @raise [InvalidArgument]
     #
@@ -133,7 +133,7 @@ module Manyhands
 
     # Events no longer tell of these jobs. Releases the GVL.
     #
-    # @param jids [Array<String>] 1 to 1000
+    # @param jids [Array<String>] 1 to 500
     # @return [Integer] how many were tracked before
     # @raise [InvalidArgument]
     #
@@ -143,7 +143,7 @@ module Manyhands
     # The tracked jobs, in the order in which they were put. Releases the GVL.
     #
     # @param offset [Integer] how many to skip, as in all that follow
-    # @param limit [Integer] 1 to 1000, as in all that follow
+    # @param limit [Integer] 1 to 500, as in all that follow
     # @return [JidPage]
     #
     # Source: core/src/engine/ops/job_tracked.lua
@@ -254,7 +254,7 @@ module Manyhands
     # Drops workers from the list. Jobs that they still have in hand go on, or are handed on when their leases end; a
     # worker that lives is back within a second. Releases the GVL.
     #
-    # @param workers [Array<String>] 1 to 1000 names
+    # @param workers [Array<String>] 1 to 500 names
     # @return [Integer] how many were known
     # @raise [InvalidArgument]
     #

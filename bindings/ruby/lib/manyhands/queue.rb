@@ -68,9 +68,12 @@ module Manyhands
       placed_of(placed)
     end
 
-    # Places several jobs in this queue in one call; all of them or, when an argument is bad, none. Releases the GVL.
+    # Places several jobs in this queue, in their order; when an argument is bad, none of them. Releases the GVL.
     #
-    # @param jobs [Array<Hash{Symbol => Object}>] 1 to 1000 of the arguments of {#put} by name; `:kind` is required
+    # Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are one
+    # step: all or none. More go by several steps, and an error then says how many jobs are put.
+    #
+    # @param jobs [Array<Hash{Symbol => Object}>] 1 or more of the arguments of {#put} by name; `:kind` is required
     # @return [Array<Placed>] one per job, in order
     # @raise [InvalidArgument] naming the argument, of several jobs as `jobs[3].priority`
     # @raise [UnknownDependency, Cycle, TooDeep] as {#put}
@@ -94,7 +97,7 @@ module Manyhands
     # first, then first put; a job whose lease ran out keeps its old place. A paused or fully throttled queue gives
     # none.
     #
-    # @param limit [Integer] 1 to 1000; fewer come back when the queue holds fewer
+    # @param limit [Integer] 1 to 500; fewer come back when the queue holds fewer
     # @param worker [String, nil] the name that holds the lease. Default: host:pid:random, the same for all calls of
     #   this client in this process
     # @return [Array<Job>] empty when there is none
@@ -148,7 +151,7 @@ module Manyhands
     # The jobs that would be reserved next, without reserving them. Releases the GVL.
     #
     # @param offset [Integer] how many to skip, as in all that follow
-    # @param limit [Integer] 1 to 1000, as in all that follow
+    # @param limit [Integer] 1 to 500, as in all that follow
     # @return [Array<Job>]
     #
     # Source: core/src/engine/ops/queue_peek.lua

@@ -1,7 +1,7 @@
 -- What became of a running job: one table of verbs for job_complete, job_fail, job_retry, job_snooze,
 -- job_release and worker_turn. Each verb parses its two arguments (before any write) and applies them.
 -- 500 items a call: to retry or fail a job costs two or three times what a put does.
-local outcome = { most = 500 }
+local outcome = { most = 250 }
 
 local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
 

@@ -5,7 +5,7 @@ local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD, SLICE = 64, 8388608, 200, 
 
 -- What one call may do, in plain jobs taken: one that is not plain costs twice as much, one that was due three times,
 -- and so does an outcome that came in the same call.
-local MOST_WORK = 1000
+local MOST_WORK = 600
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)

@@ -1,11 +1,11 @@
 -- job_cancel: jobs disappear, in whatever state they are. Who runs one learns it: its lock is lost as cancelled.
 --
--- args    JSON  jids     list of 1 to 1,000 texts; the jobs wait for at most 1,000 others in all
+-- args    JSON  jids     list of 1 to 500 texts; the jobs wait for at most 500 others in all
 -- reply   list  the jids that were there
 -- errors  INVALID_ARGUMENT, HAS_DEPENDENTS (a job waits for one of them and is not cancelled with it; none is cancelled)
 -- keys    {ns}:job:<jid> and all that begins with a noun and its jid; {ns}:cancelled:<jid> {ns}:dependents:<jid> and the places
 --         a job stands in; channels {ns}:event:cancelled {ns}:worker-event:<name>
-local MOST_LINKS = 1000
+local MOST_LINKS = 500
 
 -- Taking a job out of what it waits for costs as much as the job.
 local function refuse_too_many_links(jids)

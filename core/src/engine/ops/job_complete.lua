@@ -7,7 +7,7 @@
 --                   options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
 --                                     and for the next stage, where there is one: delay_ms (0), dependencies (at most 256
 --                                     jids to wait for there; those completed or unknown count as satisfied)
--- reply   per item (at most 500)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
+-- reply   per item (at most 250)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
 --                   TOO_DEEP <why> (the job runs on)
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>

@@ -9,7 +9,8 @@
 --                                     throttles (at most 32), dependencies (jids to wait for, at most 256),
 --                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                     on_conflict replace | keep | reject | move (replace)
---         The items of a call have at most 1,000 tags and throttles in all, each dependency counted twice.
+--         At most 500 items. More than one have at most 500 tags and throttles in all, each dependency counted twice,
+--         and at most 8 MiB of data.
 -- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
 --                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
@@ -18,7 +19,7 @@
 --         before it, or the items of the call have 2,000 in all)
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:due {ns}:queues {ns}:wake:<q>
 --         {ns}:queues:wake {ns}:seq {ns}:tag:<t> {ns}:tags {ns}:dependencies:<jid> {ns}:dependents:<jid>
-local WIDTH, MOST_EXTRAS = 5, 1000
+local WIDTH, MOST_EXTRAS, MOST_BYTES = 5, 500, 8388608
 local OPTIONS = put_options.known({ delay_ms = true, dependencies = true, missing = true, on_conflict = true })
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 
@@ -116,6 +117,13 @@ local function put(jid, queue, kind, data, options)
   return satisfied and #satisfied > 0 and { answer, unpack(satisfied) } or answer
 end
 
+local function refuse_too_much(extras)
+  if extras > MOST_EXTRAS then
+    fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_EXTRAS .. ' tags, throttles and, twice, dependencies in all')
+  end
+  fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_BYTES .. ' bytes of data in all')
+end
+
 -- The dependencies of what was replaced go, those of what was put come.
 local function write_links()
   for _, jid in ipairs(left) do
@@ -137,7 +145,7 @@ operation('queue_put', 'grow', function(argv)
   state.begin()
   links, left, search = {}, {}, { steps = 0 }
   state.load_all(jids)
-  local max_data, seen, read, extras = config.get('max-data'), {}, {}, 0
+  local max_data, seen, read, extras, bytes = config.get('max-data'), {}, {}, 0, 0
   for index = 1, count do
     local at = 3 + (index - 1) * WIDTH
     local jid, queue, kind, data, options = unpack(argv, at, at + WIDTH - 1)
@@ -150,9 +158,9 @@ operation('queue_put', 'grow', function(argv)
       fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
     end
     options = read_options(options, read)
-    extras = extras + options.extras
-    if extras > MOST_EXTRAS then
-      fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_EXTRAS .. ' tags, throttles and, twice, dependencies in all')
+    extras, bytes = extras + options.extras, bytes + #data
+    if count > 1 and (extras > MOST_EXTRAS or bytes > MOST_BYTES) then
+      refuse_too_much(extras)
     end
     reply[index] = put(jid, queue, kind, data, options)
   end

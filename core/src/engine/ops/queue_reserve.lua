@@ -1,7 +1,7 @@
 -- queue_reserve: takes up to `limit` jobs of an ordered list of queues under a lease.
 --
 -- args    worker   text     who holds them
---         limit    integer  0..1000; 0 takes nothing and passes a wake token on
+--         limit    integer  0..500; 0 takes nothing and passes a wake token on
 --         share    0 | 1    1: at most ceil(limit / queues with jobs) of each queue, the rest refilled in order
 --         queue …  text     1 to 64 queues
 -- reply   token text, ms until the next thing is due in these queues (-1: nothing), queues_version, then seven values per job:

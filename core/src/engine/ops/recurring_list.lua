@@ -2,7 +2,7 @@
 --
 -- args    JSON  queue    text
 --               offset   integer  0 or more (0)
---               limit    integer  1..1000 (25)
+--               limit    integer  1..500 (25)
 -- reply   map   total  integer; jobs  list of what recurring_get answers
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:recurring:<q> {ns}:template:<jid>

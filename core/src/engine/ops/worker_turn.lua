@@ -1,21 +1,21 @@
 -- worker_turn: a worker's outcomes and its next reservation in one call; first the outcomes.
 --
 -- args    worker   text     who holds the jobs and takes new ones
---         limit    integer  0..1000
+--         limit    integer  0..500
 --         share    0 | 1    as in queue_reserve
 --         count    integer  number of queues, 1 to 64
 --         queue …  text
---         then items (at most 250) of  verb    complete | fail | retry | snooze | release | unknown_kind
+--         then items (at most 100) of  verb    complete | fail | retry | snooze | release | unknown_kind
 --                        jid     text
 --                        token   text
 --                        run_ms  integer
 --                        a b     the verb's own, as in its operation: result options | group detail | delay_ms detail | delay_ms '' | '' ''
--- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 250 jobs after
---         250 outcomes, three more for each outcome less
+-- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 300 jobs after
+--         100 outcomes, three more for each outcome less
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
-local WIDTH, MOST = 6, 250
+local WIDTH, MOST = 6, 100
 
 operation('worker_turn', 'write', function(argv)
   local count = check.integer(argv[6] or '', 'count', 1, 64)
