@@ -12,7 +12,7 @@ use crate::json::Fields;
 use crate::request::{Args, Request, Value};
 
 /// Most queues of one reserve.
-const MAX_QUEUES: usize = 64;
+pub(crate) const MAX_QUEUES: usize = 64;
 
 /// What became of one put.
 #[derive(Clone, Debug, PartialEq, Eq)]
