@@ -6,6 +6,7 @@ use manyhands::{Client, Job, Outcome, Put, Worker};
 use serde_json::json;
 
 use crate::support::{Server, member};
+use crate::wake::calls_in_two_waits;
 use crate::{LONG, blocked, finish, next, until, waiting};
 
 const QUEUES: usize = 1_000;
@@ -27,7 +28,7 @@ fn worker(client: &Client, strategy: &str) -> Worker {
 }
 
 fn put(client: &Client, number: usize, jobs: usize) {
-    client.queue(&name(number)).put_many((0..jobs).map(|_| Put::new("k"))).unwrap();
+    client.queue(name(number)).put_many((0..jobs).map(|_| Put::new("k"))).unwrap();
 }
 
 fn perform(worker: &Worker) -> Job {
@@ -138,13 +139,27 @@ fn a_delayed_job_in_any_queue_starts_when_it_is_due() {
     let server = Server::start();
     let client = server.client();
     for (delay_ms, number) in (300..).step_by(50).zip(PLACES) {
-        client.queue(&name(number)).put(Put::new("k").delay_ms(delay_ms)).unwrap();
+        client.queue(name(number)).put(Put::new("k").delay_ms(delay_ms)).unwrap();
     }
     let worker = worker(&client, "ordered");
     let begun = Instant::now();
     let came = PLACES.map(|_| perform(&worker).queue);
     assert_eq!(came, PLACES.map(name));
     assert!(begun.elapsed() < BY_TOKEN, "by looking again, not when they were due");
+    worker.stop(LONG).unwrap();
+}
+
+#[test]
+fn an_idle_worker_asks_all_its_queues_every_two_seconds_and_no_more() {
+    let server = Server::start();
+    let client = server.client();
+    let worker = worker(&client, "round_robin");
+    let waiting = waiting(&worker);
+    let count = calls_in_two_waits(&server);
+    assert!((16..80).contains(&count), "{count} calls in two waits");
+    put(&client, 70, 1);
+    let (job, _) = waiting.join().unwrap();
+    finish(&worker, &job, Outcome::DONE);
     worker.stop(LONG).unwrap();
 }
 
