@@ -48,7 +48,7 @@ fn no_more_jobs() -> Error {
 /// Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
 ///
 /// options_json  A JSON object:
-///               "queues"               the queues to take jobs from, 1 to 64 names. Must be there.
+///               "queues"               the queues to take jobs from, 1 to 1000 names. Must be there.
 ///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
 ///                                      all get equal shares. Default "ordered".
 ///               "threads"              how many threads will perform at once, 1 to 1000. Default 1.

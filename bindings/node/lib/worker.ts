@@ -12,7 +12,7 @@ import { die, onExit, onSignal, type StopSignal } from "./process.js";
 
 /** Options of {@link Worker}. */
 export interface WorkerOptions {
-  /** Queues to reserve from, 1 to 64; with the strategy `ordered` the earlier go first. */
+  /** Queues to reserve from, 1 to 1000; with the strategy `ordered` the earlier go first. */
   queues: readonly string[];
   /** How many handlers may be under way at once, 1 to 1000. Default 1. */
   concurrency?: number;

@@ -70,7 +70,7 @@ class Worker:
         """Describe the worker; only checks its arguments. Nothing starts before `run` or `next`.
 
         client: whose namespace it works in.
-        queues: 1 to 64 names, in the order in which they are asked.
+        queues: 1 to 1000 names, in the order in which they are asked.
         threads: handlers at once, 1 to 1000. Default 1.
         strategy: ordered (the first queue that has a job) or round_robin. Default ordered.
         shutdown_timeout: seconds that a stop leaves to running handlers, 0 or more. Default 25.

@@ -14,6 +14,7 @@ pub use job::{Answer, Job, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRe
 pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
 pub(crate) use put::MAX_DEPENDENCIES;
 pub use put::{Missing, OnConflict, Put};
+pub(crate) use queue::MAX_QUEUES;
 pub use queue::{Placed, QueuePut, QueueReserve, Reserved};
 pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
 

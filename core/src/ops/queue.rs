@@ -16,7 +16,7 @@ const MOST_EXTRAS: usize = 500;
 /// Most bytes of data of one put of several jobs.
 const MOST_BYTES: usize = 8 << 20;
 /// Most queues of one reserve.
-const MAX_QUEUES: usize = 64;
+pub(crate) const MAX_QUEUES: usize = 64;
 
 /// What became of one put.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::hand::{Hand, MOST_UNSTARTED};
-
-/// Least wait for a due time, so that a clock that stands still costs no busy loop.
-const LEAST_DUE: Duration = Duration::from_millis(1);
+use super::strategy::{Asking, Queues};
+use crate::ops::{QueueReserve, Reserved};
 
 /// What is asked for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +22,15 @@ pub struct Fetch {
     waiting: usize,
     /// Jobs asked for in calls under way.
     asked: usize,
-    /// The last reserve gave fewer jobs than it was asked for.
-    dry: bool,
-    /// When something in the queues comes due, as far as the last reserve knew.
-    due_at: Option<Instant>,
     /// With fewer unstarted jobs than this it may be time to fetch ahead.
     refill_below: usize,
+    queues: Queues,
 }
 
 impl Fetch {
     /// `threads`: handlers that run at once.
-    pub fn new(threads: usize) -> Fetch {
-        Fetch { threads, waiting: 0, asked: 0, dry: false, due_at: None, refill_below: 0 }
+    pub fn new(threads: usize, queues: Queues) -> Fetch {
+        Fetch { threads, waiting: 0, asked: 0, refill_below: 0, queues }
     }
 
     /// A thread without a job waits in `next`.
@@ -66,69 +62,92 @@ impl Fetch {
         let room = ahead.room.saturating_sub(asked_ahead);
         let most = MOST_UNSTARTED.saturating_sub(hand.unstarted() + self.asked);
         let limit = (need + room).min(most);
-        let pressing = !self.dry && limit > 0 && (need > 0 || room * 2 > ahead.whole);
+        let pressing = limit > 0 && !self.queues.are_dry() && (need > 0 || room * 2 > ahead.whole);
         Demand { limit, pressing }
     }
 
-    /// A call asks for `limit` jobs.
-    pub fn ask(&mut self, limit: usize) {
-        self.asked += limit;
+    /// A call is to ask for `limit` jobs: of which queues, and for how many of them. `woken_by`: whose wake token came.
+    pub fn ask(&mut self, limit: usize, woken_by: Option<usize>) -> Asking {
+        let asking = self.queues.ask(limit, woken_by);
+        self.asked += asking.limit;
+        asking
     }
 
-    /// That call gave `got` jobs; something comes due in `due` (None: nothing does). One that asked for nothing says nothing.
-    pub fn answer(&mut self, limit: usize, got: usize, due: Option<Duration>, now: Instant) {
+    /// That call was answered. One that asked for nothing says nothing.
+    pub fn answer(&mut self, asked: &QueueReserve, reserved: &Reserved, now: Instant) {
+        let limit = limit(asked);
         self.asked -= limit;
         if limit > 0 {
-            self.dry = got < limit;
-            self.due_at = due.map(|span| now + span.max(LEAST_DUE));
+            let due = reserved.next_due_ms.map(Duration::from_millis);
+            self.queues.answer(&asked.queues, limit, &reserved.jobs, due, now);
         }
     }
 
     /// That call failed.
-    pub fn forget(&mut self, limit: usize) {
-        self.asked -= limit;
+    pub fn forget(&mut self, asked: &QueueReserve) {
+        self.asked -= limit(asked);
+    }
+
+    /// Nobody wants a job for now.
+    pub fn rest(&mut self) {
+        self.queues.rest();
     }
 
     /// Nothing is known of the queues any more: a token may have been lost.
     pub fn look_again(&mut self) {
-        self.dry = false;
+        self.queues.look_again();
     }
 
     /// Looks again at what has come due.
     pub fn pass_due(&mut self, now: Instant) {
-        if self.due_at.is_some_and(|due| due <= now) {
-            self.due_at = None;
-            self.dry = false;
-        }
+        self.queues.pass_due(now);
     }
 
     /// When to look again; None while nobody wants a job, or nothing is known to come due.
     pub fn due_at(&self, hand: &Hand) -> Option<Instant> {
-        self.due_at.filter(|_| self.need(hand) > 0)
+        self.queues.due_at().filter(|_| self.need(hand) > 0)
     }
 
     /// True when so many jobs have been started that more may be fetched ahead.
     pub fn runs_low(&self, hand: &Hand) -> bool {
-        !self.dry && hand.unstarted() + self.asked < self.refill_below
+        hand.unstarted() + self.asked < self.refill_below && !self.queues.are_dry()
     }
 
     /// True when the runner, not the waiter, is to look for the jobs that are needed: at once or at a due time.
     pub fn wants_runner(&self) -> bool {
-        !self.dry || self.due_at.is_some()
+        !self.queues.are_dry() || self.queues.due_at().is_some()
     }
 
     /// True when a thread wants a job and the queues had none: time to wait for a wake token.
     pub fn wants_wake(&self, hand: &Hand) -> bool {
-        self.dry && self.need(hand) > 0
+        self.need(hand) > 0 && self.queues.are_dry()
     }
+}
+
+fn limit(asked: &QueueReserve) -> usize {
+    usize::try_from(asked.limit).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::hand::tests::jobs;
+    use super::super::strategy::Strategy;
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+
+    fn fetch(threads: usize) -> Fetch {
+        Fetch::new(threads, Queues::new(&["q".to_owned()], Strategy::Ordered))
+    }
+
+    fn ask(fetch: &mut Fetch, limit: usize) -> QueueReserve {
+        let Asking { queues, limit, share } = fetch.ask(limit, None);
+        QueueReserve { worker: "w".to_owned(), queues, limit: limit as i64, share }
+    }
+
+    fn gave(jobs_given: usize, next_due_ms: Option<u64>) -> Reserved {
+        Reserved { jobs: jobs(jobs_given, "a"), next_due_ms, queues_version: 0 }
+    }
 
     fn demand(limit: usize, pressing: bool) -> Demand {
         Demand { limit, pressing }
@@ -136,14 +155,14 @@ mod tests {
 
     #[test]
     fn asks_for_as_many_jobs_as_threads_wait() {
-        let (mut fetch, mut hand, now) = (Fetch::new(8), Hand::default(), Instant::now());
+        let (mut fetch, mut hand, now) = (fetch(8), Hand::default(), Instant::now());
         assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
         fetch.enter();
         fetch.enter();
         assert_eq!(fetch.demand(&mut hand, now), demand(2, true));
-        fetch.ask(2);
+        let asked = ask(&mut fetch, 2);
         assert_eq!(fetch.demand(&mut hand, now), demand(0, false), "a call under way asks for them");
-        fetch.answer(2, 1, None, now);
+        fetch.answer(&asked, &gave(1, None), now);
         hand.receive(jobs(1, "a"), now);
         assert_eq!(fetch.demand(&mut hand, now), demand(1, false), "the queues are dry: only with other business");
         fetch.leave();
@@ -152,44 +171,43 @@ mod tests {
 
     #[test]
     fn waits_for_a_wake_while_the_queues_are_dry() {
-        let (mut fetch, hand, now) = (Fetch::new(1), Hand::default(), Instant::now());
+        let (mut fetch, hand, now) = (fetch(1), Hand::default(), Instant::now());
         fetch.enter();
         assert!(!fetch.wants_wake(&hand), "nobody has asked yet");
-        fetch.ask(1);
-        fetch.answer(1, 0, None, now);
+        let asked = ask(&mut fetch, 1);
+        fetch.answer(&asked, &gave(0, None), now);
         assert!(fetch.wants_wake(&hand));
-        fetch.ask(0);
-        fetch.answer(0, 0, None, now);
+        let asked = ask(&mut fetch, 0);
+        fetch.answer(&asked, &gave(0, None), now);
         assert!(fetch.wants_wake(&hand), "a call that asked for nothing says nothing");
-        fetch.ask(1);
+        let asked = ask(&mut fetch, 1);
         assert!(!fetch.wants_wake(&hand), "a call under way asks already");
-        fetch.forget(1);
+        fetch.forget(&asked);
         fetch.leave();
         assert!(!fetch.wants_wake(&hand));
     }
 
     #[test]
     fn looks_again_when_something_comes_due() {
-        let (mut fetch, mut hand, now) = (Fetch::new(1), Hand::default(), Instant::now());
+        let (mut fetch, mut hand, now) = (fetch(1), Hand::default(), Instant::now());
         fetch.enter();
-        fetch.ask(1);
-        fetch.answer(1, 0, Some(MS * 40), now);
+        let asked = ask(&mut fetch, 1);
+        fetch.answer(&asked, &gave(0, Some(40)), now);
         assert_eq!(fetch.due_at(&hand), Some(now + MS * 40));
         fetch.pass_due(now + MS * 39);
         assert!(!fetch.demand(&mut hand, now).pressing);
         fetch.pass_due(now + MS * 40);
         assert!(fetch.demand(&mut hand, now).pressing && fetch.due_at(&hand).is_none());
-        fetch.answer(0, 0, None, now);
-        fetch.ask(1);
-        fetch.answer(1, 0, Some(Duration::ZERO), now);
-        assert_eq!(fetch.due_at(&hand), Some(now + LEAST_DUE), "a clock that stands still costs no busy loop");
+        let asked = ask(&mut fetch, 1);
+        fetch.answer(&asked, &gave(0, Some(0)), now);
+        assert_eq!(fetch.due_at(&hand), Some(now + MS), "a clock that stands still costs no busy loop");
         fetch.leave();
         assert_eq!(fetch.due_at(&hand), None, "nobody would take it");
     }
 
     #[test]
     fn fetches_ahead_when_half_is_gone() {
-        let (mut fetch, mut hand, now) = (Fetch::new(1), Hand::default(), Instant::now());
+        let (mut fetch, mut hand, now) = (fetch(1), Hand::default(), Instant::now());
         hand.receive(jobs(8, "instant"), now);
         while let Some(job) = hand.start(now) {
             hand.finish(&crate::ops::Lease { jid: job.jid, token: job.token }, now);
@@ -207,7 +225,7 @@ mod tests {
             );
             assert_eq!(fetch.runs_low(&hand), left < MOST_UNSTARTED / 2);
         }
-        fetch.ask(MOST_UNSTARTED);
+        ask(&mut fetch, MOST_UNSTARTED);
         assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
     }
 }

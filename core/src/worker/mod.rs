@@ -20,6 +20,7 @@ mod strategy;
 mod threads;
 mod trouble;
 mod waiter;
+mod window;
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -70,7 +71,7 @@ pub enum Next {
 impl Worker {
     /// A worker on a client. Checks the options only; the first [`Worker::next`] starts its threads and connects.
     ///
-    /// options_json: `queues` (required), names in the order they are asked, 1 to 64; `strategy`, `ordered` (default: a
+    /// options_json: `queues` (required), names in the order they are asked, 1 to 1000; `strategy`, `ordered` (default: a
     /// later queue is served when the earlier ones give nothing) or `round_robin` (equal shares); `threads`, how many
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
     /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`].

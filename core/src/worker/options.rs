@@ -1,5 +1,6 @@
 //! A worker's options, read once from JSON.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::strategy::Strategy;
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::json::Fields;
 
 /// Most queues one worker reserves from.
-const MAX_QUEUES: usize = 64;
+const MAX_QUEUES: usize = 1_000;
 /// Most handlers one worker runs at once.
 const MAX_THREADS: i64 = 1_000;
 /// Most kinds one worker says it knows.
@@ -62,8 +63,9 @@ fn check_queues(queues: Vec<String>) -> Result<Vec<String>> {
         return Err(Error::invalid("options.queues is empty: a worker needs at least one queue"));
     }
     check::names(&queues, "options.queues", MAX_QUEUES)?;
+    let mut seen = HashSet::with_capacity(queues.len());
     for (index, queue) in queues.iter().enumerate() {
-        if queues[..index].contains(queue) {
+        if !seen.insert(queue) {
             return Err(Error::invalid(format!("options.queues[{index}] names {queue} a second time")));
         }
     }
@@ -85,6 +87,16 @@ mod tests {
         WorkerOptions::from_json(json).unwrap_err().message
     }
 
+    fn many(queues: usize) -> String {
+        let names: Vec<String> = (0..queues).map(|number| format!("\"q{number}\"")).collect();
+        format!("{{\"queues\":[{}]}}", names.join(","))
+    }
+
+    #[test]
+    fn a_worker_has_up_to_1000_queues() {
+        assert_eq!(WorkerOptions::from_json(&many(1_000)).unwrap().queues.len(), 1_000);
+    }
+
     #[test]
     fn defaults() {
         let options = WorkerOptions::from_json(r#"{"queues":["mail"]}"#).unwrap();
@@ -100,6 +112,7 @@ mod tests {
         assert_eq!(message(r#"{"queues":[]}"#), "options.queues is empty: a worker needs at least one queue");
         assert_eq!(message(r#"{"queues":["a",""]}"#), "options.queues[1] is empty");
         assert_eq!(message(r#"{"queues":["a","b","a"]}"#), "options.queues[2] names a a second time");
+        assert_eq!(message(&many(1_001)), "options.queues has 1001 entries, at most 1000 are allowed");
         assert_eq!(message(r#"{"queues":["a"],"threads":0}"#), "options.threads 0 is outside 1..1000");
         assert_eq!(message(r#"{"queues":["a"],"thread":4}"#), "options.thread is unknown");
         assert_eq!(

@@ -33,7 +33,7 @@ pub struct Shared {
 impl Shared {
     pub fn new(client: Client, options: WorkerOptions) -> Shared {
         let name = identity::worker();
-        let queues = Queues::new(options.queues.clone(), options.strategy);
+        let queues = Queues::new(&options.queues, options.strategy);
         let shift = Shift::new(name.clone(), queues, options.threads, Instant::now());
         Shared {
             name,

@@ -8,7 +8,7 @@ use super::fetch::{Demand, Fetch};
 use super::hand::Hand;
 use super::outcome::Outcome;
 use super::outcomes::{AnswerTo, Finished, Outcomes};
-use super::strategy::Queues;
+use super::strategy::{Asking, Queues};
 use super::trouble::{Meaning, Trouble, meaning};
 use crate::error::{Code, Error};
 use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
@@ -36,7 +36,6 @@ pub enum Step {
 /// The state of a worker between open and stop.
 pub struct Shift {
     worker: String,
-    queues: Queues,
     pub fetch: Fetch,
     pub hand: Hand,
     pub outcomes: Outcomes,
@@ -61,8 +60,7 @@ impl Shift {
     pub fn new(worker: String, queues: Queues, threads: usize, now: Instant) -> Shift {
         Shift {
             worker,
-            queues,
-            fetch: Fetch::new(threads),
+            fetch: Fetch::new(threads, queues),
             hand: Hand::default(),
             outcomes: Outcomes::default(),
             pulse_at: now,
@@ -103,6 +101,7 @@ impl Shift {
         if self.flush_due(now) || self.demand(now).pressing {
             return Step::Turn(self.turn(now));
         }
+        self.fetch.rest();
         let moments = [self.outcomes.flush_at(), self.fetch.due_at(&self.hand), self.hand.release_at()];
         Step::Sleep(moments.into_iter().flatten().fold(self.pulse_at.min(leave_by), Instant::min))
     }
@@ -136,21 +135,21 @@ impl Shift {
     fn turn(&mut self, now: Instant) -> WorkerTurn {
         let ended = self.outcomes.take();
         self.unanswered = true;
-        WorkerTurn { reserve: self.reserve(now), ended }
+        WorkerTurn { reserve: self.reserve(now, None), ended }
     }
 
     /// A reserve of as many jobs as are wanted; of none when none are, which passes a wake token on.
-    pub fn reserve(&mut self, now: Instant) -> QueueReserve {
-        let limit = self.demand(now).limit;
-        self.fetch.ask(limit);
-        let (queues, share) = self.queues.next_order();
+    /// `woken_by`: the place among the worker's queues of the one whose token came.
+    pub fn reserve(&mut self, now: Instant, woken_by: Option<usize>) -> QueueReserve {
+        let wanted = self.demand(now).limit;
+        let Asking { queues, limit, share } = self.fetch.ask(wanted, woken_by);
         QueueReserve { worker: self.worker.clone(), queues, limit: limit as i64, share }
     }
 
     /// The answer to a [`Shift::reserve`]. Returns how many jobs came.
     pub fn reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
         let got = reserved.jobs.len();
-        self.fetch.answer(limit(asked), got, reserved.next_due_ms.map(Duration::from_millis), now);
+        self.fetch.answer(asked, &reserved, now);
         let shortest = reserved.jobs.iter().map(|job| job.lease_ms).min().map(Duration::from_millis);
         self.pulse_at = self.pulse_at.min(now + pulse_within(shortest));
         self.hand.receive(reserved.jobs, now);
@@ -178,7 +177,7 @@ impl Shift {
             }
         }
         self.unanswered = false;
-        self.fetch.forget(limit(&turn.reserve));
+        self.fetch.forget(&turn.reserve);
         None
     }
 
@@ -186,7 +185,7 @@ impl Shift {
     pub fn reserve_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
         let repeat = meaning(&error) == Meaning::Unanswered;
         if !repeat {
-            self.fetch.forget(limit(asked));
+            self.fetch.forget(asked);
         }
         self.failed(error, now);
         repeat
@@ -320,10 +319,6 @@ impl Shift {
 /// When the next pulse is due: the engine renews a lease once less than two thirds of it are left.
 fn pulse_within(shortest_lease: Option<Duration>) -> Duration {
     shortest_lease.map_or(PULSE_EVERY, |lease| PULSE_EVERY.min(lease / 3))
-}
-
-fn limit(asked: &QueueReserve) -> usize {
-    usize::try_from(asked.limit).unwrap_or(0)
 }
 
 #[cfg(test)]

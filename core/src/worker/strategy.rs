@@ -1,4 +1,16 @@
-//! Reservation strategies: in which order a worker asks its queues, as pure code.
+//! Reservation strategies: which queues a worker asks next and in which order, as pure code.
+//!
+//! A reserve asks few queues, so that it never works for long; a worker may have more. It asks them in *windows*, one a
+//! call, and it waits for a wake token when none of them has more to give.
+
+use std::time::{Duration, Instant};
+
+use super::window::{self, Window};
+use crate::ops::Job;
+
+/// How long a dry window of several is left alone. Tokens of the others keep a worker from ever sitting out its wait in
+/// Redis, which is how one with a single window notices a token that was lost.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
 
 /// How a worker chooses among its queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,58 +32,125 @@ impl Strategy {
     }
 }
 
-/// A worker's queues and where the next call begins.
+/// What a reserve asks.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// Of these queues, in this order.
+    pub queues: Vec<String>,
+    /// Most jobs to take.
+    pub limit: usize,
+    /// Whether each queue that has jobs gets an equal share.
+    pub share: bool,
+}
+
+/// A worker's queues, what is known of them, and where the next call begins.
 pub struct Queues {
-    names: Vec<String>,
+    windows: Vec<Window>,
     strategy: Strategy,
-    first: usize,
+    /// The window whose turn it is, round-robin.
+    turn: usize,
+    /// Jobs it may still give in this turn; 0 before the turn has begun.
+    credit: usize,
 }
 
 impl Queues {
     /// `names`: at least one.
-    pub fn new(names: Vec<String>, strategy: Strategy) -> Queues {
-        Queues { names, strategy, first: 0 }
+    pub fn new(names: &[String], strategy: Strategy) -> Queues {
+        Queues { windows: names.chunks(window::MOST).map(Window::new).collect(), strategy, turn: 0, credit: 0 }
     }
 
-    /// The queues in the order the next reserve asks them, and whether each gets an equal share.
-    /// Moves the beginning of the call after it.
-    pub fn next_order(&mut self) -> (Vec<String>, bool) {
-        let mut order = self.names.clone();
-        if self.strategy == Strategy::RoundRobin {
-            order.rotate_left(self.first);
-            self.first = (self.first + 1) % self.names.len();
+    /// What the next reserve asks when `limit` jobs are wanted: the queues around the one whose wake token came (its
+    /// place among the worker's), else the first that may have some.
+    pub fn ask(&mut self, limit: usize, woken_by: Option<usize>) -> Asking {
+        let share = self.strategy == Strategy::RoundRobin;
+        let (at, limit) = match woken_by {
+            Some(queue) => (queue / window::MOST, limit),
+            None if share => self.in_turn(limit),
+            None => (self.next_from(0), limit),
+        };
+        let window = &mut self.windows[at];
+        let queues = window.order();
+        if share {
+            window.move_on();
         }
-        (order, self.strategy == Strategy::RoundRobin)
+        Asking { queues, limit, share }
+    }
+
+    /// The first window from this one on that may have jobs; this one when none has.
+    fn next_from(&self, from: usize) -> usize {
+        let round = (from..self.windows.len()).chain(0..from);
+        round.into_iter().find(|at| !self.windows[*at].is_dry()).unwrap_or(from)
+    }
+
+    /// The window whose turn it is, and how many of the `limit` jobs it may give.
+    ///
+    /// A turn is worth as many jobs as the window has giving queues, times what each queue gets of a call to the window
+    /// that has the most of them. So a queue gets as much as any other, however few stand beside it.
+    fn in_turn(&mut self, limit: usize) -> (usize, usize) {
+        if self.windows.len() == 1 || limit == 0 {
+            return (self.turn, limit);
+        }
+        let at = self.next_from(self.turn);
+        if at != self.turn || self.credit == 0 {
+            let most = self.windows.iter().map(Window::giving).fold(1, usize::max);
+            self.credit = self.windows[at].giving() * (limit / most).max(1);
+        }
+        let limit = limit.min(self.credit);
+        self.credit -= limit;
+        self.turn = if self.credit == 0 { (at + 1) % self.windows.len() } else { at };
+        (at, limit)
+    }
+
+    /// A reserve of `limit` jobs, at least one, in `order` gave these; something comes due in `due` (None: nothing does).
+    pub fn answer(&mut self, order: &[String], limit: usize, jobs: &[Job], due: Option<Duration>, now: Instant) {
+        let full = jobs.len() >= limit;
+        if let [only] = &mut self.windows[..] {
+            return only.answer(full, due, now);
+        }
+        let Some(at) = self.windows.iter().position(|window| window.asked(order)) else { return };
+        let others = match self.strategy {
+            Strategy::Ordered => &mut self.windows[..at],
+            Strategy::RoundRobin => {
+                self.windows[at].learn(order, jobs, full);
+                &mut self.windows[..]
+            }
+        };
+        if full {
+            // They are asked again before this one is. Those that an ordered worker asks later may stay dry: whatever
+            // came to them meanwhile left its token.
+            others.iter_mut().for_each(Window::look_again);
+        }
+        self.windows[at].answer(full, Some(due.map_or(LOOK_AFTER, |due| due.min(LOOK_AFTER))), now);
+    }
+
+    /// Nobody wants a job for now: the next fetch of an ordered worker begins with its first queue again.
+    pub fn rest(&mut self) {
+        if self.strategy == Strategy::Ordered {
+            let before = self.next_from(0);
+            self.windows[..before].iter_mut().for_each(Window::look_again);
+        }
+    }
+
+    /// Nothing is known of the queues any more: a token may have been lost.
+    pub fn look_again(&mut self) {
+        self.windows.iter_mut().for_each(Window::look_again);
+    }
+
+    /// Looks again at what has come due.
+    pub fn pass_due(&mut self, now: Instant) {
+        self.windows.iter_mut().for_each(|window| window.pass_due(now));
+    }
+
+    /// True when every window, asked after the last that gave all, gave fewer jobs than it was asked for.
+    pub fn are_dry(&self) -> bool {
+        self.windows.iter().all(Window::is_dry)
+    }
+
+    /// When to look again though no token came; None when nothing is known to come due.
+    pub fn due_at(&self) -> Option<Instant> {
+        self.windows.iter().filter_map(Window::due_at).min()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn queues(strategy: Strategy) -> Queues {
-        Queues::new(["a", "b", "c"].map(String::from).to_vec(), strategy)
-    }
-
-    #[test]
-    fn ordered_never_moves() {
-        let mut queues = queues(Strategy::Ordered);
-        for _ in 0..4 {
-            assert_eq!(queues.next_order(), (["a", "b", "c"].map(String::from).to_vec(), false));
-        }
-    }
-
-    #[test]
-    fn round_robin_begins_one_further_each_call() {
-        let mut queues = queues(Strategy::RoundRobin);
-        let orders: Vec<String> = (0..4).map(|_| queues.next_order().0.concat()).collect();
-        assert_eq!(orders, ["abc", "bca", "cab", "abc"]);
-        assert!(queues.next_order().1);
-    }
-
-    #[test]
-    fn names_lead_back_to_strategies() {
-        assert_eq!(Strategy::named("round_robin"), Some(Strategy::RoundRobin));
-        assert_eq!(Strategy::named("Ordered"), None);
-    }
-}
+mod tests;

@@ -43,6 +43,7 @@ impl Drop for Leaving {
 struct Waiter {
     shared: Arc<Shared>,
     lane: Lane,
+    /// The wake lists of the worker's queues, in their order: of several tokens the first queue's comes first.
     keys: Vec<String>,
     /// The reserve that was sent and not answered; its number is the lane's last.
     unanswered: Option<QueueReserve>,
@@ -71,8 +72,8 @@ impl Waiter {
         let mut shift = self.shared.shift();
         match popped {
             Ok(None) if !shift.wants_wake() => {}
-            Ok(_) => {
-                let asked = shift.reserve(now);
+            Ok(woken_by) => {
+                let asked = shift.reserve(now, woken_by);
                 drop(shift);
                 let answer = self.lane.send(&asked);
                 self.note(asked, answer);
@@ -84,10 +85,13 @@ impl Waiter {
         }
     }
 
-    fn block(&mut self) -> Result<Option<String>> {
+    /// Which of the worker's queues a token came from; None when none came in time.
+    fn block(&mut self) -> Result<Option<usize>> {
         let connection = self.lane.client_id()?;
         self.shared.blocked.store(connection, Ordering::Release);
-        self.lane.block_pop(&self.keys, Duration::from_millis(backoff::jittered(WAIT_MS, backoff::draw())))
+        let wait = Duration::from_millis(backoff::jittered(WAIT_MS, backoff::draw()));
+        let popped = self.lane.block_pop(&self.keys, wait)?;
+        Ok(popped.and_then(|popped| self.keys.iter().position(|key| *key == popped)))
     }
 
     fn note(&mut self, asked: QueueReserve, answer: Result<Reserved>) {

@@ -16,7 +16,7 @@ fn calls(server: &Server, command: &str) -> u64 {
 }
 
 /// The calls of functions while a waiting worker blocks two times anew; its pulses are among them.
-fn calls_in_two_waits(server: &Server) -> u64 {
+pub fn calls_in_two_waits(server: &Server) -> u64 {
     until("the worker blocks", || blocked(server) == 1);
     let (functions, waits) = (calls(server, "fcall"), calls(server, "blpop"));
     until("it has blocked twice more", || calls(server, "blpop") >= waits + 2);

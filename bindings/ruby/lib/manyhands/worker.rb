@@ -24,7 +24,7 @@ module Manyhands
     # Describes the worker; only checks its arguments. Nothing starts before {#run} or {#next}.
     #
     # @param client [Client] whose namespace it works in
-    # @param queues [Array<String>] 1 to 64 names, in the order in which they are asked
+    # @param queues [Array<String>] 1 to 1000 names, in the order in which they are asked
     # @param threads [Integer] handlers at once, 1 to 1000
     # @param strategy [String, nil] "ordered" (the first queue that has a job) or "round_robin". Default "ordered"
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25

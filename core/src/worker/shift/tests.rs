@@ -9,8 +9,12 @@ const MS: Duration = Duration::from_millis(1);
 
 /// A shift of four threads that has pulsed.
 fn shift() -> (Shift, Instant) {
+    shift_of(&["q".to_owned()])
+}
+
+fn shift_of(queues: &[String]) -> (Shift, Instant) {
     let now = Instant::now();
-    let queues = Queues::new(vec!["q".to_owned()], Strategy::Ordered);
+    let queues = Queues::new(queues, Strategy::Ordered);
     let mut shift = Shift::new("w".to_owned(), queues, 4, now);
     assert!(matches!(shift.step(now), Step::Pulse), "the first thing is a pulse");
     shift.pulsed(now);
@@ -86,7 +90,7 @@ fn a_short_lease_the_waiter_brings_wakes_the_runner() {
     let first = turn(shift.step(now));
     shift.turned(&first, answer(&first, Vec::new()), now);
     assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
-    let asked = shift.reserve(now);
+    let asked = shift.reserve(now, None);
     shift.reserved(&asked, taken(leased(1, "a", 150)), now);
     assert!(shift.wants_runner());
     shift.start(now).unwrap();
@@ -120,16 +124,39 @@ fn a_dry_queue_is_left_to_the_waiter() {
     shift.turned(&first, answer(&first, Vec::new()), now);
     assert!(shift.wants_wake() && !shift.wants_runner());
     assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
-    let asked = shift.reserve(now);
+    let asked = shift.reserve(now, None);
     assert_eq!((asked.limit, shift.wants_wake()), (1, false));
     assert_eq!(shift.reserved(&asked, taken(jobs(1, "a")), now), 1);
-    assert_eq!(shift.reserve(now).limit, 0, "a token nobody wants is passed on");
+    assert_eq!(shift.reserve(now, None).limit, 0, "a token nobody wants is passed on");
+}
+
+#[test]
+fn many_queues_are_left_to_the_waiter_after_a_whole_round() {
+    let names: Vec<String> = (0..150).map(|number| number.to_string()).collect();
+    let (mut shift, now) = shift_of(&names);
+    shift.fetch.enter();
+    shift.fetch.enter();
+    for (came, queues) in [(0, &names[..64]), (1, &names[64..128]), (0, &names[128..])] {
+        assert!(!shift.wants_wake());
+        let turn = turn(shift.step(now));
+        assert_eq!(turn.reserve.queues, queues);
+        shift.turned(&turn, answer(&turn, jobs(came, "a")), now);
+    }
+    shift.start(now).unwrap();
+    shift.fetch.leave();
+    assert!(shift.wants_wake());
+    assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
+    let asked = shift.reserve(now, Some(149));
+    assert_eq!((asked.limit, &asked.queues[..]), (1, &names[128..]));
+    shift.reserved(&asked, taken(Vec::new()), now);
+    assert!(shift.wants_wake());
+    assert_eq!(shift.reserve(now, None).queues, &names[..64]);
 }
 
 #[test]
 fn unstarted_jobs_go_back_after_100_ms_or_when_quiet() {
     let (mut shift, now) = shift();
-    let asked = QueueReserve { limit: 0, ..shift.reserve(now) };
+    let asked = QueueReserve { limit: 0, ..shift.reserve(now, None) };
     shift.reserved(&asked, taken(jobs(2, "a")), now);
     assert_eq!(sleep(shift.step(now)), now + MS * 100);
     assert_eq!(sleep(shift.step(now + MS * 100)), now + MS * 101);
@@ -172,7 +199,7 @@ fn an_unanswered_turn_is_repeated_after_a_pulse() {
 #[test]
 fn outcomes_are_kept_in_trouble_and_fetching_stops_at_the_limit() {
     let (mut shift, now) = shift();
-    let asked = QueueReserve { limit: 0, ..shift.reserve(now) };
+    let asked = QueueReserve { limit: 0, ..shift.reserve(now, None) };
     shift.reserved(&asked, taken(jobs(2 * MOST_KEPT, "a")), now);
     shift.failed(unavailable(), now);
     while let Some(job) = shift.start(now) {
@@ -219,7 +246,7 @@ fn a_worker_declared_lost_says_so() {
 #[test]
 fn leaves_when_everything_is_answered_or_time_is_up() {
     let (mut shift, now) = shift();
-    let asked = QueueReserve { limit: 0, ..shift.reserve(now) };
+    let asked = QueueReserve { limit: 0, ..shift.reserve(now, None) };
     shift.reserved(&asked, taken(jobs(2, "a")), now);
     let job = shift.start(now).unwrap();
     shift.finish(&lease(&job), Outcome::DONE, None, now);

@@ -1,0 +1,265 @@
+//! The order of calls without an engine, and fairness against one that is played.
+
+use super::*;
+use crate::worker::hand::tests::job;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| number.to_string()).collect()
+}
+
+/// Queues, and what stands in each of them.
+struct Play {
+    queues: Queues,
+    names: Vec<String>,
+    waiting: Vec<usize>,
+    taken: Vec<usize>,
+    now: Instant,
+}
+
+impl Play {
+    fn new(count: usize, strategy: Strategy) -> Play {
+        let names = names(count);
+        let queues = Queues::new(&names, strategy);
+        Play { queues, names, waiting: vec![0; count], taken: vec![0; count], now: Instant::now() }
+    }
+
+    /// One reserve as the engine answers it. Returns the first queue asked and how many jobs came.
+    fn call(&mut self, limit: usize, woken_by: Option<usize>) -> (usize, usize) {
+        let Asking { queues, limit, share } = self.queues.ask(limit, woken_by);
+        assert!((1..=window::MOST).contains(&queues.len()));
+        let order: Vec<usize> = queues.iter().map(|queue| queue.parse().unwrap()).collect();
+        let active = order.iter().filter(|queue| self.waiting[**queue] > 0).count().max(1);
+        let mut jobs = Vec::new();
+        for most in [if share { limit.div_ceil(active) } else { limit }, limit] {
+            for queue in &order {
+                let gives = most.min(limit - jobs.len()).min(self.waiting[*queue]);
+                self.waiting[*queue] -= gives;
+                self.taken[*queue] += gives;
+                jobs.extend((0..gives).map(|_| Job { queue: self.names[*queue].clone(), ..job("j", "k") }));
+            }
+        }
+        self.queues.answer(&queues, limit, &jobs, None, self.now);
+        (order[0], jobs.len())
+    }
+
+    /// Calls until all windows are dry. Returns the first queue of each.
+    fn round(&mut self, limit: usize) -> Vec<usize> {
+        let mut asked = Vec::new();
+        while !self.queues.are_dry() {
+            asked.push(self.call(limit, None).0);
+            assert!(asked.len() < 10_000, "never dry");
+        }
+        asked
+    }
+
+    /// Jobs taken of each of these queues until so many came in all.
+    fn taken_of(&mut self, of: &[usize], limit: usize, jobs: usize) -> Vec<usize> {
+        self.taken.fill(0);
+        let mut came = 0;
+        while came < jobs {
+            came += self.call(limit, None).1;
+        }
+        of.iter().map(|queue| self.taken[*queue]).collect()
+    }
+}
+
+#[test]
+fn ordered_never_moves() {
+    let names = ["a", "b", "c"].map(String::from);
+    let mut queues = Queues::new(&names, Strategy::Ordered);
+    for limit in [4, 1, 0] {
+        assert_eq!(queues.ask(limit, None), Asking { queues: names.to_vec(), limit, share: false });
+    }
+}
+
+#[test]
+fn round_robin_begins_one_further_each_call() {
+    let mut queues = Queues::new(&["a", "b", "c"].map(String::from), Strategy::RoundRobin);
+    let orders: Vec<String> = (0..4).map(|_| queues.ask(1, None).queues.concat()).collect();
+    assert_eq!(orders, ["abc", "bca", "cab", "abc"]);
+    assert!(queues.ask(1, None).share);
+}
+
+#[test]
+fn names_lead_back_to_strategies() {
+    assert_eq!(Strategy::named("round_robin"), Some(Strategy::RoundRobin));
+    assert_eq!(Strategy::named("Ordered"), None);
+}
+
+#[test]
+fn up_to_64_queues_are_asked_in_one_call() {
+    for strategy in [Strategy::Ordered, Strategy::RoundRobin] {
+        for count in [1, 2, 63, 64] {
+            let mut play = Play::new(count, strategy);
+            assert_eq!(play.queues.ask(9, None).queues.len(), count);
+            assert_eq!(play.round(9).len(), 1);
+            assert_eq!(play.queues.due_at(), None, "a wait in Redis that ends without a token looks again");
+        }
+        assert_eq!(Play::new(65, strategy).round(9).len(), 2);
+        assert_eq!(Play::new(1_000, strategy).round(9).len(), 16);
+    }
+}
+
+#[test]
+fn a_round_asks_every_queue_once() {
+    for strategy in [Strategy::Ordered, Strategy::RoundRobin] {
+        let mut play = Play::new(1_000, strategy);
+        let mut asked = Vec::new();
+        while !play.queues.are_dry() {
+            let Asking { queues, limit, .. } = play.queues.ask(5, None);
+            play.queues.answer(&queues, limit, &[], None, play.now);
+            asked.extend(queues);
+        }
+        assert_eq!(asked.len(), 1_000);
+        assert_eq!(asked.into_iter().collect::<std::collections::BTreeSet<_>>(), names(1_000).into_iter().collect());
+    }
+}
+
+#[test]
+fn ordered_goes_on_only_while_windows_give_too_little() {
+    let mut play = Play::new(200, Strategy::Ordered);
+    (play.waiting[3], play.waiting[70], play.waiting[140]) = (2, 9, 1);
+    assert_eq!(play.call(5, None), (0, 2));
+    assert_eq!(play.call(3, None), (64, 3));
+    assert_eq!(play.call(5, None), (0, 0), "a new fetch begins with the first queue");
+    play.waiting[0] = 1;
+    assert_eq!(play.call(5, None), (64, 5), "that came after its window was asked, and left a token");
+    assert_eq!(play.round(5), [0, 64, 128, 192]);
+    assert_eq!(play.waiting.iter().sum::<usize>(), 0);
+}
+
+#[test]
+fn ordered_begins_at_the_first_queue_after_a_rest() {
+    let mut play = Play::new(200, Strategy::Ordered);
+    assert_eq!((play.call(5, None).0, play.call(5, None).0), (0, 64));
+    play.queues.rest();
+    assert_eq!(play.round(5), [0, 64, 128, 192]);
+    play.queues.rest();
+    assert!(play.queues.are_dry(), "nothing has come since");
+}
+
+#[test]
+fn a_token_asks_its_window_and_leaves_the_others_dry() {
+    for strategy in [Strategy::Ordered, Strategy::RoundRobin] {
+        let mut play = Play::new(1_000, strategy);
+        play.round(4);
+        for queue in [0, 500, 999] {
+            play.waiting[queue] = 3;
+            let (first, came) = play.call(4, Some(queue));
+            assert_eq!((first / window::MOST, came), (queue / window::MOST, 3));
+            assert!(play.queues.are_dry());
+        }
+        play.waiting[999] = 9;
+        assert_eq!(play.call(4, Some(999)).1, 4);
+        assert!(!play.queues.are_dry(), "there may be more");
+        play.round(4);
+        assert_eq!(play.waiting[999], 0);
+    }
+}
+
+#[test]
+fn a_token_nobody_wants_is_passed_on_where_it_came_from() {
+    let mut queues = Queues::new(&names(1_000), Strategy::RoundRobin);
+    let Asking { queues, limit, .. } = queues.ask(0, Some(999));
+    assert_eq!((limit, queues.contains(&"999".to_owned())), (0, true));
+}
+
+#[test]
+fn each_window_is_looked_at_when_its_own_time_has_come() {
+    let mut play = Play::new(130, Strategy::Ordered);
+    let (begun, mut at) = (play.now, play.now);
+    for due in [Some(MS * 40), Some(MS * 30), None] {
+        let Asking { queues, limit, .. } = play.queues.ask(1, None);
+        play.queues.answer(&queues, limit, &[], due, at);
+        at += MS;
+    }
+    assert_eq!(play.queues.due_at(), Some(begun + MS * 31));
+    play.queues.pass_due(begun + MS * 30);
+    assert!(play.queues.are_dry());
+    play.queues.pass_due(begun + MS * 31);
+    assert_eq!(play.round(1), [64]);
+    assert_eq!(play.queues.due_at(), Some(begun + MS * 40));
+    play.queues.pass_due(begun + MS * 40);
+    assert_eq!(play.round(1), [0]);
+    play.now = begun + LOOK_AFTER + MS * 2;
+    play.queues.pass_due(play.now);
+    assert_eq!(play.round(1), [0, 64, 128], "tokens may have been lost");
+}
+
+#[test]
+fn nothing_is_known_after_trouble() {
+    let mut play = Play::new(200, Strategy::Ordered);
+    play.round(1);
+    play.queues.look_again();
+    assert_eq!(play.round(1), [0, 64, 128, 192]);
+}
+
+#[test]
+fn round_robin_comes_to_another_window_within_one_round_of_a_flood() {
+    for limit in [1, 10, 250] {
+        let mut play = Play::new(1_000, Strategy::RoundRobin);
+        play.waiting[5] = 1_000_000;
+        for _ in 0..100 {
+            play.call(limit, None);
+        }
+        for queue in [4, 70, 999] {
+            play.waiting[queue] = 1;
+            let calls = (1..).take(17).find(|_| {
+                play.call(limit, None);
+                play.waiting[queue] == 0
+            });
+            assert!(calls.is_some(), "queue {queue}, limit {limit}");
+        }
+    }
+}
+
+/// That all of these queues, which never run empty, get as much as each other, give or take a tenth.
+fn check_shares(busy: &[usize], limit: usize) {
+    let mut play = Play::new(1_000, Strategy::RoundRobin);
+    for queue in busy {
+        play.waiting[*queue] = usize::MAX / 2;
+    }
+    play.taken_of(busy, limit, 10 * busy.len() + 20 * limit);
+    let shares = play.taken_of(busy, limit, 40 * busy.len() * (limit / busy.len()).max(1));
+    let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
+    assert!(*least > 0 && most * 10 <= least * 11, "{least} to {most} with limit {limit} of {}", busy.len());
+}
+
+#[test]
+fn round_robin_gives_every_queue_the_same_however_they_lie() {
+    let crowded: Vec<usize> = (0..60).chain([999]).collect();
+    let gaps: Vec<usize> = vec![0, 25, 63, 64, 65, 66, 500];
+    let each: Vec<usize> = (0..1_000).collect();
+    for limit in [1, 7, 250] {
+        check_shares(&crowded, limit);
+        check_shares(&gaps, limit);
+    }
+    check_shares(&each, 16);
+}
+
+#[test]
+fn round_robin_knows_windows_that_are_alike_and_takes_much_of_each() {
+    let mut play = Play::new(1_000, Strategy::RoundRobin);
+    play.waiting.fill(1_000_000);
+    for _ in 0..4 * 16 {
+        play.call(250, None);
+    }
+    let jobs: usize = (0..16).map(|_| play.call(250, None).1).sum();
+    assert!(jobs >= 3 * 1_000, "{jobs} jobs in a round, of 250 / 64 a queue");
+}
+
+#[test]
+fn a_queue_that_runs_dry_gives_its_share_to_the_others() {
+    let mut play = Play::new(128, Strategy::RoundRobin);
+    play.waiting[..60].fill(50);
+    play.waiting[100] = 1_000_000;
+    while play.waiting[..60].iter().any(|waiting| *waiting > 0) {
+        play.call(20, None);
+    }
+    for _ in 0..8 {
+        play.call(20, None);
+    }
+    assert_eq!((0..4).map(|_| play.call(20, None).1).sum::<usize>(), 40, "each other call is all for the last one");
+}
