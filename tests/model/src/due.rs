@@ -2,8 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::job::{Job, State};
 use crate::operations::{Reply, change_tags, number, refuse, take_shared, text, texts};
-use crate::world::{Job, State, Template, World};
+use crate::world::{Template, World};
+
+/// So many jobs are moved by one sweep or reserve before it takes any.
+pub const SWEEP: usize = 200;
 
 const SHARED: [&str; 5] = ["priority", "retries", "tags", "throttles", "route"];
 
@@ -12,8 +16,8 @@ impl World {
         self.pick(|job| at(job).is_some_and(|at| at <= self.now), order)
     }
 
-    /// Everything due in a queue; how much it was.
-    pub fn sweep_queue(&mut self, queue: &str) -> usize {
+    /// What is due in a queue, at most `limit`; how much it was.
+    pub fn sweep_queue(&mut self, queue: &str, limit: usize) -> usize {
         let graces = self.due(
             |job| job.grace_until.filter(|_| job.is_running() && job.queue == queue),
             |jid, job| (job.grace_until, jid.to_owned()),
@@ -22,11 +26,13 @@ impl World {
             |job| Some(job.lease_until).filter(|_| job.is_running() && job.queue == queue && job.grace_until.is_none()),
             |jid, job| (job.lease_until, jid.to_owned()),
         );
-        for jid in &graces {
+        let graces = &graces[..graces.len().min(limit)];
+        let leases = &leases[..leases.len().min(limit - graces.len())];
+        for jid in graces {
             self.hand_on(jid, "lost");
         }
         let grace = self.setting("grace-period", queue);
-        for jid in &leases {
+        for jid in leases {
             if grace == 0 {
                 self.hand_on(jid, "lost");
             } else {
@@ -34,12 +40,14 @@ impl World {
                 self.edit(jid).grace_until = Some(until);
             }
         }
-        let mut moved = graces.len() + leases.len() + self.recur(queue);
+        let mut moved = graces.len() + leases.len();
+        moved += self.recur(queue, limit - moved);
         let scheduled = self.due(
             |job| Some(job.ready_at).filter(|_| job.state == State::Scheduled && job.queue == queue),
             |_, job| (job.ready_at, job.seq),
         );
-        for jid in &scheduled {
+        let scheduled = &scheduled[..scheduled.len().min(limit - moved)];
+        for jid in scheduled {
             let due = self.jobs[jid].ready_at;
             self.wait(jid, due, false);
         }
@@ -48,18 +56,21 @@ impl World {
         moved
     }
 
-    pub fn recur(&mut self, queue: &str) -> usize {
+    pub fn recur(&mut self, queue: &str, limit: usize) -> usize {
         let due = self.templates.iter().filter(|(_, it)| it.queue == queue && it.missed(self.now) > 0);
         let mut due: Vec<_> = due.map(|(jid, it)| (it.next_at, jid.clone())).collect();
         due.sort();
         let mut moved = 0;
         for (_, parent) in due {
+            if moved >= limit {
+                break;
+            }
             let mut template = self.templates[&parent].clone();
             let missed = template.missed(self.now);
             if template.backlog > 0 && missed > template.backlog {
                 template.next_at += (missed - template.backlog) * template.interval;
             }
-            while template.next_at <= self.now {
+            while template.next_at <= self.now && moved < limit {
                 template.count += 1;
                 while self.jobs.contains_key(&format!("{parent}-{}", template.count)) {
                     template.count += 1;
@@ -109,23 +120,30 @@ impl World {
             .map(|(_, jid)| jid)
             .collect();
         for jid in &doomed {
-            self.remove(jid);
+            self.remove(jid, false);
         }
         self.commit();
         doomed.len()
     }
 
     pub fn sweep(&mut self, _: &Json) -> Reply {
-        let mut moved = self.free_throttles();
+        let mut moved = self.free_step(SWEEP);
         let mut due: Vec<_> =
             self.all_queues().into_iter().filter_map(|queue| Some((self.next_due(&queue)?, queue))).collect();
         due.sort();
+        self.turns.together = true;
         for (_, queue) in due {
-            moved += self.sweep_queue(&queue);
+            if moved < SWEEP {
+                moved += self.sweep_queue(&queue, SWEEP - moved);
+            }
         }
-        let trimmed = self.trim(200, false);
+        self.turns.together = false;
+        self.end_turn();
+        let trimmed = if moved < SWEEP { self.trim(SWEEP - moved, false) } else { 0 };
         let next = self.all_queues().iter().filter_map(|queue| self.next_due(queue)).min();
-        Ok(json!({"moved": moved, "trimmed": trimmed, "next_due_ms": {"$at_most": next.map(|next| next - self.now)}}))
+        Ok(
+            json!({"moved": moved, "trimmed": trimmed, "next_due_ms": {"$at_most": next.map(|next| (next - self.now).max(0))}}),
+        )
     }
 
     pub fn all_queues(&self) -> Vec<String> {
@@ -153,7 +171,7 @@ impl World {
                     template.next_at = now + interval;
                 }
                 let queue = template.queue.clone();
-                self.queues.entry(queue).or_insert(now);
+                self.know([queue]);
                 Ok("OK".into())
             }
             "recurring_tag" | "recurring_untag" => {
@@ -189,7 +207,7 @@ impl World {
             options: Default::default(),
         };
         template.take(args);
-        self.queues.entry(template.queue.clone()).or_insert(self.now);
+        self.know([template.queue.clone()]);
         self.templates.insert(jid.into(), template);
         Ok("OK".into())
     }

@@ -1,9 +1,19 @@
 //! Throttles: who holds them, who waits for them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
+use crate::job::State;
 use crate::operations::{Reply, text};
-use crate::world::{State, World, of_queue};
+use crate::world::{Leftover, World, of_queue};
+
+/// So many jobs are called forward, or freed as dependents, by one call; what is left is done by sweeps and reserves.
+pub const AT_ONCE: usize = 100;
+/// What it costs to look at a throttle, in jobs called forward.
+const LOOK: usize = 5;
+/// So many throttles and completed jobs are looked at by a sweep or reserve.
+const MOST_LOOKS: usize = 64;
 
 impl World {
     pub fn limit(&self, id: &str) -> Option<(i64, Option<i64>)> {
@@ -44,22 +54,41 @@ impl World {
         self.throttles_of(jid).into_iter().find(|id| self.room(id).is_some_and(|room| room <= 0))
     }
 
+    /// Throttles that were let go of call others forward.
+    pub fn forward_freed(&mut self, freed: BTreeSet<String>) {
+        let together = std::mem::replace(&mut self.turns.together, true);
+        let mut budget = AT_ONCE;
+        for id in freed {
+            if self.pending(&id).is_empty() && !(id.starts_with("queue:") && self.limit(&id).is_some()) {
+                continue;
+            }
+            if budget == 0 {
+                self.look_at_throttle(&id, self.now);
+            } else {
+                budget = budget.saturating_sub(self.call_forward(&id, budget, false) + LOOK);
+            }
+        }
+        self.turns.together = together;
+        self.end_turn();
+    }
+
     /// The first that wait for a throttle with room wait in their queues again, where they were; those in paused queues take
     /// no room. Those called may stand where nobody serves, so a second later all are called (`again`). How many.
-    pub fn call_forward(&mut self, id: &str, again: bool) -> usize {
+    pub fn call_forward(&mut self, id: &str, limit: usize, again: bool) -> usize {
         let room = self.room(id).unwrap_or(1 << 40).max(0);
         let pending = self.pending(id);
-        let looked_at = if again { pending.len() } else { room as usize + 20 };
+        let looked_at = if again { limit } else { limit.min(room as usize + 20) };
         let (mut rest, mut called) = (room, 0);
         for jid in pending.iter().take(if room > 0 { looked_at } else { 0 }) {
             if rest > 0 || again {
-                let job = self.jobs.get_mut(jid).expect("pending jobs are there");
-                job.state = State::Waiting;
-                job.pending = None;
-                rest -= i64::from(!self.paused.contains(&job.queue));
+                let job = self.edit(jid);
+                let (ready_at, queue) = (job.ready_at, job.queue.clone());
+                self.wait(jid, ready_at, true);
+                rest -= i64::from(!self.paused.contains(&queue));
                 called += 1;
             }
         }
+        self.commit();
         if room > 0 && called < pending.len() {
             self.look_at_throttle(id, if rest > 0 { self.now } else { self.now + 1000 });
         }
@@ -71,24 +100,54 @@ impl World {
         *noted = at.min(*noted);
     }
 
-    /// Throttles whose limit ended let their pending jobs go. How many.
-    pub fn free_throttles(&mut self) -> usize {
+    /// Throttles whose limit ended let their pending jobs go, and completed jobs the rest of their dependents. At most
+    /// `limit` jobs; how many.
+    pub fn free_step(&mut self, limit: usize) -> usize {
         let mut moved = 0;
-        let mut due: Vec<_> =
-            self.freeing.iter().filter(|(_, at)| **at <= self.now).map(|(id, at)| (*at, id.clone())).collect();
+        let throttles = self.freeing.iter().map(|(id, at)| (*at, format!("t:{id}")));
+        let completed = self.leftovers.iter().map(|it| (it.at, format!("d:{}:{}", it.number, it.jid)));
+        let mut due: Vec<_> = throttles.chain(completed).filter(|(at, _)| *at <= self.now).collect();
         due.sort();
-        for (_, id) in due {
-            self.freeing.remove(&id);
-            match self.limit(&id) {
-                Some((_, Some(until))) => self.look_at_throttle(&id, until),
-                Some(_) => (),
-                None => {
-                    self.throttles.remove(&id);
-                }
+        for (_, name) in due.into_iter().take(MOST_LOOKS) {
+            if moved < limit {
+                moved += match name.strip_prefix("t:") {
+                    Some(id) => self.free_throttle(id, limit - moved),
+                    None => self.free_leftover(&name, limit - moved),
+                };
             }
-            moved += self.call_forward(&id, true);
         }
         moved
+    }
+
+    fn free_throttle(&mut self, id: &str, limit: usize) -> usize {
+        self.freeing.remove(id);
+        match self.limit(id) {
+            Some((_, Some(until))) => self.look_at_throttle(id, until),
+            Some(_) => (),
+            None => {
+                self.throttles.remove(id);
+            }
+        }
+        self.call_forward(id, limit, true)
+    }
+
+    fn free_leftover(&mut self, name: &str, limit: usize) -> usize {
+        let named = |it: &Leftover| format!("d:{}:{}", it.number, it.jid) == name;
+        let index = self.leftovers.iter().position(named).expect("it is still there");
+        let mut leftover = self.leftovers.remove(index);
+        let rest = leftover.dependents.split_off(limit.min(leftover.dependents.len()));
+        for dependent in &leftover.dependents {
+            if self.links.get(&(dependent.clone(), leftover.jid.clone())).is_some_and(|link| link.orphaned) {
+                self.free_dependent(dependent, &leftover.jid);
+            }
+        }
+        let freed = leftover.dependents.len();
+        if !rest.is_empty() {
+            leftover.dependents = rest;
+            self.leftovers.push(leftover);
+        }
+        self.commit();
+        freed
     }
 
     pub fn throttle_release(&mut self, args: &Json) -> Reply {

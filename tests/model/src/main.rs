@@ -4,8 +4,12 @@
 //! differ, with the shortest sequence of calls that still does; `cargo run -p manyhands-model -- SEED` plays that one again.
 //! `MANYHANDS_MODEL_STEPS` is the number of steps of a run.
 
+mod arguments;
 mod due;
+mod events;
+mod job;
 mod limits;
+mod listener;
 mod operations;
 mod runs;
 mod session;

@@ -2,8 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::job::{Job, State};
+use crate::limits::AT_ONCE;
 use crate::views;
-use crate::world::{Job, State, World, of_queue};
+use crate::world::{World, of_queue};
 
 /// Why a call or an item was refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,12 +104,13 @@ impl World {
             "queue_put" => self.queue_put(args),
             "queue_reserve" => {
                 self.refuse_lost(args)?;
-                self.reserve(args)
+                self.reserve(args, self.queues_version)
             }
             "worker_turn" => {
                 self.refuse_lost(args)?;
+                let version = self.queues_version;
                 let jobs = self.end_runs(args, None);
-                let reserved = self.reserve(args)?;
+                let reserved = self.reserve(args, version)?;
                 Ok(json!({"jobs": jobs, "reserved": reserved}))
             }
             "worker_pulse" => self.worker_pulse(args),
@@ -155,6 +158,8 @@ impl World {
                 for jid in texts(&args["jids"]) {
                     if self.jobs.get(&jid).is_some_and(|job| job.tracked != wanted) {
                         self.edit(&jid).tracked = wanted;
+                        let job = self.jobs[&jid].clone();
+                        self.note(&jid, &job, if wanted { "track" } else { "untrack" });
                         count += 1;
                     }
                 }
@@ -171,17 +176,15 @@ impl World {
                 Ok(self.jobs[&jid].state.name().into())
             }
             "queue_pause" => {
-                let now = self.now;
                 let names = texts(&args["queues"]);
-                for queue in &names {
-                    self.queues.entry(queue.clone()).or_insert(now);
-                }
+                self.know(names.clone());
                 Ok(names.into_iter().filter(|queue| self.paused.insert(queue.clone())).count().into())
             }
             "queue_unpause" => {
                 Ok(texts(&args["queues"]).iter().filter(|queue| self.paused.remove(*queue)).count().into())
             }
             "queue_forget" => self.queue_forget(args),
+            "pattern_set" => self.pattern_set(args),
             "failure_unfail" => {
                 let group = text(args, "group");
                 let failed = self.pick(
@@ -203,13 +206,13 @@ impl World {
                 if let Some(until) = until {
                     self.look_at_throttle(&id, until);
                 }
-                self.call_forward(&id, false);
+                self.call_forward(&id, AT_ONCE, false);
                 Ok("OK".into())
             }
             "throttle_delete" => {
                 let id = throttle_id(args);
                 let there = self.throttles.remove(&id).is_some();
-                self.call_forward(&id, false);
+                self.call_forward(&id, AT_ONCE, false);
                 Ok(i64::from(there).into())
             }
             "throttle_release" => self.throttle_release(args),
@@ -229,6 +232,10 @@ impl World {
 
     fn config_set(&mut self, args: &Json) -> Reply {
         let (name, value) = (text(args, "name"), args["value"].as_i64());
+        if name == "events" {
+            self.all_events = args["value"] == "all";
+            return Ok("OK".into());
+        }
         if name == "test-clock" {
             self.now = value.unwrap_or(0);
             return Ok("OK".into());
@@ -275,12 +282,12 @@ impl World {
             job.tracked = old.tracked;
         }
         self.unlink_all(jid);
+        self.link(jid, &open);
         self.insert(jid, job);
         let delay = number(item, "delay_ms", 0);
         if open.is_empty() {
             self.wait_after(jid, delay);
         } else {
-            self.link(jid, &open);
             self.block(jid, self.now + delay);
         }
         let outcome = if old.is_some() { "replaced" } else { "put" };
@@ -322,6 +329,24 @@ impl World {
         Ok("OK".into())
     }
 
+    fn pattern_set(&mut self, args: &Json) -> Reply {
+        let (identifiers, priorities) = (&args["identifiers"], &args["priorities"]);
+        let lists = identifiers.as_object().into_iter().flat_map(|lists| lists.values());
+        let more = priorities.as_array().into_iter().flatten().map(|one| &one["patterns"]);
+        if (identifiers.is_null() && priorities.is_null()) || lists.chain(more).any(|list| *list == json!([])) {
+            return refuse("INVALID_ARGUMENT");
+        }
+        if !identifiers.is_null() {
+            self.identifiers = identifiers.clone();
+        }
+        if let Some(given) = priorities.as_array() {
+            let one = |one: &Json| json!({"patterns": one["patterns"], "fair": one["fair"] == true});
+            self.priorities = given.iter().map(one).collect();
+        }
+        self.queues_version += 1;
+        Ok("OK".into())
+    }
+
     fn queue_forget(&mut self, args: &Json) -> Reply {
         let names = texts(&args["queues"]);
         let used = |queue: &String| {
@@ -335,7 +360,9 @@ impl World {
             self.paused.remove(queue);
             self.config.retain(|name, _| name.split_once(':').is_none_or(|(_, own)| own != queue));
         }
-        Ok(names.iter().filter(|queue| self.queues.remove(*queue).is_some()).count().into())
+        let forgotten = names.iter().filter(|queue| self.queues.remove(*queue).is_some()).count();
+        self.queues_version += i64::from(forgotten > 0);
+        Ok(forgotten.into())
     }
 }
 

@@ -2,8 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::due::SWEEP;
+use crate::job::State;
+use crate::limits::AT_ONCE;
 use crate::operations::{Refusal, Reply, item_error, lost, number, refuse, text, texts, token};
-use crate::world::{Figures, State, World, day_of, of_queue};
+use crate::world::{Figures, World, day_of, of_queue};
 
 impl World {
     pub fn release(&mut self, jid: &str) {
@@ -98,21 +101,23 @@ impl World {
         }
     }
 
-    pub fn reserve(&mut self, args: &Json) -> Reply {
+    /// `version`: that of the queues as the call began.
+    pub fn reserve(&mut self, args: &Json, version: i64) -> Reply {
         let limit = number(args, "limit", 1) as usize;
         if limit == 0 {
-            return Ok(json!({"jobs": [], "next_due_ms": null}));
+            return Ok(json!({"jobs": [], "next_due_ms": null, "queues_version": version}));
         }
-        self.free_throttles();
+        let mut budget = SWEEP - self.free_step(SWEEP);
         let queues = texts(&args["queues"]);
         for queue in &queues {
-            self.sweep_queue(queue);
+            budget -= self.sweep_queue(queue, budget);
         }
         let due = queues.iter().filter_map(|queue| self.next_due(queue)).min();
         let open: Vec<_> = queues.into_iter().filter(|queue| !self.paused.contains(queue)).collect();
         let jobs = self.take_from_all(args, &open, limit);
         self.commit();
-        Ok(json!({"jobs": jobs, "next_due_ms": {"$at_most": due.map(|due| due - self.now)}}))
+        let next_due = json!({"$at_most": due.map(|due| (due - self.now).max(0))});
+        Ok(json!({"jobs": jobs, "next_due_ms": next_due, "queues_version": version}))
     }
 
     pub fn take_from_all(&mut self, args: &Json, open: &[String], limit: usize) -> Vec<Json> {
@@ -193,6 +198,7 @@ impl World {
     pub fn end_runs(&mut self, args: &Json, verb: Option<&str>) -> Json {
         let items = args["jobs"].as_array().cloned().unwrap_or_default();
         let (mut answers, mut completed) = (vec![], 0);
+        self.free_budget = AT_ONCE;
         for item in &items {
             let jid = text(item, "jid");
             let answer = self.leased(item).and_then(|_| self.end_run(verb.unwrap_or(text(item, "verb")), jid, item));
@@ -286,11 +292,12 @@ impl World {
             return refuse("CYCLE");
         }
         self.sample(jid, number(item, "run_ms", 0));
+        if !item["data"].is_null() {
+            self.edit(jid).data = item["data"].clone();
+        }
+        self.link(jid, &open); // what it waits for is touched before it
         let job = self.edit(jid);
         job.result = item["result"].clone();
-        if !item["data"].is_null() {
-            job.data = item["data"].clone();
-        }
         job.note(json!({"what": "completed", "at_ms": now, "run_ms": number(item, "run_ms", 0)}));
         if given.is_none() && queue.is_some() {
             job.route.remove(0);
@@ -302,7 +309,6 @@ impl World {
             self.free_dependents(jid);
             return Ok("completed");
         };
-        self.link(jid, &open);
         Ok(self.enter(jid, &queue, number(item, "delay_ms", 0), !open.is_empty()))
     }
 
@@ -317,6 +323,7 @@ impl World {
 
     pub fn worker_pulse(&mut self, args: &Json) -> Reply {
         self.refuse_lost(args)?;
+        let version = self.queues_version;
         let items = args["jobs"].as_array().cloned().unwrap_or_default();
         let mut answers = vec![];
         for item in &items {
@@ -335,7 +342,7 @@ impl World {
             self.kinds.insert(kind, self.now);
         }
         self.sweep(&json!({}))?;
-        Ok(json!({"jobs": answers}))
+        Ok(json!({"jobs": answers, "queues_version": version}))
     }
 
     pub fn worker_lost(&mut self, args: &Json) -> Reply {

@@ -5,13 +5,17 @@ use manyhands::ops::Operation;
 use manyhands_scenarios::server::Server;
 use serde_json::{Value as Json, json};
 
+use crate::arguments::{CROWD, JIDS, QUEUES, TAGS, TEMPLATES, THROTTLES, WORKERS};
+use crate::listener::Listener;
 use crate::operations::Reply;
-use crate::steps::{JIDS, QUEUES, Step, TAGS, TEMPLATES, THROTTLES, WORKERS};
+use crate::steps::Step;
 use crate::world::World;
 
 /// So many steps between two looks at everything, and between two runs of `check`.
 const LOOK_EVERY: usize = 10;
 const CHECK_EVERY: usize = 100;
+/// A reply shows at least so many jobs in full.
+const SHOWN_AT_ONCE: usize = 100;
 /// Every so many steps a call is sent again as if its reply had been lost.
 const REPEAT_EVERY: usize = 3;
 const BEGINNING: i64 = 1_000_000_000_000;
@@ -29,6 +33,7 @@ pub struct Session {
     _server: Server,
     client: Client,
     connection: redis::Connection,
+    listener: Listener,
     /// Under which the engine remembers the client's last call.
     once: Option<String>,
     /// The reply of the last call, if it writes and was accepted.
@@ -41,9 +46,9 @@ impl Session {
         let url = format!("unix://{}", server.socket());
         let client = Client::open(Some(&url), "{}").expect("the client opens");
         let url = format!("{url}?protocol=resp3");
-        let connection =
-            redis::Client::open(url).and_then(|client| client.get_connection()).expect("the server is there");
-        Session { _server: server, client, connection, once: None, last: None }
+        let direct = redis::Client::open(url).expect("the address is right");
+        let connection = direct.get_connection().expect("the server is there");
+        Session { _server: server, client, connection, listener: Listener::open(&direct), once: None, last: None }
     }
 
     fn query<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
@@ -90,6 +95,7 @@ impl Session {
     /// Plays the steps in an empty namespace. How many calls were compared.
     pub fn play(&mut self, steps: &[Step]) -> Result<usize, Difference> {
         self.command(&["FLUSHALL"]);
+        self.listener.begin(&mut self.connection);
         let mut world = World::default();
         let mut calls = vec![];
         let opening = [
@@ -109,12 +115,14 @@ impl Session {
                 if (index + 1) % REPEAT_EVERY == 0 {
                     self.repeat_last(operation)?;
                 }
+                let told = std::mem::take(&mut world.events);
+                self.listener.compare(&mut self.connection, &told, world.all_events)?;
                 self.look_at_wakes(&world)?;
-                let last = index + 1 == steps.len();
-                if last || (index + 1) % LOOK_EVERY == 0 {
-                    self.look(&mut world)?;
+                let thorough = index + 1 == steps.len() || (index + 1) % CHECK_EVERY == 0;
+                if thorough || (index + 1) % LOOK_EVERY == 0 {
+                    self.look(&mut world, thorough)?;
                 }
-                if last || (index + 1) % CHECK_EVERY == 0 {
+                if thorough {
                     self.check()?;
                 }
                 Ok(())
@@ -162,12 +170,13 @@ impl Session {
         }
     }
 
-    /// Reads everything there is to read.
-    fn look(&mut self, world: &mut World) -> Result<(), String> {
+    /// Reads everything there is to read; of a crowd each job only when `thorough`.
+    fn look(&mut self, world: &mut World, thorough: bool) -> Result<(), String> {
         let mut jids: Vec<_> = JIDS.iter().map(|jid| (*jid).to_owned()).collect();
-        jids.extend(world.jobs.keys().filter(|jid| !JIDS.contains(&jid.as_str())).cloned());
+        let others = world.jobs.keys().filter(|jid| !JIDS.contains(&jid.as_str()));
+        jids.extend(others.filter(|jid| thorough || !jid.starts_with(CROWD)).cloned());
         let mut looks = vec![];
-        for some in jids.chunks(500) {
+        for some in jids.chunks(SHOWN_AT_ONCE) {
             looks.push(("job_get_many", json!({"jids": some})));
         }
         for queue in QUEUES {
@@ -197,6 +206,7 @@ impl Session {
         }
         looks.push(("job_list", json!({"state": "completed", "limit": 500})));
         looks.push(("config_all", json!({})));
+        looks.push(("pattern_get", json!({})));
         looks.iter().try_for_each(|(operation, args)| self.compare(world, operation, args))
     }
 
@@ -251,10 +261,17 @@ fn shown(reply: &Reply) -> String {
 }
 
 /// Objects agree when every expected member does, lists item by item. `$at_most`: a number up to that one, or any for
-/// null; `$about`: a number computed otherwise; `$in_any_order`: a list.
+/// null; `$about`: a number computed otherwise; `$in_any_order`: a list; `$exactly`: nothing but what is expected.
 fn agree(place: &str, expected: &Json, actual: &Json) -> Result<(), String> {
     let differs = || Err(format!("  at {place}\n  expected {expected}\n  actual   {actual}"));
     match (expected, actual) {
+        (Json::Object(members), _) if members.contains_key("$exactly") => {
+            if members["$exactly"] == *actual {
+                Ok(())
+            } else {
+                differs()
+            }
+        }
         (Json::Object(members), _) if members.contains_key("$at_most") => {
             match (members["$at_most"].as_i64(), actual.as_i64()) {
                 (Some(most), Some(number)) if number <= most => Ok(()),

@@ -2,8 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::job::{Job, State};
 use crate::operations::{Reply, number, take_shared, text, texts, throttle_id};
-use crate::world::{Job, State, Template, World, day_of, of_queue};
+use crate::world::{Template, World, day_of, of_queue};
+
+/// A job's view shows so many of its dependents.
+const SHOWN: usize = 256;
 
 /// The answer of a reading operation; None when it is none.
 pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
@@ -34,6 +38,10 @@ pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
             json!({"jobs": jobs, "rest": []})
         }
         "queue_stats" => stats(world, queue),
+        "pattern_get" => {
+            let identifiers = if world.identifiers.is_null() { json!({}) } else { world.identifiers.clone() };
+            json!({"$exactly": {"identifiers": identifiers, "priorities": world.priorities}})
+        }
         "config_all" => config(world),
         "throttle_get" => throttle(world, &throttle_id(args)),
         "throttle_holders" => match args["queue"].as_str() {
@@ -93,6 +101,11 @@ fn slice<T>(args: &Json, all: Vec<T>) -> Vec<T> {
 
 fn page(args: &Json, jids: Vec<String>) -> Json {
     json!({"total": jids.len(), "jids": slice(args, jids)})
+}
+
+fn first(mut jids: Vec<String>, most: usize) -> Vec<String> {
+    jids.truncate(most);
+    jids
 }
 
 fn paged(args: &Json, name: &str, items: Vec<Json>) -> Json {
@@ -194,7 +207,8 @@ fn job(world: &World, jid: &str) -> Json {
         "remaining": job.remaining, "put_at_ms": job.put_at, "due_at_ms": when(later, job.ready_at.into()),
         "worker": when(running, job.worker.clone().into()), "token": when(running, job.token.to_string().into()),
         "lease_until_ms": when(running, job.lease_until.into()), "tags": job.tags, "route": job.route,
-        "throttles": job.throttles, "dependencies": {"$in_any_order": world.dependencies(jid)}, "dependents": {"$in_any_order": world.dependents(jid)},
+        "throttles": job.throttles, "dependencies": {"$in_any_order": world.dependencies(jid)},
+        "dependents": {"$in_any_order": first(world.dependents(jid), SHOWN)},
         "tracked": job.tracked, "parent": job.parent, "progress": job.progress, "failure": job.failure,
         "history": job.history,
     })
@@ -263,7 +277,8 @@ fn explain(world: &World, jid: &str) -> Json {
         }
         State::Blocked => {
             let on = world.dependencies(jid);
-            let failed: Vec<_> = on.iter().filter(|other| world.jobs[*other].state == State::Failed).collect();
+            let has_failed = |other: &&String| world.jobs.get(*other).is_some_and(|job| job.state == State::Failed);
+            let failed: Vec<_> = on.iter().filter(has_failed).collect();
             let (count, failed) = (on.len(), json!({"$in_any_order": failed}));
             vec![json!({"why": "dependencies", "count": count, "jids": {"$in_any_order": on}, "failed": failed})]
         }

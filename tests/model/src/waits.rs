@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use crate::job::State;
 use crate::operations::{Reply, refuse, texts};
-use crate::world::{State, World};
+use crate::world::{Leftover, Link, World};
 
 impl World {
     pub fn dependencies(&self, jid: &str) -> Vec<String> {
         let mut found: Vec<_> = self.links.iter().filter(|((from, _), _)| from == jid).collect();
-        found.sort_by_key(|((_, to), at)| (**at, to.clone()));
+        found.sort_by_key(|((_, to), link)| (link.since, to.clone()));
         found.into_iter().map(|((_, to), _)| to.clone()).collect()
     }
 
     pub fn dependents(&self, jid: &str) -> Vec<String> {
-        let mut found: Vec<_> = self.links.iter().filter(|((_, to), _)| to == jid).collect();
-        found.sort_by_key(|((from, _), at)| (**at, from.clone()));
+        let mut found: Vec<_> = self.links.iter().filter(|((_, to), link)| to == jid && !link.orphaned).collect();
+        found.sort_by_key(|((from, _), link)| (link.since, from.clone()));
         found.into_iter().map(|((from, _), _)| from.clone()).collect()
     }
 
@@ -27,7 +28,9 @@ impl World {
     pub fn link(&mut self, jid: &str, on: &[String]) {
         for other in on {
             self.edit(other);
-            self.links.insert((jid.into(), other.clone()), self.now);
+            let pair = (jid.to_owned(), other.clone());
+            self.new_links.insert(pair.clone());
+            self.links.insert(pair, Link { since: self.now, orphaned: false });
         }
     }
 
@@ -37,6 +40,9 @@ impl World {
     }
 
     pub fn would_wait_for_itself(&self, jid: &str, on: &[String]) -> bool {
+        if self.dependents(jid).is_empty() {
+            return on.iter().any(|other| other == jid);
+        }
         let (mut seen, mut line) = (BTreeSet::new(), on.to_vec());
         while let Some(other) = line.pop() {
             if other == jid {
@@ -61,12 +67,29 @@ impl World {
         }
     }
 
+    /// A job is completed: those that came to wait for it in this very call go, and as many others as the call may still
+    /// free. The rest is left to sweeps and reserves.
     pub fn free_dependents(&mut self, jid: &str) {
-        for dependent in self.dependents(jid) {
-            self.links.remove(&(dependent.clone(), jid.into()));
-            if self.dependencies(&dependent).is_empty() {
-                self.unblock(&dependent);
-            }
+        let dependents = self.dependents(jid).into_iter();
+        let (new, mut old): (Vec<_>, Vec<_>) =
+            dependents.partition(|dependent| self.new_links.contains(&(dependent.clone(), jid.into())));
+        let rest = old.split_off(old.len().min(self.free_budget));
+        self.free_budget -= old.len();
+        for dependent in old.iter().chain(&new) {
+            self.free_dependent(dependent, jid);
+        }
+        for dependent in &rest {
+            self.links.get_mut(&(dependent.clone(), jid.into())).expect("it waits").orphaned = true;
+        }
+        if !rest.is_empty() {
+            self.leftovers.push(Leftover { at: self.now, number: 0, jid: jid.into(), dependents: rest });
+        }
+    }
+
+    pub fn free_dependent(&mut self, dependent: &str, jid: &str) {
+        self.links.remove(&(dependent.to_owned(), jid.to_owned()));
+        if self.dependencies(dependent).is_empty() {
+            self.unblock(dependent);
         }
     }
 
@@ -114,7 +137,7 @@ impl World {
                 self.cancelled.insert(jid.clone(), self.jobs[jid].token);
             }
             self.unlink_all(jid);
-            self.remove(jid);
+            self.remove(jid, true);
         }
         Ok(there.into())
     }

@@ -1,150 +1,12 @@
-//! The model: what there is, and how a job moves. No indexes, no bounds on work: everything is looked up by looking at
-//! every job. Written from the rules of the design (§4.2) and the headers of the operations.
+//! The model: what there is, and how a job moves. No indexes: everything is looked up by looking at every job. Written
+//! from the rules of the design (§4.2) and the headers of the operations.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-/// Longest history of a job.
-const HISTORY: usize = 100;
-/// Retries of a job that does not say.
-pub const RETRIES: i64 = 5;
-
-/// Where a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Waiting,
-    Scheduled,
-    Blocked,
-    Throttled,
-    Running,
-    Failed,
-    Completed,
-}
-
-impl State {
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Waiting => "waiting",
-            State::Scheduled => "scheduled",
-            State::Blocked => "blocked",
-            State::Throttled => "throttled",
-            State::Running => "running",
-            State::Failed => "failed",
-            State::Completed => "completed",
-        }
-    }
-
-    /// It takes part in the limits of its throttles: it has them, or may take them next.
-    fn claims(self) -> bool {
-        matches!(self, State::Waiting | State::Running)
-    }
-
-    pub fn is_over(self) -> bool {
-        matches!(self, State::Failed | State::Completed)
-    }
-}
-
-/// A job.
-#[derive(Clone, Debug)]
-pub struct Job {
-    pub kind: String,
-    pub queue: String,
-    pub state: State,
-    pub data: Json,
-    pub result: Json,
-    pub priority: i64,
-    pub seq: u64,
-    pub retries: i64,
-    pub remaining: i64,
-    pub snoozes: u32,
-    pub put_at: i64,
-    pub ready_at: i64,
-    pub tags: Vec<String>,
-    pub route: Vec<String>,
-    pub throttles: Vec<String>,
-    /// The throttle it waits for, while throttled.
-    pub pending: Option<String>,
-    pub tracked: bool,
-    pub parent: Option<String>,
-    pub progress: Json,
-    pub failure: Json,
-    pub history: Vec<Json>,
-    /// The last run: its token (0: none yet), and how it was lost.
-    pub token: i64,
-    pub lost: Option<&'static str>,
-    pub worker: String,
-    pub reserved_at: i64,
-    pub lease_until: i64,
-    pub grace_until: Option<i64>,
-    pub group: String,
-    pub ended_at: i64,
-    /// Its throttles were set anew in the call in progress.
-    rethrottled: bool,
-}
-
-impl Job {
-    pub fn new(kind: &str, queue: &str, data: Json, now: i64) -> Job {
-        Job {
-            kind: kind.into(),
-            queue: queue.into(),
-            state: State::Waiting,
-            data,
-            result: Json::Null,
-            priority: 0,
-            seq: 0,
-            retries: RETRIES,
-            remaining: RETRIES,
-            snoozes: 0,
-            put_at: now,
-            ready_at: now,
-            tags: vec![],
-            route: vec![],
-            throttles: vec![],
-            pending: None,
-            tracked: false,
-            parent: None,
-            progress: Json::Null,
-            failure: Json::Null,
-            history: vec![json!({"what": "put", "at_ms": now, "queue": queue})],
-            token: 0,
-            lost: None,
-            worker: String::new(),
-            reserved_at: 0,
-            lease_until: 0,
-            grace_until: None,
-            group: String::new(),
-            ended_at: 0,
-            rethrottled: false,
-        }
-    }
-
-    /// Its place in line.
-    pub fn place(&self) -> (Reverse<i64>, u64) {
-        (Reverse(self.priority), self.seq)
-    }
-
-    pub fn is_running(&self) -> bool {
-        self.state == State::Running
-    }
-
-    pub fn is_stalled(&self, now: i64) -> bool {
-        self.is_running() && (self.grace_until.is_some() || self.lease_until <= now)
-    }
-
-    pub fn set_throttles(&mut self, ids: Vec<String>) {
-        self.throttles = ids;
-        self.rethrottled = true;
-    }
-
-    pub fn note(&mut self, entry: Json) {
-        self.history.push(entry);
-        if self.history.len() > HISTORY {
-            self.history.remove(1); // the first is kept
-        }
-    }
-}
+use crate::events::{Event, Turns};
+use crate::job::{Job, State};
 
 /// A recurring job.
 #[derive(Clone, Debug)]
@@ -171,10 +33,42 @@ pub struct Figures {
 
 /// What the call in progress found before it changed it.
 #[derive(Clone, Debug)]
-struct Before {
-    state: State,
-    queue: String,
+pub struct Before {
+    pub state: State,
+    pub queue: String,
     throttles: Vec<String>,
+    pub worker: String,
+    pub in_grace: bool,
+}
+
+/// A job that the call in progress may have changed.
+#[derive(Clone, Debug)]
+pub struct Touched {
+    pub jid: String,
+    /// None: it is new.
+    pub before: Option<Before>,
+    /// A new one took its place.
+    pub replaced: bool,
+    /// What it was when it disappeared, and whether somebody wanted that.
+    pub gone: Option<Job>,
+    pub cancelled: bool,
+}
+
+/// A job waits for another.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    pub since: i64,
+    /// The other is completed, and has yet to free the one that waits.
+    pub orphaned: bool,
+}
+
+/// What a completed job has yet to free: it had more dependents than one call frees.
+#[derive(Clone, Debug)]
+pub struct Leftover {
+    pub at: i64,
+    pub number: u64,
+    pub jid: String,
+    pub dependents: Vec<String>,
 }
 
 /// Everything in a namespace.
@@ -184,8 +78,13 @@ pub struct World {
     pub seq: u64,
     pub token: i64,
     pub jobs: BTreeMap<String, Job>,
-    /// Who waits for whom, since when.
-    pub links: BTreeMap<(String, String), i64>,
+    /// Who waits for whom.
+    pub links: BTreeMap<(String, String), Link>,
+    /// Those of the unit in progress.
+    pub new_links: BTreeSet<(String, String)>,
+    pub leftovers: Vec<Leftover>,
+    /// How many dependents the call in progress may still free.
+    pub free_budget: usize,
     pub templates: BTreeMap<String, Template>,
     /// By id or `queue:<name>`: the limit, and until when.
     pub throttles: BTreeMap<String, (i64, Option<i64>)>,
@@ -206,7 +105,17 @@ pub struct World {
     pub cancelled: BTreeMap<String, i64>,
     /// Every lease there was.
     pub leases: Vec<(String, i64)>,
-    unit: BTreeMap<String, Option<Before>>,
+    /// Names of lists of queue patterns, and the order of serving.
+    pub identifiers: Json,
+    pub priorities: Vec<Json>,
+    pub queues_version: i64,
+    /// The setting `events` is `all`.
+    pub all_events: bool,
+    /// What the call in progress tells.
+    pub events: Vec<Event>,
+    pub turns: Turns,
+    /// In the order in which they were touched.
+    unit: Vec<Touched>,
     placeless: Vec<String>,
 }
 
@@ -245,28 +154,50 @@ impl World {
     /// A job that the call in progress may change.
     pub fn edit(&mut self, jid: &str) -> &mut Job {
         let job = self.jobs.get_mut(jid).expect("the job is there");
-        if !self.unit.contains_key(jid) {
-            let before = Before { state: job.state, queue: job.queue.clone(), throttles: job.throttles.clone() };
-            self.unit.insert(jid.into(), Some(before));
+        if !self.unit.iter().any(|touched| touched.jid == jid) {
+            let before = Before {
+                state: job.state,
+                queue: job.queue.clone(),
+                throttles: job.throttles.clone(),
+                worker: job.worker.clone(),
+                in_grace: job.grace_until.is_some(),
+            };
+            self.unit.push(Touched::new(jid, Some(before)));
             job.rethrottled = false;
         }
         job
+    }
+
+    fn touched(&mut self, jid: &str) -> &mut Touched {
+        self.unit.iter_mut().find(|touched| touched.jid == jid).expect("the job was touched")
     }
 
     /// A new job; what was there before is replaced.
     pub fn insert(&mut self, jid: &str, mut job: Job) {
         if self.jobs.contains_key(jid) {
             self.edit(jid);
+            self.touched(jid).replaced = true;
             job.rethrottled = true;
         } else {
-            self.unit.entry(jid.into()).or_insert(None);
+            self.unit.push(Touched::new(jid, None));
         }
         self.jobs.insert(jid.into(), job);
     }
 
-    pub fn remove(&mut self, jid: &str) {
+    pub fn remove(&mut self, jid: &str, cancelled: bool) {
         self.edit(jid);
-        self.jobs.remove(jid);
+        let gone = self.jobs.remove(jid);
+        let touched = self.touched(jid);
+        (touched.gone, touched.cancelled) = (gone, cancelled);
+    }
+
+    /// The first sight of queues makes them known, and workers on patterns look again.
+    pub fn know(&mut self, queues: impl IntoIterator<Item = String>) {
+        let known = self.queues.len();
+        for queue in queues {
+            self.queues.entry(queue).or_insert(self.now);
+        }
+        self.queues_version += i64::from(self.queues.len() > known);
     }
 
     pub fn wait(&mut self, jid: &str, ready_at: i64, keep_place: bool) {
@@ -348,7 +279,8 @@ impl World {
             json!({"group": group, "message": message, "trace": trace, "at_ms": now, "worker": job.worker.clone()});
     }
 
-    /// The end of a step of a call: places in line are given out, and what was let go of calls others forward.
+    /// The end of a unit, a step of a call: places in line are given out, what happened is told, and what was let go of
+    /// calls others forward.
     pub fn commit(&mut self) {
         for jid in std::mem::take(&mut self.placeless) {
             self.seq += 1;
@@ -356,10 +288,17 @@ impl World {
                 job.seq = self.seq;
             }
         }
-        let mut freed = BTreeSet::new();
-        for (jid, before) in std::mem::take(&mut self.unit) {
+        self.new_links.clear();
+        for leftover in self.leftovers.iter_mut().filter(|leftover| leftover.number == 0) {
+            self.seq += 1;
+            leftover.number = self.seq;
+        }
+        let unit = std::mem::take(&mut self.unit);
+        self.tell(&unit);
+        let (mut freed, mut entered) = (BTreeSet::new(), vec![]);
+        for Touched { jid, before, .. } in unit {
             if let Some(job) = self.jobs.get(&jid).filter(|job| !job.is_running() && !job.state.is_over()) {
-                self.queues.entry(job.queue.clone()).or_insert(self.now);
+                entered.push(job.queue.clone());
             }
             let Some(before) = before.filter(|before| before.state.claims()) else { continue };
             let after = self.jobs.get(&jid);
@@ -373,8 +312,13 @@ impl World {
                 freed.insert(of_queue(&before.queue));
             }
         }
-        for id in freed {
-            self.call_forward(&id, false);
-        }
+        self.know(entered);
+        self.forward_freed(freed);
+    }
+}
+
+impl Touched {
+    fn new(jid: &str, before: Option<Before>) -> Touched {
+        Touched { jid: jid.into(), before, replaced: false, gone: None, cancelled: false }
     }
 }
