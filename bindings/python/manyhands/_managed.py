@@ -10,6 +10,7 @@ from manyhands._wire import UNCHANGED, given, json_text, milliseconds, refuse_un
 from manyhands.errors import WrongState
 
 if TYPE_CHECKING:
+    from manyhands._holder import Holder
     from manyhands.client import Client
     from manyhands.job import State
     from manyhands.status import Explanation
@@ -26,12 +27,13 @@ class Managed:
     state: State
     token: str | None
     _client: Client | None
+    _holder: Holder | None
     _view: dict[str, Any] | None
 
     @property
     def in_hand(self) -> bool:
         """True while this program holds the job and has not ended it."""
-        raise NotImplementedError
+        return self._holder is not None and self.token is not None and self.state == "running"
 
     def cancel(self) -> bool:
         """Make the job disappear, in whatever state it is. Who runs it loses it.

@@ -179,11 +179,6 @@ class Job(Managed):
         return [_entry(entry) for entry in self._details().get("history", [])]
 
     @property
-    def in_hand(self) -> bool:
-        """True while this program holds the job and has not ended it."""
-        return self._holder is not None and self.token is not None and self.state == "running"
-
-    @property
     def lost(self) -> str | None:
         """Why the worker is known to have lost this job (expired, cancelled, replaced, finished, unknown), or None.
 
