@@ -11,12 +11,6 @@ local TRIM_LIMIT = 200
 local DETAIL = { group = true, message = true, trace = true }
 local COMPLETION = { queue = true, data = true, delay_ms = true, dependencies = true }
 
-local function check_size(value, name, most)
-  if #value > most then
-    fail('INVALID_ARGUMENT', name .. ' has ' .. #value .. ' bytes, max-data is ' .. most)
-  end
-end
-
 local function parse_detail(detail)
   local parts = check.object(detail, 'detail', DETAIL)
   return {
@@ -62,11 +56,6 @@ function complete.parse(result, options)
     return BARE
   end
   local parsed = check.object(options, 'options', COMPLETION)
-  local most = (#result > 0 or parsed.data) and config.get('max-data')
-  check_size(result, 'result', most or 0)
-  if parsed.data then
-    put_options.check_data(parsed.data, most, 'data')
-  end
   return {
     result = result,
     data = parsed.data,
@@ -209,9 +198,27 @@ function outcome.parse(verb, token, run_ms, first, second)
   return { check.token(token), run_ms == '' and 0 or check.span(run_ms, 'run_ms'), rule, rule.parse(first, second) }
 end
 
+-- Refuses results and data that are too large, and says which item's: the others may come again without it.
+local function check_sizes(parsed_items)
+  local place, most = '', nil
+  for index, item in ipairs(parsed_items) do
+    local result, data = item[4].result or '', item[4].data
+    if result ~= '' or data then
+      most = most or config.get('max-data')
+      place = #parsed_items > 1 and 'jobs[' .. (index - 1) .. '].' or ''
+      if #result > most then
+        fail('INVALID_ARGUMENT', place .. 'result has ' .. #result .. ' bytes, max-data is ' .. most)
+      elseif data then
+        put_options.check_data(data, most, place .. 'data')
+      end
+    end
+  end
+end
+
 -- Applies parsed items in order; the reply has one text for each.
 function outcome.apply(jids, parsed_items)
   local reply, completed = {}, 0
+  check_sizes(parsed_items)
   free_budget = freeing.at_once
   state.load_all(jids)
   for index = 1, #jids do
