@@ -55,7 +55,8 @@ impl mh_placed {
 ///                               kept), "keep" it, "reject" this put, or "move": replace it even while it runs. Default
 ///                               "replace".
 ///
-/// Returns MH_CODE_OK and sets *out_jid to the job's id and *out_placed to what became of it.
+/// Returns MH_CODE_OK and sets *out_jid to the job's id and *out_placed to what became of it. mh_queue_put_many() also tells
+/// which of its dependencies it need not wait for.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option, before anything is stored; MH_CODE_JOB_EXISTS with
 /// on_conflict "reject"; MH_CODE_UNKNOWN_DEPENDENCY with missing "reject"; MH_CODE_CYCLE, MH_CODE_TOO_DEEP; and the codes
 /// of mh_client_call().
