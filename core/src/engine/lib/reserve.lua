@@ -3,9 +3,9 @@ local reserve = {}
 
 local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD, SLICE = 64, 8388608, 200, 200, 250
 
--- What one call may do, in plain jobs taken: one that is not plain costs twice as much, one that was due three times,
--- and so does an outcome that came in the same call.
-local MOST_WORK = 600
+-- What one call may do, in plain jobs taken: one that is not plain costs three times as much, and so does one that was due;
+-- an outcome that came in the same call five times.
+local MOST_WORK = 800
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
@@ -77,7 +77,7 @@ local function new_reservation(request)
   local reply = { '', -1, meta.queues_version }
   return {
     request = request, reply = reply, jids = {}, count = 0, bytes = 0,
-    work = MOST_WORK - 3 * (request.done or 0), look = LOOK_AHEAD, -- what is left of them
+    work = MOST_WORK - 5 * (request.done or 0), look = LOOK_AHEAD, -- what is left of them
     passed = {}, taken = {}, drained = {}, lease_ms = {}, rooms = {}, -- by queue, and rooms by throttle
   }
 end
@@ -94,7 +94,7 @@ local function take_some(reservation, queue, own, jobs)
     local job = jobs[index]
     local rare = job[RARE]
     local full = (limited or rare) and throttle.take(rooms, own, job)
-    work = work - (rare and 2 or 1)
+    work = work - (rare and 3 or 1)
     if full then
       if look == 0 then
         reservation.full = true

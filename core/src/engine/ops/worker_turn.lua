@@ -11,7 +11,7 @@
 --                        run_ms  integer
 --                        a b     the verb's own, as in its operation: result options | group detail | delay_ms detail | delay_ms '' | '' ''
 -- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 300 jobs after
---         100 outcomes, three more for each outcome less
+--         100 outcomes, five more for each outcome less
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
