@@ -347,7 +347,7 @@ export class Client {
    *
    * @throws InvalidArgument for an event that there is not, and a bad or unknown option.
    *
-   * Source: core/src/client/events.rs
+   * Source: core/src/client/events/mod.rs
    */
   events(options: EventsOptions = {}): Events {
     const operation = "events_open";

@@ -50,7 +50,7 @@ export const EVENTS_OPTIONS = { what: "what", worker: "worker" };
  * While an event is waited for, the process stays alive; a subscription that nobody waits on does not keep it. Leaving a
  * `for await` closes it, as do an error, {@link close} and the client's close.
  *
- * Source: core/src/client/events.rs
+ * Source: core/src/client/events/mod.rs
  */
 export class Events implements AsyncIterableIterator<Event> {
   #native: NativeEvents;

@@ -162,7 +162,7 @@ class Client(Listings):
                 for event in events:
                     print(event.jid, event.event)
 
-        Source: core/src/client/events.rs
+        Source: core/src/client/events/mod.rs
         """
         options = given({"what": what or None, "worker": worker})
         return Events(self._native.events(object_text(options, "events_open")))

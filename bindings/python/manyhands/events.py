@@ -37,7 +37,7 @@ class Events(Iterator[Event]):
     meanwhile is missed, see `gaps`. Threads may share it: each event goes to one of them. It belongs to its process: in
     a forked child it raises Closed. Events are an extra: Redis does not keep what nobody hears.
 
-    Source: core/src/client/events.rs
+    Source: core/src/client/events/mod.rs
     """
 
     def __init__(self, native: _native.Events) -> None:
@@ -53,7 +53,7 @@ class Events(Iterator[Event]):
         like at any other time. Raises what cannot pass by itself, such as Denied, and Closed in a forked child.
         Releases the GIL; Ctrl-C ends the wait.
 
-        Source: core/src/client/events.rs
+        Source: core/src/client/events/mod.rs
         """
         fields = self._native.next(None if timeout is None else milliseconds(timeout, "timeout", "events_next"))
         return None if fields is None else Event(*fields[:-1], fields[-1] / 1000)

@@ -328,7 +328,7 @@ module Manyhands
     #     break
     #   end
     #
-    # Source: core/src/client/events.rs
+    # Source: core/src/client/events/mod.rs
     def events(*what, worker: nil, &block)
       events = Events.new(Native::Events.open(@native, Wire.object({ what:, worker: }.compact, "events_open")))
       return events unless block

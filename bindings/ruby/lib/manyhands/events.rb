@@ -30,7 +30,7 @@ module Manyhands
   #   event = events.next(timeout: 60)
   #   events.close
   #
-  # Source: core/src/client/events.rs
+  # Source: core/src/client/events/mod.rs
   class Events
     include Enumerable
 

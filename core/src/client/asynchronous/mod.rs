@@ -3,20 +3,19 @@
 //! The calls that wait for the connection are written together, and their answers come in the order of the calls. What a
 //! fault means, and when a call is repeated, is the same as for the blocking client (`trial.rs`).
 
-use std::collections::VecDeque;
-use std::io::{self, Read};
+mod answers;
+mod link;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{ConnectionAddr, ConnectionInfo, Parser, RedisError, Value};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::AbortHandle;
+use redis::{RedisError, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use self::link::{Call, Link};
 use super::blocking::Client;
-use super::connection::{SILENCE, greeting, left};
+use super::connection::{SILENCE, left};
 use super::fault::Fault;
 use super::trial::{Then, Trial};
 use crate::error::{Code, Error, Result};
@@ -27,10 +26,6 @@ use crate::request::{Args, Request};
 /// Changing calls outstanding at once; more wait for their turn. Each has a caller id of its own, and for each Redis keeps
 /// the last answer for a while.
 const LANES: usize = 256;
-/// Calls are written together up to so many bytes.
-const WRITE: usize = 1 << 16;
-/// Read at a time.
-const READ: usize = 1 << 16;
 /// How often a pause looks whether the client was closed.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -302,222 +297,5 @@ impl AsyncClient {
 impl std::fmt::Debug for AsyncClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Async{:?}", self.client)
-    }
-}
-
-type Answer = std::result::Result<Value, Fault>;
-
-struct Call {
-    packed: Arc<Vec<u8>>,
-    tell: oneshot::Sender<Answer>,
-}
-
-/// One connection: a task that writes calls, and one that reads answers.
-struct Link {
-    calls: mpsc::UnboundedSender<Call>,
-    waiting: Arc<Waiting>,
-    heard: Arc<Heard>,
-    tasks: [AbortHandle; 2],
-}
-
-/// When something came last.
-struct Heard(Mutex<Instant>);
-
-impl Heard {
-    fn now(&self) {
-        *lock(&self.0) = Instant::now();
-    }
-
-    fn elapsed(&self) -> Duration {
-        lock(&self.0).elapsed()
-    }
-}
-
-/// Who waits for an answer, in the order of the calls; None once the connection is broken.
-struct Waiting(Mutex<Option<VecDeque<oneshot::Sender<Answer>>>>);
-
-impl Waiting {
-    /// From now on nobody waits; who does gets the cause.
-    fn fail(&self, cause: &str) {
-        let all = lock(&self.0).take();
-        for tell in all.into_iter().flatten() {
-            // Who waits no longer needs no answer.
-            let _ = tell.send(Err(Fault::Broken(cause.to_owned())));
-        }
-    }
-
-    /// Joins the line; false when there is none any more.
-    fn join(&self, tell: oneshot::Sender<Answer>) -> bool {
-        match &mut *lock(&self.0) {
-            Some(line) => line.push_back(tell),
-            None => {
-                let _ = tell.send(Err(Fault::Broken("the connection was lost".to_owned())));
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Answers the first of the line; false when nobody is there.
-    fn answer(&self, value: Value) -> bool {
-        let first = lock(&self.0).as_mut().and_then(VecDeque::pop_front);
-        first.map(|tell| tell.send(Ok(value))).is_some()
-    }
-}
-
-impl Link {
-    /// Connects and logs in.
-    async fn open(info: &ConnectionInfo) -> std::result::Result<Link, Fault> {
-        let broken = |error: io::Error| Fault::Broken(error.to_string());
-        let (reads, mut writes): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) =
-            match info.addr() {
-                ConnectionAddr::Tcp(host, port) => {
-                    let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(broken)?;
-                    stream.set_nodelay(true).map_err(broken)?;
-                    let (reads, writes) = stream.into_split();
-                    (Box::new(reads), Box::new(writes))
-                }
-                ConnectionAddr::Unix(path) => {
-                    let (reads, writes) = UnixStream::connect(path).await.map_err(broken)?.into_split();
-                    (Box::new(reads), Box::new(writes))
-                }
-                _ => return Err(Fault::Refused(Error::internal("an address of a kind that no URL gives"))),
-            };
-        let heard = Arc::new(Heard(Mutex::new(Instant::now())));
-        let mut answers = Answers::new(reads, Arc::clone(&heard));
-        let (greeting, needed) = greeting(info.redis_settings());
-        writes.write_all(&greeting.get_packed_pipeline()).await.map_err(broken)?;
-        for index in 0..greeting.len() {
-            match answers.next().await? {
-                Value::ServerError(error) if index < needed => return Err(RedisError::from(error).into()),
-                _ => {}
-            }
-        }
-        let (calls, queue) = mpsc::unbounded_channel();
-        let waiting = Arc::new(Waiting(Mutex::new(Some(VecDeque::new()))));
-        let writing = tokio::spawn(write(writes, queue, Arc::clone(&waiting)));
-        let reading = tokio::spawn(read(answers, Arc::clone(&waiting)));
-        Ok(Link { calls, waiting, heard, tasks: [writing.abort_handle(), reading.abort_handle()] })
-    }
-
-    /// Hands a call over to be written. Nothing was sent when this fails.
-    fn send(&self, call: Call) -> std::result::Result<(), Fault> {
-        self.calls.send(call).map_err(|_| Fault::Broken("the connection was lost".to_owned()))
-    }
-
-    fn is_broken(&self) -> bool {
-        self.calls.is_closed() || lock(&self.waiting.0).is_none()
-    }
-
-    /// Ends the connection: whoever waits gets the cause.
-    fn fail(&self, cause: &str) {
-        self.waiting.fail(cause);
-        self.tasks.iter().for_each(AbortHandle::abort);
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.fail("the connection was closed");
-    }
-}
-
-/// Writes calls, those that wait together.
-async fn write(
-    mut writes: Box<dyn AsyncWrite + Send + Unpin>,
-    mut queue: mpsc::UnboundedReceiver<Call>,
-    waiting: Arc<Waiting>,
-) {
-    let mut bytes = Vec::with_capacity(WRITE);
-    while let Some(call) = queue.recv().await {
-        let mut next = Some(call);
-        while let Some(Call { packed, tell }) = next.take() {
-            // A call that nobody waits for any more need not be made.
-            if !tell.is_closed() {
-                if !waiting.join(tell) {
-                    return;
-                }
-                bytes.extend_from_slice(&packed);
-            }
-            if bytes.len() < WRITE {
-                next = queue.try_recv().ok();
-            }
-        }
-        if let Err(error) = writes.write_all(&bytes).await {
-            waiting.fail(&error.to_string());
-            return;
-        }
-        bytes.clear();
-    }
-}
-
-/// Reads answers until the connection breaks.
-async fn read(mut answers: Answers, waiting: Arc<Waiting>) {
-    let cause = loop {
-        match answers.next().await {
-            // Redis pushes what nobody asked for, for example that it is closing.
-            Ok(Value::Push { .. }) => {}
-            Ok(value) => {
-                if !waiting.answer(value) {
-                    break "an answer came that nobody asked for".to_owned();
-                }
-            }
-            Err(Fault::Broken(cause)) => break cause,
-            Err(_) => break "what it answered is no reply of Redis; is it Redis?".to_owned(),
-        }
-    };
-    waiting.fail(&cause);
-}
-
-/// Answers, one after another.
-struct Answers {
-    reads: Box<dyn AsyncRead + Send + Unpin>,
-    parser: Parser,
-    came: Came,
-    heard: Arc<Heard>,
-}
-
-/// Bytes that came and are not yet parsed.
-struct Came {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl Read for Came {
-    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.bytes[self.at..];
-        if rest.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let count = rest.len().min(place.len());
-        place[..count].copy_from_slice(&rest[..count]);
-        self.at += count;
-        Ok(count)
-    }
-}
-
-impl Answers {
-    fn new(reads: Box<dyn AsyncRead + Send + Unpin>, heard: Arc<Heard>) -> Answers {
-        Answers { reads, parser: Parser::new(), came: Came { bytes: Vec::new(), at: 0 }, heard }
-    }
-
-    async fn next(&mut self) -> Answer {
-        loop {
-            // The parser keeps what it has of a value when there is no more for now.
-            match self.parser.parse_value(&mut self.came) {
-                Ok(value) => return Ok(value),
-                Err(error) if error.is_timeout() => {}
-                Err(error) => return Err(error.into()),
-            }
-            self.came.at = 0;
-            self.came.bytes.resize(READ, 0);
-            let count = self.reads.read(&mut self.came.bytes).await;
-            let count = count.map_err(|error| Fault::Broken(error.to_string()))?;
-            self.came.bytes.truncate(count);
-            self.heard.now();
-            if count == 0 {
-                return Err(Fault::Broken("the server has closed the connection".to_owned()));
-            }
-        }
     }
 }
