@@ -129,8 +129,8 @@ impl Client {
         Config::new(self.clone())
     }
 
-    /// Closes the connections of this client and of all its clones, and ends their waiting; later calls get `CLOSED`.
-    /// The last user of an `embedded:` server stops it.
+    /// Closes the connections of this client, of all its clones and of its subscriptions to events, and ends their waiting;
+    /// later calls get `CLOSED`. The last user of an `embedded:` server stops it.
     pub fn close(&self) {
         self.shared.pool().close();
     }

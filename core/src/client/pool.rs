@@ -6,10 +6,11 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::events::Subscription;
 use super::fault::Fault;
 use super::lane::LaneState;
 use crate::embedded::Presence;
@@ -26,6 +27,8 @@ const MOST_IDLE: usize = 16;
 pub(super) struct Pool {
     pid: u32,
     idle: Mutex<Vec<LaneState>>,
+    /// Each has a connection of its own, which is closed with the client's; some may have ended.
+    subscriptions: Mutex<Vec<Weak<Subscription>>>,
     /// Our share in the private server, when the target is `embedded:`.
     presence: Mutex<Option<Presence>>,
     /// The descriptor of `presence`'s lock, or -1; readable without a lock for a forked child.
@@ -48,6 +51,7 @@ impl Pool {
         Pool {
             pid: std::process::id(),
             idle: Mutex::new(Vec::new()),
+            subscriptions: Mutex::new(Vec::new()),
             presence: Mutex::new(None),
             presence_descriptor: AtomicI32::new(-1),
             connected: AtomicBool::new(false),
@@ -71,6 +75,17 @@ impl Pool {
         let mut idle = lock(&self.idle);
         if idle.len() < MOST_IDLE {
             idle.push(state);
+        }
+    }
+
+    /// Closes a subscription when the client is closed, or at once when it is already.
+    pub fn close_with_client(&self, subscription: &Arc<Subscription>) {
+        let mut subscriptions = lock(&self.subscriptions);
+        subscriptions.retain(|other| other.strong_count() > 0);
+        subscriptions.push(Arc::downgrade(subscription));
+        drop(subscriptions);
+        if self.is_closed() {
+            subscription.close();
         }
     }
 
@@ -131,11 +146,13 @@ impl Pool {
         drop(self.closing.wait_timeout_while(closed, wait, |closed| !*closed));
     }
 
-    /// Closes idle connections, ends all waiting, and leaves the private server.
+    /// Closes idle connections and subscriptions, ends all waiting, and leaves the private server.
     pub fn close(&self) {
         *lock(&self.closed) = true;
         self.closing.notify_all();
         lock(&self.idle).clear();
+        let subscriptions = std::mem::take(&mut *lock(&self.subscriptions));
+        subscriptions.iter().filter_map(Weak::upgrade).for_each(|subscription| subscription.close());
         let presence = lock(&self.presence).take();
         self.presence_descriptor.store(-1, Ordering::Release);
         drop(presence);

@@ -190,6 +190,24 @@ fn closing_the_client_closes_its_subscriptions() {
 }
 
 #[test]
+fn closing_the_client_closes_connections_that_nobody_waits_on() {
+    let server = Server::start();
+    let client = telling(&server);
+    let other = listen(&server.client(), &[], None);
+    let [left, waited] = [(); 2].map(|()| listen(&client.clone(), &[], None));
+    drop(listen(&client, &[], None));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| waited.next(None).unwrap());
+        client.close();
+        assert_eq!(waiting.join().unwrap(), None);
+    });
+    while subscribers(&server) > 1 {
+        std::thread::yield_now();
+    }
+    assert!(left.is_closed() && waited.is_closed() && !other.is_closed());
+}
+
+#[test]
 fn each_event_goes_to_one_of_several_threads() {
     let server = Server::start();
     let client = telling(&server);

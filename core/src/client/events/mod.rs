@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 pub use self::event::JobEvent;
 pub use self::options::EventsOptions;
-use self::subscription::Subscription;
+pub(super) use self::subscription::Subscription;
 use super::blocking::Client;
 use crate::error::{Code, Error, Result};
 
@@ -122,6 +122,6 @@ impl Client {
         let (shared, interrupted) = self.parts();
         let subscription = Subscription::open(shared, interrupted, options);
         let subscription = subscription.map_err(|error| error.during("events_open"))?;
-        Ok(Events { pid: std::process::id(), subscription: Some(Arc::new(subscription)) })
+        Ok(Events { pid: std::process::id(), subscription: Some(subscription) })
     }
 }

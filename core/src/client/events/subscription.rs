@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 const SLICE: Duration = Duration::from_millis(100);
 
 /// What is behind a handle: the line to the server, for one thread at a time.
-pub(super) struct Subscription {
+pub(in crate::client) struct Subscription {
     shared: Arc<Shared>,
     interrupted: Option<Interrupted>,
     options: EventsOptions,
@@ -33,12 +33,18 @@ struct Desk {
 
 impl Subscription {
     /// Subscribes; the server has confirmed it when this returns.
-    pub fn open(shared: Arc<Shared>, interrupted: Option<Interrupted>, options: EventsOptions) -> Result<Subscription> {
+    pub fn open(
+        shared: Arc<Shared>,
+        interrupted: Option<Interrupted>,
+        options: EventsOptions,
+    ) -> Result<Arc<Subscription>> {
         options.check()?;
         let desk = Mutex::new(Desk { line: None, closed: false, gaps: 0 });
         let subscription = Subscription { shared, interrupted, options, desk, bell: Condvar::new() };
         let line = subscription.first_connect(Line::new())?;
         subscription.desk().line = Some(line);
+        let subscription = Arc::new(subscription);
+        subscription.shared.pool().close_with_client(&subscription);
         Ok(subscription)
     }
 
@@ -50,6 +56,7 @@ impl Subscription {
         }
     }
 
+    /// Ends it for everybody; the connection goes at once, or when the thread that has it looks up.
     pub fn close(&self) {
         let mut desk = self.desk();
         desk.closed = true;
@@ -60,7 +67,7 @@ impl Subscription {
     }
 
     pub fn is_closed(&self) -> bool {
-        self.desk().closed || self.shared.pool().is_closed()
+        self.desk().closed
     }
 
     /// How often the connection was lost.
