@@ -943,8 +943,10 @@ mh_code mh_events_open(mh_client *client,
  * within 100 ms, and in a forked child.
  * Returns what keeps it from the server and cannot pass by itself, for example MH_CODE_DENIED; the next call tries again.
  *
- * When the connection breaks another is made here, for as long as the time lasts; what happens meanwhile is not told, see
- * mh_events_gaps(). One try to reach the server lasts 5 s at most, whatever `timeout_ms` says.
+ * When the connection breaks another is made here, for as long as the time lasts. With the setting "events" at "all", what
+ * happened meanwhile is told then, in its order and once, before what happens later: Redis keeps the last 10,000 events or
+ * so. What cannot be known is not told, see mh_events_gaps(). One try to reach the server lasts 5 s at most, whatever
+ * `timeout_ms` says.
  *
  * Ownership: the caller frees *out_event_json with mh_string_free().
  * Threads:   any number at once; each event goes to one of them.
@@ -956,7 +958,10 @@ mh_code mh_events_next(mh_events *events,
                        mh_error **out_error);
 
 /**
- * How often the connection of a subscription was lost: each time, events may have been missed. 0 for NULL.
+ * How often events may have been missed, counted when a lost connection is back: where the setting "events" is not "all"
+ * or became so only meanwhile, where more happened meanwhile than Redis keeps, and where the login may not use XINFO and
+ * XREVRANGE on {namespace}:events. For a worker's channel also where any job was cancelled meanwhile: what Redis keeps does
+ * not say whose it was. 0 for NULL.
  *
  * Threads:   any.
  * Blocking:  no.

@@ -46,7 +46,10 @@ export const EVENTS_OPTIONS = { what: "what", worker: "worker" };
 /**
  * A subscription to events: an async iterator that waits for the next one. Made by {@link Client.events}.
  *
- * It has a connection of its own, and makes another when that breaks; what happens meanwhile is missed, see {@link gaps}.
+ * It has a connection of its own, and makes another when that breaks. With the setting `events` at `all`, what happened
+ * meanwhile is heard then, in its order and once, before what happens later: Redis keeps the last 10,000 events or so. What
+ * cannot be known is missed, see {@link gaps}.
+ *
  * While an event is waited for, the process stays alive; a subscription that nobody waits on does not keep it. Leaving a
  * `for await` closes it, as do an error, {@link close} and the client's close.
  *
@@ -64,7 +67,12 @@ export class Events implements AsyncIterableIterator<Event> {
     this.#native = native;
   }
 
-  /** How often the connection was lost: each time, events may have been missed. */
+  /**
+   * How often events may have been missed, counted when a lost connection is back: where the setting `events` is not `all` or
+   * became so only meanwhile, where more happened meanwhile than Redis keeps, and where the login may not use `XINFO` and
+   * `XREVRANGE` on `{namespace}:events`. For a worker's channel also where any job was cancelled meanwhile: what Redis keeps
+   * does not say whose it was.
+   */
   get gaps(): number {
     return this.#native.gaps;
   }

@@ -63,7 +63,7 @@ export interface NativeEvent {
 }
 
 export interface NativeEvents {
-  /** How often the connection was lost. */
+  /** How often events may have been missed. */
   readonly gaps: number;
   /** Resolves when the server listens. */
   ready(): Promise<void>;

@@ -113,7 +113,7 @@ impl Events {
         Ok(promise)
     }
 
-    /// How often the connection was lost.
+    /// How often events may have been missed.
     #[napi(getter, catch_unwind)]
     pub fn gaps(&self) -> f64 {
         self.shared.core.get().map_or(0.0, |core| core.gaps() as f64)

@@ -33,9 +33,12 @@ class Event(NamedTuple):
 class Events(Iterator[Event]):
     """A subscription to events: an iterator that waits for the next one, and a context manager that closes at the end.
 
-    Get it as `client.events()`. It has a connection of its own and makes another when that breaks; what happens
-    meanwhile is missed, see `gaps`. Threads may share it: each event goes to one of them. It belongs to its process: in
-    a forked child it raises Closed. Events are an extra: Redis does not keep what nobody hears.
+    Get it as `client.events()`. Threads may share it: each event goes to one of them. It belongs to its process: in a
+    forked child it raises Closed.
+
+    It has a connection of its own and makes another when that breaks. With the setting `events` at "all", what happened
+    meanwhile is heard then, in its order and once, before what happens later: Redis keeps the last 10,000 events or so.
+    What cannot be known is missed, see `gaps`.
 
     Source: core/src/client/events/mod.rs
     """
@@ -71,7 +74,12 @@ class Events(Iterator[Event]):
 
     @property
     def gaps(self) -> int:
-        """How often the connection was lost; each time, events may have been missed."""
+        """How often events may have been missed, counted when a lost connection is back.
+
+        So it is where the setting `events` is not "all" or became so only meanwhile, where more happened
+        meanwhile than Redis keeps, and where the login may not use XINFO and XREVRANGE on `{namespace}:events`. For a
+        worker's channel also where any job was cancelled meanwhile: what Redis keeps does not say whose it was.
+        """
         return self._native.gaps
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ impl Events {
         py.detach(|| self.core.is_closed())
     }
 
-    /// How often the connection was lost.
+    /// How often events may have been missed.
     #[getter]
     fn gaps(&self, py: Python<'_>) -> u64 {
         py.detach(|| self.core.gaps())

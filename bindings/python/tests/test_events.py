@@ -97,13 +97,26 @@ def test_close_of_the_client_ends_it_too(client: Client) -> None:
         client.events()
 
 
-def test_a_broken_connection_is_made_again(client: Client, redis: PlainRedis) -> None:
+def test_what_happens_while_the_connection_is_away(client: Client, redis: PlainRedis) -> None:
     client.config.set("events", "all")
     with client.events("put") as events:
-        client.queue("q").put("k")
-        next(events)
-        assert events.gaps == 0
+        client.queue("q").put("k", jid="before")
+        assert next(events).jid == "before"
         redis("CLIENT", "KILL", "TYPE", "pubsub")
-        while events.next(0.1) is None:
-            client.queue("q").put("k")
+        client.queue("q").put_many([{"kind": "k", "jid": jid} for jid in ("meanwhile", "meanwhile too")])
+        assert [next(events).jid for _ in range(2)] == ["meanwhile", "meanwhile too"]
+        client.queue("q").put("k", jid="after")
+        assert next(events).jid == "after"
+        assert events.gaps == 0
+
+
+def test_what_cannot_be_known_is_counted(client: Client, redis: PlainRedis) -> None:
+    client.queue("q").put("k", jid="a")
+    with client.events() as events:
+        redis("CLIENT", "KILL", "TYPE", "pubsub")
+        client.track(["a"])
+        while events.gaps == 0:
+            assert events.next(0.1) is None
+        client.untrack(["a"])
+        assert next(events).event == "untrack"
         assert events.gaps == 1

@@ -110,7 +110,18 @@ class EventsTest < Case
     assert_equal "track", heard.next(timeout: PATIENCE).event
   end
 
-  def test_it_survives_a_lost_connection
+  def test_what_happens_while_the_connection_is_away_is_heard
+    client.config.set("events", "all")
+    heard = events("put")
+    %w[before meanwhile after].each do |jid|
+      SERVER.command("CLIENT", "KILL", "TYPE", "pubsub") if jid == "meanwhile"
+      queue.put("k", jid:)
+      assert_equal jid, heard.next(timeout: PATIENCE).jid
+    end
+    assert_equal 0, heard.gaps
+  end
+
+  def test_without_a_stream_it_is_counted
     heard = events
     SERVER.command("CLIENT", "KILL", "TYPE", "pubsub")
     eventually do

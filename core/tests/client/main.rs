@@ -7,6 +7,7 @@ mod embedded;
 mod events;
 mod faults;
 mod fork;
+mod meanwhile;
 mod once;
 mod operations;
 mod proxy;

@@ -2,6 +2,11 @@
 #include "harness.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static mh_events *listen_to(mh_client *client, const char *options)
 {
@@ -62,6 +67,40 @@ static void chosen_events_and_a_worker_are_heard(void)
     mh_events_free(mine);
 }
 
+/* Cuts the connections of all subscriptions. */
+static void cut_subscriptions(void)
+{
+    static const char command[] = "CLIENT KILL TYPE pubsub\r\n";
+    struct sockaddr_un address = {0};
+    char answer[32] = "";
+    address.sun_family = AF_UNIX;
+    CHECK_NUMBER(strncmp(server_url(), "unix://", 7), 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", server_url() + 7);
+    int server = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_NUMBER(connect(server, (struct sockaddr *)&address, sizeof address), 0);
+    CHECK_NUMBER(write(server, command, strlen(command)), strlen(command));
+    CHECK(read(server, answer, sizeof answer - 1) > 0);
+    CHECK_NUMBER(answer[0], ':');
+    close(server);
+}
+
+static void what_is_told_while_the_connection_is_away_is_heard(void)
+{
+    mh_client *client = open_client();
+    mh_string_free(call(client, "config_set", "{\"name\":\"events\",\"value\":\"all\"}"));
+    mh_events *events = listen_to(client, "{\"what\":[\"put\"]}");
+    mh_string_free(put(client, "q", "work", NULL, "{\"jid\":\"before\"}"));
+    check_event(events, "\"before\"");
+    cut_subscriptions();
+    mh_string_free(put(client, "q", "work", NULL, "{\"jid\":\"meanwhile\"}"));
+    check_event(events, "\"meanwhile\"");
+    mh_string_free(put(client, "q", "work", NULL, "{\"jid\":\"after\"}"));
+    check_event(events, "\"after\"");
+    CHECK_NUMBER(mh_events_gaps(events), 0);
+    mh_events_free(events);
+    mh_client_free(client);
+}
+
 static void *wait_for_close(void *events)
 {
     char *event = UNTOUCHED(char);
@@ -118,6 +157,7 @@ static void subscriptions_are_refused(void)
 const struct test events_tests[] = {
     {"tracked jobs are told of", tracked_jobs_are_told_of},
     {"chosen events and a worker are heard", chosen_events_and_a_worker_are_heard},
+    {"what is told while the connection is away is heard", what_is_told_while_the_connection_is_away_is_heard},
     {"closing ends the wait of other threads", closing_ends_the_wait_of_other_threads},
     {"subscriptions are refused", subscriptions_are_refused},
     END_OF_TESTS,

@@ -21,8 +21,11 @@ module Manyhands
   # A subscription to events, on a connection of its own. Get it by {Client#events}.
   #
   # Threads share it; each event goes to one of them. It ends by {#close}, by the client's, or by being forgotten
-  # (garbage collected). When its connection breaks it makes another; what happens meanwhile is missed, as {#gaps} says:
-  # Redis does not keep what it publishes. In a forked child it is closed; a child subscribes by itself.
+  # (garbage collected). In a forked child it is closed; a child subscribes by itself.
+  #
+  # When its connection breaks it makes another. With the setting `events` at "all", what happened meanwhile is heard then,
+  # in its order and once, before what happens later: Redis keeps the last 10,000 events or so. What cannot be known is
+  # missed, as {#gaps} says.
   #
   # @example
   #   client.track([jid])
@@ -73,7 +76,12 @@ module Manyhands
     # @return [Boolean] whether nothing more will come: after a close of this or of its client, and in a forked child
     def closed? = @native.closed?
 
-    # @return [Integer] how often the connection was lost: each time, events may have been missed
+    # How often events may have been missed, counted when a lost connection is back: where the setting `events` is not
+    # "all" or became so only meanwhile, where more happened meanwhile than Redis keeps, and where the login may not use
+    # XINFO and XREVRANGE on `{namespace}:events`. For a worker's channel also where any job was cancelled meanwhile: what
+    # Redis keeps does not say whose it was.
+    #
+    # @return [Integer]
     def gaps = @native.gaps
 
     # @return [String]

@@ -50,10 +50,11 @@ impl JobEvent {
     }
 }
 
-/// The event in a message of the server's; None for anything else.
-pub(super) fn published(value: Value) -> Option<JobEvent> {
+/// The event in a message of the server's, and how it was told; None for anything else.
+pub(super) fn published(value: Value) -> Option<(JobEvent, String)> {
     let Value::Push { kind: PushKind::Message | PushKind::PMessage, mut data } = value else { return None };
-    JobEvent::read(&reply::text(data.pop()?).ok()?)
+    let told = reply::text(data.pop()?).ok()?;
+    Some((JobEvent::read(&told)?, told))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Events: what the engine tells of jobs, heard on a connection of its own.
 //!
-//! Redis does not keep what it publishes: what is told while nobody listens, or while the connection is away, is missed.
+//! Redis does not keep what it publishes. What is told while the connection is away is heard afterwards all the same when
+//! the namespace keeps its events in a stream (`mark.rs`); without one it is missed, and that is counted.
 
 mod event;
 mod line;
+mod mark;
 mod options;
+mod stream;
 mod subscription;
 
 use std::sync::Arc;
@@ -19,9 +22,12 @@ use crate::error::{Code, Error, Result};
 /// A subscription to events, with a connection of its own. Made by [`Client::events`]; ends by [`Events::close`], by the
 /// client's, or by being dropped.
 ///
-/// It may be used from many threads; each event goes to one of them. When its connection breaks, [`Events::next`] makes
-/// another; what happens meanwhile is missed, see [`Events::gaps`]. In a forked child every call answers `CLOSED`, or
+/// It may be used from many threads; each event goes to one of them. In a forked child every call answers `CLOSED`, or
 /// nothing: a child subscribes by itself.
+///
+/// When its connection breaks, [`Events::next`] makes another. With the setting `events` at `all`, what happened meanwhile
+/// is heard then, in its order and once, before what happens later: Redis keeps the last 10,000 events or so. What cannot
+/// be known is missed, and counted by [`Events::gaps`].
 pub struct Events {
     pid: u32,
     /// Always there until drop.
@@ -61,7 +67,10 @@ impl Events {
         self.subscription().map_or(true, Subscription::is_closed)
     }
 
-    /// How often the connection was lost: each time, events may have been missed.
+    /// How often events may have been missed, counted when a lost connection is back: where the setting `events` is not
+    /// `all` or became so only meanwhile, where more happened meanwhile than Redis keeps, and where the login may not use
+    /// `XINFO` and `XREVRANGE` on `{namespace}:events`. For a worker's channel also where any job was cancelled meanwhile:
+    /// what Redis keeps does not say whose it was.
     pub fn gaps(&self) -> u64 {
         self.subscription().map_or(0, Subscription::gaps)
     }

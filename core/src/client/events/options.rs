@@ -1,5 +1,6 @@
 //! What a subscription listens to.
 
+use super::event::JobEvent;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
@@ -61,15 +62,33 @@ impl EventsOptions {
         self.worker.as_ref().map_or(Ok(()), |worker| check::name(worker, "options.worker"))
     }
 
+    /// Whether all kinds of events are listened to.
+    fn hears_all(&self) -> bool {
+        self.what.iter().any(|name| name == ALL) || (self.what.is_empty() && self.worker.is_none())
+    }
+
+    /// How often an event of the stream is told to this subscription: as one of its name, and as news for its worker.
+    pub(super) fn times_heard(&self, event: &JobEvent) -> usize {
+        // Only a worker is told that it has lost a job. When one stalls, all are told the same, and the stream has it once.
+        let named = event.event != "lost" && (self.hears_all() || self.what.contains(&event.event));
+        let news = self.worker.is_some() && event.worker == self.worker && matches!(&*event.event, "lost" | "stalled");
+        usize::from(named) + usize::from(news)
+    }
+
+    /// False when the worker may have been told something that the stream does not tell: it names no worker with a job that
+    /// was cancelled.
+    pub(super) fn hears_as_kept(&self, event: &JobEvent) -> bool {
+        self.worker.is_none() || event.event != "cancelled"
+    }
+
     /// The channels to subscribe to, and the pattern if there is one.
     pub(super) fn channels(&self, client: &Options) -> (Vec<String>, Option<String>) {
         let mut names: Vec<&str> = self.what.iter().map(String::as_str).collect();
         names.sort_unstable();
         names.dedup();
         let worker = self.worker.as_ref().map(|worker| client.key(&format!("worker-event:{worker}")));
-        let all = names.first() == Some(&ALL) || (names.is_empty() && worker.is_none());
-        let pattern = all.then(|| client.key("event:*"));
-        if all {
+        let pattern = self.hears_all().then(|| client.key("event:*"));
+        if pattern.is_some() {
             names.clear();
         }
         let channel = |name: &str| client.key(&format!("event:{name}"));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::event::{JobEvent, published};
+use super::event::JobEvent;
 use super::line::{Line, SILENCE};
 use super::options::EventsOptions;
 use crate::client::blocking::Shared;
@@ -70,7 +70,7 @@ impl Subscription {
         self.desk().closed
     }
 
-    /// How often the connection was lost.
+    /// How often something may have been missed.
     pub fn gaps(&self) -> u64 {
         self.desk().gaps
     }
@@ -114,22 +114,15 @@ impl Subscription {
                 return Ok(None);
             }
             let line = turn.line();
-            if let Some(value) = line.early.pop_front() {
-                if let Some(event) = published(value) {
-                    return Ok(Some(event));
-                }
-                continue;
+            if let Some(event) = line.heard.pop_front() {
+                return Ok(Some(event));
             }
             if line.is_connected() {
                 match line.hear(left().min(SLICE)) {
-                    Ok(Some(value)) => {
-                        line.early.push_back(value);
-                        continue;
-                    }
-                    Ok(None) => {}
+                    Ok(true) => continue,
+                    Ok(false) => {}
                     Err(_) => {
                         line.lose();
-                        self.desk().gaps += 1;
                         continue;
                     }
                 }
@@ -137,7 +130,10 @@ impl Subscription {
                 let pause = line.retry_at.saturating_duration_since(Instant::now());
                 if pause.is_zero() {
                     match line.connect(&self.shared, &self.options, Instant::now() + SILENCE) {
-                        Ok(()) => continue,
+                        Ok(whole) => {
+                            self.desk().gaps += u64::from(!whole);
+                            continue;
+                        }
                         Err(Fault::Refused(error)) => return Err(error),
                         Err(_) => {}
                     }
@@ -160,7 +156,7 @@ impl Subscription {
                 return Err(Error::new(Code::Closed, "the client is closed"));
             }
             let error = match line.connect(&self.shared, &self.options, deadline) {
-                Ok(()) => return Ok(line),
+                Ok(_) => return Ok(line),
                 Err(Fault::Refused(error)) => return Err(error),
                 Err(Fault::Later(error)) => error,
                 Err(fault) => {
