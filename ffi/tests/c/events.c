@@ -71,8 +71,9 @@ static void chosen_events_and_a_worker_are_heard(void)
 static void cut_subscriptions(void)
 {
     static const char command[] = "CLIENT KILL TYPE pubsub\r\n";
-    struct sockaddr_un address = {0};
+    struct sockaddr_un address;
     char answer[32] = "";
+    memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
     CHECK_NUMBER(strncmp(server_url(), "unix://", 7), 0);
     snprintf(address.sun_path, sizeof address.sun_path, "%s", server_url() + 7);
