@@ -1,5 +1,5 @@
 import { settled } from "./errors.js";
-import type { NativeEvent, NativeEvents } from "./native.js";
+import type { NativeEvents } from "./native.js";
 
 /** What can happen to a job; `lost` is told to its worker alone. */
 export type EventName =
@@ -57,7 +57,8 @@ export const EVENTS_OPTIONS = { what: "what", worker: "worker" };
  */
 export class Events implements AsyncIterableIterator<Event> {
   #native: NativeEvents;
-  #heard: NativeEvent[] = [];
+  /** Each as the core's JSON. */
+  #heard: string[] = [];
   #closed = false;
   /** Ends with the last `next` asked for: each is answered in its turn. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -137,8 +138,8 @@ export class Events implements AsyncIterableIterator<Event> {
         this.#heard = heard;
       }
     }
-    const event = this.#heard.shift();
-    return event === undefined ? { done: true, value: undefined } : { done: false, value: told(event) };
+    const text = this.#heard.shift();
+    return text === undefined ? { done: true, value: undefined } : { done: false, value: told(text) };
   }
 
   /** An iterator that threw is at its end, and a `for await` that ends by it calls nothing more. */
@@ -152,6 +153,7 @@ export class Events implements AsyncIterableIterator<Event> {
   }
 }
 
-function told({ event, jid, queue, kind, worker, atMs }: NativeEvent): Event {
-  return { event: event as EventName, jid, queue, kind, worker: worker ?? null, at: atMs };
+function told(text: string): Event {
+  const { event, jid, queue, kind, worker, at_ms } = JSON.parse(text);
+  return { event, jid, queue, kind, worker, at: at_ms };
 }

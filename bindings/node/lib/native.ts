@@ -51,24 +51,13 @@ export interface NativeRefused {
   readonly reason: string;
 }
 
-/** Something that happened to a job. */
-export interface NativeEvent {
-  readonly event: string;
-  readonly jid: string;
-  readonly queue: string;
-  readonly kind: string;
-  /** Absent when nobody holds it. */
-  readonly worker?: string;
-  readonly atMs: number;
-}
-
 export interface NativeEvents {
   /** How often events may have been missed. */
   readonly gaps: number;
   /** Resolves when the server listens. */
   ready(): Promise<void>;
-  /** Waits for events; null once nothing more will come. */
-  next(): Promise<NativeEvent[] | null>;
+  /** Waits for events, each as JSON; null once nothing more will come. */
+  next(): Promise<string[] | null>;
   close(): void;
 }
 

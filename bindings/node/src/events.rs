@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, SendError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use manyhands::{Error, EventsOptions, JobEvent};
+use manyhands::{Error, EventsOptions};
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -17,31 +17,8 @@ use crate::pool::{self, Pending};
 /// Most events of one answer.
 const MOST: usize = 100;
 
-/// Something that happened to a job.
-#[napi(object, object_from_js = false, js_name = "NativeEvent")]
-pub struct Event {
-    /// What happened.
-    pub event: String,
-    /// To which job.
-    pub jid: String,
-    /// The queue it is in now.
-    pub queue: String,
-    /// The name of its handler.
-    pub kind: String,
-    /// Who holds it.
-    pub worker: Option<String>,
-    /// When, by Redis's clock.
-    pub at_ms: i64,
-}
-
-impl From<JobEvent> for Event {
-    fn from(JobEvent { event, jid, queue, kind, worker, at_ms }: JobEvent) -> Event {
-        Event { event, jid, queue, kind, worker, at_ms }
-    }
-}
-
-/// Events, at least one; None once nothing more will come.
-type Heard = Option<Vec<Event>>;
+/// Events as JSON, at least one; None once nothing more will come.
+type Heard = Option<Vec<String>>;
 
 /// Whether the server listens, and who waits to know.
 enum Opening {
@@ -103,7 +80,7 @@ impl Events {
         Ok(promise)
     }
 
-    /// The next events, at least one; null once nothing more will come.
+    /// The next events as JSON, at least one; null once nothing more will come.
     #[napi(catch_unwind)]
     pub fn next<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Heard>> {
         let (heard, promise) = pool::promise(env)?;
@@ -172,11 +149,11 @@ impl Shared {
     fn wait(&self) -> manyhands::Result<Heard> {
         let Some(core) = self.core.get() else { return Ok(None) };
         let Some(first) = core.next(None)? else { return Ok(None) };
-        let mut events = vec![Event::from(first)];
+        let mut events = vec![first.to_json()];
         // A fault is told by the next wait: these have been heard.
         while events.len() < MOST {
             let Ok(Some(event)) = core.next(Some(Duration::ZERO)) else { break };
-            events.push(Event::from(event));
+            events.push(event.to_json());
         }
         Ok(Some(events))
     }
