@@ -23,9 +23,9 @@ module Manyhands
   # Threads share it; each event goes to one of them. It ends by {#close}, by the client's, or by being forgotten
   # (garbage collected). In a forked child it is closed; a child subscribes by itself.
   #
-  # When its connection breaks it makes another. With the setting `events` at "all", what happened meanwhile is heard then,
-  # in its order and once, before what happens later: Redis keeps the last 10,000 events or so. What cannot be known is
-  # missed, as {#gaps} says.
+  # When its connection breaks it makes another. With the setting `events` at "all", what happened meanwhile is heard
+  # then, in its order and once, before what happens later: Redis keeps the last 10,000 events or so. What cannot be
+  # known is missed, as {#gaps} says.
   #
   # @example
   #   client.track([jid])
@@ -78,8 +78,8 @@ module Manyhands
 
     # How often events may have been missed, counted when a lost connection is back: where the setting `events` is not
     # "all" or became so only meanwhile, where more happened meanwhile than Redis keeps, and where the login may not use
-    # XINFO and XREVRANGE on `{namespace}:events`. For a worker's channel also where any job was cancelled meanwhile: what
-    # Redis keeps does not say whose it was.
+    # XINFO and XREVRANGE on `{namespace}:events`. For a worker's channel also where any job was cancelled meanwhile:
+    # what Redis keeps does not say whose it was.
     #
     # @return [Integer]
     def gaps = @native.gaps
