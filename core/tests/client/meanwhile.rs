@@ -220,7 +220,7 @@ fn a_flood_is_heard_once_and_in_order_over_many_cuts() {
         (all, some, both)
     });
     let kept = kept(&server);
-    assert!(cut > 30, "{cut} cuts");
+    assert!(cut > 10, "{cut} cuts");
     let of = |names: &[&str]| -> Vec<JobEvent> {
         kept.iter().filter(|event| names.contains(&event.event.as_str())).cloned().collect()
     };

@@ -76,9 +76,11 @@ impl Mark {
         let nothing = Meanwhile { events: Vec::new(), whole: false };
         let Some(now) = now.filter(|_| self.end.is_some() || self.last.is_some()) else { return Ok(nothing) };
         let Some(mut read) = self.read_back(now, options, page)? else { return Ok(nothing) };
+        // What was told before was heard, whether the stream still has it or not.
+        let reaches_back = read.oldest_ms.is_some_and(|oldest_ms| oldest_ms < self.sure_ms(now));
         let whole = match (&self.last, &self.end) {
-            (Some(last), _) => last.cut(&mut read.events) || (!read.reached && self.is_since(&read, now)),
-            (None, Some(end)) => now.added.checked_sub(end.added) == Some(read.entries) || self.is_since(&read, now),
+            (Some(last), _) => last.cut(&mut read.events) || (!read.reached && reaches_back),
+            (None, Some(end)) => now.added.checked_sub(end.added) == Some(read.entries) || reaches_back,
             (None, None) => false,
         };
         read.events.reverse();
@@ -94,6 +96,7 @@ impl Mark {
     ) -> Result<Option<Read>, Fault> {
         let after = self.end.as_ref().map_or(BEGIN, |end| &end.id);
         let mut until = now.id.clone();
+        let sure_ms = self.sure_ms(now);
         let mut read = Read { events: Vec::new(), entries: 0, oldest_ms: None, reached: false, as_told: true };
         loop {
             let Some(entries) = page(&until, after)? else { return Ok(None) };
@@ -107,7 +110,7 @@ impl Mark {
                     return Ok(Some(read));
                 }
                 read.reached |= with_last;
-                read.as_told &= options.hears_as_kept(&event);
+                read.as_told &= options.hears_as_kept(&event) || read.oldest_ms.is_some_and(|at_ms| at_ms < sure_ms);
                 let times = options.times_heard(&event);
                 read.events.extend(std::iter::repeat_n(event, times));
             }
@@ -118,11 +121,9 @@ impl Mark {
         }
     }
 
-    /// Whether what was read reaches back to when the connection was known to be whole. What came then and before was heard,
-    /// whether the stream still has it or not.
-    fn is_since(&self, read: &Read, now: &End) -> bool {
-        let since = now.at_ms.saturating_sub_unsigned(self.sure_at.elapsed().as_millis() as u64);
-        read.oldest_ms.is_some_and(|oldest_ms| oldest_ms < since)
+    /// When the connection was last known to be whole, by the server's clock.
+    fn sure_ms(&self, now: &End) -> i64 {
+        now.at_ms.saturating_sub_unsigned(self.sure_at.elapsed().as_millis() as u64)
     }
 }
 
@@ -261,6 +262,12 @@ mod tests {
         let page = |_: &str, _: &str| Ok(Some((50..60).rev().map(kept).collect()));
         let options = EventsOptions::parse(r#"{"what":["put"]}"#).unwrap();
         assert_eq!(mark.meanwhile(Some(&now), &options, page).unwrap(), whole(&[]));
+        let a_worker = EventsOptions::parse(r#"{"worker":"w"}"#).unwrap();
+        let cancelled = |id: &str, at| Entry { id: format!("{id}-0"), event: Some(event("cancelled", at, at as i64)) };
+        let heard_of = |_: &str, _: &str| Ok(Some(vec![cancelled("1000000", 1)]));
+        assert_eq!(mark.meanwhile(Some(&now), &a_worker, heard_of).unwrap(), whole(&[]));
+        let unheard_of = |_: &str, _: &str| Ok(Some(vec![cancelled("1001900", 2), cancelled("1000000", 1)]));
+        assert!(!mark.meanwhile(Some(&now), &a_worker, unheard_of).unwrap().whole);
         let now = End { at_ms: BEGUN_MS + 999, ..now };
         assert!(!mark.meanwhile(Some(&now), &options, page).unwrap().whole);
     }
