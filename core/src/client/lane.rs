@@ -8,6 +8,7 @@ use redis::Value;
 use super::blocking::Shared;
 use super::connection::Connection;
 use super::fault::Fault;
+use super::patterns::PatternLists;
 use super::trial::{Then, Trial};
 use crate::error::{Code, Error, Result};
 use crate::identity;
@@ -18,6 +19,8 @@ use crate::request::{Args, Request};
 /// Asks the host whether the call in progress shall end, because its user wants to.
 pub(super) type Interrupted = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// Names of queues read at a time.
+const PAGE: usize = 1_000;
 /// How often it is asked.
 const INTERRUPT_EVERY: Duration = Duration::from_millis(100);
 
@@ -135,6 +138,45 @@ impl Lane {
                 reply::text(key).map(Some)
             }
         }
+    }
+
+    /// The queues there are, by name, and the version of that set: as it was, or newer.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `CLOSED`, `DENIED`.
+    pub(crate) fn queues(&mut self) -> Result<(i64, Vec<String>)> {
+        let version =
+            redis::cmd("HGET").arg(self.shared.options.key("meta")).arg("queues_version").get_packed_command();
+        let version = match self.once(&version, None)? {
+            Value::Nil => 0,
+            version => reply::integer(version)?,
+        };
+        let mut names = Vec::new();
+        loop {
+            let mut page = redis::cmd("ZRANGE");
+            page.arg(self.shared.options.key("queues")).arg(names.len()).arg(names.len() + PAGE - 1);
+            let page = reply::list(self.once(&page.get_packed_command(), None)?)?;
+            let last = page.len() < PAGE;
+            names.extend(page.into_iter().map(reply::text).collect::<Result<Vec<_>>>()?);
+            if last {
+                names.sort_unstable();
+                return Ok((version, names));
+            }
+        }
+    }
+
+    /// The saved lists of queue patterns.
+    ///
+    /// # Errors
+    /// Those of [`Lane::send`].
+    pub(crate) fn patterns(&mut self) -> Result<PatternLists> {
+        let value = self.transmit(Operation::named("pattern_get")?, |args| {
+            args.text("{}");
+            Ok(())
+        })?;
+        let mut json = String::new();
+        reply::to_json(&value, &mut json)?;
+        PatternLists::parse(&json)
     }
 
     /// The number Redis knows this lane's connection by, for [`Lane::unblock`]. Asked once for each connection.

@@ -33,6 +33,26 @@ pub struct PatternPriority {
     pub fair: bool,
 }
 
+impl PatternLists {
+    /// Reads what pattern_get answers.
+    pub(crate) fn parse(json: &str) -> Result<PatternLists> {
+        let read = |json| {
+            let mut fields = Fields::parse(json, "")?;
+            let identifiers = fields.raw("identifiers")?.unwrap_or_else(|| "{}".to_owned());
+            let priorities = fields.required_list("priorities")?.into_iter().map(|one| {
+                let mut fields = Fields::parse(one.get(), "priorities")?;
+                let patterns = fields.texts("patterns")?.unwrap_or_default();
+                Ok(PatternPriority { patterns, fair: fields.boolean("fair")?.unwrap_or(false) })
+            });
+            Ok(PatternLists {
+                identifiers: serde_json::from_str(&identifiers).map_err(|_| Error::internal("no lists"))?,
+                priorities: priorities.collect::<Result<_>>()?,
+            })
+        };
+        read(json).map_err(|error: Error| Error::internal(error.message).during("pattern_get"))
+    }
+}
+
 impl Client {
     /// The saved lists of queue patterns.
     pub fn patterns(&self) -> Patterns {
@@ -48,20 +68,7 @@ impl Patterns {
     ///
     /// Source: core/src/engine/ops/pattern_get.lua
     pub fn get(&self) -> Result<PatternLists> {
-        self.client.ask("pattern_get", Arguments::new())?.read(|mut fields| {
-            let identifiers = fields.raw("identifiers")?.unwrap_or_else(|| "{}".to_owned());
-            let priorities = fields.required_list("priorities")?.into_iter();
-            Ok(PatternLists {
-                identifiers: serde_json::from_str(&identifiers).map_err(|_| Error::internal("no lists"))?,
-                priorities: priorities
-                    .map(|one| {
-                        let mut fields = Fields::parse(one.get(), "priorities")?;
-                        let patterns = fields.texts("patterns")?.unwrap_or_default();
-                        Ok(PatternPriority { patterns, fair: fields.boolean("fair")?.unwrap_or(false) })
-                    })
-                    .collect::<Result<_>>()?,
-            })
-        })
+        PatternLists::parse(&self.client.call("pattern_get", "{}")?)
     }
 
     /// Replaces all identifiers, all priorities, or both; what is None stays. Workers that use them follow at once.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::hand::{Hand, MOST_UNSTARTED};
+use super::patterns::Served;
 use super::strategy::{Asking, Queues};
 use crate::ops::{QueueReserve, Reserved};
 
@@ -25,12 +26,20 @@ pub struct Fetch {
     /// With fewer unstarted jobs than this it may be time to fetch ahead.
     refill_below: usize,
     queues: Queues,
+    /// Calls are under way that asked other queues.
+    outdated: bool,
 }
 
 impl Fetch {
     /// `threads`: handlers that run at once.
     pub fn new(threads: usize, queues: Queues) -> Fetch {
-        Fetch { threads, waiting: 0, asked: 0, refill_below: 0, queues }
+        Fetch { threads, waiting: 0, asked: 0, refill_below: 0, queues, outdated: false }
+    }
+
+    /// Jobs come from these queues from now on.
+    pub fn serve(&mut self, served: &Served) {
+        self.queues.serve(served);
+        self.outdated = self.asked > 0;
     }
 
     /// A thread without a job waits in `next`.
@@ -77,7 +86,10 @@ impl Fetch {
     pub fn answer(&mut self, asked: &QueueReserve, reserved: &Reserved, now: Instant) {
         let limit = limit(asked);
         self.asked -= limit;
-        if limit > 0 {
+        if self.outdated {
+            // Of the queues there are now it says nothing.
+            self.outdated = self.asked > 0;
+        } else if limit > 0 {
             let due = reserved.next_due_ms.map(Duration::from_millis);
             self.queues.answer(&asked.queues, limit, &reserved.jobs, due, now);
         }
@@ -86,6 +98,7 @@ impl Fetch {
     /// That call failed.
     pub fn forget(&mut self, asked: &QueueReserve) {
         self.asked -= limit(asked);
+        self.outdated &= self.asked > 0;
     }
 
     /// Nobody wants a job for now.
@@ -137,7 +150,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn fetch(threads: usize) -> Fetch {
-        Fetch::new(threads, Queues::new(&["q".to_owned()], Strategy::Ordered))
+        Fetch::new(threads, Queues::new(&Served::plain(vec!["q".to_owned()]), Strategy::Ordered))
     }
 
     fn ask(fetch: &mut Fetch, limit: usize) -> QueueReserve {

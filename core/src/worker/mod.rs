@@ -7,11 +7,13 @@
 
 mod backoff;
 mod fetch;
+mod following;
 mod hand;
 mod options;
 mod outcome;
 mod outcomes;
 mod pace;
+mod patterns;
 mod perform;
 mod runner;
 mod shared;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::json::Fields;
 
 /// Most queues one worker reserves from.
-const MAX_QUEUES: usize = 1_000;
+pub const MAX_QUEUES: usize = 1_000;
 /// Most handlers one worker runs at once.
 const MAX_THREADS: i64 = 1_000;
 /// Most kinds one worker says it knows.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::options::MAX_QUEUES;
+use super::patterns::{self, Served};
 use super::shared::Shared;
 use super::shift::Step;
 use crate::check;
@@ -27,6 +29,7 @@ pub fn run(shared: Arc<Shared>) {
                 runner.note(turn, answer);
             }
             Step::Repeat => runner.repeat(),
+            Step::Resolve => runner.resolve(),
             Step::Sleep(_) | Step::Leave => {}
         }
     }
@@ -85,6 +88,39 @@ impl Runner {
         self.shared.announce(shift, came);
     }
 
+    /// Looks up the queues that the worker's patterns stand for, and serves them.
+    fn resolve(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let looked_up = self.lane.queues().and_then(|(version, known)| Ok((version, known, self.lane.patterns()?)));
+        let (version, known, saved) = match looked_up {
+            Ok(answers) => answers,
+            Err(error) => {
+                let mut shift = shared.shift();
+                shift.failed(error, Instant::now());
+                return shared.announce(shift, 0);
+            }
+        };
+        let Served { mut names, fair } = patterns::resolve(&shared.options.queues, &known, &saved);
+        if names.len() > MAX_QUEUES {
+            shared.shift().tell(format!(
+                "the queues of worker {} are {}, of which it serves the first {MAX_QUEUES}",
+                shared.name,
+                names.len()
+            ));
+            names.truncate(MAX_QUEUES);
+        }
+        if names.is_empty() {
+            // A call needs a queue: until there is one, that of the pattern's own name.
+            names.extend(shared.options.queues.first().cloned());
+        }
+        let changed = names != shared.wakes().queues;
+        shared.serve(&Served { names, fair }, version);
+        if changed && shared.blocked.load(Ordering::Acquire) != 0 {
+            // The waiter may block on the lists of other queues. Where this comes too early, it looks again by itself.
+            let _ = self.lane.unblock(shared.blocked.load(Ordering::Acquire));
+        }
+    }
+
     fn pulse(&mut self) {
         let shift = self.shared.shift();
         let (mut leases, status) = (shift.leases(), self.shared.status(&shift));
@@ -105,7 +141,8 @@ impl Runner {
         let now = Instant::now();
         let mut shift = self.shared.shift();
         match answer {
-            Ok(lost) => {
+            Ok((lost, queues_version)) => {
+                shift.hear(queues_version);
                 for (lease, reason) in lost {
                     shift.hand.lose(lease, &reason);
                 }
@@ -133,18 +170,24 @@ impl Runner {
     }
 }
 
-/// Sends the pulse, in as many calls as the leases need. Returns the lost ones with their reasons.
-fn renew<'a>(lane: &mut Lane, worker: &str, status: &str, leases: &'a [Lease]) -> Result<Vec<(&'a Lease, String)>> {
+/// Sends the pulse, in as many calls as the leases need. Returns the lost ones with their reasons, and the version of the
+/// set of queues.
+fn renew<'a>(
+    lane: &mut Lane,
+    worker: &str,
+    status: &str,
+    leases: &'a [Lease],
+) -> Result<(Vec<(&'a Lease, String)>, i64)> {
     let mut lost = Vec::new();
     let mut rest = leases;
     loop {
         let (slice, others) = rest.split_at(rest.len().min(check::MAX_ITEMS));
         let pulse = WorkerPulse { worker: worker.to_owned(), status: status.to_owned(), leases: slice.to_vec() };
-        let reasons = lane.send(&pulse)?.lost;
-        lost.extend(slice.iter().zip(reasons).filter_map(|(lease, reason)| Some((lease, reason?))));
+        let pulsed = lane.send(&pulse)?;
+        lost.extend(slice.iter().zip(pulsed.lost).filter_map(|(lease, reason)| Some((lease, reason?))));
         rest = others;
         if rest.is_empty() {
-            return Ok(lost);
+            return Ok((lost, pulsed.queues_version));
         }
     }
 }

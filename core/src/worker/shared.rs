@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::options::WorkerOptions;
+use super::patterns::{self, Served};
 use super::shift::Shift;
 use super::strategy::Queues;
 use crate::client::{Client, Lane};
@@ -14,12 +15,21 @@ use crate::identity;
 /// How long a native thread's lane tries before the thread looks around: whether to leave, and whether to pulse first.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The queues that are served now, and where their wake tokens come.
+pub struct Wakes {
+    pub queues: Vec<String>,
+    /// The wake list of each queue, in this order: of several tokens the first queue's comes first. Before them, of a worker
+    /// on patterns, the list that tells of new queues.
+    pub keys: Vec<String>,
+}
+
 /// One worker in one process.
 pub struct Shared {
     pub name: String,
     pub client: Client,
     pub options: WorkerOptions,
     shift: Mutex<Shift>,
+    wakes: Mutex<Arc<Wakes>>,
     /// Threads in `next`.
     pub hosts: Bell,
     pub runner: Bell,
@@ -30,16 +40,33 @@ pub struct Shared {
     pub blocked: AtomicI64,
 }
 
+impl Wakes {
+    fn new(client: &Client, served: &Served, follows: bool) -> Wakes {
+        let news = follows.then(|| client.new_queues_key());
+        let keys = news.into_iter().chain(served.names.iter().map(|queue| client.wake_key(queue)));
+        Wakes { queues: served.names.clone(), keys: keys.collect() }
+    }
+
+    /// Which of the queues this list belongs to; None: it tells of new queues.
+    pub fn queue_of(&self, key: &str) -> Option<usize> {
+        let at = self.keys.iter().position(|known| known == key)?;
+        at.checked_sub(self.keys.len() - self.queues.len())
+    }
+}
+
 impl Shared {
     pub fn new(client: Client, options: WorkerOptions) -> Shared {
         let name = identity::worker();
-        let queues = Queues::new(&options.queues, options.strategy);
-        let shift = Shift::new(name.clone(), queues, options.threads, Instant::now());
+        let served = Served::plain(options.queues.clone());
+        let shift = Shift::new(name.clone(), Queues::new(&served, options.strategy), options.threads, Instant::now());
+        let follows = options.queues.iter().any(|entry| patterns::is_pattern(entry));
+        let wakes = Wakes::new(&client, &served, follows);
         Shared {
             name,
             client,
             options,
-            shift: Mutex::new(shift),
+            shift: Mutex::new(if follows { shift.following() } else { shift }),
+            wakes: Mutex::new(Arc::new(wakes)),
             hosts: Bell::default(),
             runner: Bell::default(),
             waiter: Bell::default(),
@@ -53,6 +80,20 @@ impl Shared {
         self.shift.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The queues that are served now.
+    pub fn wakes(&self) -> Arc<Wakes> {
+        Arc::clone(&self.wakes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Jobs come from these queues from now on: those that the worker's patterns stand for in this version.
+    pub fn serve(&self, served: &Served, queues_version: i64) {
+        let wakes = Arc::new(Wakes::new(&self.client, served, true));
+        let mut shift = self.shift();
+        *self.wakes.lock().unwrap_or_else(PoisonError::into_inner) = wakes;
+        shift.serve(served, queues_version, Instant::now());
+        self.announce(shift, 0);
+    }
+
     /// Sleeps until `ended` is true of the shift, at most until then (None: for ever).
     pub fn wait_for_end(&self, until: Option<Instant>, ended: impl Fn(&Shift) -> bool) {
         let mut shift = self.shift();
@@ -63,14 +104,14 @@ impl Shared {
 
     /// The worker's status, as a pulse tells it.
     pub fn status(&self, shift: &Shift) -> String {
-        let WorkerOptions { queues, threads, kinds, language, .. } = &self.options;
+        let WorkerOptions { threads, kinds, language, .. } = &self.options;
         serde_json::json!({
             "language": language,
             "version": env!("CARGO_PKG_VERSION"),
             "host": identity::host(),
             "pid": std::process::id(),
             "threads": threads,
-            "queues": queues,
+            "queues": self.wakes().queues,
             "kinds": kinds,
             "running": shift.hand.started(),
             "quiet": shift.is_quiet(),

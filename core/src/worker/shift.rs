@@ -5,9 +5,11 @@
 use std::time::{Duration, Instant};
 
 use super::fetch::{Demand, Fetch};
+use super::following::Following;
 use super::hand::Hand;
 use super::outcome::Outcome;
 use super::outcomes::{AnswerTo, Finished, Outcomes};
+use super::patterns::Served;
 use super::strategy::{Asking, Queues};
 use super::trouble::{Meaning, Trouble, meaning};
 use crate::error::{Code, Error};
@@ -27,6 +29,8 @@ pub enum Step {
     Turn(WorkerTurn),
     /// Make the unanswered call again, under its old number.
     Repeat,
+    /// Look up the queues that patterns stand for.
+    Resolve,
     /// Wait for news, at most until then.
     Sleep(Instant),
     /// Everything is done, or the time for it is over.
@@ -39,6 +43,8 @@ pub struct Shift {
     pub fetch: Fetch,
     pub hand: Hand,
     pub outcomes: Outcomes,
+    /// Of a worker on patterns.
+    following: Option<Following>,
     pulse_at: Instant,
     /// When the runner, told to sleep, wakes by itself.
     wakes_at: Instant,
@@ -63,6 +69,7 @@ impl Shift {
             fetch: Fetch::new(threads, queues),
             hand: Hand::default(),
             outcomes: Outcomes::default(),
+            following: None,
             pulse_at: now,
             wakes_at: now,
             unanswered: false,
@@ -73,6 +80,11 @@ impl Shift {
             waiter_here: false,
             notice: None,
         }
+    }
+
+    /// The same worker, whose queues are those its patterns stand for.
+    pub fn following(self) -> Shift {
+        Shift { following: Some(Following::default()), ..self }
     }
 
     /// Decides what the runner does next.
@@ -94,6 +106,7 @@ impl Shift {
             Some(_) => return Step::Pulse,
             None if self.pulse_at <= now => return Step::Pulse,
             None if self.unanswered => return Step::Repeat,
+            None if self.is_outdated() => return Step::Resolve,
             None => {}
         }
         self.give_back(now);
@@ -104,6 +117,34 @@ impl Shift {
         self.fetch.rest();
         let moments = [self.outcomes.flush_at(), self.fetch.due_at(&self.hand), self.hand.release_at()];
         Step::Sleep(moments.into_iter().flatten().fold(self.pulse_at.min(leave_by), Instant::min))
+    }
+
+    /// True when it is not known which queues there are.
+    fn is_outdated(&self) -> bool {
+        !self.quiet && self.following.as_ref().is_some_and(Following::is_outdated)
+    }
+
+    /// The engine told this version of the set of queues.
+    pub fn hear(&mut self, queues_version: i64) {
+        if let Some(following) = &mut self.following {
+            following.hear(queues_version);
+        }
+    }
+
+    /// A token said that the set of queues is another one.
+    pub fn outdate(&mut self) {
+        if let Some(following) = &mut self.following {
+            following.outdate();
+        }
+    }
+
+    /// Jobs come from these queues from now on: those of this version. The next pulse tells of them.
+    pub fn serve(&mut self, served: &Served, queues_version: i64, now: Instant) {
+        if let Some(following) = &mut self.following {
+            following.resolve(queues_version);
+        }
+        self.fetch.serve(served);
+        self.pulse_at = now;
     }
 
     fn is_done(&self) -> bool {
@@ -149,6 +190,7 @@ impl Shift {
     /// The answer to a [`Shift::reserve`]. Returns how many jobs came.
     pub fn reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
         let got = reserved.jobs.len();
+        self.hear(reserved.queues_version);
         self.fetch.answer(asked, &reserved, now);
         let shortest = reserved.jobs.iter().map(|job| job.lease_ms).min().map(Duration::from_millis);
         self.pulse_at = self.pulse_at.min(now + pulse_within(shortest));
@@ -216,6 +258,11 @@ impl Shift {
         }
     }
 
+    /// Tells the log.
+    pub fn tell(&mut self, notice: String) {
+        self.notice = Some(notice);
+    }
+
     /// The line for the log that the last events are worth, once.
     pub fn take_notice(&mut self) -> Option<String> {
         self.notice.take()
@@ -256,7 +303,7 @@ impl Shift {
 
     /// True when a thread wants a job the queues did not have: time to wait for a wake token.
     pub fn wants_wake(&self) -> bool {
-        !self.quiet && self.trouble.is_none() && self.fetch.wants_wake(&self.hand)
+        !self.quiet && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
     }
 
     /// True when the runner has more to do, or something else to wait for, than when it fell asleep.
@@ -264,7 +311,8 @@ impl Shift {
         let served = self.fetch.need(&self.hand) == 0;
         let fetches = !served && (self.outcomes.kept() > 0 || self.fetch.wants_runner());
         let pulses = self.trouble.is_none() && self.pulse_at < self.wakes_at;
-        fetches || pulses || self.hand.unstarted() > self.fetch.waiting()
+        let looks_up = self.trouble.is_none() && self.is_outdated();
+        fetches || pulses || looks_up || self.hand.unstarted() > self.fetch.waiting()
     }
 
     /// No new jobs from now on.

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::patterns::Served;
 use super::window::{self, Window};
 use crate::ops::Job;
 
@@ -54,9 +55,21 @@ pub struct Queues {
 }
 
 impl Queues {
-    /// `names`: at least one.
-    pub fn new(names: &[String], strategy: Strategy) -> Queues {
-        Queues { windows: names.chunks(window::MOST).map(Window::new).collect(), strategy, turn: 0, credit: 0 }
+    /// `served`: at least one.
+    pub fn new(served: &Served, strategy: Strategy) -> Queues {
+        let ordered = strategy == Strategy::Ordered;
+        let windows = served.names.chunks(window::MOST).enumerate().map(|(at, names)| {
+            let (begin, end) = (at * window::MOST, at * window::MOST + names.len());
+            let parts = served.fair.iter().map(|part| part.start.clamp(begin, end)..part.end.clamp(begin, end));
+            let parts = parts.filter(|part| ordered && part.len() > 1).map(|part| part.start - begin..part.end - begin);
+            Window::new(names, parts.collect())
+        });
+        Queues { windows: windows.collect(), strategy, turn: 0, credit: 0 }
+    }
+
+    /// The same worker on other queues: nothing is known of them.
+    pub fn serve(&mut self, served: &Served) {
+        *self = Queues::new(served, self.strategy);
     }
 
     /// What the next reserve asks when `limit` jobs are wanted: the queues around the one whose wake token came (its

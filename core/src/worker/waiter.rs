@@ -16,9 +16,8 @@ const WAIT_MS: u64 = 2_000;
 /// Works until the shift is over.
 pub fn run(shared: Arc<Shared>) {
     let _leaving = Leaving(Arc::clone(&shared));
-    let keys = shared.options.queues.iter().map(|queue| shared.client.wake_key(queue)).collect();
     let lane = shared.lane();
-    let mut waiter = Waiter { shared, lane, keys, unanswered: None };
+    let mut waiter = Waiter { shared, lane, unanswered: None };
     while waiter.is_wanted() {
         match waiter.unanswered.take() {
             Some(asked) => {
@@ -43,8 +42,6 @@ impl Drop for Leaving {
 struct Waiter {
     shared: Arc<Shared>,
     lane: Lane,
-    /// The wake lists of the worker's queues, in their order: of several tokens the first queue's comes first.
-    keys: Vec<String>,
     /// The reserve that was sent and not answered; its number is the lane's last.
     unanswered: Option<QueueReserve>,
 }
@@ -67,12 +64,20 @@ impl Waiter {
     /// Blocks for a token and reserves, which also makes up for a lost one. A token that came when nobody wants
     /// a job any more is passed on by a reserve of none.
     fn wait_for_token(&mut self) {
-        let popped = self.block();
+        let wakes = self.shared.wakes();
+        let popped = self.block(&wakes.keys);
         let now = Instant::now();
         let mut shift = self.shared.shift();
         match popped {
             Ok(None) if !shift.wants_wake() => {}
-            Ok(woken_by) => {
+            Ok(Some(key)) if wakes.queue_of(&key).is_none() => {
+                shift.outdate();
+                self.shared.announce(shift, 0);
+            }
+            Ok(popped) => {
+                // Of queues that are served no longer a token says nothing.
+                let current = Arc::ptr_eq(&wakes, &self.shared.wakes());
+                let woken_by = popped.filter(|_| current).and_then(|key| wakes.queue_of(&key));
                 let asked = shift.reserve(now, woken_by);
                 drop(shift);
                 let answer = self.lane.send(&asked);
@@ -85,13 +90,12 @@ impl Waiter {
         }
     }
 
-    /// Which of the worker's queues a token came from; None when none came in time.
-    fn block(&mut self) -> Result<Option<usize>> {
+    /// The list a token came from; None when none came in time.
+    fn block(&mut self, keys: &[String]) -> Result<Option<String>> {
         let connection = self.lane.client_id()?;
         self.shared.blocked.store(connection, Ordering::Release);
         let wait = Duration::from_millis(backoff::jittered(WAIT_MS, backoff::draw()));
-        let popped = self.lane.block_pop(&self.keys, wait)?;
-        Ok(popped.and_then(|popped| self.keys.iter().position(|key| *key == popped)))
+        self.lane.block_pop(keys, wait)
     }
 
     fn note(&mut self, asked: QueueReserve, answer: Result<Reserved>) {

@@ -1,5 +1,6 @@
 //! A window: the queues that one reserve asks together, and what its answers say of them.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::ops::{self, Job};
@@ -14,6 +15,10 @@ pub struct Window {
     names: Vec<String>,
     /// The one the next reserve begins with.
     first: usize,
+    /// Parts whose queues take turns at being first of theirs.
+    fair: Vec<Range<usize>>,
+    /// How often they have.
+    turns: usize,
     /// For each queue, whether it gave jobs when a reserve last came to it.
     giving: Vec<bool>,
     /// The last reserve gave fewer jobs than it was asked for: what comes now leaves a wake token.
@@ -23,14 +28,21 @@ pub struct Window {
 }
 
 impl Window {
-    /// `names`: at least one.
-    pub fn new(names: &[String]) -> Window {
-        Window { names: names.to_vec(), first: 0, giving: vec![false; names.len()], dry: false, due_at: None }
+    /// `names`: at least one. `fair`: parts of them.
+    pub fn new(names: &[String], fair: Vec<Range<usize>>) -> Window {
+        let giving = vec![false; names.len()];
+        Window { names: names.to_vec(), first: 0, fair, turns: 0, giving, dry: false, due_at: None }
     }
 
     /// Its queues in the order in which the next reserve asks them.
-    pub fn order(&self) -> Vec<String> {
+    pub fn order(&mut self) -> Vec<String> {
         let mut order = self.names.clone();
+        if !self.fair.is_empty() {
+            for part in &self.fair {
+                order[part.clone()].rotate_left(self.turns % part.len());
+            }
+            self.turns += 1;
+        }
         order.rotate_left(self.first);
         order
     }

@@ -6,6 +6,7 @@ mod support;
 mod fetch;
 mod loss;
 mod outage;
+mod patterns;
 mod queues;
 mod stop;
 mod wake;

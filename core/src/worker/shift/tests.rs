@@ -14,7 +14,7 @@ fn shift() -> (Shift, Instant) {
 
 fn shift_of(queues: &[String]) -> (Shift, Instant) {
     let now = Instant::now();
-    let queues = Queues::new(queues, Strategy::Ordered);
+    let queues = Queues::new(&Served::plain(queues.to_vec()), Strategy::Ordered);
     let mut shift = Shift::new("w".to_owned(), queues, 4, now);
     assert!(matches!(shift.step(now), Step::Pulse), "the first thing is a pulse");
     shift.pulsed(now);
@@ -259,4 +259,40 @@ fn leaves_when_everything_is_answered_or_time_is_up() {
     shift.outcomes.push(Finished { ended: last.ended[0].clone(), kind: String::new(), spent: 0, answer: None }, now);
     assert!(sleep(shift.step(now)) <= now + PULSE_EVERY / 2);
     assert!(matches!(shift.step(now + PULSE_EVERY / 2), Step::Leave));
+}
+
+#[test]
+fn a_worker_on_patterns_asks_the_queues_they_stand_for() {
+    let now = Instant::now();
+    let entries = Served::plain(vec!["mail-*".to_owned()]);
+    let mut shift = Shift::new("w".to_owned(), Queues::new(&entries, Strategy::Ordered), 4, now).following();
+    assert!(matches!(shift.step(now), Step::Pulse));
+    shift.hear(3);
+    shift.pulsed(now);
+    shift.fetch.enter();
+    assert!(matches!(shift.step(now), Step::Resolve), "before anything is fetched");
+    assert!(!shift.wants_wake() && shift.wants_runner());
+    let served = |names: &[&str]| Served::plain(names.iter().map(ToString::to_string).collect());
+    shift.serve(&served(&["mail-a", "mail-b"]), 3, now);
+    assert!(matches!(shift.step(now), Step::Pulse), "the status tells of them");
+    shift.pulsed(now);
+    let asked = turn(shift.step(now));
+    assert_eq!(asked.reserve.queues, ["mail-a", "mail-b"]);
+    // An answer tells that there is a new queue; and a token does.
+    let newer = Reserved { queues_version: 4, ..taken(Vec::new()) };
+    shift.turned(&asked, Turned { answers: Vec::new(), reserved: newer }, now);
+    assert!(matches!(shift.step(now), Step::Resolve));
+    shift.serve(&served(&["mail-c"]), 4, now);
+    shift.pulsed(now);
+    let waiters = shift.reserve(now, Some(0));
+    shift.outdate();
+    assert!(matches!(shift.step(now), Step::Resolve));
+    shift.serve(&served(&["mail-c", "mail-d"]), 5, now);
+    shift.pulsed(now);
+    // What an earlier call found nothing in was other queues.
+    shift.reserved(&waiters, taken(Vec::new()), now);
+    assert_eq!(turn(shift.step(now)).reserve.queues, ["mail-c", "mail-d"]);
+    shift.fall_quiet();
+    shift.outdate();
+    assert!(!matches!(shift.step(now), Step::Resolve), "no more jobs are wanted");
 }

@@ -21,7 +21,7 @@ struct Play {
 impl Play {
     fn new(count: usize, strategy: Strategy) -> Play {
         let names = names(count);
-        let queues = Queues::new(&names, strategy);
+        let queues = Queues::new(&Served::plain(names.clone()), strategy);
         Play { queues, names, waiting: vec![0; count], taken: vec![0; count], now: Instant::now() }
     }
 
@@ -68,7 +68,7 @@ impl Play {
 #[test]
 fn ordered_never_moves() {
     let names = ["a", "b", "c"].map(String::from);
-    let mut queues = Queues::new(&names, Strategy::Ordered);
+    let mut queues = Queues::new(&Served::plain(names.to_vec()), Strategy::Ordered);
     for limit in [4, 1, 0] {
         assert_eq!(queues.ask(limit, None), Asking { queues: names.to_vec(), limit, share: false });
     }
@@ -76,7 +76,7 @@ fn ordered_never_moves() {
 
 #[test]
 fn round_robin_begins_one_further_each_call() {
-    let mut queues = Queues::new(&["a", "b", "c"].map(String::from), Strategy::RoundRobin);
+    let mut queues = Queues::new(&Served::plain(["a", "b", "c"].map(String::from).to_vec()), Strategy::RoundRobin);
     let orders: Vec<String> = (0..4).map(|_| queues.ask(1, None).queues.concat()).collect();
     assert_eq!(orders, ["abc", "bca", "cab", "abc"]);
     assert!(queues.ask(1, None).share);
@@ -161,7 +161,7 @@ fn a_token_asks_its_window_and_leaves_the_others_dry() {
 
 #[test]
 fn a_token_nobody_wants_is_passed_on_where_it_came_from() {
-    let mut queues = Queues::new(&names(1_000), Strategy::RoundRobin);
+    let mut queues = Queues::new(&Served::plain(names(1_000)), Strategy::RoundRobin);
     let Asking { queues, limit, .. } = queues.ask(0, Some(999));
     assert_eq!((limit, queues.contains(&"999".to_owned())), (0, true));
 }
@@ -262,4 +262,25 @@ fn a_queue_that_runs_dry_gives_its_share_to_the_others() {
         play.call(20, None);
     }
     assert_eq!((0..4).map(|_| play.call(20, None).1).sum::<usize>(), 40, "each other call is all for the last one");
+}
+
+#[test]
+fn fair_parts_take_turns_and_the_rest_keeps_its_place() {
+    let served = Served { names: names(6), fair: vec![1..3, 4..6] };
+    let mut queues = Queues::new(&served, Strategy::Ordered);
+    let orders: Vec<String> = (0..3).map(|_| queues.ask(1, None).queues.concat()).collect();
+    assert_eq!(orders, ["012345", "021354", "012345"]);
+    let mut queues = Queues::new(&served, Strategy::RoundRobin);
+    assert_eq!(queues.ask(1, None).queues.concat(), "012345");
+    assert_eq!(queues.ask(1, None).queues.concat(), "123450");
+}
+
+#[test]
+fn a_fair_part_over_two_windows_takes_turns_in_each() {
+    let served = Served { names: names(70), fair: vec![0..2, 62..66] };
+    let mut queues = Queues::new(&served, Strategy::Ordered);
+    let ends = |order: &[String]| order[order.len() - 2..].concat();
+    assert_eq!([ends(&queues.ask(1, Some(0)).queues), ends(&queues.ask(1, Some(0)).queues)], ["6263", "6362"]);
+    let begins = |order: &[String]| order[..2].concat();
+    assert_eq!([begins(&queues.ask(1, Some(64)).queues), begins(&queues.ask(1, Some(64)).queues)], ["6465", "6564"]);
 }
