@@ -517,7 +517,12 @@ mh_code mh_queue_reserve(mh_client *client,
  * Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
  *
  * options_json  A JSON object:
- *               "queues"               the queues to take jobs from, 1 to 1000 names. Must be there.
+ *               "queues"               the queues to take jobs from, 1 to 1000 names or patterns, in the order they are
+ *                                      asked. Must be there. "mail-*" stands for the queues there are that match ("*":
+ *                                      any text), by name; "!mail-bulk" takes away what it matches of the entries before
+ *                                      it, or, as the first, of all queues; "@slow" stands for a saved list (operation
+ *                                      "pattern_set"), "!@slow" for the opposite of each of its entries. Patterns are
+ *                                      followed while the worker runs; saved priorities come before the order here.
  *               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
  *                                      all get equal shares. Default "ordered".
  *               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
@@ -534,7 +539,10 @@ mh_code mh_queue_reserve(mh_client *client,
  * Threads:   any.
  * Blocking:  no.
  */
-mh_code mh_worker_open(mh_client *client, const char *options_json, mh_worker **out_worker, mh_error **out_error);
+mh_code mh_worker_open(mh_client *client,
+                       const char *options_json,
+                       mh_worker **out_worker,
+                       mh_error **out_error);
 
 /**
  * Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).

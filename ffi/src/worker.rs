@@ -48,7 +48,12 @@ fn no_more_jobs() -> Error {
 /// Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
 ///
 /// options_json  A JSON object:
-///               "queues"               the queues to take jobs from, 1 to 1000 names. Must be there.
+///               "queues"               the queues to take jobs from, 1 to 1000 names or patterns, in the order they are
+///                                      asked. Must be there. "mail-*" stands for the queues there are that match ("*":
+///                                      any text), by name; "!mail-bulk" takes away what it matches of the entries before
+///                                      it, or, as the first, of all queues; "@slow" stands for a saved list (operation
+///                                      "pattern_set"), "!@slow" for the opposite of each of its entries. Patterns are
+///                                      followed while the worker runs; saved priorities come before the order here.
 ///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
 ///                                      all get equal shares. Default "ordered".
 ///               "threads"              how many threads will perform at once, 1 to 1000. Default 1.

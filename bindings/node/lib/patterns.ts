@@ -1,11 +1,12 @@
 import type { Door } from "./door.js";
 import { coreOptions } from "./options.js";
+import type { WorkerOptions } from "./worker.js";
 
 /** Queues that are served together, in the list of priorities. */
 export interface QueuePriority {
-  /** Names of queues; `*` for any characters, `!x` for all but x, `@name` for a saved list. At most 256. */
+  /** Names or patterns of queues, as those of a worker: {@link WorkerOptions.queues}. At most 256. */
   readonly patterns: readonly string[];
-  /** True when they are served evenly, not in order. Default false. */
+  /** True when they take turns at being first, as far as one call asks them: 64 queues. Default false. */
   readonly fair?: boolean;
 }
 
@@ -13,7 +14,7 @@ export interface QueuePriority {
 export interface PatternLists {
   /** By name, each a list of patterns that `@name` stands for. */
   readonly identifiers: Readonly<Record<string, readonly string[]>>;
-  /** The order in which queues are served, first before others. */
+  /** The order in which `ordered` workers on patterns serve their queues; those that none names come last. */
   readonly priorities: readonly QueuePriority[];
 }
 

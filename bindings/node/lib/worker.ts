@@ -12,7 +12,14 @@ import { die, onExit, onSignal, type StopSignal } from "./process.js";
 
 /** Options of {@link Worker}. */
 export interface WorkerOptions {
-  /** Queues to reserve from, 1 to 1000; with the strategy `ordered` the earlier go first. */
+  /**
+   * Queues to reserve from, 1 to 1000 names or patterns; with the strategy `ordered` the earlier go first.
+   *
+   * `mail-*` stands for the queues there are that match (`*`: any text), by name; `!mail-bulk` takes away what
+   * it matches of the entries before it, or, as the first, of all queues; `@slow` stands for a saved list
+   * ({@link Client.patterns}), `!@slow` for the opposite of each of its entries. Patterns are followed while the
+   * worker runs; saved priorities come before the order here.
+   */
   queues: readonly string[];
   /** How many handlers may be under way at once, 1 to 1000. Default 1. */
   concurrency?: number;

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 
 class Priority(TypedDict):
-    """Queues that are served together; fair: evenly, not one after the other."""
+    """Queues that are served together; fair: they take turns at being first, as far as one call asks them (64)."""
 
     patterns: list[str]
     fair: bool
 
 
 class SavedPatterns(TypedDict):
-    """identifiers: lists of patterns by name (`@name` stands for one); priorities: what is served first, in order."""
+    """identifiers: lists of patterns by name, `@name` stands for one.
+
+    priorities: the order in which `ordered` workers on patterns serve their queues; those that none names come last.
+    """
 
     identifiers: dict[str, list[str]]
     priorities: list[Priority]
@@ -52,7 +55,7 @@ class Patterns:
 
         Raises InvalidArgument, also when neither is given. Releases the GIL.
 
-            client.patterns.set(identifiers={"slow": ["video", "export-*"]}, priorities=[{"patterns": ["!@slow", "*"]}])
+            client.patterns.set(identifiers={"slow": ["video", "export-*"]}, priorities=[{"patterns": ["!@slow"]}])
 
         Source: core/src/engine/ops/pattern_set.lua
         """

@@ -70,7 +70,11 @@ class Worker:
         """Describe the worker; only checks its arguments. Nothing starts before `run` or `next`.
 
         client: whose namespace it works in.
-        queues: 1 to 1000 names, in the order in which they are asked.
+        queues: 1 to 1000 names or patterns, in the order in which they are asked. `mail-*` stands for the queues there
+            are that match (`*`: any text), by name; `!mail-bulk` takes away what it matches of the entries before it,
+            or, as the first, of all queues; `@slow` stands for a saved list (`Client.patterns`), `!@slow` for the
+            opposite of each of its entries. Patterns are followed while the worker runs; saved priorities come before
+            the order here.
         threads: handlers at once, 1 to 1000. Default 1.
         strategy: ordered (the first queue that has a job) or round_robin. Default ordered.
         shutdown_timeout: seconds that a stop leaves to running handlers, 0 or more. Default 25.

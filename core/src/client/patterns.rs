@@ -9,7 +9,8 @@ use super::blocking::Client;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 
-/// The saved lists of queue patterns. Made by [`Client::patterns`].
+/// The saved lists of queue patterns, which workers on patterns follow while they run: see [`crate::Worker::open`]. Made by
+/// [`Client::patterns`].
 #[derive(Clone, Debug)]
 pub struct Patterns {
     client: Client,
@@ -20,7 +21,8 @@ pub struct Patterns {
 pub struct PatternLists {
     /// Lists of patterns by name; `@name` stands for one.
     pub identifiers: BTreeMap<String, Vec<String>>,
-    /// The order in which queues are served.
+    /// The order in which an `ordered` worker on patterns serves its queues: those of the first priority, those of the second,
+    /// and at last those that none names.
     pub priorities: Vec<PatternPriority>,
 }
 
@@ -29,7 +31,7 @@ pub struct PatternLists {
 pub struct PatternPriority {
     /// At most 256 patterns.
     pub patterns: Vec<String>,
-    /// Whether their queues are served evenly.
+    /// Whether they take turns at being first, as far as one call asks them: 64 queues.
     pub fair: bool,
 }
 

@@ -73,10 +73,15 @@ pub enum Next {
 impl Worker {
     /// A worker on a client. Checks the options only; the first [`Worker::next`] starts its threads and connects.
     ///
-    /// options_json: `queues` (required), names in the order they are asked, 1 to 1000; `strategy`, `ordered` (default: a
+    /// options_json: `queues` (required), 1 to 1000 names or patterns in the order they are asked; `strategy`, `ordered` (default: a
     /// later queue is served when the earlier ones give nothing) or `round_robin` (equal shares); `threads`, how many
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
     /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`].
+    ///
+    /// Patterns are followed while the worker runs, and stand for at most 1000 queues. `mail-*` stands for the queues there
+    /// are that match (`*`: any text), by name; `!mail-bulk` takes away what it matches of the entries before it, or, as the
+    /// first entry, of all queues; `@slow` stands for the saved list of that name ([`Client::patterns`]), `!@slow` for the
+    /// opposite of each of its entries. The saved priorities come before the order of the entries.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option.

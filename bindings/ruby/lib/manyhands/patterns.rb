@@ -14,7 +14,8 @@ module Manyhands
     # Reads both lists. Releases the GVL.
     #
     # @return [Hash{Symbol => Object}] :identifiers, a Hash of names to Arrays of patterns (`@name` stands for them);
-    #   :priorities, an Array of Hashes of :patterns and :fair (whether their queues are served evenly)
+    #   :priorities, an Array of Hashes of :patterns and :fair (whether they take turns at being first): the order in
+    #   which "ordered" workers on patterns serve their queues; those that none names come last
     #
     # Source: core/src/engine/ops/pattern_get.lua
     def get

@@ -24,7 +24,11 @@ module Manyhands
     # Describes the worker; only checks its arguments. Nothing starts before {#run} or {#next}.
     #
     # @param client [Client] whose namespace it works in
-    # @param queues [Array<String>] 1 to 1000 names, in the order in which they are asked
+    # @param queues [Array<String>] 1 to 1000 names or patterns, in the order in which they are asked. `mail-*` stands
+    #   for the queues there are that match (`*`: any text), by name; `!mail-bulk` takes away what it matches of the
+    #   entries before it, or, as the first, of all queues; `@slow` stands for a saved list ({Client#patterns}),
+    #   `!@slow` for the opposite of each of its entries. Patterns are followed while the worker runs; saved priorities
+    #   come before the order here.
     # @param threads [Integer] handlers at once, 1 to 1000
     # @param strategy [String, nil] "ordered" (the first queue that has a job) or "round_robin". Default "ordered"
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
