@@ -18,7 +18,7 @@ const LOOK_AFTER: Duration = Duration::from_secs(2);
 pub enum Strategy {
     /// Always in the order given: a later queue is served only when the earlier ones give nothing.
     Ordered,
-    /// An equal share of each call for every queue that has jobs; the first one to ask moves on with each call.
+    /// An equal share of each call for every queue that has jobs; the next begins behind the first that gave some.
     RoundRobin,
 }
 
@@ -118,6 +118,9 @@ impl Queues {
     pub fn answer(&mut self, order: &[String], limit: usize, jobs: &[Job], due: Option<Duration>, now: Instant) {
         let full = jobs.len() >= limit;
         if let [only] = &mut self.windows[..] {
+            if let (Strategy::RoundRobin, Some(first)) = (self.strategy, jobs.first()) {
+                only.begin_behind(&first.queue);
+            }
             return only.answer(full, due, now);
         }
         let Some(at) = self.windows.iter().position(|window| window.asked(order)) else { return };

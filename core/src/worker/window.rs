@@ -52,6 +52,13 @@ impl Window {
         self.first = (self.first + 1) % self.names.len();
     }
 
+    /// The next reserve begins with the queue after this one, which had the first share of the last.
+    pub fn begin_behind(&mut self, queue: &str) {
+        if let Some(place) = self.place(queue) {
+            self.first = (place + 1) % self.names.len();
+        }
+    }
+
     /// True of the window that gave `order`.
     pub fn asked(&self, order: &[String]) -> bool {
         order.first().is_some_and(|first| self.names.contains(first))

@@ -284,3 +284,13 @@ fn a_fair_part_over_two_windows_takes_turns_in_each() {
     let begins = |order: &[String]| order[..2].concat();
     assert_eq!([begins(&queues.ask(1, Some(64)).queues), begins(&queues.ask(1, Some(64)).queues)], ["6465", "6564"]);
 }
+
+#[test]
+fn queues_without_jobs_between_them_give_no_advantage() {
+    let mut play = Play::new(26, Strategy::RoundRobin);
+    (play.waiting[0], play.waiting[25]) = (1_000, 1_000);
+    for limit in [1, 2, 5] {
+        let taken = play.taken_of(&[0, 25], limit, 100);
+        assert!(taken[0].abs_diff(taken[1]) <= limit, "limit {limit}: {taken:?}");
+    }
+}
