@@ -1,5 +1,7 @@
 //! The client: text in, promises of text out.
 
+use std::sync::Arc;
+
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -7,21 +9,24 @@ use napi_derive::napi;
 use crate::errors::thrown;
 use crate::events::Events;
 use crate::job::{Job, View, Views};
-use crate::pool;
+use crate::pool::{self, Apart, Line};
 
 /// A connection to one namespace.
 #[napi]
 pub struct Client {
-    pub(crate) core: manyhands::Client,
+    pub(crate) core: Apart<manyhands::Client>,
+    /// Its calls.
+    pub(crate) line: Arc<Line>,
 }
 
 #[napi]
 impl Client {
     /// Checks the arguments; connects to nothing yet.
     #[napi(constructor, catch_unwind)]
-    pub fn open(url: Option<String>, options: String) -> napi::Result<Client> {
+    pub fn open(env: &Env, url: Option<String>, options: String) -> napi::Result<Client> {
         let core = manyhands::Client::open(url.as_deref(), &options).map_err(thrown)?;
-        Ok(Client { core })
+        pool::hosts(env)?;
+        Ok(Client { core: Apart::new(core), line: Arc::default() })
     }
 
     /// Where it connects to.
@@ -45,7 +50,7 @@ impl Client {
         args: String,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let core = self.core.clone();
-        pool::call(env, move || core.call(&operation, &args))
+        pool::call(env, &self.line, move || core.call(&operation, &args))
     }
 
     /// Takes up to `limit` jobs; without a `worker` under the client's own name.
@@ -58,7 +63,7 @@ impl Client {
         worker: Option<String>,
     ) -> napi::Result<PromiseRaw<'env, Vec<Job>>> {
         let core = self.core.clone();
-        pool::call(env, move || {
+        pool::call(env, &self.line, move || {
             let reserved = core.queue(queue).reserve_as(worker.as_deref(), limit)?;
             Ok(reserved.jobs.into_iter().map(Job::from).collect())
         })
@@ -73,7 +78,7 @@ impl Client {
         args: String,
     ) -> napi::Result<PromiseRaw<'env, Option<View>>> {
         let core = self.core.clone();
-        pool::call(env, move || View::read(&core.call(&operation, &args)?))
+        pool::call(env, &self.line, move || View::read(&core.call(&operation, &args)?))
     }
 
     /// An operation that answers several.
@@ -85,7 +90,7 @@ impl Client {
         args: String,
     ) -> napi::Result<PromiseRaw<'env, Views>> {
         let core = self.core.clone();
-        pool::call(env, move || Views::read(&core.call(&operation, &args)?))
+        pool::call(env, &self.line, move || Views::read(&core.call(&operation, &args)?))
     }
 
     /// Begins to listen to events.
@@ -94,11 +99,11 @@ impl Client {
         Events::open(self, &options).map_err(thrown)
     }
 
-    /// Closes the connections.
+    /// Closes the connections, which also ends what waits in the line.
     #[napi(catch_unwind)]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let core = self.core.clone();
-        pool::call(env, move || {
+        pool::call_apart(env, "manyhands-close", move || {
             core.close();
             Ok(())
         })

@@ -14,7 +14,7 @@ use napi_derive::napi;
 use crate::client::Client;
 use crate::errors::thrown;
 use crate::job::Job;
-use crate::pool::{self, Pending};
+use crate::pool::{self, Apart, Line, Pending};
 
 /// Longest single wait for a job. The runtime ends it when the worker stops, so it only has to be long.
 const LONG: Duration = Duration::from_secs(3_600);
@@ -43,7 +43,7 @@ struct Wanted {
 
 /// What the JavaScript object shares with the thread that waits for jobs.
 struct Shared {
-    core: manyhands::Worker,
+    core: Apart<manyhands::Worker>,
     /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler.
     under_way: Mutex<Vec<(String, String)>>,
     /// Held while jobs are waited for, until they are in `under_way`.
@@ -54,6 +54,8 @@ struct Shared {
 #[napi]
 pub struct Worker {
     shared: Arc<Shared>,
+    /// The line of its client.
+    line: Arc<Line>,
     /// To the thread that waits for jobs; there once a job was wanted. The thread ends with it.
     waiter: OnceLock<Sender<Wanted>>,
 }
@@ -64,8 +66,9 @@ impl Worker {
     #[napi(constructor, catch_unwind)]
     pub fn open(client: &Client, options: String) -> napi::Result<Worker> {
         let core = manyhands::Worker::open(&client.core, &options).map_err(thrown)?;
-        let shared = Arc::new(Shared { core, under_way: Mutex::default(), taking: Mutex::default() });
-        Ok(Worker { shared, waiter: OnceLock::new() })
+        let shared =
+            Arc::new(Shared { core: Apart::new(core), under_way: Mutex::default(), taking: Mutex::default() });
+        Ok(Worker { shared, line: Arc::clone(&client.line), waiter: OnceLock::new() })
     }
 
     /// host:pid:8 hex digits.
@@ -116,14 +119,14 @@ impl Worker {
         outcome: String,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let core = self.shared.core.clone();
-        pool::call(env, move || core.finish_wait(&jid, &token, Outcome::from_json(&outcome)?))
+        pool::call(env, &self.line, move || core.finish_wait(&jid, &token, Outcome::from_json(&outcome)?))
     }
 
     /// Renews one lease now; milliseconds it lasts.
     #[napi(catch_unwind)]
     pub fn heartbeat<'env>(&self, env: &'env Env, jid: String, token: String) -> napi::Result<PromiseRaw<'env, f64>> {
         let core = self.shared.core.clone();
-        pool::call(env, move || core.heartbeat(&jid, &token).map(|lease_ms| lease_ms as f64))
+        pool::call(env, &self.line, move || core.heartbeat(&jid, &token).map(|lease_ms| lease_ms as f64))
     }
 
     /// Why a job in hand is known to be lost.

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker as Thread } from "node:worker_threads";
-import { type Job, Worker } from "manyhands";
-import { freshClient, redis, signalServer, start, stopClock, url } from "./server.js";
+import { Client, type Job, Worker } from "manyhands";
+import { freshClient, freshFolder, otherAddress, redis, signalServer, start, stopClock, url } from "./server.js";
 
 test("calls and workers that wait leave the event loop and libuv's threads free", async () => {
   const client = freshClient();
@@ -29,6 +29,59 @@ test("calls and workers that wait leave the event loop and libuv's threads free"
   await Promise.all(counts);
   await Promise.all(workers.map((worker) => worker.stop()));
   await Promise.all(runs);
+});
+
+test("an outage holds up neither the clients of other servers nor a close", async () => {
+  const healthy = freshClient();
+  const address = await otherAddress();
+  const away = new Client(address.url, { namespace: healthy.namespace, timeout: 20_000 });
+  await away.queue("q").counts();
+  address.close();
+  let ended = 0;
+  const calls = Array.from({ length: 20 }, async () => {
+    await away
+      .queue("q")
+      .counts()
+      .catch(() => {});
+    ended += 1;
+  });
+  await healthy.queue("q").counts();
+  await healthy.close();
+  assert.equal(ended, 0, "all of this happened while every other call was waiting");
+  const began = performance.now();
+  await away.close();
+  await Promise.all(calls);
+  assert.ok(performance.now() - began < 15_000, "not the 20 s of the timeout");
+});
+
+/** How many threads of this process wait for calls, or for answers. */
+async function callThreads(): Promise<number> {
+  const tasks = await readdir("/proc/self/task");
+  const names = tasks.map((task) => readFile(`/proc/self/task/${task}/comm`, "utf8").catch(() => "gone"));
+  return (await Promise.all(names)).filter((name) => name.startsWith("manyhands-call")).length;
+}
+
+test("threads that an outage took are given back", { skip: process.platform !== "linux" }, async () => {
+  const clients = Array.from({ length: 4 }, freshClient);
+  await Promise.all(clients.map((client) => client.queue("q").counts()));
+  signalServer("SIGSTOP");
+  const calls = clients.flatMap((client) => Array.from({ length: 20 }, () => client.queue("q").counts()));
+  while ((await callThreads()) < 32) {}
+  const most = await callThreads();
+  signalServer("SIGCONT");
+  assert.ok(most <= 40, `${most}: eight for each client, and eight that wait`);
+  await Promise.all(calls);
+  while ((await callThreads()) > 8) {}
+});
+
+test("the last user of a private server leaves it on a thread", async () => {
+  const dir = await freshFolder();
+  const began = performance.now();
+  const program = start("leave", freshClient(), ["--expose-gc"], `embedded:${dir}`);
+  await program.line("the event loop turns");
+  assert.ok(performance.now() - began < 20_000, "not the 30 s that a server has for its end");
+  await program.line("the server is gone");
+  assert.equal(await program.ended, 0);
 });
 
 test("the job of a worker that is killed goes to another", async () => {

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -46,6 +47,34 @@ export async function redis(...command: string[]): Promise<string> {
   return (await promisify(execFile)("redis-cli", ["-s", socket, ...command])).stdout;
 }
 
+/** A folder that is gone at the end. */
+export async function freshFolder(): Promise<string> {
+  return mkdtemp(join(folder, "folder-"));
+}
+
+/** Another address of the server, and what makes it unreachable there, like a server that was killed. */
+export async function otherAddress(): Promise<{ url: string; close(): void }> {
+  const path = join(await freshFolder(), "other.sock");
+  const open = new Set<Socket>();
+  const passage = createServer((near) => {
+    const far = createConnection(socket);
+    for (const [from, to] of [[near, far] as const, [far, near] as const]) {
+      open.add(from);
+      from.on("error", () => {}).on("close", () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  passage.unref().listen(path);
+  await once(passage, "listening");
+  const close = () => {
+    passage.close();
+    for (const one of open) {
+      one.destroy();
+    }
+  };
+  return { url: `unix://${path}`, close };
+}
+
 let namespaces = 0;
 
 /** A client of a namespace that nobody else uses; closed at the end. */
@@ -82,9 +111,9 @@ export interface Program {
 }
 
 /** Starts a program with the namespace of `client`. */
-export function start(name: string, client: Client, flags: readonly string[] = []): Program {
+export function start(name: string, client: Client, flags: readonly string[] = [], address = url): Program {
   const program = new URL(`./programs/${name}.js`, import.meta.url).pathname;
-  const child = spawn(process.execPath, [...flags, program, url, client.namespace], {
+  const child = spawn(process.execPath, [...flags, program, address, client.namespace], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
