@@ -349,9 +349,18 @@ const METHODS = {
   close: (client) => client.close(),
 };
 
+// What has no method on purpose: the worker runtime's own calls, the engine's version, and what is no operation at all.
+const WITHOUT_METHOD = ["engine_version", "queue_dance", "worker_lost", "worker_pulse", "worker_turn"];
+
 async function perform(label, client, operation, args) {
   const method = METHODS[operation];
-  return method ? method(client, label, args, operation) : call(client, operation, args);
+  if (method) {
+    return method(client, label, args, operation);
+  }
+  if (!WITHOUT_METHOD.includes(operation)) {
+    throw new Error(`no method of the package does ${operation}`);
+  }
+  return call(client, operation, args);
 }
 
 async function answer(label, options, operation, args) {
