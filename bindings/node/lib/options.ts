@@ -18,9 +18,7 @@ export function coreOptions<Options extends object>(
   operation: string | null,
   within = "",
 ): Record<string, unknown> {
-  if (typeof options !== "object" || options === null) {
-    throw invalidArgument(`options must be an object, not ${options === null ? "null" : typeof options}`, operation);
-  }
+  optionsObject(options, operation);
   const known: Readonly<Record<string, string>> = names;
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
@@ -39,6 +37,15 @@ export function coreOptions<Options extends object>(
     }
   }
   return fields;
+}
+
+/** The same options, to be taken apart. */
+export function optionsObject<Options extends object>(options: Options, operation: string | null): Options {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const what = options === null ? "null" : Array.isArray(options) ? "an array" : typeof options;
+    throw invalidArgument(`options must be an object, not ${what}`, operation);
+  }
+  return options;
 }
 
 /** A span in milliseconds, rounded; the core checks its range. */

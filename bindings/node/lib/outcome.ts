@@ -22,18 +22,22 @@ export class Fail extends Outcome {
   readonly verb = "fail";
   /** Failures that share a cause. */
   readonly group: string;
+  /** A stack, or empty. */
+  readonly trace: string;
 
   /**
    * @param group failures that share a cause, 1 to 255 bytes.
    * @param message text for people, cut at 16 KiB. Default empty.
+   * @param trace a stack, cut at 16 KiB. Default empty.
    */
-  constructor(group: string, message = "") {
+  constructor(group: string, message = "", trace = "") {
     super(text(message, "message", "job_fail"));
     this.group = text(group, "group", "job_fail");
+    this.trace = text(trace, "trace", "job_fail");
   }
 
   override fields(): Record<string, unknown> {
-    return { group: this.group, message: this.message };
+    return { group: this.group, message: this.message, trace: this.trace };
   }
 }
 

@@ -54,8 +54,8 @@ export interface QueueTimes {
   readonly p50: number;
   /** Milliseconds. 99 of 100 took at most this, as exact as the histogram. */
   readonly p99: number;
-  /** Milliseconds (upper bound of the bucket) and how many fell into it. */
-  readonly histogram: readonly (readonly [upper: number, count: number])[];
+  /** Milliseconds (upper bound of the bucket; null: it has none, beyond 30 days) and how many fell into it. */
+  readonly histogram: readonly (readonly [upper: number | null, count: number])[];
 }
 
 /** What happened in a queue on one day. */
@@ -65,6 +65,8 @@ export interface QueueStats {
   /** From the start to the outcome. */
   readonly run: QueueTimes;
   readonly failures: number;
+  /** How many of those that failed on that day are failed still. */
+  readonly failed: number;
   readonly retries: number;
 }
 

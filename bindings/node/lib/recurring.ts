@@ -1,7 +1,7 @@
 import type { Door } from "./door.js";
 import { camelCase, jsonObject, toJson } from "./json.js";
 import type { NativeView } from "./native.js";
-import { coreOptions, texts } from "./options.js";
+import { coreOptions, optionsObject, texts } from "./options.js";
 import { SHARED_OPTIONS, type SharedOptions } from "./put.js";
 
 /** Options of {@link Queue.putRecurring}: those of its jobs, and when they come. */
@@ -118,7 +118,7 @@ export class Recurring<Data = unknown> {
    */
   async update(options: RecurringUpdate): Promise<void> {
     const operation = "recurring_update";
-    const { data, ...others } = options;
+    const { data, ...others } = optionsObject(options, operation);
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
     const fields = { jid: this.jid, ...coreOptions(others, UPDATE_OPTIONS, operation) };
     await this.#door.call(operation, jsonObject(fields, raw), RECURRING_NAMES);

@@ -58,6 +58,16 @@ export class Throttle {
     return camelCase(await this.#ask("throttle_get", {})) as ThrottleState;
   }
 
+  /** How many jobs may run at once; null when there is no limit. See {@link get}. */
+  async limit(): Promise<number | null> {
+    return (await this.get()).limit;
+  }
+
+  /** How many jobs hold it now. See {@link get}. */
+  async held(): Promise<number> {
+    return (await this.get()).held;
+  }
+
   /**
    * Limit how many jobs run at once, from now on. A lower limit lets running jobs go on.
    *

@@ -51,7 +51,9 @@ test("a throttle limits how many jobs run at once, whatever their queues", async
   const throttle = client.throttle("api");
   const none = { id: "api", queue: null, limit: null, held: 0, pending: 0, expires: null };
   assert.deepEqual(await throttle.get(), none);
+  assert.equal(await throttle.limit(), null);
   await throttle.set(1);
+  assert.deepEqual([await throttle.limit(), await throttle.held()], [1, 0]);
   await client.queue("q").put("k", 1, { jid: "a", throttles: ["api"] });
   await client.queue("r").put("k", 1, { jid: "b", throttles: ["api"] });
   const [held] = await client.queue("q").reserve();
