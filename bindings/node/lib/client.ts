@@ -63,8 +63,8 @@ const CLIENT_OPTIONS = { namespace: "namespace", timeout: "timeout_ms", engineUp
 /**
  * A connection to one namespace, with the operations.
  *
- * Connects at the first call. Calls run on a few threads of their own, so they never occupy libuv's; any number may be
- * under way at once. A call under way keeps the process alive; an idle client does not.
+ * Connects at the first call. Calls run on threads of their own, so they never occupy libuv's, up to eight of a client at
+ * once; any number may be under way. A call under way keeps the process alive; an idle client does not.
  *
  * ```js
  * const client = new Client("redis://localhost");

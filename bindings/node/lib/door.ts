@@ -75,6 +75,9 @@ export class Door implements Holder {
     return (await this.#speakFor(job, "job_heartbeat", {}, {})).lease_ms as number;
   }
 
+  /** The engine knows already. */
+  drop(): void {}
+
   async #speakFor(job: Job, operation: string, fields: object, raw: Ending["raw"]): Promise<Answer> {
     const item = jsonObject({ ...Job.lease(job, operation), ...fields }, raw);
     const [answer] = JSON.parse(await this.call(operation, `{"jobs":[${item}]}`, ENDING_NAMES)) as [Answer];

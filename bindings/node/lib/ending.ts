@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { ManyhandsError, type Names } from "./errors.js";
 import { jsonObject } from "./json.js";
+import { Outcome } from "./outcome.js";
 
 /** The end of a run: its name, and its fields under the names of the core; those in `raw` are JSON text already. */
 export interface Ending {
@@ -17,16 +18,38 @@ export function outcomeJson({ verb, fields, raw }: Ending): string {
   return `{"${verb}":${jsonObject(fields, raw)}}`;
 }
 
-/** The outcome of a handler that threw. Lone surrogates are replaced: they are no text in JSON. */
+/** What a handler chose by throwing it; undefined for an error. Its fields may be the user's own. */
+export function chosenEnding(thrown: unknown): Ending | undefined {
+  return thrown instanceof Outcome ? { verb: thrown.verb, fields: thrown.fields(), raw: {} } : undefined;
+}
+
+/** The outcome of a handler that threw. Never throws, whatever that was. */
 export function errorEnding(thrown: unknown): Ending {
-  const error = thrown instanceof Error ? thrown : undefined;
-  const message = error === undefined ? inspect(thrown) : String(error.message);
   const fields = {
-    class: className(thrown).toWellFormed(),
-    message: message.toWellFormed(),
-    trace: String(error?.stack ?? "").toWellFormed(),
+    class: read(() => className(thrown), "Error"),
+    message: read(() => (thrown instanceof Error ? thrown.message : inspect(thrown)), UNREADABLE),
+    trace: read(() => (thrown instanceof Error ? (thrown.stack ?? "") : ""), ""),
   };
   return { verb: "error", fields, raw: {} };
+}
+
+/** What was thrown, for the log; with its stack, if it has one. Never throws. */
+export function described(thrown: unknown): string {
+  return read(() => inspect(thrown), `${read(() => className(thrown), "Error")}: ${UNREADABLE}`);
+}
+
+const UNREADABLE = "<its message cannot be read>";
+
+/**
+ * What `look` finds; `otherwise` when that throws, as getters and proxies of the user's may. Lone surrogates are replaced: they
+ * are no text in JSON.
+ */
+function read(look: () => unknown, otherwise: string): string {
+  try {
+    return String(look()).toWellFormed();
+  } catch {
+    return otherwise;
+  }
 }
 
 /**

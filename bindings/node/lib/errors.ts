@@ -168,10 +168,16 @@ export function jobNotFound(message: string, operation: string, jid: string): Jo
   return new JobNotFound(fields);
 }
 
-/** The job's state does not allow this. */
-export function wrongState(message: string, operation: string, jid: string): WrongState {
+/** The state of the job, or of the worker, does not allow this. */
+export function wrongState(message: string, operation: string | null, jid: string | null): WrongState {
   const fields = { code: 202, name: "WRONG_STATE", message, operation, jid, reason: null, retryable: false };
   return new WrongState(fields);
+}
+
+/** The client or worker was closed. */
+export function closed(message: string, operation: string): Closed {
+  const fields = { code: 107, name: "CLOSED", message, operation, jid: null, reason: null, retryable: false };
+  return new Closed(fields);
 }
 
 /** For each name that this package uses, the core's; one that ends with `[` stands for any entry of that list. */

@@ -47,7 +47,15 @@ export type { Event, EventName, Events, EventsOptions } from "./events.js";
 export type { Explanation, Reason } from "./explanation.js";
 export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
 export type { JobEvent, JobProgress } from "./history.js";
-export type { CompleteOptions, HeartbeatOptions, Job, JobOutcome, JobState, RetryOptions } from "./job.js";
+export {
+  type BuildOptions,
+  type CompleteOptions,
+  type HeartbeatOptions,
+  Job,
+  type JobOutcome,
+  type JobState,
+  type RetryOptions,
+} from "./job.js";
 export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
@@ -74,7 +82,7 @@ export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.j
 export type { Throttle, ThrottleOptions, ThrottleState } from "./throttle.js";
 export {
   type Handler,
-  type LostJob,
+  type NextOptions,
   type RunOptions,
   Worker,
   type WorkerEvents,

@@ -3,10 +3,10 @@ import type { Ending } from "./ending.js";
 import { InvalidArgument, wrongState } from "./errors.js";
 import type { JobFailure } from "./failure.js";
 import type { JobEvent, JobProgress } from "./history.js";
-import { camelCase, jsonObject, toJson } from "./json.js";
+import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
 import { Managed } from "./managed.js";
 import type { NativeJob, NativeView } from "./native.js";
-import { coreOptions, milliseconds, plain, text } from "./options.js";
+import { coreOptions, milliseconds, optionsObject, plain, text } from "./options.js";
 
 /** A stored state of a job. */
 export type JobState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "failed" | "completed";
@@ -48,9 +48,50 @@ export interface RetryOptions {
   trace?: string;
 }
 
+/** Options of {@link Job.build}. */
+export interface BuildOptions {
+  /** Default `built`. */
+  jid?: string;
+  /** Default `built`. */
+  queue?: string;
+  /** Default 0. */
+  priority?: number;
+  /** Default 5. */
+  retries?: number;
+  /** Default none. */
+  tags?: readonly string[];
+  /** Default none. */
+  route?: readonly string[];
+  /** Default none. */
+  throttles?: readonly string[];
+}
+
+const BUILD_OPTIONS = {
+  jid: "jid",
+  queue: "queue",
+  priority: "priority",
+  retries: "retries",
+  tags: "tags",
+  route: "route",
+  throttles: "throttles",
+};
+
 const RETRY_OPTIONS = { group: "group", message: "message", trace: "trace" };
 
 const COMPLETE_OPTIONS = { queue: "queue", data: "data", delay: "delay_ms", dependencies: "dependencies" };
+
+/** What is the same for every job that begins its run, or is not read with it. */
+const UNREAD = {
+  state: "running",
+  stalled: false,
+  dependencies: [],
+  dependents: [],
+  dueAt: null,
+  leaseUntil: null,
+  progressed: null,
+  failure: null,
+  history: [],
+} as const;
 
 const HEARTBEAT_OPTIONS = { data: "data" };
 
@@ -62,6 +103,8 @@ export interface Holder {
   finish(job: Job, ending: Ending): Promise<JobOutcome>;
   /** Resolves to the milliseconds that the lease now lasts. */
   heartbeat(job: Job): Promise<number>;
+  /** Forgets a job whose lease another operation has ended. */
+  drop(job: Job): void;
 }
 
 /** The fields of a job, as a reservation or a look-up gives them. */
@@ -96,10 +139,11 @@ type JobFields = Pick<
 type ViewFields = Omit<JobFields, "progressed"> & { progress: JobProgress | null };
 
 /**
- * One job: what a worker's handler is given, what {@link Queue.reserve} takes and what {@link Client.job} looks up.
+ * One job: what a worker's handler is given, what {@link Queue.reserve} and {@link Worker.next} take, what {@link Client.job}
+ * looks up and {@link Job.build} makes.
  *
  * Some methods speak for the holder of the lease: complete, fail, retry, snooze, release, heartbeat and progress are refused
- * with LockLost when the job's token no longer holds. In a handler there is no need to end the job by them: what it returns
+ * with LockLost when the job's token no longer holds, and with WrongState when the run has ended. In a handler there is no need to end the job by them: what it returns
  * completes the job, what it throws fails or retries it; a call in a handler takes the place of both.
  *
  * The others anybody may call: they speak of the job of this jid, whoever has it.
@@ -147,27 +191,32 @@ export class Job<Data = unknown> extends Managed {
   readonly leaseUntil: number | null;
   /** How far it is; null when its handler did not say, and on a reserved job, with which it is not read. */
   readonly progressed: JobProgress | null;
-  /** Why it failed; null unless it did. */
+  /** Why it failed or had to run again last; null when it never did, and on a reserved job, with which it is not read. */
   readonly failure: JobFailure | null;
   /** What happened to it, oldest first, at most 100 entries; empty on a reserved job, which is not read with it. */
   readonly history: readonly JobEvent[];
   /** The JSON text of the result; null when there is none. */
   readonly rawResult: string | null;
 
-  #holder: Holder;
+  #holder: Holder | null;
   #rawData: string;
   #data: Data | undefined;
   #parsed = false;
   #assigned = false;
   #abort: AbortController | undefined;
+  /** Whether a method has ended it, or is about to. */
   #ended = false;
+  /** What became of it when its run ended here; null before. */
+  #outcome: string | null = null;
+  /** Whether its own holder is about to end the lease by another operation: that is no loss. */
+  #leaving = false;
   #lostReason: string | null = null;
   #since = performance.now();
   #reserved = false;
 
-  /** @internal Made by {@link Job.reserved} and {@link Job.viewed}. */
-  constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder) {
-    super(fields.jid, holder.door);
+  /** @internal Made by {@link Job.reserved}, {@link Job.viewed} and {@link Job.build}. */
+  constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder | null) {
+    super(fields.jid, holder?.door ?? null);
     this.kind = fields.kind;
     this.queue = fields.queue;
     this.state = fields.state;
@@ -193,6 +242,26 @@ export class Job<Data = unknown> extends Managed {
     this.rawResult = rawResult;
     this.#rawData = rawData;
     this.#holder = holder;
+  }
+
+  /**
+   * Make a job without a server, to test a handler with. Nobody holds it, so it cannot be completed.
+   *
+   * @param kind names the handler.
+   * @param data any JSON value or a RawJson. Default null.
+   * @throws InvalidArgument for data that JSON cannot hold and an unknown option.
+   */
+  static build<Data = unknown>(
+    kind: string,
+    data: Data | RawJson | null = null,
+    options: BuildOptions = {},
+  ): Job<Data> {
+    const own = coreOptions(options, BUILD_OPTIONS, null) as BuildOptions;
+    const { jid = "built", queue = "built", priority = 0, retries = 5, tags = [], route = [], throttles = [] } = own;
+    const named = { jid: text(jid, "jid"), kind: text(kind, "kind"), queue: text(queue, "queue") };
+    const limits = { priority, retries, remaining: retries, tags, route, throttles, tracked: false, parent: null };
+    const fields = { ...named, ...limits, ...UNREAD, token: null, worker: null, putAt: 0 };
+    return new Job<Data>(fields, toJson(data, "data"), null, null);
   }
 
   /**
@@ -251,7 +320,8 @@ export class Job<Data = unknown> extends Managed {
    * @param result any JSON value or a RawJson, stored as `result`. Default: none.
    * @returns `completed`, or `waiting`, `scheduled` or `blocked` in its next queue.
    * @throws InvalidArgument for what JSON cannot hold and for an unknown option; LockLost when the token holds no more; Cycle
-   *   and TooDeep for its dependencies, which leave the job in hand.
+   *   and TooDeep for its dependencies; WrongState for a job that nobody holds or that was ended already. When the engine
+   *   refuses what a worker's job asks for (a result too long, a cycle), the worker runs the job again for that error.
    *
    * Source: core/src/engine/ops/job_complete.lua
    */
@@ -331,16 +401,17 @@ export class Job<Data = unknown> extends Managed {
    * Source: core/src/engine/ops/job_heartbeat.lua, core/src/engine/ops/job_save.lua
    */
   async heartbeat(options: HeartbeatOptions = {}): Promise<number> {
-    const { data, ...others } = options;
-    coreOptions(others, HEARTBEAT_OPTIONS, "job_heartbeat");
-    return data === undefined ? this.#holder.heartbeat(this as Job) : this.#save(data);
+    const operation = "job_heartbeat";
+    const { data, ...others } = optionsObject(options, operation);
+    coreOptions(others, HEARTBEAT_OPTIONS, operation);
+    return data === undefined ? this.#held(operation).heartbeat(this as Job) : this.#save(data);
   }
 
   async #save(value: unknown): Promise<number> {
     const operation = "job_save";
     const data = toJson(value, "data", operation);
     const lease = jsonObject(Job.lease(this as Job, operation), { data });
-    const left = JSON.parse(await this.#holder.door.call(operation, lease)) as number;
+    const left = JSON.parse(await this.door(operation).call(operation, lease)) as number;
     this.#setData(data);
     this.#assigned = false;
     return left;
@@ -358,30 +429,30 @@ export class Job<Data = unknown> extends Managed {
   async progress(progress: number, note = ""): Promise<void> {
     const operation = "job_progress";
     const fields = { progress: plain(progress, "progress", operation), note: text(note, "note", operation) };
-    await this.#holder.door.ask(operation, { ...Job.lease(this as Job, operation), ...fields });
+    await this.door(operation).ask(operation, { ...Job.lease(this as Job, operation), ...fields });
   }
 
   /**
-   * Add an entry to the job's history. With a reserved job it is an entry of this run.
+   * Add an entry to the job's history. With a job in hand it is an entry of this run; after its end, one by anybody.
    *
    * @param message text for people, 1 to 1,024 bytes.
    * @param data any JSON value or a RawJson that belongs to it; with the message at most 1,024 bytes. Default none.
-   * @throws InvalidArgument for a bad message or data; JobNotFound; LockLost when the job was reserved and its token holds no
+   * @throws InvalidArgument for a bad message or data; JobNotFound; LockLost when the job is in hand and its token holds no
    *   more.
    *
    * Source: core/src/engine/ops/job_log.lua
    */
   async log(message: string, data?: unknown): Promise<void> {
     const operation = "job_log";
-    const whose = this.#reserved ? Job.lease(this as Job, operation) : { jid: this.jid };
+    const whose = this.#reserved && this.#outcome === null ? Job.lease(this as Job, operation) : { jid: this.jid };
     const fields = { ...whose, message: text(message, "message", operation) };
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
-    await this.#holder.door.call(operation, jsonObject(fields, raw));
+    await this.door(operation).call(operation, jsonObject(fields, raw));
   }
 
   #completion(result: unknown, options: CompleteOptions): Ending {
     const operation = "job_complete";
-    const { data, ...others } = options;
+    const { data, ...others } = optionsObject(options, operation);
     return {
       verb: "complete",
       fields: coreOptions(others, COMPLETE_OPTIONS, operation),
@@ -393,9 +464,11 @@ export class Job<Data = unknown> extends Managed {
   }
 
   async #finish(ending: Ending): Promise<JobOutcome> {
+    const holder = this.#held(`job_${ending.verb}`);
     this.#ended = true;
     try {
-      return await this.#holder.finish(this as Job, ending);
+      this.#outcome = await holder.finish(this as Job, ending);
+      return this.#outcome as JobOutcome;
     } catch (error) {
       // A refused argument ended nothing: the handler may still end the job another way.
       this.#ended = !(error instanceof InvalidArgument);
@@ -403,12 +476,39 @@ export class Job<Data = unknown> extends Managed {
     }
   }
 
+  #held(operation: string): Holder {
+    Job.lease(this as Job, operation);
+    return this.#holder as Holder;
+  }
+
+  /** @internal */
+  protected override async ending<T>(how: string, act: () => Promise<T>): Promise<T> {
+    this.#leaving = true;
+    try {
+      const answer = await act();
+      if (this.token !== null && this.#outcome === null) {
+        this.#ended = true;
+        this.#outcome = how;
+        this.#holder?.drop(this as Job);
+      }
+      return answer;
+    } finally {
+      this.#leaving = false;
+    }
+  }
+
   /** @internal What names a job and proves that it is in hand. */
   static lease(job: Job, operation: string): { jid: string; token: string } {
-    if (job.token === null) {
-      throw wrongState(`job ${job.jid} is ${job.state} and in nobody's hands`, operation, job.jid);
+    if (job.token === null || job.#outcome !== null) {
+      const what = `job ${job.jid} is ${job.#outcome ?? job.state} and not in this program's hands`;
+      throw wrongState(what, operation, job.jid);
     }
     return { jid: job.jid, token: job.token };
+  }
+
+  /** @internal Its run is over, whatever becomes of it. */
+  static letGo(job: Job): void {
+    job.#outcome ??= "finished";
   }
 
   /** @internal True when a method above has ended it: the handler's return value then counts no more. */
@@ -431,9 +531,9 @@ export class Job<Data = unknown> extends Managed {
     return Math.round(performance.now() - job.#since);
   }
 
-  /** @internal The lease is known to be lost: aborts the signal. False when that was known before. */
+  /** @internal The lease is known to be lost: aborts the signal. False when that was known before, or is its own doing. */
   static lose(job: Job, reason: string): boolean {
-    if (job.#lostReason !== null) {
+    if (job.#lostReason !== null || job.#leaving) {
       return false;
     }
     job.#lostReason = reason;
@@ -447,8 +547,6 @@ export class Job<Data = unknown> extends Managed {
       jid: job.jid,
       kind: job.kind,
       queue: job.queue,
-      state: "running",
-      stalled: false,
       priority: job.priority,
       retries: job.retries,
       remaining: job.remaining,
@@ -457,16 +555,10 @@ export class Job<Data = unknown> extends Managed {
       tags: job.tags,
       route: job.route,
       throttles: job.throttles,
-      dependencies: [],
-      dependents: [],
       tracked: job.tracked,
       parent: job.parent ?? null,
       putAt: job.putAtMs,
-      dueAt: null,
-      leaseUntil: null,
-      progressed: null,
-      failure: null,
-      history: [],
+      ...UNREAD,
     };
     const reserved = new Job(fields, job.data, null, holder);
     reserved.#reserved = true;

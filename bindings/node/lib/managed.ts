@@ -1,24 +1,25 @@
 import type { Door } from "./door.js";
+import { wrongState } from "./errors.js";
 import type { Explanation } from "./explanation.js";
 import type { JobOutcome, JobState } from "./job.js";
 import { jsonObject, toJson } from "./json.js";
-import { coreOptions, plain, texts } from "./options.js";
+import { coreOptions, optionsObject, plain, texts } from "./options.js";
 import { DEPEND_OPTIONS, type DependOptions, REQUEUE_OPTIONS, type RequeueOptions } from "./put.js";
 
 /** What anybody may do with a {@link Job}, whoever has it: these methods speak of the job of this jid as it is when they are called. */
 export abstract class Managed {
   /** The job's id: 32 hex digits, or the text that was chosen at put. */
   readonly jid: string;
-  #door: Door;
+  #door: Door | null;
 
-  /** @internal */
-  constructor(jid: string, door: Door) {
+  /** @internal `door` null: there is no server, as for a job that a test has built. */
+  constructor(jid: string, door: Door | null) {
     this.jid = jid;
     this.#door = door;
   }
 
   /**
-   * The job disappears, in whatever state it is. Who runs it loses it.
+   * The job disappears, in whatever state it is. Who runs it loses it; its own handler has ended it by that.
    *
    * @returns false when it was gone before.
    * @throws HasDependents when a job waits for it; {@link Client.cancel} cancels both.
@@ -26,12 +27,16 @@ export abstract class Managed {
    * Source: core/src/engine/ops/job_cancel.lua
    */
   async cancel(): Promise<boolean> {
-    const gone = (await this.#door.ask("job_cancel", { jids: [this.jid] })) as string[];
-    return gone.length > 0;
+    const operation = "job_cancel";
+    return this.ending("cancelled", async () => {
+      const gone = (await this.door(operation).ask(operation, { jids: [this.jid] })) as string[];
+      return gone.length > 0;
+    });
   }
 
   /**
-   * Place the job anew in a queue, from whatever state: at the end of the line, with all its retries. Who runs it loses it.
+   * Place the job anew in a queue, from whatever state: at the end of the line, with all its retries. Who runs it loses it; its
+   * own handler has ended it by that.
    *
    * @returns `waiting`, `scheduled` or `blocked`.
    * @throws InvalidArgument for a bad or unknown option; JobNotFound; UnknownDependency when `missing` is `reject`; Cycle and
@@ -41,11 +46,13 @@ export abstract class Managed {
    */
   async requeue(options: RequeueOptions = {}): Promise<JobOutcome> {
     const operation = "job_requeue";
-    const { data, ...others } = options;
+    const { data, ...others } = optionsObject(options, operation);
     const fields = { jid: this.jid, ...coreOptions(others, REQUEUE_OPTIONS, operation) };
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
-    const state = await this.#door.call(operation, jsonObject(fields, raw), REQUEUE_OPTIONS);
-    return JSON.parse(state) as JobOutcome;
+    return this.ending("requeued", async () => {
+      const state = await this.door(operation).call(operation, jsonObject(fields, raw), REQUEUE_OPTIONS);
+      return JSON.parse(state) as JobOutcome;
+    });
   }
 
   /**
@@ -96,7 +103,7 @@ export abstract class Managed {
    * Source: core/src/engine/ops/job_track.lua
    */
   async track(): Promise<boolean> {
-    return (await this.#door.ask("job_track", { jids: [this.jid] })) === 1;
+    return (await this.door("job_track").ask("job_track", { jids: [this.jid] })) === 1;
   }
 
   /**
@@ -107,7 +114,7 @@ export abstract class Managed {
    * Source: core/src/engine/ops/job_untrack.lua
    */
   async untrack(): Promise<boolean> {
-    return (await this.#door.ask("job_untrack", { jids: [this.jid] })) === 1;
+    return (await this.door("job_untrack").ask("job_untrack", { jids: [this.jid] })) === 1;
   }
 
   /**
@@ -143,6 +150,7 @@ export abstract class Managed {
 
   /**
    * End the lease of the running job now: a retry is spent, and it waits again where it was, or fails when none is left.
+   * Its own handler has ended it by that.
    *
    * @returns `waiting` or `failed`.
    * @throws JobNotFound; WrongState when it does not run.
@@ -150,7 +158,7 @@ export abstract class Managed {
    * Source: core/src/engine/ops/job_timeout.lua
    */
   async timeout(): Promise<JobOutcome> {
-    return (await this.#ask("job_timeout", {})) as JobOutcome;
+    return this.ending("timed out", async () => (await this.#ask("job_timeout", {})) as JobOutcome);
   }
 
   /**
@@ -161,10 +169,21 @@ export abstract class Managed {
    * Source: core/src/engine/ops/job_explain.lua
    */
   async explain(): Promise<Explanation | null> {
-    return this.#door.explain(this.jid);
+    return this.door("job_explain").explain(this.jid);
   }
 
   async #ask(operation: string, fields: object): Promise<unknown> {
-    return this.#door.ask(operation, { jid: this.jid, ...fields });
+    return this.door(operation).ask(operation, { jid: this.jid, ...fields });
   }
+
+  /** @internal The way to the engine. */
+  protected door(operation: string): Door {
+    if (this.#door === null) {
+      throw wrongState(`job ${this.jid} was built without a server`, operation, this.jid);
+    }
+    return this.#door;
+  }
+
+  /** @internal What `act` does ends the job's run, whoever has it; `how` says it for people. */
+  protected abstract ending<T>(how: string, act: () => Promise<T>): Promise<T>;
 }

@@ -82,6 +82,8 @@ export interface NativeWorker {
   take(limit: number): NativeJob[];
   /** Waits for jobs, at most `limit`; null once the worker is stopped. One call at a time. */
   next(limit: number): Promise<NativeJob[] | null>;
+  /** Waits for one job; none when the time is over (null: never) or the worker is stopped. Any number of calls at a time. */
+  nextOne(timeoutMs: number | null): Promise<NativeJob[]>;
   finish(jid: string, token: string, outcome: string): void;
   finishWait(jid: string, token: string, outcome: string): Promise<string>;
   heartbeat(jid: string, token: string): Promise<number>;
@@ -89,8 +91,11 @@ export interface NativeWorker {
   takeRefused(): NativeRefused[];
   /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */
   quiet(): void;
-  /** Resolves when all outcomes are stored; jobs that are still under way are left to their leases. */
-  stop(): Promise<void>;
+  /**
+   * Waits so many milliseconds for jobs under way; resolves when all outcomes are stored. Jobs that are under way even then
+   * are left to their leases.
+   */
+  stop(timeoutMs: number): Promise<void>;
   /** Milliseconds that a stop leaves to handlers: the option `shutdown_timeout_ms`. */
   shutdownTimeout(): number;
   /** Stores outcomes and gives unstarted jobs back, now; started jobs are left to their leases. Blocks, 3 s at most. */

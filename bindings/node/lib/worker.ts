@@ -1,13 +1,12 @@
-import { EventEmitter } from "node:events";
+import { captureRejectionSymbol, EventEmitter } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
-import { ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "./ending.js";
-import { fromNative, InvalidArgument, invalidArgument, ManyhandsError, settled, sync } from "./errors.js";
+import { chosenEnding, described, ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "./ending.js";
+import { closed, Internal, InvalidArgument, invalidArgument, settled, sync, WrongState, wrongState } from "./errors.js";
 import { type Holder, Job, type JobOutcome } from "./job.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { coreOptions, text } from "./options.js";
-import { Outcome } from "./outcome.js";
 import { die, onExit, onSignal, type StopSignal } from "./process.js";
 
 /** Options of {@link Worker}. */
@@ -65,30 +64,37 @@ export interface RunOptions {
   signals?: boolean;
 }
 
+/** Options of {@link Worker.next}. */
+export interface NextOptions {
+  /** Milliseconds. How long to wait, 0 or more, a fraction is rounded. Default: until there is a job or the worker is stopped. */
+  timeout?: number;
+}
+
+const NEXT_OPTIONS = { timeout: "timeout_ms" };
+
 /**
  * Performs jobs of one kind. What it returns is stored as the job's result; `undefined` stores none.
  *
  * What it throws makes the job run again with growing delay until its retries are spent; then it fails in the group
  * `<kind>:<class of the error>`, after one of Manyhands' own errors in `<kind>:<name of its code>`: INVALID_ARGUMENT for a
- * result that JSON cannot hold. {@link Fail}, {@link Retry} and {@link Snooze} say what they say.
+ * result that JSON cannot hold. It is written to the console. {@link Fail}, {@link Retry} and {@link Snooze} say what they say.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler need not return anything
 export type Handler<Data = unknown> = (job: Job<Data>) => unknown | Promise<unknown> | void;
 
-/** A job whose run counts for nothing. While its handler still runs, this is the {@link Job} that the handler has. */
-export type LostJob = Pick<Job, "jid" | "kind" | "queue" | "token">;
-
 /** The events of a {@link Worker}, for `on` and `once`. */
 export interface WorkerEvents {
   /**
-   * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored.
-   * The reason is expired, cancelled, replaced, finished or unknown.
+   * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored. It is
+   * written to the console too, as is what a listener throws.
+   *
+   * The reason is expired, cancelled, replaced, finished or unknown for a lost lease; else what the engine said of an outcome
+   * that it could not take, such as a result larger than `max-data`, for which the job runs again.
    */
-  lockLost: [job: LostJob, reason: string];
+  lockLost: [job: Job, reason: string];
 }
 
-/** The reasons of a lost lease; a refused outcome may have others. */
-const LOST: ReadonlySet<string> = new Set(["expired", "cancelled", "replaced", "finished", "unknown"]);
+const RELEASE = '{"release":{}}';
 
 /** Milliseconds. How often the worker looks, in memory, for leases that were lost. */
 const LOOK_EVERY = 250;
@@ -123,12 +129,19 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #handlers = new Map<string, Handler>();
   #native: NativeWorker;
   #holder: Holder;
-  #phase: "new" | "running" | "stopped" = "new";
+  /** Whether it has begun to take jobs. */
+  #begun = false;
+  #ran = false;
   #stopping: Promise<void> | undefined;
   /** Jobs whose handlers are under way. */
   #running = new Set<Job>();
-  /** Of jobs whose outcome the engine may not have answered yet, what a refusal tells; oldest first. */
-  #unanswered = new Map<string, LostJob>();
+  /** Jobs that {@link next} gave and that are not ended. */
+  #taken = new Set<Job>();
+  /** Looks for those that are lost, while there are any. */
+  #watch: NodeJS.Timeout | undefined;
+  #unwatchExit: (() => void) | undefined;
+  /** Jobs whose outcome the engine may not have answered yet, for who listens to refusals; null for one whose loss was told. */
+  #unanswered = new Map<string, Job | null>();
   /** Wakes {@link run} when a handler has ended, or the worker has stopped. */
   #wake: (() => void) | undefined;
   /** Wakes {@link stop} when a handler has ended, or the time has become shorter. */
@@ -146,7 +159,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
    * @throws InvalidArgument naming the option that is missing, wrong or unknown.
    */
   constructor(client: Client, options: WorkerOptions) {
-    super();
+    super({ captureRejections: true });
     if (!(client instanceof Client)) {
       throw invalidArgument("client must be a Client of this package");
     }
@@ -157,42 +170,44 @@ export class Worker extends EventEmitter<WorkerEvents> {
       door: Client.door(client),
       finish: (job, ending) => this.#finishAndWait(job, ending),
       heartbeat: (job) => settled(() => this.#native.heartbeat(job.jid, job.token ?? "")),
+      drop: (job) => this.#drop(job),
     };
   }
 
-  /** Its name as others see it: host:pid:8 hex digits. Another one once {@link run} begins. */
+  /** Its name as others see it: host:pid:8 hex digits. Another one once {@link run} or {@link next} begins. */
   get name(): string {
     return this.#native.name;
   }
 
-  /** How many handlers are under way. */
+  /** How many handlers are under way, and jobs of {@link next} that are not ended. */
   get running(): number {
-    return this.#running.size;
+    return this.#running.size + this.#taken.size;
   }
 
   /**
-   * Name the handler of a kind. To be called before {@link run}; the last one named for a kind counts.
+   * Name the handler of a kind. To be called before {@link run}; the last one named for a kind counts. Jobs of a kind without
+   * a handler are left to workers that have one; when there is none they fail in the group `unknown-kind:<kind>`.
    *
    * @param kind 1 to 255 bytes.
    * @param handler called with the job; may return a promise.
-   * @throws InvalidArgument for a handler that is not a function, and once the worker runs.
+   * @throws InvalidArgument for a handler that is not a function; WrongState once the worker has begun to take jobs.
    */
   perform<Data = unknown>(kind: string, handler: Handler<Data>): this {
     if (typeof handler !== "function") {
       throw invalidArgument(`handler of ${text(kind, "kind")} must be a function, not ${typeof handler}`);
     }
-    if (this.#phase !== "new") {
-      throw invalidArgument(`kind ${kind} comes too late: the worker was run or stopped before`);
+    if (this.#begun) {
+      throw wrongState(`the worker has started: a handler for ${kind} comes too late`, null, null);
     }
     this.#handlers.set(text(kind, "kind"), handler as Handler);
     return this;
   }
 
   /**
-   * Reserve and perform jobs until the worker is stopped.
+   * Reserve and perform jobs until the worker is stopped; at once, when that was before.
    *
    * @returns resolves when it has stopped: outcomes stored, unstarted jobs given back.
-   * @throws InvalidArgument for an unknown option, when no handler is named, and when it was run before.
+   * @throws InvalidArgument for an unknown option; Closed when it was run before.
    */
   async run(options: RunOptions = {}): Promise<void> {
     const operation = "worker_run";
@@ -200,15 +215,15 @@ export class Worker extends EventEmitter<WorkerEvents> {
     if (typeof signals !== "boolean") {
       throw invalidArgument("signals must be true or false", operation);
     }
-    if (this.#phase !== "new") {
-      throw invalidArgument("run comes too late: the worker was run or stopped before", operation);
+    if (this.#ran || (this.#begun && this.#stopping !== undefined)) {
+      throw closed("the worker was run or stopped before; make another one", operation);
     }
-    if (this.#handlers.size === 0) {
-      throw invalidArgument("perform was not called: a worker needs at least one handler", operation);
+    if (this.#stopping !== undefined) {
+      this.#ran = true;
+      return this.#stopping;
     }
-    // Opened again, as others are told the kinds, which are known only now.
-    this.#native = this.#open();
-    this.#phase = "running";
+    this.#begin();
+    this.#ran = true;
     const unwatchSignals = signals && isMainThread ? onSignal((signal) => this.#stopBySignal(signal)) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#native.end());
@@ -226,9 +241,43 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   /**
+   * Wait for a job and take it. For programs that do not use {@link run}. Its lease is renewed until it is ended by
+   * {@link Job.complete}, {@link Job.fail}, …; {@link stop} ends the worker. Any number may be waited for at once. While one is,
+   * the process stays alive.
+   *
+   * ```js
+   * for (let job = await worker.next(); job !== null; job = await worker.next()) await job.complete(await work(job));
+   * ```
+   *
+   * @returns null when the time is over or the worker is stopped.
+   * @throws InvalidArgument for a bad or unknown option; what keeps the worker from its calls and cannot pass by itself, for
+   *   example Denied.
+   *
+   * Source: core/src/worker/mod.rs
+   */
+  async next(options: NextOptions = {}): Promise<Job | null> {
+    const { timeout_ms = null } = coreOptions(options, NEXT_OPTIONS, "worker_next");
+    if (this.#stopping !== undefined) {
+      return null;
+    }
+    this.#begin();
+    if (this.#unwatchExit === undefined) {
+      // The native half of a worker that nobody stops is freed with it.
+      const native = new WeakRef(this.#native);
+      this.#unwatchExit = onExit(() => native.deref()?.end());
+    }
+    let [native] = this.#native.take(1);
+    if (native === undefined) {
+      [native] = await settled(() => this.#native.nextOne(timeout_ms as number | null));
+    }
+    return native === undefined ? null : this.#take(Job.reserved(native, this.#holder));
+  }
+
+  /**
    * Take no more jobs, wait for the handlers under way at most `shutdownTimeout`, store their outcomes, give back what was
    * not started. A handler that takes longer goes on while {@link run} returns, and may keep the process alive; its job is
-   * neither completed nor given back, but performed again when its lease runs out, which spends a retry.
+   * neither completed nor given back, but performed again when its lease runs out, which spends a retry. Jobs of {@link next}
+   * that are not ended are waited for in the same way.
    *
    * @returns resolves when all this is done; safe to repeat. Not to be awaited in a handler, which it would wait for.
    */
@@ -255,6 +304,14 @@ export class Worker extends EventEmitter<WorkerEvents> {
     }
   }
 
+  /** Opened again, as others are told the kinds, which are known only now. */
+  #begin(): void {
+    if (!this.#begun) {
+      this.#native = this.#open();
+      this.#begun = true;
+    }
+  }
+
   #open(): NativeWorker {
     const options = JSON.stringify({ ...this.#options, kinds: [...this.#handlers.keys()] });
     return sync(() => new native.Worker(Client.door(this.#client).native, options), {
@@ -264,15 +321,19 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #stop(): Promise<void> {
-    const wasRunning = this.#phase === "running";
-    this.#phase = "stopped";
     try {
-      if (wasRunning) {
+      if (this.#begun) {
         this.#native.quiet();
         await this.#untilHandlersEnd();
-        await settled(() => this.#native.stop());
+        // Handlers that are still under way have had their time; what `next` gave has what is left of it.
+        const waits = this.#unwatchExit !== undefined && this.#running.size === 0;
+        const left = waits ? Math.max(0, this.#deadline - performance.now()) : 0;
+        await settled(() => this.#native.stop(left));
       }
     } finally {
+      this.#unwatchExit?.();
+      clearInterval(this.#watch);
+      this.#look();
       this.#wake?.();
     }
   }
@@ -299,7 +360,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     let turnBegan = performance.now();
     for (;;) {
       await this.#untilFewerRun(most);
-      if (this.#phase === "stopped") {
+      if (this.#stopping !== undefined) {
         return this.#stopping;
       }
       // Handlers that never wait would keep timers and sockets from their turn as long as there are jobs.
@@ -339,7 +400,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #untilFewerRun(most: number): Promise<void> {
-    while (this.#running.size >= most && this.#phase === "running") {
+    while (this.#running.size >= most && this.#stopping === undefined) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -353,6 +414,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     if (!Job.ended(job)) {
       this.#handOver(job, ending);
     }
+    Job.letGo(job);
     this.#wake?.();
     this.#wakeStop?.();
   }
@@ -364,70 +426,144 @@ export class Worker extends EventEmitter<WorkerEvents> {
       return { verb: "unknown_kind", fields: {}, raw: {} };
     }
     try {
-      return Job.returned(job, await handler(job));
+      const result = await handler(job);
+      // What a handler returns that has ended its job is of no use, so it need not be one that can be stored.
+      return Job.returned(job, Job.ended(job) ? undefined : result);
     } catch (thrown) {
-      return thrown instanceof Outcome ? { verb: thrown.verb, fields: thrown.fields(), raw: {} } : errorEnding(thrown);
+      return this.#threw(job, thrown);
     }
   }
 
-  #handOver(job: Job, ending: Ending): void {
-    const token = job.token as string;
-    if (!Job.isLost(job)) {
-      this.#remember(job);
-    }
+  #threw(job: Job, thrown: unknown): Ending {
+    let error = thrown;
     try {
-      try {
-        this.#native.finish(job.jid, token, outcomeJson(ending));
-      } catch (refused) {
-        const error = fromNative(refused, ENDING_NAMES);
-        if (!(error instanceof InvalidArgument)) {
-          throw error;
-        }
-        // What the handler returned or threw cannot be stored: that is the handler's error.
-        this.#native.finish(job.jid, token, outcomeJson(errorEnding(error)));
+      const chosen = chosenEnding(thrown);
+      if (chosen !== undefined) {
+        return chosen;
       }
-    } catch (thrown) {
-      const error = thrown instanceof ManyhandsError ? thrown : fromNative(thrown);
-      console.error(`manyhands: the outcome of job ${job.jid} (${job.kind}) is not stored: ${error}`);
+    } catch (another) {
+      error = another;
+    }
+    console.error(`manyhands: job ${job.jid} (${job.kind}) threw ${described(error)}`);
+    return errorEnding(error);
+  }
+
+  #handOver(job: Job, ending: Ending): void {
+    this.#remember(job);
+    try {
+      this.#tell(job, ending);
+    } catch (refused) {
+      // Of a job that its handler ended itself and was refused: that is told, and the job out of hand.
+      if (!(refused instanceof WrongState)) {
+        console.error(`manyhands: the outcome of job ${job.jid} (${job.kind}) is not stored: ${described(refused)}`);
+      }
+    }
+  }
+
+  #tell(job: Job, ending: Ending): void {
+    const tell = (ending: Ending) =>
+      sync(() => this.#native.finish(job.jid, job.token as string, outcomeJson(ending)), ENDING_NAMES);
+    try {
+      tell(ending);
+    } catch (error) {
+      if (!(error instanceof InvalidArgument || error instanceof Internal)) {
+        throw error;
+      }
+      // What the handler returned or threw cannot be stored: that is the handler's error.
+      tell(errorEnding(error));
+    }
+  }
+
+  /** Of a job that its own handler has ended by an operation that anybody may call. */
+  #drop(job: Job): void {
+    this.#taken.delete(job);
+    try {
+      // The engine passes over a release that comes too late; the runtime forgets the job.
+      this.#native.finish(job.jid, job.token as string, RELEASE);
+    } catch {
+      // The worker has stopped.
     }
   }
 
   async #finishAndWait(job: Job, ending: Ending): Promise<JobOutcome> {
     const token = job.token as string;
-    const outcome = await settled(() => this.#native.finishWait(job.jid, token, outcomeJson(ending)), ENDING_NAMES);
-    return outcome as JobOutcome;
+    this.#remember(job);
+    try {
+      const outcome = await settled(() => this.#native.finishWait(job.jid, token, outcomeJson(ending)), ENDING_NAMES);
+      this.#taken.delete(job);
+      return outcome as JobOutcome;
+    } catch (error) {
+      if (!(error instanceof InvalidArgument)) {
+        this.#taken.delete(job);
+      }
+      throw error;
+    }
   }
 
-  #remember({ jid, kind, queue, token }: Job): void {
-    this.#unanswered.set(`${token} ${jid}`, { jid, kind, queue, token });
+  #remember(job: Job): void {
+    if (!Job.isLost(job) && this.listenerCount("lockLost") === 0) {
+      return;
+    }
+    this.#unanswered.set(key(job), Job.isLost(job) ? null : job);
     if (this.#unanswered.size > MOST_UNANSWERED) {
       const [oldest] = this.#unanswered.keys();
       this.#unanswered.delete(oldest as string);
     }
   }
 
+  #take(job: Job): Job {
+    this.#taken.add(job);
+    this.#watch ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
+    return job;
+  }
+
   /** Tells of leases that were lost since the last look. */
   #look(): void {
-    for (const job of this.#running) {
+    for (const job of [...this.#running, ...this.#taken]) {
       const reason = this.#native.lost(job.jid, job.token as string);
       if (reason !== null && Job.lose(job, reason)) {
+        console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
         this.#lockLost(job, reason);
       }
     }
-    for (const { jid, token, operation, reason } of this.#native.takeRefused()) {
-      const key = `${token} ${jid}`;
-      const job = this.#unanswered.get(key);
-      this.#unanswered.delete(key);
-      if (!LOST.has(reason)) {
-        console.error(`manyhands: ${operation} of job ${jid} was refused, the job is retried: ${reason}`);
-      } else if (job !== undefined) {
-        this.#lockLost(job, reason);
+    for (const refused of this.#native.takeRefused()) {
+      const job = this.#unanswered.get(key(refused));
+      this.#unanswered.delete(key(refused));
+      if (job === null) {
+        continue;
       }
+      console.error(`manyhands: ${refused.operation} of job ${refused.jid} was refused: ${refused.reason}`);
+      if (job !== undefined) {
+        this.#lockLost(job, refused.reason);
+      }
+    }
+    if (this.#taken.size === 0) {
+      // Only while it watches over jobs is it kept from the garbage collector.
+      clearInterval(this.#watch);
+      this.#watch = undefined;
     }
   }
 
-  #lockLost(job: LostJob, reason: string): void {
-    console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
-    this.emit("lockLost", job, reason);
+  #lockLost(job: Job, reason: string): void {
+    try {
+      this.emit("lockLost", job, reason);
+    } catch (thrown) {
+      this.#listenerThrew(job, thrown);
+    }
   }
+
+  /** @internal A listener rejected: called by EventEmitter. */
+  override [captureRejectionSymbol](thrown: unknown, _event: unknown, ...[job]: unknown[]): void {
+    this.#listenerThrew(job as Job, thrown);
+  }
+
+  /** It must not end the process. */
+  #listenerThrew(job: Job, thrown: unknown): void {
+    console.error(`manyhands: a lockLost listener threw for job ${job.jid}: ${described(thrown)}`);
+  }
+}
+
+/** What tells the runs of jobs apart. */
+function key({ jid, token }: { readonly jid: string; readonly token: string | null }): string {
+  return `${token} ${jid}`;
 }

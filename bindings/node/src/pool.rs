@@ -221,7 +221,16 @@ pub fn call_apart<'env, T: ToNapiValue + Send + 'static>(
     name: &str,
     body: impl FnOnce() -> manyhands::Result<T> + Send + 'static,
 ) -> napi::Result<PromiseRaw<'env, T>> {
+    keep_apart(env, name, |pending| pending.keep(body))
+}
+
+/// A promise that `keep` keeps, on a thread for it alone.
+pub fn keep_apart<'env, T: ToNapiValue + Send + 'static>(
+    env: &'env Env,
+    name: &str,
+    keep: impl FnOnce(Pending<T>) + Send + 'static,
+) -> napi::Result<PromiseRaw<'env, T>> {
     let (pending, promise) = promise(env)?;
-    start(name, move || pending.keep(body)).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    start(name, move || keep(pending)).map_err(|error| napi::Error::from_reason(error.to_string()))?;
     Ok(promise)
 }

@@ -1,14 +1,16 @@
 //! The worker runtime: JavaScript asks for jobs and gives outcomes back.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SendError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
 
 use manyhands::{Error, Next, Outcome};
 use napi::Env;
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
 use napi_derive::napi;
 
 use crate::client::Client;
@@ -44,10 +46,13 @@ struct Wanted {
 /// What the JavaScript object shares with the thread that waits for jobs.
 struct Shared {
     core: Apart<manyhands::Worker>,
-    /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler.
-    under_way: Mutex<Vec<(String, String)>>,
-    /// Held while jobs are waited for, until they are in `under_way`.
-    taking: Mutex<()>,
+    /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler. Those of a delivery stand
+    /// under its number.
+    under_way: Mutex<BTreeMap<u64, Vec<(String, String)>>>,
+    /// How many deliveries there were.
+    deliveries: AtomicU64,
+    /// Read while jobs are waited for, until they are in `under_way`.
+    taking: RwLock<()>,
 }
 
 /// One worker of this environment.
@@ -56,19 +61,25 @@ pub struct Worker {
     shared: Arc<Shared>,
     /// The line of its client.
     line: Arc<Line>,
-    /// To the thread that waits for jobs; there once a job was wanted. The thread ends with it.
+    /// There once a job was wanted: its environment will end it.
+    begun: OnceLock<()>,
+    /// To the thread that waits for jobs; there once `next` was called. The thread ends with it.
     waiter: OnceLock<Sender<Wanted>>,
 }
 
 #[napi]
 impl Worker {
-    /// Checks the options; no thread starts before the first `next`.
+    /// Checks the options; no thread starts before a job is wanted.
     #[napi(constructor, catch_unwind)]
     pub fn open(client: &Client, options: String) -> napi::Result<Worker> {
         let core = manyhands::Worker::open(&client.core, &options).map_err(thrown)?;
-        let shared =
-            Arc::new(Shared { core: Apart::new(core), under_way: Mutex::default(), taking: Mutex::default() });
-        Ok(Worker { shared, line: Arc::clone(&client.line), waiter: OnceLock::new() })
+        let shared = Arc::new(Shared {
+            core: Apart::new(core),
+            under_way: Mutex::default(),
+            deliveries: AtomicU64::new(0),
+            taking: RwLock::default(),
+        });
+        Ok(Worker { shared, line: Arc::clone(&client.line), begun: OnceLock::new(), waiter: OnceLock::new() })
     }
 
     /// host:pid:8 hex digits.
@@ -80,18 +91,18 @@ impl Worker {
     /// Jobs to start that are in hand already, at most `most`. Never waits.
     #[napi(catch_unwind)]
     pub fn take(&self, most: u32) -> Vec<Job> {
-        // Before the first `next` there are none, and a fault or a stop is told by `next`.
-        if self.waiter.get().is_some() { in_hand(&self.shared.core, most as usize) } else { Vec::new() }
+        // Before a first one was waited for there are none, and a fault or a stop is told by the wait.
+        if self.begun.get().is_some() { in_hand(&self.shared.core, most as usize) } else { Vec::new() }
     }
 
     /// Jobs to start, at least one and at most `most`; null once the worker is stopped.
     #[napi(catch_unwind)]
     pub fn next<'env>(&self, env: &'env Env, most: u32) -> napi::Result<PromiseRaw<'env, Jobs>> {
+        self.begin(env)?;
         let waiter = match self.waiter.get() {
             Some(waiter) => waiter,
             None => {
                 let waiter = start_waiter(&self.shared).map_err(thrown)?;
-                end_with_environment(env, &self.shared)?;
                 self.waiter.get_or_init(|| waiter)
             }
         };
@@ -100,6 +111,17 @@ impl Worker {
             wanted.jobs.keep(|| Err(Error::internal("the thread that waits for jobs has ended")));
         }
         Ok(promise)
+    }
+
+    /// One job to start, waited for at most so long; none when the time is over or the worker is stopped. Any number may be
+    /// waited for at once.
+    #[napi(catch_unwind)]
+    pub fn next_one<'env>(&self, env: &'env Env, timeout_ms: Option<f64>) -> napi::Result<PromiseRaw<'env, Vec<Job>>> {
+        self.begin(env)?;
+        let until = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms as u64)));
+        let shared = Arc::clone(&self.shared);
+        let wait = move |core: &manyhands::Worker| Ok(first(core, until)?.map(Job::from).into_iter().collect());
+        pool::keep_apart(env, "manyhands-next", move |job: Pending<Vec<Job>>| shared.deliver(job, wait, Vec::as_slice))
     }
 
     /// Hands an outcome over; it is sent with the next turn.
@@ -148,11 +170,12 @@ impl Worker {
         self.shared.core.quiet();
     }
 
-    /// Stores outcomes, gives unstarted jobs back, ends the threads. Jobs still started are left to their leases.
+    /// Waits at most so long for started jobs, stores outcomes, gives unstarted jobs back, ends the threads. Jobs still
+    /// started are left to their leases.
     #[napi(catch_unwind)]
-    pub fn stop<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+    pub fn stop<'env>(&self, env: &'env Env, timeout_ms: f64) -> napi::Result<PromiseRaw<'env, ()>> {
         let core = self.shared.core.clone();
-        pool::call_apart(env, "manyhands-stop", move || core.stop(Duration::ZERO))
+        pool::call_apart(env, "manyhands-stop", move || core.stop(Duration::from_millis(timeout_ms as u64)))
     }
 
     /// Milliseconds that a stop leaves to handlers.
@@ -168,36 +191,53 @@ impl Worker {
     }
 }
 
+impl Worker {
+    fn begin(&self, env: &Env) -> napi::Result<()> {
+        if self.begun.get().is_none() {
+            end_with_environment(env, &self.shared)?;
+            self.begun.get_or_init(|| ());
+        }
+        Ok(())
+    }
+}
+
 impl Shared {
     /// Stores finished jobs, gives unstarted ones back. Handlers that run are about to end; their jobs are left to their
     /// leases.
     fn end(&self) {
         // A job that was just taken must be under way before those are given back; quiet ends the waiting for more.
         self.core.quiet();
-        drop(held(&self.taking));
+        drop(self.taking.write());
         // Nobody is left to be told of an error: what was not stored runs again when its lease ends.
-        for (jid, token) in self.under_way().drain(..) {
+        let under_way = std::mem::take(&mut *self.under_way());
+        for (jid, token) in under_way.into_values().flatten() {
             let _ = self.core.finish(&jid, &token, Outcome::Release);
         }
         let _ = self.core.stop(Duration::ZERO);
     }
 
-    fn under_way(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<(String, String)>>> {
         held(&self.under_way)
     }
 
-    /// Keeps the promise with one job and what else is there at once.
-    fn deliver(self: &Arc<Shared>, Wanted { most, jobs }: Wanted) {
+    /// Keeps the promise with what `wait` gives, the jobs of which are under way until they arrive.
+    fn deliver<T: ToNapiValue + Send + 'static>(
+        self: &Arc<Shared>,
+        promise: Pending<T>,
+        wait: impl FnOnce(&manyhands::Worker) -> manyhands::Result<T>,
+        jobs: fn(&T) -> &[Job],
+    ) {
+        let number = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let arrived = Arc::clone(self);
         let wait = || {
-            let _taking = held(&self.taking);
-            let taken = wait(&self.core, most)?;
-            let leases = taken.iter().flatten().map(|job| (job.jid.clone(), job.token.clone()));
-            self.under_way().extend(leases);
+            let _taking = self.taking.read();
+            let taken = wait(&self.core)?;
+            let leases = jobs(&taken).iter().map(|job| (job.jid.clone(), job.token.clone())).collect();
+            self.under_way().insert(number, leases);
             Ok(taken)
         };
         // On JavaScript's thread, right before the handlers start; never, when the environment ends first.
-        jobs.keep_and(wait, move || arrived.under_way().clear());
+        promise.keep_and(wait, move || drop(arrived.under_way().remove(&number)));
     }
 }
 
@@ -209,23 +249,33 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn start_waiter(shared: &Arc<Shared>) -> manyhands::Result<Sender<Wanted>> {
     let (sender, receiver) = mpsc::channel();
     let shared = Arc::clone(shared);
-    pool::start("manyhands-next", move || receiver.into_iter().for_each(|wanted| shared.deliver(wanted)))
+    let deliver = move |Wanted { most, jobs }: Wanted| {
+        shared.deliver(jobs, |core| wait(core, most), |jobs| jobs.as_deref().unwrap_or_default());
+    };
+    pool::start("manyhands-next", move || receiver.into_iter().for_each(deliver))
         .map_err(|error| Error::internal(format!("cannot start the thread that waits for jobs: {error}")))?;
     Ok(sender)
 }
 
 /// Waits for one job, then takes what else is there at once. None once the worker is stopped.
 fn wait(core: &manyhands::Worker, most: usize) -> manyhands::Result<Jobs> {
-    let first = loop {
-        match core.next(LONG)? {
-            Next::Job(job) => break job,
-            Next::Empty => {}
-            Next::Stopped => return Ok(None),
-        }
-    };
+    let Some(first) = first(core, None)? else { return Ok(None) };
     let mut jobs = vec![Job::from(first)];
     jobs.append(&mut in_hand(core, most.saturating_sub(1)));
     Ok(Some(jobs))
+}
+
+/// Waits for one job. None when that time is over, or the worker is stopped.
+fn first(core: &manyhands::Worker, until: Option<Instant>) -> manyhands::Result<Option<manyhands::Job>> {
+    loop {
+        let left = until.map_or(LONG, |until| until.saturating_duration_since(Instant::now()).min(LONG));
+        match core.next(left)? {
+            Next::Job(job) => return Ok(Some(job)),
+            Next::Empty if left < LONG => return Ok(None),
+            Next::Empty => {}
+            Next::Stopped => return Ok(None),
+        }
+    }
 }
 
 /// What is there without waiting. A fault or a stop is told by the next wait: these jobs are started and must not be lost.

@@ -60,7 +60,8 @@ const CALLS: Row<(client: Client) => unknown>[] = [
   [(client) => new Worker(client, { queues: ["q"], strategy: untyped("best") }), "strategy best is unknown", null],
   [(client) => new Worker(client, { queues: ["q"], shutdownTimeout: LONG }), "shutdownTimeout 3155760000001", null],
   [(client) => new Worker(client, { queues: ["q"] }).perform("", () => {}).run(), "kind is empty", null],
-  [(client) => new Worker(client, { queues: ["q"] }).run(), "perform was not called", "worker_run"],
+  [(client) => new Worker(client, { queues: ["q"] }).next(untyped(null)), "options must be an object", "worker_next"],
+  [(client) => new Worker(client, { queues: ["q"] }).next({ timeout: -1 }), "timeout -1 is negative", "worker_next"],
 ];
 
 const PUTS: [options: object, message: string][] = [
@@ -76,6 +77,11 @@ const PUTS: [options: object, message: string][] = [
 const ENDS: Row<(job: Job) => unknown>[] = [
   [(job) => job.complete(1, { delay: -1 }), "delay -1 is negative", "job_complete"],
   [(job) => job.complete(1, { delay: LONG }), "delay 3155760000001 is outside", "job_complete"],
+  [(job) => job.complete(1, untyped(null)), "options must be an object, not null", "job_complete"],
+  [(job) => job.complete(1, untyped([])), "options must be an object, not an array", "job_complete"],
+  [(job) => job.heartbeat(untyped(null)), "options must be an object, not null", "job_heartbeat"],
+  [(job) => job.requeue(untyped(null)), "options must be an object, not null", "job_requeue"],
+  [(job) => job.requeue(untyped([])), "options must be an object, not an array", "job_requeue"],
   [(job) => job.complete(1, { queue: "" }), "queue is empty", "job_complete"],
   [(job) => job.complete(1, { queue: untyped(5) }), "queue 5 is not a text", "job_complete"],
   [(job) => job.complete(1n), "result cannot be written as JSON", "job_complete"],
@@ -91,6 +97,11 @@ test("a refused call names the argument and the operation", async () => {
   for (const [act, message, operation] of CALLS) {
     await isRefused(() => act(client), message, operation);
   }
+});
+
+test("a refused change of a recurring job names its options", async () => {
+  const recurring = await freshClient().queue("q").putRecurring("k", 1, 1000);
+  await isRefused(() => recurring.update(untyped(null)), "options must be an object, not null", "recurring_update");
 });
 
 test("a refused put names the argument, and of several the job too", async () => {

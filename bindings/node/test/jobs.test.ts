@@ -6,7 +6,7 @@ import {
   Cycle,
   HasDependents,
   InvalidArgument,
-  type Job,
+  Job,
   JobNotFound,
   LockLost,
   RawJson,
@@ -169,9 +169,11 @@ test("the holder says how far it is, logs, and keeps new data", async () => {
     ["seen", { by_whom: "Ada" }, "begun", null],
   );
   assert.equal(counted?.rawData, '{"n":12345678901234567}');
-  for (const late of [() => job.progress(1), () => job.log("late"), () => job.heartbeat({ data: 2 })]) {
-    await assert.rejects(late, LockLost);
+  for (const late of [() => job.progress(1), () => job.heartbeat({ data: 2 }), () => job.retry()]) {
+    await assert.rejects(late, (error) => error instanceof WrongState && /is waiting and /.test(error.message));
   }
+  await job.log("late");
+  assert.equal((await found(client, jid)).history.at(-1)?.message, "late");
   for (const idle of [() => after.progress(1), () => after.heartbeat({ data: 2 })]) {
     await assert.rejects(idle, WrongState);
   }
@@ -192,6 +194,45 @@ test("in a handler too; and its progress is seen meanwhile", async () => {
   await worker.run();
   const done = await found(client, jid);
   assert.deepEqual([done.result, done.data, done.tags], [{ value: 0.25, note: "" }, [1], ["late"]]);
+});
+
+test("who has lost a job says nothing more of it", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("k");
+  const [job] = await client.queue("q").reserve();
+  await (await found(client, jid)).requeue();
+  for (const late of [() => job?.progress(1), () => job?.log("late"), () => job?.heartbeat({ data: 2 })]) {
+    await assert.rejects(async () => late(), LockLost);
+  }
+});
+
+test("who moves, times out or cancels the job in hand has ended it", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  for (const end of [(job: Job) => job.requeue(), (job: Job) => job.timeout(), (job: Job) => job.cancel()]) {
+    await queue.put("k");
+    const [job] = await queue.reserve();
+    assert.ok(job);
+    await end(job);
+    await assert.rejects(job.complete(), WrongState);
+    await job.cancel();
+  }
+});
+
+test("a job is built without a server", async () => {
+  const job = Job.build("resize", { width: 3 }, { tags: ["t"], retries: 2, queue: "images" });
+  assert.deepEqual(
+    [job.kind, job.data, job.jid, job.queue, job.tags, job.retries, job.remaining, job.state, job.token, job.worker],
+    ["resize", { width: 3 }, "built", "images", ["t"], 2, 2, "running", null, null],
+  );
+  assert.deepEqual([Job.build("k").data, Job.build("k", new RawJson("[ 1 ]")).rawData], [null, "[ 1 ]"]);
+  for (const act of ["complete", "heartbeat", "cancel", "requeue", "timeout", "track", "explain"] as const) {
+    await assert.rejects(async () => job[act](), WrongState, act);
+  }
+  await assert.rejects(job.log("m"), { name: "WRONG_STATE", operation: "job_log", jid: "built" });
+  assert.throws(() => Job.build("k", 1n), InvalidArgument);
+  // biome-ignore lint/suspicious/noExplicitAny: what types would not let through
+  assert.throws(() => Job.build("k", 1, { delay: 1 } as any), /^INVALID_ARGUMENT: option delay is unknown/);
 });
 
 test("a lease is ended by hand", async () => {

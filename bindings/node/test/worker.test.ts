@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { test } from "node:test";
-import { Client, Fail, type Job, LockLost, Retry, Snooze, Worker } from "manyhands";
+import { type TestContext, test } from "node:test";
+import { Client, Closed, Fail, Job, LockLost, Retry, Snooze, Worker, WrongState } from "manyhands";
 import { freshClient, redis, signalServer, stopClock, url } from "./server.js";
+
+/** What is written to the console from now on, one text for each line or so; the console shows none of it. */
+function written(t: TestContext): string[] {
+  const lines: string[] = [];
+  t.mock.method(console, "error", (line: string) => void lines.push(line));
+  return lines;
+}
 
 test("jobs are performed, their results stored, their route followed", async () => {
   const client = freshClient();
@@ -249,14 +256,6 @@ test("a stop leaves a handler that takes too long, and its job to its lease", as
   assert.equal((await client.job(jid))?.state, "running");
 });
 
-test("a worker runs once", async () => {
-  const client = freshClient();
-  const worker = new Worker(client, { queues: ["q"] }).perform("k", () => {});
-  await worker.stop();
-  await assert.rejects(worker.run(), { code: 100 });
-  assert.throws(() => worker.perform("other", () => {}), { code: 100 });
-});
-
 test("a stop that cannot store what was done says so", async () => {
   const client = freshClient();
   const { jid } = await client.queue("q").put("k");
@@ -276,4 +275,283 @@ test("a worker that cannot work says so", async () => {
   const worker = new Worker(client, { queues: ["q"] }).perform("k", () => {});
   await assert.rejects(worker.run(), { code: 305, name: "DENIED" });
   await client.close();
+});
+
+test("what cannot be looked at is a handler's error too", async (t) => {
+  written(t);
+  const client = freshClient();
+  const unreadable = () => {
+    throw new Error("not to be looked at");
+  };
+  class Hidden extends Error {
+    override get message(): string {
+      return unreadable();
+    }
+  }
+  class Numbered extends Error {
+    static override readonly name = 5 as unknown as string;
+  }
+  class Undecided extends Fail {
+    override readonly fields = unreadable;
+  }
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const table: Record<string, [thrown: unknown, group: string, message: string]> = {
+    hidden: [new Hidden(), "hidden:Hidden", "<its message cannot be read>"],
+    custom: [
+      { [Symbol.for("nodejs.util.inspect.custom")]: unreadable },
+      "custom:object",
+      "<its message cannot be read>",
+    ],
+    proxy: [proxy, "proxy:TypeError", "Cannot perform 'getPrototypeOf' on a proxy that has been revoked"],
+    numbered: [new Numbered("one"), "numbered:5", "one"],
+    undecided: [new Undecided("group"), "undecided:Error", "not to be looked at"],
+  };
+  const worker = new Worker(client, { queues: ["q"] });
+  for (const [kind, [thrown]] of Object.entries(table)) {
+    await client.queue("q").put(kind, null, { jid: kind, retries: 0 });
+    worker.perform(kind, async () => {
+      throw thrown;
+    });
+  }
+  await client.queue("q").put("last");
+  worker.perform("last", () => void worker.stop());
+  await worker.run();
+  for (const [kind, [, group, message]] of Object.entries(table)) {
+    const job = await client.job(kind);
+    assert.deepEqual([job?.failure?.group, job?.failure?.message], [group, message], kind);
+  }
+});
+
+test("what a handler throws is logged, even when it has ended its job before; an outcome is not", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  await client.queue("q").putMany(["early", "late", "chosen", "last"].map((kind) => ({ kind, jid: kind })));
+  class NoInk extends Error {}
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("early", () => {
+    throw new NoInk("the cyan one");
+  });
+  worker.perform("late", async (job) => {
+    await job.complete("done");
+    throw new NoInk("the yellow one");
+  });
+  worker.perform("chosen", () => {
+    throw new Fail("paper");
+  });
+  worker.perform("last", async (job) => {
+    worker.stop();
+    await job.complete();
+    return 1n;
+  });
+  await worker.run();
+  assert.equal(lines.length, 2, lines.join());
+  assert.match(lines[0] as string, /^manyhands: job early \(early\) threw NoInk.*: the cyan one\n.*worker\.test\.js/);
+  assert.match(lines[1] as string, /^manyhands: job late \(late\) threw NoInk.*: the yellow one\n/);
+  assert.equal((await client.job("late"))?.result, "done");
+});
+
+test("a listener that throws, or rejects, is logged, and the worker goes on", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.on("lockLost", async () => {
+    throw new Error("rejected");
+  });
+  worker.on("lockLost", () => {
+    throw new Error("thrown");
+  });
+  worker.perform("k", async (job) => {
+    if (job.data === "old") {
+      await queue.put("k", "new", { jid: "one", onConflict: "move" });
+      await once(job.signal, "abort");
+    } else {
+      worker.stop();
+    }
+  });
+  await worker.run();
+  assert.equal((await client.job("one"))?.state, "completed");
+  for (const what of ["thrown", "rejected"]) {
+    const logged = lines.filter((line) => line.includes(`a lockLost listener threw for job one: Error: ${what}`));
+    assert.equal(logged.length, 1, lines.join());
+  }
+});
+
+test("an outcome that the engine cannot take is told with the job, and why", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  await client.config.set("max-data", 1024);
+  await client.queue("q").put("k", { a: 1 }, { jid: "long", retries: 0 });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", () => "x".repeat(2000));
+  const told = once(worker, "lockLost");
+  const run = worker.run();
+  const [job, reason] = await told;
+  await worker.stop();
+  await run;
+  assert.ok(job instanceof Job);
+  assert.deepEqual([job.jid, job.data], ["long", { a: 1 }]);
+  assert.match(reason, /^INVALID_ARGUMENT: .*result has 2002 bytes/);
+  assert.equal((await client.job("long"))?.failure?.group, "k:INVALID_ARGUMENT");
+  assert.ok(lines.some((line) => /^manyhands: job_complete of job long was refused: INVALID/.test(line)));
+});
+
+test("a job that its handler ended itself is told of too, when that was refused", async (t) => {
+  written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", async (job) => {
+    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    await assert.rejects(job.complete(), LockLost);
+    worker.stop();
+  });
+  const told = once(worker, "lockLost");
+  await worker.run();
+  const [job, reason] = await told;
+  assert.deepEqual([job.data, reason], ["old", "replaced"]);
+});
+
+test("a handler may move, time out or cancel its own job, which is no loss", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.putMany(["move", "timeout", "cancel", "lost"].map((kind) => ({ kind, jid: kind })));
+  const worker = new Worker(client, { queues: ["q"], concurrency: 4 });
+  const lost: string[] = [];
+  worker.on("lockLost", (job) => lost.push(job.jid));
+  const told = once(worker, "lockLost");
+  const held: Job[] = [];
+  const ending = (act: (job: Job) => Promise<unknown>) => async (job: Job) => {
+    if (held.some(({ jid }) => jid === job.jid)) {
+      await job.snooze(60_000);
+      return;
+    }
+    held.push(job);
+    await act(job);
+    await assert.rejects(job.complete(), WrongState);
+    await job.log("gone").catch((error) => assert.equal(error.name, "JOB_NOT_FOUND"));
+    // By then the worker has heard what became of all its jobs.
+    await told;
+    assert.equal(job.signal.aborted, false);
+  };
+  worker.perform(
+    "move",
+    ending((job) => job.requeue({ delay: 60_000 })),
+  );
+  worker.perform(
+    "timeout",
+    ending((job) => job.timeout()),
+  );
+  worker.perform(
+    "cancel",
+    ending((job) => job.cancel()),
+  );
+  worker.perform("lost", async () => {
+    while (held.length < 3) {
+      await new Promise(setImmediate);
+    }
+    await queue.put("lost", null, { jid: "lost", onConflict: "move", delay: 60_000 });
+    await told;
+    worker.stop();
+  });
+  await worker.run();
+  assert.deepEqual(lost, ["lost"]);
+  assert.equal(lines.length, 1, lines.join());
+  assert.deepEqual(
+    (await client.jobs(["move", "cancel"])).map((job) => job?.state),
+    ["scheduled", undefined],
+  );
+});
+
+test("a worker is run once; one that was stopped before returns at once; handlers come first", async () => {
+  const client = freshClient();
+  const worker = new Worker(client, { queues: ["q"] });
+  const run = worker.run();
+  assert.throws(() => worker.perform("k", () => {}), WrongState);
+  await assert.rejects(worker.run(), (error) => error instanceof Closed && error.operation === "worker_run");
+  await worker.stop();
+  await run;
+  await assert.rejects(worker.run(), Closed);
+  await client.queue("q").put("k");
+  const early = new Worker(client, { queues: ["q"] });
+  await early.stop();
+  early.perform("k", () => assert.fail("performed"));
+  await early.run();
+  await assert.rejects(early.run(), Closed);
+  assert.equal((await client.queue("q").counts()).waiting, 1);
+});
+
+test("a worker without handlers fails the jobs that no worker knows", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("stranger");
+  const events = await client.events({ what: ["failed"] }).ready();
+  await client.track([jid]);
+  const worker = new Worker(client, { queues: ["q"] });
+  const run = worker.run();
+  assert.equal((await events.next()).value?.jid, jid);
+  await worker.stop();
+  await run;
+  await events.close();
+  assert.equal((await client.job(jid))?.failure?.group, "unknown-kind:stranger");
+});
+
+test("a loop of one's own takes jobs, and ends them by their methods", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  const worker = new Worker(client, { queues: ["q"], concurrency: 3 });
+  assert.equal(await worker.next({ timeout: 0 }), null);
+  await queue.putMany([1, 2, 3].map((data) => ({ kind: "k", data })));
+  for (const data of [1, 2, 3]) {
+    const job = await worker.next();
+    assert.deepEqual([job?.data, worker.running], [data, 1]);
+    assert.equal(await job?.complete(data * 2), "completed");
+    assert.equal(worker.running, 0);
+  }
+  assert.throws(() => worker.perform("k", () => {}), WrongState);
+  const waiting = [worker.next(), worker.next({ timeout: 3_600_000 }), worker.next()];
+  assert.equal(await worker.next({ timeout: 1 }), null, "the others do not hold it up");
+  await queue.putMany([4, 5].map((data) => ({ kind: "k", data })));
+  const first = (await Promise.race(waiting)) as Job;
+  await first.retry(60_000);
+  const stopped = worker.stop();
+  const jobs = await Promise.all(waiting);
+  const second = jobs.find((job) => job !== null && job !== first) as Job;
+  assert.equal(jobs.filter((job) => job === null).length, 1, "the third waits until the stop");
+  assert.equal(await second.complete(), "completed", "the stop waits for what was taken");
+  await stopped;
+  assert.equal(await worker.next(), null);
+  await assert.rejects(worker.run(), Closed);
+  assert.deepEqual([(await queue.counts()).running, (await queue.counts()).waiting], [0, 0]);
+});
+
+test("who takes jobs by a loop hears of a lost lease as well", async (t) => {
+  written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  const job = (await worker.next()) as Job;
+  const told = once(worker, "lockLost");
+  await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+  await once(job.signal, "abort");
+  assert.deepEqual(await told, [job, "replaced"]);
+  await assert.rejects(job.complete(), LockLost);
+  await worker.stop();
+});
+
+test("a trace may be given with Fail", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("k");
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", () => {
+    worker.stop();
+    throw new Fail("paper jam", "tray 2", "at the printer");
+  });
+  await worker.run();
+  const { group, message, trace } = (await client.job(jid))?.failure ?? {};
+  assert.deepEqual([group, message, trace], ["paper jam", "tray 2", "at the printer"]);
 });
