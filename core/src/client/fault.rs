@@ -43,7 +43,7 @@ fn too_old(command: &str) -> Error {
 
 /// Redis appends where in the script an error was raised; that is of no use to a caller.
 fn without_place(detail: &str) -> &str {
-    match detail.find(" script: ") {
+    match detail.rfind(" script: ") {
         Some(at) => &detail[..at],
         None => detail,
     }
@@ -157,6 +157,8 @@ mod tests {
             panic!("not refused")
         };
         assert_eq!(error.to_string(), "INVALID_ARGUMENT: queue is empty");
+        let said = "queue a script: b still has jobs script: mh1_queue_forget, on @user_function:12.";
+        assert_eq!(without_place(said), "queue a script: b still has jobs");
         assert!(matches!(refused("ERR", "Function not found"), Fault::NoFunction));
     }
 }
