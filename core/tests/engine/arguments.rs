@@ -232,6 +232,7 @@ impl Argument {
                 let mut values = types(&["1"]);
                 values.extend([(least - 1).to_string(), (i128::from(most) + 2).to_string()]);
                 values.extend(["1.5", "1e400", "-1e400", "NaN", "\"\"", "\"1.5\""].map(str::to_owned));
+                values.push(quoted(&String::from_utf8(self.valid()).unwrap()));
                 values
             }
             "token" => {
@@ -298,6 +299,7 @@ impl Argument {
         let numeric = matches!(self.kind, "whole" | "token");
         let texts = values.into_iter().filter(|value| numeric || value[0] == b'"').filter_map(|value| unquoted(&value));
         let texts = texts.filter(|text| self.required || !text.is_empty());
+        let texts = texts.filter(|text| *text != self.valid_text());
         let more: &[&str] = match self.kind {
             "whole" => &["true", "1e3", "0x10", " 1"],
             "token" => &["x1", "1e3", "null"],

@@ -52,17 +52,9 @@ function check.name(value, name, seen)
   return value
 end
 
-local function whole_number(value)
-  if type(value) == 'string' then
-    return find(value, '^-?%d+$') and tonumber(value)
-  end
-  return type(value) == 'number' and value == floor(value) and value or nil
-end
-
--- A whole number, given as number (JSON) or as text (flat arguments).
-function check.integer(value, name, least, most)
-  local number = whole_number(value)
-  if not number then
+-- A whole number of JSON.
+function check.integer(number, name, least, most)
+  if type(number) ~= 'number' or number ~= floor(number) then
     refuse(name, 'must be a whole number')
   end
   if number < least or number > most then
@@ -71,10 +63,18 @@ function check.integer(value, name, least, most)
   return number
 end
 
--- The number of a lease's token.
+-- The same of flat arguments, which are texts.
+function check.numeral(value, name, least, most)
+  if type(value) == 'string' and find(value, '^-?%d+$') then
+    value = tonumber(value)
+  end
+  return check.integer(value, name, least, most)
+end
+
+-- The number of a lease's token, in JSON too a text.
 function check.token(value)
   if value == nil or value ~= last_token then
-    last_token_number = check.integer(value or '', 'token', 0, 2 ^ 53)
+    last_token_number = check.numeral(value or '', 'token', 0, 2 ^ 53)
     last_token = value
   end
   return last_token_number
@@ -83,15 +83,21 @@ end
 -- The longest span the engine takes: 100 years.
 check.LONGEST_MS = 3155760000000
 
+-- A span of JSON, in ms.
+function check.span(value, name)
+  return check.integer(value, name, 0, check.LONGEST_MS)
+end
+
 -- The spans given as texts of up to three digits, read once: most runs are as short.
 local short_spans = {}
 
-function check.span(value, name)
+-- A span of flat arguments.
+function check.span_text(value, name)
   local known = short_spans[value]
   if known then
     return known
   end
-  local span = check.integer(value, name, 0, check.LONGEST_MS)
+  local span = check.numeral(value, name, 0, check.LONGEST_MS)
   if type(value) == 'string' and #value <= 3 then
     short_spans[value] = span
   end

@@ -125,7 +125,7 @@ local retry = {}
 
 function retry.parse(delay_ms, detail)
   local parsed = parse_detail(detail)
-  parsed.delay_ms = check.span(delay_ms == '' and 0 or delay_ms, 'delay_ms')
+  parsed.delay_ms = check.span_text(delay_ms == '' and 0 or delay_ms, 'delay_ms')
   return parsed
 end
 
@@ -149,7 +149,7 @@ end
 local snooze = {}
 
 function snooze.parse(delay_ms)
-  return { delay_ms = check.span(delay_ms, 'delay_ms') }
+  return { delay_ms = check.span_text(delay_ms, 'delay_ms') }
 end
 
 function snooze.apply(job, _, parsed)
@@ -195,7 +195,7 @@ function outcome.parse(verb, token, run_ms, first, second)
   if not rule then
     fail('INVALID_ARGUMENT', 'verb ' .. tostring(verb) .. ' is not an outcome')
   end
-  return { check.token(token), run_ms == '' and 0 or check.span(run_ms, 'run_ms'), rule, rule.parse(first, second) }
+  return { check.token(token), run_ms == '' and 0 or check.span_text(run_ms, 'run_ms'), rule, rule.parse(first, second) }
 end
 
 -- Refuses results and data that are too large, and says which item's: the others may come again without it.

@@ -10,7 +10,7 @@ local MOST_WORK = 800
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
   local request = { worker = check.name(argv[first], 'worker'), queues = {} }
-  request.limit = check.integer(argv[first + 1] or '', 'limit', 0, MAX_ITEMS)
+  request.limit = check.numeral(argv[first + 1] or '', 'limit', 0, MAX_ITEMS)
   local share = argv[first + 2]
   if share ~= '0' and share ~= '1' then
     fail('INVALID_ARGUMENT', "share must be '0' or '1'")

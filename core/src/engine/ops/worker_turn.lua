@@ -18,7 +18,7 @@
 local WIDTH, MOST = 6, 100
 
 operation('worker_turn', 'write', function(argv)
-  local count = check.integer(argv[6] or '', 'count', 1, 64)
+  local count = check.numeral(argv[6] or '', 'count', 1, 64)
   local request = reserve.parse(argv, 3, 7, 6 + count)
   local first = 7 + count
   local jids, parsed_items = {}, {}
