@@ -242,7 +242,7 @@ impl Argument {
             }
             "data" => [types(&["\"x\""]), vec![quoted(""), quoted(&"x".repeat(MAX_DATA + 1))]].concat(),
             "result" => vec![quoted(&"x".repeat(MAX_DATA + 1))],
-            "text" => types(&["\"x\""]),
+            "text" => [types(&["\"x\""]), vec![quoted("\u{1}BAD"), quoted("\u{2}BAD")]].concat(),
             "note" => {
                 let (least, most) = self.bounds();
                 let mut values = types(&["\"x\""]);

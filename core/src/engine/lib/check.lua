@@ -112,11 +112,16 @@ function check.cut(value, most)
   return match(sub(value, 1, most + 1), '^(.*)[^\128-\191]') or ''
 end
 
+-- A text of which as much is kept. One that is no UTF-8 would make every answer with it unreadable.
 function check.text(value, name, most)
   if type(value) ~= 'string' then
     refuse(name, 'must be text')
   end
-  return check.cut(value, most)
+  local kept = check.cut(value, most)
+  if not is_utf8(kept) then
+    refuse(name, 'is not UTF-8')
+  end
+  return kept
 end
 
 -- A text of the user's that is kept whole: UTF-8, at most `most` bytes.

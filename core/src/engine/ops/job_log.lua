@@ -16,9 +16,7 @@ operation('job_log', 'write', function(argv)
   local message, data = args.message, args.data or ''
   if check.note(message, 'message', MAX_ENTRY) == '' then
     fail('INVALID_ARGUMENT', 'message is empty')
-  elseif type(data) ~= 'string' then
-    fail('INVALID_ARGUMENT', 'data must be text')
-  elseif #message + #data > MAX_ENTRY then
+  elseif #message + #check.note(data, 'data', MAX_ENTRY) > MAX_ENTRY then
     fail('INVALID_ARGUMENT', 'message and data have ' .. (#message + #data) .. ' bytes, at most ' .. MAX_ENTRY .. ' are allowed')
   end
   state.begin()
