@@ -86,7 +86,7 @@ job_retry: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms wh
 job_snooze: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
 queue_put: | jid! name, queue! name, kind! name, data! data, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"]
 queue_reserve: worker! name, limit! whole 0..500, share! choice="0", queue! name |
-worker_pulse: worker! name, status[kinds names 0..1000, queues list, quiet truth] | jid! name, token! token
+worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
 worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", jid! name, token! token, run_ms whole 0..3155760000000, result result, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256]
 worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
 worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
@@ -187,7 +187,7 @@ impl Argument {
         let valid = match (self.kind, self.valid) {
             (_, Some(valid)) => valid.to_owned(),
             ("name" | "note", _) => r#""a""#.into(),
-            ("names" | "list", _) => r#"["a"]"#.into(),
+            ("names", _) => r#"["a"]"#.into(),
             ("whole", _) => self.bounds().0.max(1).to_string(),
             ("token", _) => r#""7""#.into(),
             ("data" | "result", _) => r#""[1]""#.into(),
@@ -226,7 +226,6 @@ impl Argument {
                 values.extend((least > 0).then(|| "[]".to_owned()));
                 values
             }
-            "list" => types(&["[1]", "{\"x\":1}"]),
             "whole" => {
                 let (least, most) = self.bounds();
                 let mut values = types(&["1"]);

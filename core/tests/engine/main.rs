@@ -5,3 +5,4 @@ mod support;
 
 mod arguments;
 mod malformed;
+mod pulse;

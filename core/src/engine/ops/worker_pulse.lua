@@ -4,7 +4,9 @@
 -- worker's status for others to see, and sweeps what is due unless another worker did within the second.
 --
 -- args    worker   text     its name
---         status   text     JSON object: language version host pid threads queues kinds running quiet
+--         status   text     JSON object of at most 1 MiB, which the largest worker fits in: language version host (texts up to
+--                           255 bytes) pid threads running (whole numbers) queues kinds (lists of up to 1000 names)
+--                           quiet (boolean)
 --         then items of  jid    text
 --                        token  text
 -- reply   list per item ('' or LOCK_LOST <reason>), list of orders (texts), queues_version
@@ -12,9 +14,29 @@
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:kinds {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:due {ns}:swept
 --         and those of sweep
 local STATUS = {
-  language = true, version = true, host = true, pid = true, threads = true, queues = true, kinds = true, running = true, quiet = 'boolean',
+  language = 'text', version = 'text', host = 'text', pid = 'number', threads = 'number', running = 'number', queues = 'names',
+  kinds = 'names', quiet = 'boolean',
 }
-local MAX_KINDS, STATUS_SECONDS, SWEEP_LIMIT, SWEEP_EVERY_MS = 1000, '86400', 200, '900'
+local MAX_STATUS, MAX_NAMES, STATUS_SECONDS, SWEEP_LIMIT, SWEEP_EVERY_MS = 1048576, 1000, '86400', 200, '900'
+
+-- What others read, they must be able to read.
+local function parse_status(given)
+  if #given > MAX_STATUS then
+    fail('INVALID_ARGUMENT', 'status has ' .. #given .. ' bytes, at most ' .. MAX_STATUS .. ' are allowed')
+  end
+  local status = check.object(given, 'status', STATUS)
+  for name, kind in pairs(STATUS) do
+    local value = status[name]
+    if value ~= nil and kind == 'text' then
+      check.note(value, name, MAX_NAME)
+    elseif value ~= nil and kind == 'number' then
+      check.integer(value, name, 0, 2 ^ 53)
+    elseif value ~= nil and kind == 'names' then
+      check.names(value, name, MAX_NAMES)
+    end
+  end
+  return status
+end
 
 local function note_kinds(kinds)
   local pairs_of_kinds = {}
@@ -33,11 +55,7 @@ end
 
 operation('worker_pulse', 'write', function(argv)
   local worker = check.name(argv[3], 'worker')
-  local status = check.object(argv[4], 'status', STATUS)
-  local kinds = check.names(status.kinds or {}, 'kinds', MAX_KINDS)
-  if status.queues ~= nil and type(status.queues) ~= 'table' then
-    fail('INVALID_ARGUMENT', 'queues must be a list of texts')
-  end
+  local status = parse_status(argv[4])
   local jids, tokens = lease.parse(argv, 5)
   reserve.refuse_lost(worker)
   state.begin()
@@ -52,8 +70,8 @@ operation('worker_pulse', 'write', function(argv)
   end
   state.commit()
   call('ZADD', keys.workers(), now_text, worker)
-  call('SET', keys.worker(worker), argv[4], 'EX', STATUS_SECONDS)
-  note_kinds(kinds)
+  call('SET', keys.worker(worker), argv[4] == '' and '{}' or argv[4], 'EX', STATUS_SECONDS)
+  note_kinds(status.kinds or {})
   sweep_in_turn()
   return { reply, {}, meta.queues_version }
 end, nil, true)
