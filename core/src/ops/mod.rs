@@ -4,6 +4,7 @@
 //! [`crate::Client::call`]: hot operations are typed here, the others pass their JSON through.
 
 pub(crate) mod job;
+mod listed;
 pub(crate) mod outcome;
 mod put;
 pub(crate) mod queue;
@@ -18,6 +19,9 @@ pub(crate) use queue::MAX_QUEUES;
 pub use queue::{Placed, QueuePut, QueueReserve, Reserved};
 pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
 
+use std::collections::VecDeque;
+
+use listed::Listed;
 use serde_json::Value as Json;
 
 use crate::client::Client;
@@ -46,6 +50,8 @@ enum Door {
     Through,
     /// The same, but for its member `data`, which the engine takes as a text and never reads.
     Data,
+    /// The same as through, as often as it takes to read the page whose items this member of the reply lists.
+    Listed(&'static str),
 }
 
 /// One row for each operation, in order: whether it reads or writes, its name, its door. The row makes it exist:
@@ -112,7 +118,7 @@ operations! {
     writes queue_unpause     Door::Through;
     writes recurring_cancel  Door::Through;
     reads  recurring_get     Door::Through;
-    reads  recurring_list    Door::Through;
+    reads  recurring_list    Door::Listed("jobs");
     writes recurring_pause   Door::Through;
     writes recurring_put     Door::Data;
     writes recurring_resume  Door::Through;
@@ -131,7 +137,7 @@ operations! {
     writes throttle_set      Door::Through;
     writes worker_deregister Door::Through;
     reads  worker_jobs       Door::Through;
-    reads  worker_list       Door::Through;
+    reads  worker_list       Door::Listed("workers");
     writes worker_lost       Door::Through;
     writes worker_pulse      Door::Typed(worker_pulse);
     writes worker_turn       Door::Typed(worker_turn);
@@ -161,25 +167,37 @@ impl Operation {
             Door::Typed(ready) => ready(client, args),
             Door::Through => Passed::ready(args.to_owned()),
             Door::Data => json::data_as_text(args).and_then(Passed::ready),
+            Door::Listed(_) => Listed::ready(args),
         };
-        Ok(vec![ready?])
+        Ok(VecDeque::from([ready?]))
     }
 
     /// Performs the operation with JSON arguments.
     pub(crate) fn call(&'static self, client: &Client, args: &str) -> Result<String> {
-        let called = self.ready(client, args).and_then(|parts| {
-            let answers = parts.iter().map(|ready| {
+        let called = self.ready(client, args).and_then(|mut parts| {
+            let mut answers = Vec::new();
+            while let Some(ready) = parts.pop_front() {
                 let sent = client.transmit(self, |args| ready.encode(args));
-                sent.and_then(|value| ready.answer(value)).map_err(|error| ready.of_the_whole(error))
-            });
-            answers.collect::<Result<_>>().map(json::joined)
+                let answer = sent.and_then(|value| ready.answer(value)).map_err(|error| ready.of_the_whole(error))?;
+                parts.extend(ready.rest(&answer)?);
+                answers.push(answer);
+            }
+            self.joined(answers)
         });
         called.map_err(|error| error.during(self.name))
+    }
+
+    /// The answers to the parts of a call as that to the whole.
+    pub(crate) fn joined(&self, answers: Vec<String>) -> Result<String> {
+        match self.door {
+            Door::Listed(list) => listed::joined(list, answers),
+            _ => Ok(json::joined(answers)),
+        }
     }
 }
 
 /// What a call by JSON takes, one after the other.
-type Parts = Vec<Box<dyn Ready>>;
+type Parts = VecDeque<Box<dyn Ready>>;
 
 /// A call by JSON whose arguments were read: it can be sent by any client.
 pub(crate) trait Ready: Send + Sync {
@@ -188,6 +206,11 @@ pub(crate) trait Ready: Send + Sync {
 
     /// The engine's answer as JSON.
     fn answer(&self, value: Value) -> Result<String>;
+
+    /// What is to be asked for after this answer.
+    fn rest(&self, _answer: &str) -> Result<Option<Box<dyn Ready>>> {
+        Ok(None)
+    }
 
     /// What went wrong with it, said of the whole that it is a part of.
     fn of_the_whole(&self, error: Error) -> Error {
@@ -199,9 +222,13 @@ pub(crate) trait Ready: Send + Sync {
 struct Passed(String);
 
 impl Passed {
-    fn ready(args: String) -> Result<Box<dyn Ready>> {
+    fn checked(args: String) -> Result<Passed> {
         Fields::parse(&args, "")?;
-        Ok(Box::new(Passed(args)))
+        Ok(Passed(args))
+    }
+
+    fn ready(args: String) -> Result<Box<dyn Ready>> {
+        Ok(Box::new(Passed::checked(args)?))
     }
 }
 

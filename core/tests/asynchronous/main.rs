@@ -348,3 +348,15 @@ fn a_private_server_is_started_and_stopped() {
         client.close();
     });
 }
+
+#[test]
+fn a_page_comes_whole_by_as_many_calls_as_it_takes() {
+    let server = Server::start();
+    let data = serde_json::Value::from("x".repeat(600_000)).to_string();
+    for _ in 0..5 {
+        let job = manyhands::RecurringPut::new("k", 3_600_000).offset_ms(3_600_000).data(data.as_str());
+        server.client().queue("q").put_recurring(job).unwrap();
+    }
+    let page = run(async { client(&server).call("recurring_list", r#"{"queue":"q","offset":1}"#).await.unwrap() });
+    assert_eq!(member(&page, "/jobs").as_array().unwrap().len(), 4);
+}

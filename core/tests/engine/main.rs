@@ -4,5 +4,6 @@
 mod support;
 
 mod arguments;
+mod lists;
 mod malformed;
 mod pulse;

@@ -122,13 +122,15 @@ impl AsyncClient {
     pub async fn call(&self, operation: &str, args_json: &str) -> Result<String> {
         let operation = Operation::named(operation)?;
         let called = async {
+            let mut parts = operation.ready(&self.client, args_json)?;
             let mut answers = Vec::new();
-            for ready in operation.ready(&self.client, args_json)? {
+            while let Some(ready) = parts.pop_front() {
                 let sent = self.transmit(operation, |args| ready.encode(args)).await;
-                let answered = sent.and_then(|value| ready.answer(value));
-                answers.push(answered.map_err(|error| ready.of_the_whole(error))?);
+                let answer = sent.and_then(|value| ready.answer(value)).map_err(|error| ready.of_the_whole(error))?;
+                parts.extend(ready.rest(&answer)?);
+                answers.push(answer);
             }
-            Ok::<_, Error>(crate::json::joined(answers))
+            operation.joined(answers)
         };
         called.await.map_err(|error| error.during(operation.name))
     }

@@ -37,6 +37,24 @@ function page.scored(key, offset, limit, reverse)
   return list
 end
 
+-- What is shown of a page may be large: beyond so many bytes the rest of it is to be asked for again.
+local MAX_BYTES = 1048576
+
+-- What `show` makes of the items of a page, nil for nothing, as far as a reply may be long; it answers the bytes too. Then
+-- where the rest of the page is, null when nothing is left out.
+function page.shown(items, offset, show)
+  local list, bytes = {}, 0
+  for index = 1, #items do
+    if bytes > MAX_BYTES then
+      return list, { map = { offset = offset + index - 1, limit = #items - index + 1 } }
+    end
+    local shown, size = show(items[index])
+    list[#list + 1] = shown
+    bytes = bytes + (size or 0)
+  end
+  return list, null
+end
+
 -- The reply of an operation that lists jids.
 function page.jids(key, args, reverse)
   local offset, limit = page.parse(args)

@@ -3,10 +3,12 @@
 -- args    JSON  offset   integer  0 or more (0)
 --               limit    integer  1..100 (25)
 -- reply   map   total  integer; workers  list of maps: worker, silent_ms (since its last pulse), lost (declared so by its
---               supervisor), running stalled  integers, its jobs in hand; status  what its pulse says, or null
+--               supervisor), running stalled  integers, its jobs in hand; status  what its pulse says, or null;
+--               rest  null, or the offset and limit to ask with for those that are left out, as these have more than 1 MiB
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:config
-local function view_of(worker, score)
+local function view_of(pair)
+  local worker, score = pair[1], pair[2]
   local key = keys.worker_jobs(worker)
   local stalled = call('ZCOUNT', key, '-inf', now_text)
   local status = call('GET', keys.worker(worker))
@@ -19,7 +21,7 @@ local function view_of(worker, score)
       stalled = stalled,
       status = status and view.json(status) or null,
     },
-  }
+  }, status and #status
 end
 
 operation('worker_list', 'read', function(argv)
@@ -31,16 +33,17 @@ operation('worker_list', 'read', function(argv)
   local key, oldest = keys.workers(), now - config.get('max-worker-age')
   local alive, lost = { text(oldest), '+inf' }, { '-inf', text(-oldest) }
   local count = call('ZCOUNT', key, alive[1], alive[2])
-  local list = {}
+  local found = {}
   local function add(flat)
     for index = 1, #flat, 2 do
-      list[#list + 1] = view_of(flat[index], tonumber(flat[index + 1]))
+      found[#found + 1] = { flat[index], tonumber(flat[index + 1]) }
     end
   end
   add(call('ZRANGE', key, alive[2], alive[1], 'BYSCORE', 'REV', 'LIMIT', text(offset), text(limit), 'WITHSCORES'))
-  if #list < limit then
+  if #found < limit then
     local skipped = text(max(0, offset - count))
-    add(call('ZRANGE', key, lost[1], lost[2], 'BYSCORE', 'LIMIT', skipped, text(limit - #list), 'WITHSCORES'))
+    add(call('ZRANGE', key, lost[1], lost[2], 'BYSCORE', 'LIMIT', skipped, text(limit - #found), 'WITHSCORES'))
   end
-  return { map = { total = count + call('ZCOUNT', key, lost[1], lost[2]), workers = list } }
+  local list, rest = page.shown(found, offset, view_of)
+  return { map = { total = count + call('ZCOUNT', key, lost[1], lost[2]), workers = list, rest = rest } }
 end)
