@@ -23,10 +23,11 @@ export type Reason =
   | { readonly why: "scheduled"; readonly dueIn: number }
   /** It does run. Milliseconds left of its lease; below 0 it is stalled. */
   | { readonly why: "running"; readonly worker: string; readonly leaseLeft: number }
-  | { readonly why: "failed"; readonly group: string; readonly message: string }
+  /** Without a message when that is lost. */
+  | { readonly why: "failed"; readonly group: string; readonly message?: string }
   /** Milliseconds since it was completed. */
   | { readonly why: "completed"; readonly ago: number }
-  /** No live worker serves its queue, among the 100 last heard of. */
+  /** No live worker serves its queue; not said while more than 500 live, or with more than 128 KiB of statuses. */
   | { readonly why: "no-worker"; readonly queue: string }
   /** Workers serve its queue, but none of them knows its kind. */
   | { readonly why: "unknown-kind"; readonly kind: string };

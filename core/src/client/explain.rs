@@ -63,7 +63,7 @@ pub enum Reason {
     Failed {
         /// Its failure group.
         group: String,
-        /// What went wrong.
+        /// What went wrong; empty when that is lost.
         message: String,
     },
     /// It is completed.
@@ -71,9 +71,9 @@ pub enum Reason {
         /// Milliseconds since.
         ago_ms: i64,
     },
-    /// No live worker serves its queue, among the 100 last heard of.
+    /// No live worker serves its queue. Not said while more than 500 live, or with more than 128 KiB of statuses.
     NoWorker,
-    /// Workers serve its queue, but none of them knows its kind.
+    /// Workers serve its queue, but none of them knows its kind. Not said where [`Reason::NoWorker`] is not.
     UnknownKind {
         /// Its kind.
         kind: String,

@@ -1,10 +1,11 @@
 -- Why a job is not running: the reasons that hold now, each looked up in bounded time.
 local explain = {}
 
-local NAMED, WORKERS, LIVE_MS = 10, 100, 10000
+local NAMED, LIVE_MS = 10, 10000
 
--- Statuses are read until so many bytes have been: with a thousand kinds each a hundred would take too long.
-local MAX_STATUSES = 131072
+-- Who serves a queue is known when the statuses of all live workers were looked at: of so many with so many bytes in all.
+-- Where there is more to look at, nothing is said of it, rather than what may be wrong.
+local WORKERS, MAX_STATUSES = 500, 131072
 
 local function add(reasons, why, fields)
   fields.why = why
@@ -17,7 +18,7 @@ local function full_throttles(job, reasons)
     local room = throttle.room(id)
     if room and room <= 0 then
       local queue = throttle.queue_of(id)
-      local holders = call('ZRANGE', queue and keys.running(queue) or keys.held(id), '0', text(NAMED - 1))
+      local holders = queue and page.of_both(keys.running(queue), keys.grace(queue), 0, NAMED) or page.members(keys.held(id), 0, NAMED)
       add(reasons, 'throttled', { throttle = id, limit = throttle.limit(id), held = throttle.holders(id), holders = holders })
     end
   end
@@ -28,26 +29,34 @@ local function list(value)
   return type(value) == 'table' and value or {}
 end
 
+local function has(names, name)
+  for _, one in ipairs(names) do
+    if one == name then
+      return true
+    end
+  end
+end
+
 local function served(job, reasons)
-  local serving, knowing = false, false
-  local bytes = 0
-  for _, worker in ipairs(call('ZRANGE', keys.workers(), '+inf', text(now - LIVE_MS), 'BYSCORE', 'REV', 'LIMIT', '0', text(WORKERS))) do
-    local status = bytes < MAX_STATUSES and call('GET', keys.worker(worker)) or '{}'
-    bytes = bytes + #status
-    status = decode_json(status)
-    for _, queue in ipairs(list(status.queues)) do
-      if queue == job[QUEUE] then
-        serving = true
-        for _, kind in ipairs(list(status.kinds)) do
-          knowing = knowing or kind == job[KIND]
-        end
-        knowing = knowing or #list(status.kinds) == 0
+  local serving, bytes = false, 0
+  local oldest, most = text(now - LIVE_MS), text(WORKERS + 1)
+  for index, worker in ipairs(call('ZRANGE', keys.workers(), '+inf', oldest, 'BYSCORE', 'REV', 'LIMIT', '0', most)) do
+    local length = call('STRLEN', keys.worker(worker))
+    bytes = bytes + length
+    if index > WORKERS or bytes > MAX_STATUSES or length == 0 then
+      return
+    end
+    local status = decode_json(call('GET', keys.worker(worker)))
+    if has(list(status.queues), job[QUEUE]) then
+      serving = true
+      if #list(status.kinds) == 0 or has(status.kinds, job[KIND]) then
+        return
       end
     end
   end
   if not serving then
     add(reasons, 'no-worker', { queue = job[QUEUE] })
-  elseif not knowing then
+  else
     add(reasons, 'unknown-kind', { kind = job[KIND] })
   end
 end
@@ -93,7 +102,8 @@ function explain.job(job)
   elseif at == RUNNING then
     add(reasons, 'running', { worker = job[WORKER], lease_left_ms = job[LEASE_UNTIL] - now })
   elseif at == FAILED then
-    add(reasons, 'failed', { group = record.rare(job, GROUP), message = failure.read(job).map.message })
+    local problem = failure.read(job)
+    add(reasons, 'failed', { group = record.rare(job, GROUP), message = problem ~= null and problem.map.message or nil })
   else
     add(reasons, 'completed', { ago_ms = now - job[ENDED_AT] })
   end

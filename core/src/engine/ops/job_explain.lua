@@ -7,10 +7,11 @@
 --               dependencies   count jids (the first 10): it waits for them; failed (those of them that are failed)
 --               scheduled      due_in_ms
 --               running        worker lease_left_ms (below 0: stalled)
---               failed         group message
+--               failed         group message (unless its text is lost)
 --               completed      ago_ms
---               no-worker      no live worker serves the queue, among the last heard (100 at most)
+--               no-worker      no live worker serves the queue
 --               unknown-kind   workers serve the queue, but none of them knows the kind
+--                              (neither is said while more than 500 workers live, or with more than 128 KiB of statuses)
 --               position  integer, how many of its queue come before it, null unless it waits;
 --               estimated_wait_ms  integer, null when there are no figures: half of today's runs take no longer than the
 --               run time used, times the runs before it, over the jobs running now

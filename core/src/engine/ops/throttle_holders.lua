@@ -1,4 +1,5 @@
--- throttle_holders: the jobs that hold a throttle, who began first before others (of a queue, whose lease ends first), by pages.
+-- throttle_holders: the jobs that hold a throttle, who began first before others, by pages. Of a queue's own: whose lease ends
+-- first, and after all of these the jobs in grace, whose grace ends first.
 --
 -- args    JSON  id       text     or
 --               queue    text     the queue's own
@@ -15,12 +16,5 @@ operation('throttle_holders', 'read', function(argv)
     return page.jids(keys.held(id), args)
   end
   local offset, limit = page.parse(args)
-  local jids = page.members(keys.running(queue), offset, limit)
-  local rest = max(0, offset - call('ZCARD', keys.running(queue)))
-  if #jids < limit then
-    for _, jid in ipairs(page.members(keys.grace(queue), rest, limit - #jids)) do
-      jids[#jids + 1] = jid
-    end
-  end
-  return { map = { total = throttle.holders(id), jids = jids } }
+  return { map = { total = throttle.holders(id), jids = page.of_both(keys.running(queue), keys.grace(queue), offset, limit) } }
 end)
