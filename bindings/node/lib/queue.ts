@@ -233,7 +233,7 @@ export class Queue {
   }
 
   /**
-   * Drop it, empty as it is, from the list of queues, with its pause and its own settings. The next put brings it back.
+   * Drop it, empty as it is, from the list of queues, with its pause, settings and throttle. The next put brings it back.
    *
    * @returns false when it was not known.
    * @throws WrongState when it still has jobs or recurring jobs.

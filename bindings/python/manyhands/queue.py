@@ -273,7 +273,7 @@ class Queue:
         return self._one("queue_unpause")
 
     def forget(self) -> bool:
-        """Drop it from the lists while it is empty, with its pause and its own settings. The next put brings it back.
+        """Drop it from the lists while it is empty, with its pause, settings and throttle. The next put brings it back.
 
         Returns False when it was unknown. Raises WrongState while it has jobs or recurring jobs. Releases the GIL.
 

@@ -169,7 +169,7 @@ impl Queue {
         self.client.ask("queue_unpause", self.among_queues())?.changed()
     }
 
-    /// Drops it from the lists of queues, with its pause and its own settings; the next put brings it back. False when it
+    /// Drops it from the lists of queues, with its pause, settings and throttle; the next put brings it back. False when it
     /// was not known.
     ///
     /// # Errors

@@ -358,6 +358,7 @@ impl World {
         }
         for queue in &names {
             self.paused.remove(queue);
+            self.throttles.remove(&format!("queue:{queue}"));
             self.config.retain(|name, _| name.split_once(':').is_none_or(|(_, own)| own != queue));
         }
         let forgotten = names.iter().filter(|queue| self.queues.remove(*queue).is_some()).count();

@@ -1,9 +1,11 @@
--- queue_forget: drops empty queues from the lists, with their pause and their own settings. The next put brings one back.
+-- queue_forget: drops empty queues from the lists, with their pause, their own settings and their own throttle. The next put
+-- brings one back.
 --
 -- args    JSON  queues   list of 1 to 100 texts
 -- reply   integer  how many were known
 -- errors  INVALID_ARGUMENT, WRONG_STATE (one of them still has jobs or recurring jobs; none is forgotten)
--- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> and those of queue_length
+-- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:throttle:queue:<q> {ns}:throttles and those of
+--         queue_length
 local MAX_QUEUES = 100
 
 operation('queue_forget', 'write', function(argv)
@@ -15,8 +17,10 @@ operation('queue_forget', 'write', function(argv)
     end
   end
   for _, queue in ipairs(names) do
+    local own = throttle.of_queue(queue)
     config.forget_queue(queue)
-    call('DEL', keys.wake(queue))
+    call('DEL', keys.wake(queue), keys.throttle(own))
+    call('ZREM', keys.throttles(), own)
   end
   call('ZREM', keys.due(), unpack(names))
   call('SREM', keys.paused(), unpack(names))
