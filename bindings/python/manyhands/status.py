@@ -43,11 +43,26 @@ class Explanation(TypedDict):
 class Violation(TypedDict):
     """Something that does not agree with the jobs' records.
 
-    rule: missing, score, stray, count, due, blocked, dependents, throttle, state or type, as check.lua explains them.
+    rule: missing, score, stray, count, due, blocked, dependents, throttle, queue, lost, orphan, state or type, as
+        check.lua explains them.
     jid: the job, None for counts and types. detail: what was found. repaired: whether it is mended.
     """
 
-    rule: Literal["missing", "score", "stray", "count", "due", "blocked", "dependents", "throttle", "state", "type"]
+    rule: Literal[
+        "missing",
+        "score",
+        "stray",
+        "count",
+        "due",
+        "blocked",
+        "dependents",
+        "throttle",
+        "queue",
+        "lost",
+        "orphan",
+        "state",
+        "type",
+    ]
     jid: str | None
     detail: str
     repaired: bool

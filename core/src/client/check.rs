@@ -8,7 +8,8 @@ use crate::json::Fields;
 /// Something that does not agree. See [`Client::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The rule it breaks: `missing`, `score`, `stray`, `count`, `due`, `blocked`, `dependents`, `throttle`, `state`, `type`.
+    /// The rule it breaks: `missing`, `score`, `stray`, `count`, `due`, `blocked`, `dependents`, `throttle`, `queue`, `lost`,
+    /// `orphan`, `state`, `type`.
     pub rule: String,
     /// The job it is about; None for counts and keys.
     pub jid: Option<String>,

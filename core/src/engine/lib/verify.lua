@@ -20,8 +20,9 @@ TYPES['worker-jobs'] = 'zset'
 -- So much of what is still to be freed is looked through; beyond, a job is taken to be freed soon.
 local FREEING_READ = 1000
 
--- The walk in progress. `freed_soon`: jid -> the zsets of its dependents that are freed later; read when first needed.
-local violations, repair, freed_soon, much_to_free
+-- The walk in progress. `freed_soon`: jid -> the zsets of its dependents that are freed later, and those zsets' numbers; read
+-- when first needed. `known`: queues that were looked for.
+local violations, repair, freed_soon, freed_numbers, much_to_free, known
 
 local function report(rule, jid, detail, mend)
   if repair and mend then
@@ -93,6 +94,30 @@ local function expect_due(jid, queue, time)
   end
 end
 
+-- Workers on patterns only find queues that are known.
+local function expect_known(jid, queue)
+  if not known[queue] then
+    known[queue] = true
+    local since, broken = score_of(keys.queues(), queue)
+    if not since and not broken then
+      report('queue', jid, 'is in ' .. queue .. ', which {ns}:queues does not name', function()
+        queues.know(queue)
+      end)
+    end
+  end
+end
+
+-- The texts that its flags say are in keys of their own; what they said is not to be had from anywhere.
+local function expect_texts(job)
+  local names = {}
+  record.name_keys(job, names)
+  for index = 2, #names do
+    if call('EXISTS', names[index]) == 0 then
+      report('lost', job[JID], 'has lost ' .. names[index])
+    end
+  end
+end
+
 local function check_job(jid)
   local job, broken = load(jid)
   if broken then
@@ -102,6 +127,12 @@ local function check_job(jid)
     return
   end
   local at = job[STATE]
+  if job[FLAGS] ~= 0 then
+    expect_texts(job)
+  end
+  if at <= RUNNING then
+    expect_known(jid, job[QUEUE])
+  end
   local key, score = place.of(job)
   expect_member(jid, key, place.member_of(job), score)
   for other, other_score in pairs((standing.of(job) or { sets = {} }).sets) do
@@ -123,6 +154,7 @@ local function check_template(jid)
   if not ok then
     report('state', jid, 'is a recurring job whose record cannot be read')
   elseif template then
+    expect_known(jid, template.queue)
     expect_member(jid, keys.recurring(template.queue), jid, template.paused and 1 / 0 or template.next_at)
     if not template.paused then
       expect_due(jid, template.queue, template.next_at)
@@ -146,8 +178,6 @@ local function check_throttle(id)
     end)
   end
 end
-
-local RECORDS = { job = check_job, template = check_template, throttle = check_throttle }
 
 -- ## What collections say
 
@@ -191,7 +221,7 @@ local function in_recurring(key, queue, jid)
 end
 
 local function read_freeing()
-  freed_soon = {}
+  freed_soon, freed_numbers = {}, {}
   local members = call('ZRANGE', keys.freeing(), '0', text(FREEING_READ - 1))
   much_to_free = #members == FREEING_READ
   for _, member in ipairs(members) do
@@ -199,6 +229,7 @@ local function read_freeing()
     if number then
       freed_soon[jid] = freed_soon[jid] or {}
       table.insert(freed_soon[jid], keys.freed(number))
+      freed_numbers[number] = true
     end
   end
 end
@@ -320,6 +351,39 @@ local function check_pending(id)
   end
 end
 
+-- ## What belongs to others
+
+local function report_orphan(key, jid, owner)
+  report('orphan', jid, key .. ' belongs to no ' .. owner, function()
+    call('DEL', key)
+  end)
+end
+
+-- A text in a key of its own, of which the job's record must know by `flag`.
+local function text_of(flag, key_of)
+  return function(jid)
+    local job, broken = load(jid)
+    if not broken and not (job and record.has(job, flag)) then
+      report_orphan(key_of(jid), jid, 'job')
+    end
+  end
+end
+
+-- Dependents that are freed later. Those of an orphan are found waiting for what is completed.
+local function check_freed(number)
+  if not freed_soon then
+    read_freeing()
+  end
+  if not freed_numbers[number] and not much_to_free then
+    report_orphan(keys.freed(number), nil, 'completed job')
+  end
+end
+
+local RECORDS = {
+  job = check_job, template = check_template, throttle = check_throttle, freed = check_freed, data = text_of(HAS_DATA, keys.data),
+  result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure), history = text_of(HAS_HISTORY, keys.history),
+}
+
 -- ## The walk
 
 local function check_key(walk, name)
@@ -376,7 +440,7 @@ end
 
 -- For the operation check.
 function verify.step(cursor, limit, mend)
-  violations, repair, freed_soon = {}, mend, nil
+  violations, repair, freed_soon, known = {}, mend, nil, {}
   local walk = cursor and verify.parse(cursor) or { key = '0', member = '0', collections = {} }
   local looked, budget, over = 0, limit, false
   while budget > 0 and not over do

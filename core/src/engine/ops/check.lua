@@ -12,6 +12,11 @@
 --                       blocked        it is blocked and waits for nothing (not mended), or it is not blocked and waits
 --                       dependents     it waits for one that does not know it, or need not be waited for
 --                       throttle       a throttle is not listed, or is not looked at when it should be
+--                       queue          its queue is not known, so that workers on patterns do not find it
+--                       lost           its data, result, failure or history is gone (not mended: it is nowhere else; data
+--                                      can be given anew by job_requeue)
+--                       orphan         a data, result, failure or history belongs to no job, a list of dependents to no job
+--                                      that frees them (deleted)
 --                       state type     a record cannot be read; a key is of the wrong type (neither is mended)
 -- errors  INVALID_ARGUMENT
 -- keys    all of the namespace
