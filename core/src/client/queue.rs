@@ -111,7 +111,7 @@ impl Queue {
         self.client.ask("queue_length", self.arguments())?.number()
     }
 
-    /// The day's figures as JSON: `{"wait", "run", "failures", "retries"}`. `day`: `YYYY-MM-DD` of UTC; None: today.
+    /// The day's figures as JSON: `{"wait", "run", "failures", "retries", "failed"}`. `day`: `YYYY-MM-DD` of UTC; None: today.
     ///
     /// # Errors
     /// Those of [`Client::call`].

@@ -197,7 +197,7 @@ pub struct QueueReserve {
     pub worker: String,
     /// 1 to 64 queues.
     pub queues: Vec<String>,
-    /// Most jobs to take, 0 to 1000. 0 takes none and passes a wake token on.
+    /// Most jobs to take, 0 to 500. 0 takes none, passes a wake token on, and does not look for what is due.
     pub limit: i64,
     /// Share the limit evenly among the queues that have jobs, instead of draining them in order.
     pub share: bool,

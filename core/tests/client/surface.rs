@@ -318,6 +318,7 @@ fn settings_are_listed_and_unset() {
     assert_eq!(config.events().unwrap(), "all");
     let all = config.all().unwrap();
     assert_eq!(all.values["jobs-history-count"], Setting::Number(7));
+    assert_eq!((&all.values["test-clock"], &all.defaults["test-clock"]), (&Setting::Off, &Setting::Off));
     assert_eq!(all.defaults["jobs-history-count"], Setting::Number(50_000));
     assert_eq!(all.queues["q"]["heartbeat"], Setting::Number(2_000));
     assert_eq!(

@@ -183,7 +183,7 @@ module Manyhands
     # Source: core/src/engine/ops/queue_unpause.lua
     def unpause = change("queue_unpause")
 
-    # Drops it, being empty, from the list of queues, with its pause, settings and throttle. Its next job brings it back.
+    # Drops it, empty, from the list of queues, with its pause, settings and throttle. Its next job brings it back.
     # Releases the GVL.
     #
     # @return [Boolean] whether it was known

@@ -102,7 +102,8 @@ function config.read_all(unit)
       stored[flat[index]] = flat[index + 1]
     end
   end
-  local values, defaults = { [EVENTS] = meta.events or 'tracked' }, { [EVENTS] = 'tracked' }
+  local values = { [EVENTS] = config.read(EVENTS), [TEST_CLOCK] = config.read(TEST_CLOCK) }
+  local defaults = { [EVENTS] = 'tracked', [TEST_CLOCK] = 'off' }
   for name, setting in pairs(settings) do
     values[name] = in_unit(name, stored[name] or setting.default)
     defaults[name] = in_unit(name, setting.default)

@@ -66,7 +66,7 @@ function keys.template(jid)
   return ns .. 'template:' .. jid
 end
 
--- Hash of saved lists of queue patterns, each as JSON.
+-- Hash of saved lists of queue patterns, packed.
 function keys.patterns()
   return ns .. 'patterns'
 end

@@ -2,7 +2,7 @@
 -- (Chan, Golub, LeVeque 1983: merged per batch) and a histogram; failures and retries counted apart.
 --
 -- {ns}:stats:<day>:<q>  hash: wc wm ws (wait count, mean, squares) rc rm rs (run), w<bucket> r<bucket>,
---                       failures, retries. <day> counts days since 1970-01-01.
+--                       failures, retries, failed (still so of those that failed then). <day> counts days since 1970-01-01.
 local stats = {}
 
 local SECOND, MINUTE, HOUR, DAY = 1000, 60000, 3600000, 86400000

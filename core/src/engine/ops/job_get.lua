@@ -8,7 +8,7 @@
 --               history  what: put (queue) reserved (worker) completed (run_ms) retried (group) snoozed failed (group) lost
 --               timed_out (the lease was ended by hand) log (message data) requeued
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:failure:<jid> {ns}:history:<jid> {ns}:progress:<jid>
+-- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:failure:<jid> {ns}:history:<jid>
 --         {ns}:dependencies:<jid> {ns}:dependents:<jid>
 operation('job_get', 'read', function(argv)
   local args = check.object(argv[3], 'args', { jid = true })

@@ -4,7 +4,8 @@
 --         limit    integer  0..500; 0 takes nothing and passes a wake token on
 --         share    0 | 1    1: at most ceil(limit / queues with jobs) of each queue, the rest refilled in order
 --         queue …  text     1 to 64 queues
--- reply   token text, ms until the next thing is due in these queues (-1: nothing), queues_version, then seven values per job:
+-- reply   token text, ms until the next thing is due in these queues (-1: nothing, and always with limit 0, which does
+--         not look), queues_version, then seven values per job:
 --         jid kind queue data lease_ms put_at_ms extra
 --         (extra: '' for priority 0, 5 of 5 retries left and nothing else to say, else JSON: priority retries remaining tags
 --         route throttles parent tracked)
