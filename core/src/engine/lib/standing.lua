@@ -60,8 +60,13 @@ local function shift(counts, list, difference)
   end
 end
 
+-- The figures of a day are counts of a hash; the others are scores.
+local function is_of_a_day(key)
+  return keys.parts(key) == 'stats'
+end
+
 local function write_count(key, member, difference)
-  if member == 'failed' and key ~= keys.failures() and key ~= keys.tags() then
+  if is_of_a_day(key) then
     stats.shift_failed(key, difference)
   elseif tonumber(call('ZINCRBY', key, text(difference), member)) <= 0 then
     call('ZREM', key, member)
@@ -113,7 +118,7 @@ function standing.plan(changed, freed)
     expect('zset', key)
   end
   for key in pairs(counts) do
-    expect((key == keys.tags() or key == keys.failures()) and 'zset' or 'hash', key)
+    expect(is_of_a_day(key) and 'hash' or 'zset', key)
   end
   return { removed = removed, added = added, counts = counts }
 end

@@ -214,22 +214,22 @@ local function day_number(day)
   return era * 146097 + year_of_era * 365 + floor(year_of_era / 4) - floor(year_of_era / 100) + day_of_year - 719468
 end
 
--- Half of the queue's runs today took no longer; nil without runs.
-function stats.median_run(queue)
-  local flat, fields = call('HGETALL', keys.stats(day_number(nil), queue)), {}
+local function figures(queue, day)
+  local flat, fields = call('HGETALL', keys.stats(day_number(day), queue)), {}
   for index = 1, #flat, 2 do
     fields[flat[index]] = flat[index + 1]
   end
-  local run = series_view(fields, 'r').map
+  return fields
+end
+
+-- Half of the queue's runs today took no longer; nil without runs.
+function stats.median_run(queue)
+  local run = series_view(figures(queue), 'r').map
   return run.count > 0 and run.p50_ms.double or nil
 end
 
 function stats.read(queue, day)
-  local flat = call('HGETALL', keys.stats(day_number(day), queue))
-  local fields = {}
-  for index = 1, #flat, 2 do
-    fields[flat[index]] = flat[index + 1]
-  end
+  local fields = figures(queue, day)
   return {
     map = {
       wait = series_view(fields, 'w'),
