@@ -7,7 +7,7 @@ local dependency = { most = MOST }
 -- The argument's list, each jid once; nil when it is empty.
 function dependency.parse(value, name)
   local on = check.names(value or {}, name, MOST)
-  return #on > 0 and tags.union(on) or nil
+  return texts.distinct(on)
 end
 
 function dependency.parse_missing(value)
@@ -80,7 +80,7 @@ end
 -- Refuses more dependencies than a job may have.
 function dependency.refuse_too_many(job, open)
   local present = call('ZRANGE', keys.dependencies(job[JID]), '0', '-1')
-  local count = #tags.union(present, open)
+  local count = #texts.union(present, open)
   if count > MOST then
     fail('INVALID_ARGUMENT', 'on: ' .. count .. ' dependencies in all, at most ' .. MOST .. ' are allowed')
   end

@@ -13,7 +13,7 @@ local function add(reasons, why, fields)
 end
 
 local function full_throttles(job, reasons)
-  local ids = tags.union({ throttle.of_queue(job[QUEUE]) }, record.rare(job, THROTTLES) or {})
+  local ids = texts.union({ throttle.of_queue(job[QUEUE]) }, record.rare(job, THROTTLES) or {})
   for _, id in ipairs(ids) do
     local room = throttle.room(id)
     if room and room <= 0 then

@@ -36,7 +36,7 @@ function put_options.parse(options)
   return {
     priority = put_options.priority(options.priority or 0),
     retries = retries ~= RETRIES_DEFAULT and retries or nil,
-    tags = tags.distinct(check.names(options.tags or {}, 'tags', tags.most)),
+    tags = texts.distinct(check.names(options.tags or {}, 'tags', tags.most)),
     throttles = throttle.ids(options.throttles, 'throttles'),
     route = put_options.route(options.route),
   }

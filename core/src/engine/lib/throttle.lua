@@ -36,7 +36,7 @@ function throttle.ids(value, name)
   for index, id in ipairs(ids) do
     throttle.id(id, name .. '[' .. (index - 1) .. ']')
   end
-  return #ids > 0 and tags.with(nil, ids) or nil
+  return texts.distinct(ids)
 end
 
 -- The limit, and until when it holds (nil for good); nil when nothing is limited.

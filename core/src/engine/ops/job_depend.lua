@@ -9,7 +9,7 @@
 operation('job_depend', 'grow', function(argv)
   local args = check.object(argv[3], 'args', { jid = true, on = true, missing = true })
   local jid = check.name(args.jid, 'jid')
-  local on = tags.union(check.some_names(args.on, 'on', dependency.most))
+  local on = texts.union(check.some_names(args.on, 'on', dependency.most))
   local reject = dependency.parse_missing(args.missing)
   state.begin()
   local job = state.existing(jid)

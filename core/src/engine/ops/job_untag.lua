@@ -11,7 +11,7 @@ operation('job_untag', 'write', function(argv)
   local removed = check.some_names(args.tags, 'tags', tags.most)
   state.begin()
   local job = state.existing(jid)
-  state.set_rare(job, TAGS, tags.without(record.rare(job, TAGS), removed))
+  state.set_rare(job, TAGS, texts.without(record.rare(job, TAGS), removed))
   state.commit()
   return record.rare(job, TAGS) or {}
 end)

@@ -9,7 +9,7 @@ operation('recurring_untag', 'write', function(argv)
   local args = check.object(argv[3], 'args', { jid = true, tags = true })
   local given = check.some_names(args.tags, 'tags', tags.most)
   local template = recurring.existing(args.jid)
-  template.options.tags = tags.without(template.options.tags, given)
+  template.options.tags = texts.without(template.options.tags, given)
   recurring.save(template)
   return template.options.tags or {}
 end)

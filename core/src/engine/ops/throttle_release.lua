@@ -11,7 +11,7 @@ operation('throttle_release', 'write', function(argv)
   state.begin()
   local job = state.existing(jid)
   local before = record.rare(job, THROTTLES) or {}
-  local after = tags.without(before, { id })
+  local after = texts.without(before, { id })
   if #(after or {}) == #before then
     return 0
   end
