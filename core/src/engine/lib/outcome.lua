@@ -198,18 +198,23 @@ function outcome.parse(verb, token, run_ms, first, second)
   return { check.token(token), run_ms == '' and 0 or check.span_text(run_ms, 'run_ms'), rule, rule.parse(first, second) }
 end
 
+-- What a member of an item is called: in a batch, with its place.
+local function called(name, index, count)
+  return count > 1 and 'jobs[' .. (index - 1) .. '].' .. name or name
+end
+
 -- Refuses results and data that are too large, and says which item's: the others may come again without it.
 local function check_sizes(parsed_items)
-  local place, most = '', nil
+  local most
   for index, item in ipairs(parsed_items) do
     local result, data = item[4].result or '', item[4].data
     if result ~= '' or data then
       most = most or config.get('max-data')
-      place = #parsed_items > 1 and 'jobs[' .. (index - 1) .. '].' or ''
       if #result > most then
-        fail('INVALID_ARGUMENT', place .. 'result has ' .. #result .. ' bytes, max-data is ' .. most)
+        local name = called('result', index, #parsed_items)
+        fail('INVALID_ARGUMENT', name .. ' has ' .. #result .. ' bytes, max-data is ' .. most)
       elseif data then
-        put_options.check_data(data, most, place .. 'data')
+        put_options.check_data(data, most, called('data', index, #parsed_items))
       end
     end
   end

@@ -12,7 +12,7 @@ operation('job_undepend', 'write', function(argv)
   if (args.on == nil) == (args.all == nil) or (args.all ~= nil and args.all ~= true) then
     fail('INVALID_ARGUMENT', 'on and all: give a list, or all as true')
   end
-  local on = args.on ~= nil and tags.union(check.some_names(args.on, 'on', dependency.most))
+  local on = args.on ~= nil and texts.union(check.some_names(args.on, 'on', dependency.most))
   state.begin()
   local job = state.existing(jid)
   on = on or call('ZRANGE', keys.dependencies(jid), '0', '-1')
