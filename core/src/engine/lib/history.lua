@@ -23,25 +23,20 @@ local function of_record(job)
   return entries
 end
 
+-- Costs the same however long the history is: what is over comes off behind the first entry.
 local function append(job, entries)
   local key = keys.history(job[JID])
   local packed = {}
+  if #entries == 0 then
+    return
+  end
   for index, item in ipairs(entries) do
     packed[index] = pack(item)
   end
-  local count = (record.rare(job, HISTORY_COUNT) or 0) + #entries
-  if count <= CAP then
-    call('APPEND', key, concat(packed))
-  else
-    local all = { unpack_all(call('GET', key) or '') }
-    for _, item in ipairs(entries) do
-      all[#all + 1] = item
-    end
-    local kept = { pack(all[1]) }
-    for index = #all - CAP + 2, #all do
-      kept[#kept + 1] = pack(all[index])
-    end
-    call('SET', key, concat(kept))
+  local count = call('RPUSH', key, unpack(packed))
+  if count > CAP then
+    local cut = call('LPOP', key, text(count - CAP + 1))
+    call('LPUSH', key, cut[1])
     count = CAP
   end
   record.set_rare(job, HISTORY_COUNT, count)
@@ -54,7 +49,6 @@ local function forget_run(job)
     job[RESERVED_AT] = 0
   end
 end
-history.forget_run = forget_run
 
 -- Ends the run told by the record with `code`; the job stays in this stage.
 function history.close_run(job, code, detail)
@@ -63,6 +57,12 @@ function history.close_run(job, code, detail)
   append(job, entries)
   record.mark(job, PUT_IN_HISTORY)
   forget_run(job)
+end
+
+-- The same, and the job leaves this stage: the next put is told by the record again.
+function history.close_stage(job, code, detail)
+  history.close_run(job, code, detail)
+  record.unmark(job, PUT_IN_HISTORY)
 end
 
 -- How a job ended, while its record alone tells it; nil when it has not.
@@ -105,12 +105,6 @@ function history.leave(job)
   record.unmark(job, END_IN_HISTORY)
 end
 
--- The same, and the job leaves this stage: the next put is told by the record again.
-function history.close_stage(job, code, detail)
-  history.close_run(job, code, detail)
-  record.unmark(job, PUT_IN_HISTORY)
-end
-
 local views = {
   p = { 'put', 'queue' },
   r = { 'reserved', 'worker' },
@@ -139,9 +133,10 @@ end
 
 -- All entries, oldest first, for readers; and how much of a reply they are.
 function history.read(job)
-  local entries, stored = {}, record.has(job, HAS_HISTORY) and call('GET', keys.history(job[JID])) or ''
-  if stored ~= '' then
-    entries = { unpack_all(stored) }
+  local entries, bytes = {}, 0
+  for index, stored in ipairs(record.has(job, HAS_HISTORY) and call('LRANGE', keys.history(job[JID]), '0', '-1') or {}) do
+    entries[index] = unpack_all(stored)
+    bytes = bytes + #stored
   end
   for _, item in ipairs(of_record(job)) do
     entries[#entries + 1] = item
@@ -152,7 +147,7 @@ function history.read(job)
   for index = max(2, #entries - CAP + 2), #entries do
     list[#list + 1] = view(entries[index])
   end
-  return list, #stored + #list * ENTRY_BYTES
+  return list, bytes + #list * ENTRY_BYTES
 end
 
 return history

@@ -98,6 +98,7 @@ local function touch(job)
     changed[#changed + 1] = job
   end
 end
+state.touch = touch
 
 -- A new job, in no state yet: a transition must follow. What was there before is replaced.
 function state.create(jid, kind, queue, priority, data)

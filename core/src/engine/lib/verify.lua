@@ -7,13 +7,13 @@ local verify = {}
 
 -- The type of a key by the first word of its name.
 local TYPES = {
-  job = 'string', data = 'string', history = 'string', result = 'string', failure = 'string', cancelled = 'string', call = 'string',
+  job = 'string', data = 'string', result = 'string', failure = 'string', cancelled = 'string', call = 'string',
   worker = 'string', throttle = 'string', template = 'string', seq = 'string', token = 'string', swept = 'string',
   waiting = 'zset', scheduled = 'zset', running = 'zset', grace = 'zset', blocked = 'zset', throttled = 'zset', failed = 'zset',
   completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
   due = 'zset', workers = 'zset', kinds = 'zset',
-  meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', wake = 'list', events = 'stream',
+  meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
 }
 TYPES['worker-jobs'] = 'zset'
 

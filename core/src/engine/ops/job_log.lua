@@ -22,7 +22,7 @@ operation('job_log', 'write', function(argv)
   state.begin()
   local job = lease.present(jid, token)
   history.log(job, message, data)
-  state.set_rare(job, HISTORY_COUNT, record.rare(job, HISTORY_COUNT))
+  state.touch(job)
   state.commit()
   return 'OK'
 end)
