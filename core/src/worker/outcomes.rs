@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, operation};
 use crate::error::{Error, Result};
-use crate::ops::{Answer, Ended, Ending, Lease, WorkerTurn};
+use crate::ops::{Answer, Ended, Ending, Lease, MAX_DEPENDENCIES, WorkerTurn};
 
 /// Longest an outcome waits for others to share its flush.
 const FLUSH_AFTER: Duration = Duration::from_millis(1);
@@ -92,10 +92,12 @@ impl Outcomes {
     pub fn take(&mut self) -> Vec<Ended<Ending>> {
         let most = if self.alone > 0 { 1 } else { WorkerTurn::MOST_ENDED };
         self.alone = self.alone.saturating_sub(1);
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let (mut batch, mut bytes, mut dependencies) = (Vec::new(), 0, 0);
         while let Some(next) = self.kept.front() {
             bytes += weight(&next.ended.how);
-            if batch.len() == most || (bytes > MOST_BYTES && !batch.is_empty()) {
+            dependencies += dependencies_of(&next.ended.how);
+            let heavy = bytes > MOST_BYTES || dependencies > MAX_DEPENDENCIES;
+            if batch.len() == most || (heavy && !batch.is_empty()) {
                 break;
             }
             let Some(Finished { ended, kind, spent, answer }) = self.kept.pop_front() else { break };
@@ -201,6 +203,11 @@ fn weight(ending: &Ending) -> usize {
     }
 }
 
+/// How many jids an ending waits for: those of one call may be as many as one may have.
+fn dependencies_of(ending: &Ending) -> usize {
+    if let Ending::Complete(completion) = ending { completion.dependencies.len() } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::sync_channel;
@@ -223,6 +230,11 @@ mod tests {
     fn with_result(jid: &str, bytes: usize) -> Finished {
         let result = Some("1".repeat(bytes));
         finished(jid, Outcome::completed(result.as_deref(), "").unwrap(), None)
+    }
+
+    fn waiting_for(jid: &str, count: usize) -> Finished {
+        let options = serde_json::json!({"dependencies": vec!["x"; count]}).to_string();
+        finished(jid, Outcome::completed(None, &options).unwrap(), None)
     }
 
     fn jids(batch: &[Ended<Ending>]) -> Vec<&str> {
@@ -255,6 +267,13 @@ mod tests {
         outcomes.push(with_result("d", 2 * MOST_BYTES), now);
         assert_eq!(jids(&outcomes.take()), ["a"]);
         assert_eq!(outcomes.kept(), 3);
+        let mut outcomes = Outcomes::default();
+        for (jid, count) in [("a", MAX_DEPENDENCIES - 1), ("b", 1), ("c", 1), ("d", MAX_DEPENDENCIES)] {
+            outcomes.push(waiting_for(jid, count), now);
+        }
+        assert_eq!(jids(&outcomes.take()), ["a", "b"]);
+        assert_eq!(jids(&outcomes.take()), ["c"]);
+        assert_eq!(jids(&outcomes.take()), ["d"]);
     }
 
     #[test]

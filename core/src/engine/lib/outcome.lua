@@ -1,6 +1,6 @@
 -- What became of a running job: one table of verbs for job_complete, job_fail, job_retry, job_snooze,
 -- job_release and worker_turn. Each verb parses its two arguments (before any write) and applies them.
--- 500 items a call: to retry or fail a job costs two or three times what a put does.
+-- At most 250 items a call: to retry or fail a job costs two or three times what a put does.
 local outcome = { most = 250 }
 
 local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
@@ -48,8 +48,19 @@ end
 local complete = {}
 local BARE = { result = '', delay_ms = 0 }
 
--- How many dependents the call in progress may still free.
-local free_budget
+-- Of the call in progress: how many dependencies its items named so far; how many dependents it may still free; what it has
+-- yet to write, jid -> the jids it will wait for; how far it has looked for circles.
+local named, free_budget, links, search
+
+-- The items of a call have in all as many dependencies as one may have: each costs about as much as an item.
+local function parse_dependencies(value)
+  local on = dependency.parse(value, 'dependencies')
+  named = named + (on and #on or 0)
+  if named > dependency.most then
+    fail('INVALID_ARGUMENT', 'jobs have more than ' .. dependency.most .. ' dependencies in all')
+  end
+  return on
+end
 
 function complete.parse(result, options)
   if result == '' and options == '' then
@@ -61,7 +72,7 @@ function complete.parse(result, options)
     data = parsed.data,
     queue = parsed.queue and check.name(parsed.queue, 'queue'),
     delay_ms = check.span(parsed.delay_ms or 0, 'delay_ms'),
-    dependencies = dependency.parse(parsed.dependencies, 'dependencies'),
+    dependencies = parse_dependencies(parsed.dependencies),
   }
 end
 
@@ -74,7 +85,7 @@ local function blockers(job, parsed)
   if #open == 0 then
     return nil
   end
-  return open, dependency.cycle(job[JID], open)
+  return open, dependency.cycle(job[JID], open, links, search)
 end
 
 function complete.apply(job, run_ms, parsed)
@@ -102,6 +113,7 @@ function complete.apply(job, run_ms, parsed)
   if open then
     dependency.mark(open)
     dependency.link(job, open)
+    links[job[JID]] = open
   end
   return placement.enter(job, queue, parsed.delay_ms, open ~= nil)
 end
@@ -189,6 +201,11 @@ outcome.release = release.apply
 
 local verbs = { complete = complete, fail = give_up, retry = retry, snooze = snooze, release = release, unknown_kind = unknown_kind }
 
+-- Before the items of a call are parsed.
+function outcome.begin()
+  named = 0
+end
+
 -- One item, checked: its token, run time, rule and what the rule read in its own two arguments.
 function outcome.parse(verb, token, run_ms, first, second)
   local rule = verbs[verb]
@@ -224,7 +241,7 @@ end
 function outcome.apply(jids, parsed_items)
   local reply, completed = {}, 0
   check_sizes(parsed_items)
-  free_budget = freeing.at_once
+  free_budget, links, search = freeing.at_once, {}, { steps = 0 }
   state.load_all(jids)
   for index = 1, #jids do
     local token, run_ms, rule, parsed = unpack(parsed_items[index])
@@ -247,6 +264,7 @@ function outcome.operation(verb, width)
   return function(argv)
     local count = check.items(argv, 3, width, outcome.most)
     local jids, parsed_items = {}, {}
+    outcome.begin()
     for index = 1, count do
       local at = 3 + (index - 1) * width
       local jid, token, run_ms, first, second = unpack(argv, at, at + width - 1)

@@ -10,6 +10,7 @@
 --                        token   text
 --                        run_ms  integer
 --                        a b     the verb's own, as in its operation: result options | group detail | delay_ms detail | delay_ms '' | '' ''
+--                   They have at most 256 dependencies in all.
 -- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 300 jobs after
 --         100 outcomes, five more for each outcome less
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
@@ -22,6 +23,7 @@ operation('worker_turn', 'write', function(argv)
   local request = reserve.parse(argv, 3, 7, 6 + count)
   local first = 7 + count
   local jids, parsed_items = {}, {}
+  outcome.begin()
   for index = 1, check.items(argv, first, WIDTH, MOST) do
     local at = first + (index - 1) * WIDTH
     local verb, jid, token, run_ms, a, b = unpack(argv, at, at + WIDTH - 1)
