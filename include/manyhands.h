@@ -470,7 +470,8 @@ mh_code mh_queue_put(mh_client *client,
  * Put jobs, into any queues, in their order.
  *
  * Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are one
- * step: all or none. More go by several steps, and an error then says how many jobs are put.
+ * step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how many
+ * jobs are put.
  *
  * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and
  *            "kind" must be there.

@@ -111,7 +111,8 @@ export class Queue {
    * out and does not stop the others: its outcome is `exists`.
    *
    * Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of
-   * data, are one step: all or none. More go by several steps, and an error then says how many jobs are put.
+   * data, are one step: all or none. More, or jobs that replace some with more, go by several steps, and an error
+   * then says how many jobs are put.
    *
    * @param jobs 1 or more.
    * @returns per job its id and what became of its put, in the same order.

@@ -87,16 +87,21 @@ impl Client {
     }
 
     /// Puts any number of jobs, in order, by as few steps as may be: up to 500 jobs, 500 tags and throttles (each
-    /// dependency counted twice) and 8 MiB of data are one step, all or none.
+    /// dependency counted twice) and 8 MiB of data are one step, all or none; so are jobs that exist already, if those have
+    /// no more than 500 tags, throttles and dependencies.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` before anything is put; those of [`Client::send`], which say how many jobs the steps before have
     /// put.
     pub fn put_all(&self, put: QueuePut) -> Result<Vec<Placed>> {
-        let parts = put.split().map_err(|error| error.during(QueuePut::OPERATION))?;
+        let mut parts = put.split().map_err(|error| error.during(QueuePut::OPERATION))?;
         let mut placed = Vec::new();
-        for part in &parts {
-            placed.extend(self.send_ref(part).map_err(|error| part.of_the_whole(error))?);
+        parts.reverse();
+        while let Some(part) = parts.pop() {
+            match self.send_ref(&part) {
+                Ok(some) => placed.extend(some),
+                Err(error) => parts.extend(part.instead(error)?.into_iter().rev()),
+            }
         }
         Ok(placed)
     }

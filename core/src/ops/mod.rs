@@ -178,9 +178,13 @@ impl Operation {
             let mut answers = Vec::new();
             while let Some(ready) = parts.pop_front() {
                 let sent = client.transmit(self, |args| ready.encode(args));
-                let answer = sent.and_then(|value| ready.answer(value)).map_err(|error| ready.of_the_whole(error))?;
-                parts.extend(ready.rest(&answer)?);
-                answers.push(answer);
+                match sent.and_then(|value| ready.answer(value)) {
+                    Ok(answer) => {
+                        parts.extend(ready.rest(&answer)?);
+                        answers.push(answer);
+                    }
+                    Err(error) => parts = ready.instead(error)?.into_iter().chain(parts).collect(),
+                }
             }
             self.joined(answers)
         });
@@ -212,9 +216,10 @@ pub(crate) trait Ready: Send + Sync {
         Ok(None)
     }
 
-    /// What went wrong with it, said of the whole that it is a part of.
-    fn of_the_whole(&self, error: Error) -> Error {
-        error
+    /// What to send instead of it, as it was refused with this error; or what went wrong, said of the whole that it is a
+    /// part of.
+    fn instead(&self, error: Error) -> Result<Parts> {
+        Err(error)
     }
 }
 
@@ -267,7 +272,11 @@ where
 }
 
 fn queue_put(args: &str) -> Result<Parts> {
-    Ok(QueuePut::from_json(args)?.split()?.into_iter().map(|part| Box::new(part) as Box<dyn Ready>).collect())
+    QueuePut::from_json(args)?.split().map(boxed)
+}
+
+fn boxed(parts: Vec<QueuePut>) -> Parts {
+    parts.into_iter().map(|part| Box::new(part) as Box<dyn Ready>).collect()
 }
 
 impl Ready for QueuePut {
@@ -279,8 +288,8 @@ impl Ready for QueuePut {
         self.decode(value).map(QueuePut::reply_json)
     }
 
-    fn of_the_whole(&self, error: Error) -> Error {
-        self.of_the_whole(error)
+    fn instead(&self, error: Error) -> Result<Parts> {
+        self.instead(error).map(boxed)
     }
 }
 

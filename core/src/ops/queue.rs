@@ -15,6 +15,8 @@ use crate::request::{Args, Request, Value};
 const MOST_EXTRAS: usize = 500;
 /// Most bytes of data of one put of several jobs.
 const MOST_BYTES: usize = 8 << 20;
+/// How the engine begins to say that they have too much in their places already.
+const TOO_MUCH_THERE: &str = "jobs that exist already have more than";
 /// Most queues of one reserve.
 pub(crate) const MAX_QUEUES: usize = 64;
 
@@ -129,8 +131,20 @@ impl QueuePut {
         self.jobs.iter().enumerate().try_for_each(checked)
     }
 
-    /// What went wrong with one part, said of the whole.
-    pub(crate) fn of_the_whole(&self, error: Error) -> Error {
+    /// What to put instead of one part that was refused: its halves, where what is there already is too much for one step.
+    ///
+    /// # Errors
+    /// What else went wrong, said of the whole.
+    pub(crate) fn instead(&self, error: Error) -> Result<Vec<QueuePut>> {
+        if self.jobs.len() < 2 || !error.message.starts_with(TOO_MUCH_THERE) {
+            return Err(self.of_the_whole(error));
+        }
+        let (first, second) = self.jobs.split_at(self.jobs.len() / 2);
+        let half = |before, jobs: &[Put]| QueuePut { before, of: self.of, jobs: jobs.to_vec(), checked: true };
+        Ok(vec![half(self.before, first), half(self.before + first.len(), second)])
+    }
+
+    fn of_the_whole(&self, error: Error) -> Error {
         if self.before == 0 {
             return error;
         }

@@ -71,7 +71,8 @@ module Manyhands
     # Places several jobs in this queue, in their order; when an argument is bad, none of them. Releases the GVL.
     #
     # Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are
-    # one step: all or none. More go by several steps, and an error then says how many jobs are put.
+    # one step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how
+    # many jobs are put.
     #
     # @param jobs [Array<Hash{Symbol => Object}>] 1 or more of the arguments of {#put} by name; `:kind` is required
     # @return [Array<Placed>] one per job, in order

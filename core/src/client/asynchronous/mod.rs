@@ -126,9 +126,13 @@ impl AsyncClient {
             let mut answers = Vec::new();
             while let Some(ready) = parts.pop_front() {
                 let sent = self.transmit(operation, |args| ready.encode(args)).await;
-                let answer = sent.and_then(|value| ready.answer(value)).map_err(|error| ready.of_the_whole(error))?;
-                parts.extend(ready.rest(&answer)?);
-                answers.push(answer);
+                match sent.and_then(|value| ready.answer(value)) {
+                    Ok(answer) => {
+                        parts.extend(ready.rest(&answer)?);
+                        answers.push(answer);
+                    }
+                    Err(error) => parts = ready.instead(error)?.into_iter().chain(parts).collect(),
+                }
             }
             operation.joined(answers)
         };

@@ -166,27 +166,36 @@ function dependency.leave(job, on)
   end
 end
 
--- The same for all that jobs wait for which are placed anew or go.
-function dependency.unlink_all(list)
+-- Writes that these jobs wait for no others any more.
+function dependency.unlink_all(jids)
   local left, emptied = {}, {}
-  for _, job in ipairs(list) do
-    if record.rare(job, HAS_DEPENDENCIES) then
-      for _, other in ipairs(call('ZRANGE', keys.dependencies(job[JID]), '0', '-1')) do
-        left[other] = left[other] or {}
-        left[other][#left[other] + 1] = job[JID]
-      end
-      emptied[#emptied + 1] = keys.dependencies(job[JID])
-      record.set_rare(job, HAS_DEPENDENCIES, nil)
+  for _, jid in ipairs(jids) do
+    for _, other in ipairs(call('ZRANGE', keys.dependencies(jid), '0', '-1')) do
+      left[other] = left[other] or {}
+      left[other][#left[other] + 1] = jid
     end
+    emptied[#emptied + 1] = keys.dependencies(jid)
   end
   state.later(function()
     for _, key in ipairs(emptied) do
       call('UNLINK', key)
     end
-    for other, jids in pairs(left) do
-      call_sliced('ZREM', keys.dependents(other), jids)
+    for other, waiting in pairs(left) do
+      call_sliced('ZREM', keys.dependents(other), waiting)
     end
   end)
+end
+
+-- The jobs of `list` that wait for others, and are placed anew or go, do so no longer.
+function dependency.leave_all(list)
+  local jids = {}
+  for _, job in ipairs(list) do
+    if record.rare(job, HAS_DEPENDENCIES) then
+      jids[#jids + 1] = job[JID]
+      record.set_rare(job, HAS_DEPENDENCIES, nil)
+    end
+  end
+  dependency.unlink_all(jids)
 end
 
 -- `jid` is completed: `dependent` need not wait for it. Others that it waits for may be completed by the same call.

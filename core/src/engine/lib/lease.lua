@@ -70,7 +70,7 @@ function lease.cancel(jobs)
       call('SET', keys.cancelled(job[JID]), text(job[TOKEN]), 'EX', CANCELLED_SECONDS)
     end
   end
-  dependency.unlink_all(jobs)
+  dependency.leave_all(jobs)
   for _, job in ipairs(jobs) do
     state.cancel(job)
   end

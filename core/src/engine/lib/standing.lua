@@ -36,6 +36,15 @@ function standing.of(job)
   return { at = at, sets = sets, counts = counts, claims = claims }
 end
 
+local NONE = {}
+
+-- How many ties a job has: tags, throttles, jobs it waits for. To undo one costs about as much as a job.
+function standing.ties(job)
+  local rare = job[RARE] or NONE
+  local links = rare[HAS_DEPENDENCIES] and call('ZCARD', keys.dependencies(job[JID])) or 0
+  return #(rare[TAGS] or NONE) + #(rare[THROTTLES] or NONE) + links
+end
+
 -- A throttle is let go of when its holder stops, and when one that was called forward turns elsewhere: others may go.
 local function note_freed(freed, old, new)
   if old.claims and (old.claims ~= new.claims or (old.at == RUNNING and new.at ~= RUNNING)) then

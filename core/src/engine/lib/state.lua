@@ -6,6 +6,8 @@
 -- a thousand, from whichever operation: the same few commands, so no two places can disagree.
 local state = {}
 
+local SOME = 100
+
 -- The unit in progress: jid -> job (false: looked for and not there), the changed ones in order of first touch, and
 -- those that want a new place in line.
 local jobs, changed, placeless
@@ -71,6 +73,13 @@ function state.load_all(jids)
   for first = 1, #jids, MAX_SLICE do
     load_slice(jids, first, min(first + MAX_SLICE - 1, #jids))
   end
+end
+
+-- Loads some jobs of a batch, from `first` on, for a loop that may have to stop before it has all. How far.
+function state.load_some(jids, first)
+  local last = min(first + SOME - 1, #jids)
+  load_slice(jids, first, last)
+  return last
 end
 
 -- A job that has to be there.

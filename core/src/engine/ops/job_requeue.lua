@@ -24,8 +24,8 @@ local function blockers(job, given, reject)
   return open
 end
 
-local function apply_options(job, args)
-  local options = put_options.parse(args)
+-- Those of `options` that were given.
+local function apply_options(job, args, options)
   local fields = { retries = RETRIES, tags = TAGS, throttles = THROTTLES, route = ROUTE }
   for name, place in pairs(fields) do
     if args[name] ~= nil then
@@ -44,16 +44,16 @@ operation('job_requeue', 'grow', function(argv)
   local delay_ms = check.span(args.delay_ms or 0, 'delay_ms')
   local data = args.data ~= nil and put_options.check_data(args.data, config.get('max-data'), 'data')
   local reject = dependency.parse_missing(args.missing)
-  put_options.parse(args)
+  local options = put_options.parse(args)
   state.begin()
   local job = state.existing(jid)
   local open = blockers(job, args.dependencies, reject)
-  apply_options(job, args)
+  apply_options(job, args, options)
   if data then
     state.set_payload(job, data)
   end
   if args.dependencies then
-    dependency.unlink_all({ job })
+    dependency.leave_all({ job })
   end
   if args.dependencies and #open > 0 then
     dependency.mark(open)

@@ -10,7 +10,7 @@
 --                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                     on_conflict replace | keep | reject | move (replace)
 --         At most 500 items. More than one have at most 500 tags and throttles in all, each dependency counted twice,
---         and at most 8 MiB of data.
+--         and at most 8 MiB of data; those of them that exist already have at most 500 tags, throttles and dependencies.
 -- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
 --                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
@@ -24,8 +24,8 @@ local OPTIONS = put_options.known({ delay_ms = true, dependencies = true, missin
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 
 -- What the call in progress has yet to write: jid -> the jids it will wait for; the jids that wait for others no longer;
--- how far it has looked for circles.
-local links, left, search
+-- how far it has looked for circles; how many ties those have that exist already.
+local links, left, search, ties
 
 local function parse_options(value)
   local options = check.object(value, 'options', OPTIONS)
@@ -84,6 +84,7 @@ end
 
 local function put(jid, queue, kind, data, options)
   local existing = state.load(jid)
+  ties = existing and ties + standing.ties(existing) or ties
   local refusal = existing and conflict(existing, options.on_conflict)
   if refusal then
     return refusal
@@ -95,10 +96,11 @@ local function put(jid, queue, kind, data, options)
   local token, had_dependents, tracked
   if existing then
     token, had_dependents, tracked = existing[TOKEN], record.rare(existing, HAS_DEPENDENTS), record.rare(existing, TRACKED)
-    if record.rare(existing, HAS_DEPENDENCIES) then
+    local had_dependencies = record.rare(existing, HAS_DEPENDENCIES)
+    if had_dependencies then
       left[#left + 1] = jid
     end
-    links[jid] = (links[jid] or #left > 0) and {} or nil
+    links[jid] = (links[jid] or had_dependencies) and {} or nil
   end
   local job = state.create(jid, kind, queue, options.priority, data)
   if options ~= PLAIN then
@@ -117,6 +119,12 @@ local function put(jid, queue, kind, data, options)
   return satisfied and #satisfied > 0 and { answer, unpack(satisfied) } or answer
 end
 
+-- The core puts the halves of what is refused in these words.
+local function refuse_too_much_there()
+  local most = 'more than ' .. MOST_EXTRAS .. ' tags, throttles and dependencies in all'
+  fail('INVALID_ARGUMENT', 'jobs that exist already have ' .. most .. '; put fewer at a time')
+end
+
 local function refuse_too_much(extras)
   if extras > MOST_EXTRAS then
     fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_EXTRAS .. ' tags, throttles and, twice, dependencies in all')
@@ -126,12 +134,7 @@ end
 
 -- The dependencies of what was replaced go, those of what was put come.
 local function write_links()
-  for _, jid in ipairs(left) do
-    local present = call('ZRANGE', keys.dependencies(jid), '0', '-1')
-    state.later(function()
-      dependency.unlink(jid, present)
-    end)
-  end
+  dependency.unlink_all(left)
   dependency.link_all(links)
 end
 
@@ -143,9 +146,8 @@ operation('queue_put', 'grow', function(argv)
     jids[index] = argv[3 + (index - 1) * WIDTH]
   end
   state.begin()
-  links, left, search = {}, {}, { steps = 0 }
-  state.load_all(jids)
-  local max_data, seen, read, extras, bytes = config.get('max-data'), {}, {}, 0, 0
+  links, left, search, ties = {}, {}, { steps = 0 }, 0
+  local max_data, seen, read, loaded, extras, bytes = config.get('max-data'), {}, {}, 0, 0, 0
   for index = 1, count do
     local at = 3 + (index - 1) * WIDTH
     local jid, queue, kind, data, options = unpack(argv, at, at + WIDTH - 1)
@@ -162,7 +164,13 @@ operation('queue_put', 'grow', function(argv)
     if count > 1 and (extras > MOST_EXTRAS or bytes > MOST_BYTES) then
       refuse_too_much(extras)
     end
+    if index > loaded then
+      loaded = state.load_some(jids, index)
+    end
     reply[index] = put(jid, queue, kind, data, options)
+    if ties > MOST_EXTRAS and count > 1 then
+      refuse_too_much_there()
+    end
   end
   write_links()
   state.commit()
