@@ -16,7 +16,7 @@ pub const HALF: usize = 250;
 /// Most outcomes of one turn.
 pub const TURN: usize = 100;
 /// The longest page.
-pub const PAGE: usize = 1_000;
+pub const PAGE: usize = 500;
 /// Most queues of one reserve.
 pub const ASKED: usize = 64;
 /// The worker of all reservations.

@@ -19,6 +19,7 @@ pub fn run() -> Outcome {
     let mut table = Table::default();
     for run in 0..runs {
         let mut crowd = Crowd::gather(run)?;
+        steps::laden(&mut crowd)?;
         steps::build(&mut crowd)?;
         steps::idle(&mut crowd)?;
         steps::look(&mut crowd)?;

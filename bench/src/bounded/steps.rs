@@ -29,6 +29,62 @@ fn jids(name: &str, first: usize, count: usize) -> Vec<String> {
     (first..first + count).map(|number| format!("{name}-{number:08}")).collect()
 }
 
+/// The options of a job, by its number.
+type Options<'a> = &'a dyn Fn(usize) -> Json;
+
+/// Jobs with as much as one call takes of histories, tags, throttles and dependencies. Nothing of it is left.
+pub fn laden(crowd: &mut Crowd) -> Step {
+    let all = |name: &str, count: usize| vec![json!({"jids": jids(name, 0, count)}).to_string()];
+    let take = |crowd: &mut Crowd| {
+        crowd.call("queue_reserve", &[reserve(HALF, false, &["laden".into()])]).map(|replies| leases(&replies[0]))
+    };
+    let sweep = || vec!["{}".to_owned()];
+    let moved_none = |reply: &Value| count(reply, "moved") == 0;
+    crowd.call("queue_put", &puts("l", HALF, BATCH, queue("laden"), &Json::Null))?;
+    let entry = |jid: String| vec![json!({"jid": jid, "message": "m".repeat(1_000)}).to_string()];
+    let entries: Vec<Args> = (0..100).flat_map(|_| jids("l", 0, HALF)).map(entry).collect();
+    crowd.measure("job_log of 1 KiB, until 250 histories are full", "job_log", &entries)?;
+    let again = |[jid, token]: [String; 2]| [jid, token, "3".into(), "0".into(), String::new()];
+    let retried = take(crowd)?.into_iter().flat_map(again).collect();
+    crowd.measure("retry 250 with full histories", "job_retry", &[retried])?;
+    take(crowd)?;
+    crowd.pass(2 * MINUTE)?;
+    crowd.repeat("sweep: 250 leases end", "sweep", sweep, moved_none)?;
+    crowd.pass(MINUTE)?;
+    crowd.repeat("sweep: 250 with full histories are handed on", "sweep", sweep, moved_none)?;
+
+    crowd.call("queue_put", &puts("o", HALF, BATCH, queue("open"), &Json::Null))?;
+    let open = jids("o", 0, HALF);
+    let on = |[jid, token]: [String; 2], other: &String| {
+        [jid, token, "3".into(), String::new(), json!({"queue": "laden", "dependencies": [other]}).to_string()]
+    };
+    let completed = take(crowd)?.into_iter().zip(&open).flat_map(|(lease, other)| on(lease, other)).collect();
+    crowd.measure("complete 250, each to wait for another", "job_complete", &[completed])?;
+
+    let anew = puts("x", BATCH, BATCH, queue("laden"), &Json::Null).remove(0);
+    let tag = |number: usize| json!({"tags": [format!("t{number}")]});
+    let link = |number: usize| json!({"dependencies": [open[number % HALF]]});
+    let both = |number: usize| json!({"tags": [format!("t{number}")], "throttles": [format!("t{number}")]});
+    let links = |number: usize| json!({"dependencies": [open[number % HALF], open[(number + 1) % HALF]]});
+    let rows: [(&str, &str, &Args, Options); 4] = [
+        ("put 500 in the place of jobs with a tag each", "queue_put", &anew, &tag),
+        ("put 500 in the place of jobs that wait for one each", "queue_put", &anew, &link),
+        ("job_cancel, 500 with a tag and a throttle each", "job_cancel", &all("x", BATCH), &both),
+        ("job_cancel, 500 that wait for two each", "job_cancel", &all("x", BATCH), &links),
+    ];
+    for (name, operation, undo, options) in rows {
+        let job = |number: usize| {
+            let jid = format!("x-{number:08}");
+            [jid, "laden".into(), "echo".into(), "1".into(), options(number).to_string()]
+        };
+        let jobs: Args = (0..BATCH).flat_map(job).collect();
+        crowd.call("queue_put", &jobs.chunks(5 * TURN).map(<[String]>::to_vec).collect::<Vec<_>>())?;
+        crowd.measure(name, operation, std::slice::from_ref(undo))?;
+    }
+    crowd.call("job_cancel", &[all("l", HALF), all("o", HALF)])?;
+    Ok(())
+}
+
 /// Fills the server.
 pub fn build(crowd: &mut Crowd) -> Step {
     let put = |crowd: &mut Crowd, name: &str, calls: Vec<Args>| crowd.measure(name, "queue_put", &calls).map(drop);
@@ -96,13 +152,13 @@ pub fn look(crowd: &mut Crowd) -> Step {
         ("job_get with 100,000 dependents", "job_get", json!({"jid": "root-00000000"})),
         ("job_get_many, 150 of 500", "job_get_many", json!({"jids": many})),
         ("job_get_many, 150 of 500 failed", "job_get_many", json!({"jids": jids("f", 0, BATCH)})),
-        ("job_list waiting, 1,000 at 50,000", "job_list", page(json!({"state": "waiting", "queue": "big"}))),
-        ("job_list scheduled, 1,000 at 50,000", "job_list", page(json!({"state": "scheduled", "queue": "later"}))),
-        ("job_list blocked, 1,000 at 50,000", "job_list", page(json!({"state": "blocked", "queue": "children"}))),
+        ("job_list waiting, 500 at 50,000", "job_list", page(json!({"state": "waiting", "queue": "big"}))),
+        ("job_list scheduled, 500 at 50,000", "job_list", page(json!({"state": "scheduled", "queue": "later"}))),
+        ("job_list blocked, 500 at 50,000", "job_list", page(json!({"state": "blocked", "queue": "children"}))),
         ("failure_groups", "failure_groups", json!({})),
-        ("failure_jobs, 1,000 at 50,000", "failure_jobs", page(json!({"group": "grp"}))),
+        ("failure_jobs, 500 at 50,000", "failure_jobs", page(json!({"group": "grp"}))),
         ("tag_list", "tag_list", json!({})),
-        ("tag_jobs, 1,000 at 50,000", "tag_jobs", page(json!({"tag": "hot"}))),
+        ("tag_jobs, 500 at 50,000", "tag_jobs", page(json!({"tag": "hot"}))),
         ("job_explain, the last of a million waiting", "job_explain", json!({"jid": format!("w-{:08}", WAITING - 1)})),
         ("job_explain, blocked", "job_explain", json!({"jid": "d-00000000"})),
         ("job_explain, failed", "job_explain", json!({"jid": "f-00000000"})),
@@ -120,7 +176,7 @@ pub fn change(crowd: &mut Crowd) -> Step {
     };
     let halves: Vec<Args> = (0..TIMES).map(|n| vec![json!({"jids": jids("w", n * HALF, HALF)}).to_string()]).collect();
     crowd.measure("job_track, 250", "job_track", &halves)?;
-    crowd.measure_json("job_tracked, 1,000", "job_tracked", &json!({"limit": PAGE}), TIMES)?;
+    crowd.measure_json("job_tracked, 500", "job_tracked", &json!({"limit": PAGE}), TIMES)?;
     crowd.measure("job_untrack, 250", "job_untrack", &halves)?;
     crowd.measure("job_cancel, 500 waiting", "job_cancel", &batches("w", 0, TIMES))?;
     crowd.measure("job_cancel, 500 with a tag", "job_cancel", &batches("t", 0, TIMES))?;
@@ -155,7 +211,7 @@ pub fn change(crowd: &mut Crowd) -> Step {
 
     crowd.measure("reserve 500 of a million", "queue_reserve", &vec![reserve(BATCH, false, &["big".into()]); 199])?;
     let last = crowd.call("queue_reserve", &[reserve(BATCH, false, &["big".into()])])?.remove(0);
-    let kinds: Vec<String> = (0..PAGE).map(|n| format!("kind-{n:04}")).collect();
+    let kinds: Vec<String> = (0..QUEUES).map(|n| format!("kind-{n:04}")).collect();
     let mut pulse = vec![WORKER.to_owned(), json!({"queues": ["big"], "kinds": kinds}).to_string()];
     pulse.extend(leases(&last).into_iter().flatten());
     crowd.measure(
@@ -169,10 +225,10 @@ pub fn change(crowd: &mut Crowd) -> Step {
     crowd.measure("job_heartbeat, 500", "job_heartbeat", &[held])?;
     for state in ["running", "stalled"] {
         let args = json!({"queue": "big", "state": state, "offset": 50_000, "limit": PAGE});
-        crowd.measure_json(&format!("job_list {state}, 1,000 at 50,000"), "job_list", &args, TIMES)?;
+        crowd.measure_json(&format!("job_list {state}, 500 at 50,000"), "job_list", &args, TIMES)?;
     }
     let args = json!({"worker": WORKER, "offset": 50_000, "limit": PAGE});
-    crowd.measure_json("worker_jobs, 1,000 at 50,000", "worker_jobs", &args, TIMES)?;
+    crowd.measure_json("worker_jobs, 500 at 50,000", "worker_jobs", &args, TIMES)?;
     Ok(())
 }
 
@@ -199,7 +255,7 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     let moved_none = |reply: &Value| count(reply, "moved") == 0;
     let all = || vec!["{}".to_owned()];
     let stalled = json!({"queue": "big", "state": "stalled", "offset": 50_000, "limit": PAGE});
-    crowd.measure_json("job_list stalled of 100,000, 1,000 at 50,000", "job_list", &stalled, TIMES)?;
+    crowd.measure_json("job_list stalled of 100,000, 500 at 50,000", "job_list", &stalled, TIMES)?;
     let first = vec![reserve(BATCH, false, &["later".into()]); 300];
     crowd.measure("reserve 500 while 190,000 are due", "queue_reserve", &first)?;
     crowd.repeat("sweep: leases of 100,000 end, 130,000 are due", "sweep", all, moved_none)?;
