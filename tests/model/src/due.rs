@@ -9,6 +9,7 @@ use crate::world::{Template, World};
 /// So many jobs are moved by one sweep or reserve before it takes any.
 pub const SWEEP: usize = 200;
 
+const RAN_OUT: &str = "the lease of worker {} ran out";
 const SHARED: [&str; 5] = ["priority", "retries", "tags", "throttles", "route"];
 
 impl World {
@@ -29,12 +30,12 @@ impl World {
         let graces = &graces[..graces.len().min(limit)];
         let leases = &leases[..leases.len().min(limit - graces.len())];
         for jid in graces {
-            self.hand_on(jid, "lost");
+            self.hand_on(jid, "lost", RAN_OUT);
         }
         let grace = self.setting("grace-period", queue);
         for jid in leases {
             if grace == 0 {
-                self.hand_on(jid, "lost");
+                self.hand_on(jid, "lost", RAN_OUT);
             } else {
                 let until = self.now + grace;
                 self.edit(jid).grace_until = Some(until);

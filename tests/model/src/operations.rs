@@ -172,7 +172,7 @@ impl World {
                 if !self.jobs[&jid].is_running() {
                     return refuse("WRONG_STATE");
                 }
-                self.hand_on(&jid, "timed_out");
+                self.hand_on(&jid, "timed_out", "the lease of worker {} was ended by job_timeout");
                 Ok(self.jobs[&jid].state.name().into())
             }
             "queue_pause" => {

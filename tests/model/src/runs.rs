@@ -32,8 +32,8 @@ impl World {
         figures.runs.push(run);
     }
 
-    /// Its lease is over: a retry is spent, or it fails.
-    pub fn hand_on(&mut self, jid: &str, what: &str) {
+    /// Its lease is over: a retry is spent, or it fails; `why` says it of the worker `{}`.
+    pub fn hand_on(&mut self, jid: &str, what: &str, why: &str) {
         let now = self.now;
         if self.jobs[jid].remaining > 0 {
             self.figures(jid).retries += 1;
@@ -48,7 +48,7 @@ impl World {
             job.remaining -= 1;
             return self.wait(jid, now, true);
         }
-        let message = format!("the lease of worker {worker} ran out and no retry was left");
+        let message = why.replace("{}", &worker) + " and no retry was left";
         self.fail(jid, &format!("failed-retries-{queue}"), &message, "");
     }
 
@@ -354,7 +354,7 @@ impl World {
             self.pick(|job| job.is_running() && job.worker == worker, |jid, job| (job.lease_until, jid.to_owned()))
         {
             if started.contains(&jid) {
-                self.hand_on(&jid, "lost");
+                self.hand_on(&jid, "lost", "worker {} was declared lost");
                 handed_on += 1;
             } else {
                 self.release(&jid);

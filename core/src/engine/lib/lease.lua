@@ -76,20 +76,28 @@ function lease.cancel(jobs)
   end
 end
 
--- The lease is over and the job is handed on: a retry is spent, or none is left and it fails. `code`: of the history.
-function lease.hand_on(job, code)
+-- Why a lease is over that its worker did not end: the code of the history, and what a job without a retry is failed with.
+local ENDINGS = {
+  expired = { 'l', 'the lease of worker %s ran out' },
+  lost = { 'l', 'worker %s was declared lost' },
+  timeout = { 'o', 'the lease of worker %s was ended by job_timeout' },
+}
+
+-- The lease is over and the job is handed on: a retry is spent, or none is left and it fails. `reason`: one of ENDINGS.
+function lease.hand_on(job, reason)
   local queue = job[QUEUE]
+  local code, said = unpack(ENDINGS[reason])
   record.set_rare(job, LOST_REASON, 'e')
   local remaining = record.remaining(job)
   if remaining > 0 then
     record.set_rare(job, REMAINING, remaining - 1)
     stats.retry(queue)
-    history.close_run(job, code or 'l')
+    history.close_run(job, code)
     state.wait(job, now, true)
   else
     stats.failure(queue)
-    history.close_run(job, code or 'l')
-    failure.write(job, 'failed-retries-' .. queue, 'the lease of worker ' .. job[WORKER] .. ' ran out and no retry was left', '')
+    history.close_run(job, code)
+    failure.write(job, 'failed-retries-' .. queue, format(said, job[WORKER]) .. ' and no retry was left', '')
   end
 end
 

@@ -13,7 +13,7 @@ end
 local function end_graces(queue, limit)
   local jobs, count = due_jobs(keys.grace(queue), limit)
   for _, job in ipairs(jobs) do
-    lease.hand_on(job)
+    lease.hand_on(job, 'expired')
   end
   return count
 end
@@ -23,7 +23,7 @@ local function end_leases(queue, limit)
   local grace_ms = count > 0 and config.get('grace-period', queue)
   for _, job in ipairs(jobs) do
     if grace_ms == 0 then
-      lease.hand_on(job)
+      lease.hand_on(job, 'expired')
     else
       state.grace(job, now + grace_ms)
     end

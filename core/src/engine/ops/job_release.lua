@@ -1,4 +1,4 @@
--- job_release: gives a job back unstarted: its old place, no retry spent, no trace in history or stats.
+-- job_release: gives a job back unstarted: its old place, no retry spent, no trace in stats, nor in history but what was logged.
 --
 -- args    items of  jid      text
 --                   token    text     proves the lease

@@ -13,7 +13,7 @@ operation('job_timeout', 'write', function(argv)
   if job[STATE] ~= RUNNING then
     fail('WRONG_STATE', 'job ' .. jid .. ' is ' .. STATE_NAMES[job[STATE]] .. ', not running')
   end
-  lease.hand_on(job, 'o')
+  lease.hand_on(job, 'timeout')
   local answer = STATE_NAMES[job[STATE]]
   state.commit()
   return answer

@@ -26,7 +26,7 @@ operation('worker_lost', 'write', function(argv)
     if not job or job[STATE] ~= RUNNING or job[WORKER] ~= worker then
       call('ZREM', keys.worker_jobs(worker), jid)
     elseif started[jid] then
-      lease.hand_on(job)
+      lease.hand_on(job, 'lost')
       lost = lost + 1
     else
       outcome.release(job)
