@@ -63,6 +63,21 @@ local function fail(code, message)
   error(redis.error_reply(code .. ' ' .. message))
 end
 
+-- When the server's log was told of each trouble that may last: one line a second says enough.
+local told, told_count = {}, 0
+
+-- Says in the server's log what kept a part of the call from being done; the rest of the call goes on.
+local function warn(what, name, problem)
+  local line = 'manyhands: ' .. what .. ' ' .. ns .. name .. ': ' .. tostring(problem.err or problem)
+  if told[line] and now - told[line] < 1000 then
+    return
+  elseif told_count == 1000 then
+    told, told_count = {}, 0
+  end
+  told[line], told_count = now, told_count + 1
+  redis.log(redis.LOG_WARNING, line)
+end
+
 -- Whole numbers as text: `..` and tostring keep 14 digits only.
 local function text(number)
   return format('%d', number)

@@ -4,6 +4,7 @@
 mod support;
 
 mod arguments;
+mod broken;
 mod lists;
 mod malformed;
 mod pulse;

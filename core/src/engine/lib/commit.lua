@@ -120,8 +120,9 @@ local function delete_gone(changed)
   end
 end
 
-local function write_records(changed)
-  local names_and_records, length = {}, 0
+-- `names_and_records`: what is written beside them, as names and texts.
+local function write_records(changed, names_and_records)
+  local length = #names_and_records
   delete_gone(changed)
   for index = 1, #changed do
     local job = changed[index]
@@ -204,9 +205,10 @@ local function restore_places(changed)
   end
 end
 
--- Writes the `changed` jobs, or nothing: a key of another type is met before the first record is written. `placeless` are those
--- that want a new place in line. The throttles that were let go of.
-function commit.write(changed, placeless)
+-- Writes the `changed` jobs, and `texts` beside them, or nothing: a key of another type is met before the first record is
+-- written; only figures may stay counted, and places in line drawn. `placeless` are those that want a new place in line. The
+-- throttles that were let go of.
+function commit.write(changed, placeless, texts)
   draw_places(placeless)
   local moves, freed = derive(changed), {}
   local stands = standing.plan(changed, freed)
@@ -219,7 +221,8 @@ function commit.write(changed, placeless)
   if stands then
     standing.write(stands)
   end
-  write_records(changed)
+  write_records(changed, texts)
+  history.flush()
   event.flush()
   return freed
 end

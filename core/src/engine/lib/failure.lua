@@ -3,7 +3,7 @@ local failure = {}
 
 -- Keeps what went wrong beside a job that will be tried again.
 function failure.note(job, group, message, trace)
-  call('SET', keys.failure(job[JID]), pack({ group, message, trace, now, job[WORKER] }))
+  state.set_text(keys.failure(job[JID]), pack({ group, message, trace, now, job[WORKER] }))
   record.mark(job, HAS_FAILURE)
 end
 

@@ -68,16 +68,26 @@ end
 -- Calling forward costs as much as moving so many jobs, whether there are any or not.
 local EACH = 5
 
+-- Was let go of; what is left of the budget.
+local function let_go(id, budget)
+  if call('EXISTS', keys.pending(id)) == 1 or (throttle.queue_of(id) and throttle.limit(id)) then
+    if budget > 0 then
+      return budget - call_forward(id, budget) - EACH
+    end
+    note('t:' .. id, now)
+  end
+  return budget
+end
+
+-- What let go of them is done, whatever becomes of those who wait.
 state.when_freed(function(freed)
   local budget = AT_ONCE
   for id in pairs(freed) do
-    if call('EXISTS', keys.pending(id)) == 1 or (throttle.queue_of(id) and throttle.limit(id)) then
-      if budget > 0 then
-        budget = budget - call_forward(id, budget) - EACH
-      else
-        note('t:' .. id, now)
-      end
+    local left = state.attempt('throttle', id, let_go, id, budget)
+    if not left then
+      note('t:' .. id, now + LOOK_AGAIN_MS)
     end
+    budget = left or budget - EACH
   end
 end)
 
@@ -156,18 +166,26 @@ local function dependents_step(member, limit)
   return count
 end
 
--- Does at most `limit` jobs of what is left to do; how many.
+local function step_of(member, limit)
+  if sub(member, 1, 2) == 't:' then
+    return throttle_step(member, sub(member, 3), limit)
+  end
+  return dependents_step(member, limit)
+end
+
+-- Does at most `limit` jobs of what is left to do; how many. What cannot be done, as a key is of another type, does not keep
+-- the others, and is looked at again later.
 function freeing.step(limit)
   local moved = 0
   for _, member in ipairs(call('ZRANGEBYSCORE', keys.freeing(), '-inf', now_text, 'LIMIT', '0', '64')) do
     if moved >= limit then
       break
     end
-    if sub(member, 1, 2) == 't:' then
-      moved = moved + throttle_step(member, sub(member, 3), limit - moved)
-    else
-      moved = moved + dependents_step(member, limit - moved)
+    local done = state.attempt('freeing', member, step_of, member, limit - moved)
+    if not done then
+      call('ZADD', keys.freeing(), text(now + LOOK_AGAIN_MS), member)
     end
+    moved = moved + (done or 0)
   end
   return moved
 end

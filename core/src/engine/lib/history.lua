@@ -23,13 +23,18 @@ local function of_record(job)
   return entries
 end
 
--- Costs the same however long the history is: what is over comes off behind the first entry.
-local function append(job, entries)
-  local key = keys.history(job[JID])
-  local packed = {}
-  if #entries == 0 then
-    return
+-- What the unit in progress has to append: of each job its key and the entries.
+local pending = {}
+
+function history.begin()
+  if #pending > 0 then
+    pending = {}
   end
+end
+
+-- Costs the same however long the history is: what is over comes off behind the first entry.
+local function write(key, entries)
+  local packed = {}
   for index, item in ipairs(entries) do
     packed[index] = pack(item)
   end
@@ -37,9 +42,25 @@ local function append(job, entries)
   if count > CAP then
     local cut = call('LPOP', key, text(count - CAP + 1))
     call('LPUSH', key, cut[1])
-    count = CAP
   end
-  record.set_rare(job, HISTORY_COUNT, count)
+end
+
+-- Writes what was appended, after the records; a key of another type keeps no job.
+function history.flush()
+  for _, one in ipairs(pending) do
+    local ok, problem = pcall(write, one[1], one[2])
+    if not ok then
+      warn('key', sub(one[1], #ns + 1), problem)
+    end
+  end
+end
+
+local function append(job, entries)
+  if #entries == 0 then
+    return
+  end
+  pending[#pending + 1] = { keys.history(job[JID]), entries }
+  record.set_rare(job, HISTORY_COUNT, min((record.rare(job, HISTORY_COUNT) or 0) + #entries, CAP))
   record.mark(job, HAS_HISTORY)
 end
 

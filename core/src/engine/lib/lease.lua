@@ -67,7 +67,10 @@ end
 function lease.cancel(jobs)
   for _, job in ipairs(jobs) do
     if job[STATE] == RUNNING then
-      call('SET', keys.cancelled(job[JID]), text(job[TOKEN]), 'EX', CANCELLED_SECONDS)
+      local key, token = keys.cancelled(job[JID]), text(job[TOKEN])
+      state.later(function()
+        call('SET', key, token, 'EX', CANCELLED_SECONDS)
+      end)
     end
   end
   dependency.leave_all(jobs)

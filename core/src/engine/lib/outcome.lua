@@ -27,10 +27,12 @@ end
 
 local function store_result(job, result)
   if result ~= '' then
-    call('SET', keys.result(job[JID]), result)
+    state.set_text(keys.result(job[JID]), result)
     record.mark(job, HAS_RESULT)
   elseif record.has(job, HAS_RESULT) then
-    call('DEL', keys.result(job[JID]))
+    state.later(function()
+      call('DEL', keys.result(job[JID]))
+    end)
     record.unmark(job, HAS_RESULT)
   end
 end

@@ -39,19 +39,29 @@ function recurring.existing(jid)
   return template
 end
 
--- Writes the template, and when its queue has something due.
+-- Writes when its queue has something due, and the template; a key of another type is met first.
 function recurring.save(template)
   local queue = template.queue
+  if template.paused then
+    call('ZADD', keys.recurring(queue), '+inf', template.jid)
+  else
+    call('ZADD', keys.recurring(queue), text(template.next_at), template.jid)
+    call('ZADD', keys.due(), 'LT', text(template.next_at), queue)
+  end
   call('SET', keys.template(template.jid), pack({
     template.kind, queue, template.data, template.interval_ms, template.next_at, template.count, template.backlog, template.paused,
     template.options,
   }))
-  if template.paused then
-    call('ZADD', keys.recurring(queue), '+inf', template.jid)
-    return
+end
+
+-- The same, and it leaves the queue that it was in; nil when it was in none.
+function recurring.move(template, old_queue)
+  recurring.save(template)
+  if old_queue and old_queue ~= template.queue then
+    call('ZREM', keys.recurring(old_queue), template.jid)
   end
-  call('ZADD', keys.recurring(queue), text(template.next_at), template.jid)
-  call('ZADD', keys.due(), 'LT', text(template.next_at), queue)
+  queues.know(template.queue)
+  queues.wake(template.queue)
 end
 
 function recurring.forget(template)
@@ -140,14 +150,16 @@ function recurring.step(queue, limit)
   local moved = 0
   for _, jid in ipairs(call('ZRANGEBYSCORE', keys.recurring(queue), '-inf', now_text, 'LIMIT', '0', text(limit))) do
     local template = recurring.load(jid)
-    if not template then
+    if not template or template.queue ~= queue then
       call('ZREM', keys.recurring(queue), jid)
     else
       skip_surplus(template)
       while template.next_at <= now and moved < limit and put_one(template) do
         moved = moved + 1
       end
-      recurring.save(template)
+      state.later(function()
+        recurring.save(template)
+      end)
     end
     if moved >= limit then
       break

@@ -73,11 +73,11 @@ local function append_view(reply, job, payload, lease_ms, more)
 end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
-local function new_reservation(request)
+local function new_reservation(request, work)
   local reply = { '', -1, meta.queues_version }
   return {
     request = request, reply = reply, jids = {}, count = 0, bytes = 0,
-    work = MOST_WORK - 5 * (request.done or 0), look = LOOK_AHEAD, -- what is left of them
+    work = work, look = LOOK_AHEAD, -- what is left of them
     passed = {}, taken = {}, drained = {}, lease_ms = {}, rooms = {}, -- by queue, and rooms by throttle
   }
 end
@@ -172,6 +172,50 @@ local function take_from_all(reservation, open)
   end
 end
 
+local function take_and_commit(reservation, open)
+  take_from_all(reservation, open)
+  state.commit()
+end
+
+local function cut(list, length)
+  for index = #list, length + 1, -1 do
+    list[index] = nil
+  end
+end
+
+-- Takes from each queue by itself, as a key of one is of another type; those that fail give nothing. Fails when all do.
+local function take_apart(reservation, open)
+  local served, last_problem = false, nil
+  for _, queue in ipairs(open) do
+    local count, bytes, full, length = reservation.count, reservation.bytes, reservation.full, #reservation.reply
+    reservation.rooms = {}
+    local ok, problem = pcall(take_and_commit, reservation, { queue })
+    if not ok then
+      warn('reserve of queue', queue, problem)
+      state.begin()
+      reservation.count, reservation.bytes, reservation.full, last_problem = count, bytes, full, problem
+      reservation.taken[queue], reservation.drained[queue] = 0, true
+      cut(reservation.jids, count)
+      cut(reservation.reply, length)
+    end
+    served = served or ok
+  end
+  if not served then
+    error(redis.error_reply(last_problem.err or last_problem))
+  end
+end
+
+-- Takes what it may, with so much `work`, of the queues: the reservation. What failed was work too.
+local function take_of(request, open, work)
+  local reservation = new_reservation(request, work)
+  if #open > 0 and not pcall(take_and_commit, reservation, open) then
+    state.begin()
+    reservation = new_reservation(request, work / 3)
+    take_apart(reservation, open)
+  end
+  return reservation
+end
+
 -- Whether jobs are left in `queue` that may run: not taken yet, or called forward to a throttle that others turned from.
 local function leaves_some(reservation, queue)
   if reservation.drained[queue] and not reservation.throttled then
@@ -225,32 +269,39 @@ end
 
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
 function reserve.take(request)
-  local reservation = new_reservation(request)
   local paused = call('SMISMEMBER', keys.paused(), unpack(request.queues))
-  local due
+  local open, budget, due = {}, SWEEP_LIMIT, nil
   if request.limit > 0 then
-    local budget = SWEEP_LIMIT
     if call('EXISTS', keys.freeing()) == 1 then
       budget = budget - freeing.step(budget)
     end
     due, budget = sweep_queues(request.queues, budget)
-    reservation.work = reservation.work - 3 * (SWEEP_LIMIT - budget)
-    local open = {}
     for index, queue in ipairs(request.queues) do
       if paused[index] == 0 then
         open[#open + 1] = queue
       end
     end
-    if #open > 0 then
-      take_from_all(reservation, open)
-    end
-    state.commit()
   end
+  local reservation = take_of(request, open, MOST_WORK - 5 * (request.done or 0) - 3 * (SWEEP_LIMIT - budget))
   settle_wakes(reservation, paused)
   local reply = reservation.reply
   reply[1] = reservation.token and text(reservation.token) or ''
   reply[2] = due and max(0, due - now) or -1
   return reply, { reply[1], reply[2], reply[3], reservation.jids }
+end
+
+-- The same beside outcomes, which are answered whatever becomes of it.
+function reserve.take_beside(outcomes, request)
+  request.done = #outcomes
+  if #outcomes == 0 then
+    return reserve.take(request)
+  end
+  local reply, memo = state.attempt('reserve of worker', request.worker, reserve.take, request)
+  if not reply then
+    reply = { '', -1, meta.queues_version }
+    memo = { '', -1, meta.queues_version, {} }
+  end
+  return reply, memo
 end
 
 -- The same answer again: those of its jobs whose token still holds.

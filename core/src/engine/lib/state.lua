@@ -12,8 +12,8 @@ local SOME = 100
 -- those that want a new place in line.
 local jobs, changed, placeless
 
--- What is to be written once the records are.
-local acts
+-- Names and contents of what is to be written with the records; what is to be done after that.
+local texts, acts
 
 -- What to do after a commit that let go of throttles.
 local on_freed
@@ -23,9 +23,10 @@ function state.when_freed(act)
 end
 
 function state.begin()
-  jobs, changed, placeless, acts = {}, {}, {}, {}
+  jobs, changed, placeless, texts, acts = {}, {}, {}, {}, {}
   place.begin()
   stats.begin()
+  history.begin()
   event.begin()
 end
 
@@ -263,6 +264,12 @@ end
 
 -- ## The unit's end
 
+-- Has the commit write a text that lives beside a changed job.
+function state.set_text(key, content)
+  local length = #texts
+  texts[length + 1], texts[length + 2] = key, content
+end
+
 -- Has something written by the commit after the records, or not at all when it fails: what is no collection of jobs.
 function state.later(act)
   acts[#acts + 1] = act
@@ -273,7 +280,7 @@ function state.commit()
   if #changed == 0 and #acts == 0 then
     return
   end
-  local freed = commit.write(changed, placeless)
+  local freed = commit.write(changed, placeless, texts)
   for _, act in ipairs(acts) do
     act()
   end
@@ -281,6 +288,20 @@ function state.commit()
   if next(freed) then
     on_freed(freed)
   end
+end
+
+local function answer_of(what, name, ok, ...)
+  if ok then
+    return ...
+  end
+  warn(what, name, (...))
+  state.begin()
+end
+
+-- What `act` answers, which does one or more units of its own. nil when it fails, as a key of `what` it is about, called
+-- `name`, is of another type: then the unit that failed has changed nothing, and the call goes on with another.
+function state.attempt(what, name, act, ...)
+  return answer_of(what, name, pcall(act, ...))
 end
 
 -- The jobs of what stands in the zset `key`; a member whose record stands elsewhere, or nowhere, is dropped there.

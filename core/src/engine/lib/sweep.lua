@@ -56,8 +56,7 @@ function sweep.next_due(queue)
   return earliest
 end
 
--- Does at most `limit` jobs of one queue; returns how many it moved.
-function sweep.queue(queue, limit)
+local function sweep_queue(queue, limit)
   local moved = end_graces(queue, limit)
   moved = moved + end_leases(queue, limit - moved)
   moved = moved + recurring.step(queue, limit - moved)
@@ -72,32 +71,32 @@ function sweep.queue(queue, limit)
   return moved
 end
 
--- Does at most `limit` jobs over all queues that have something due. A queue that cannot be swept, as a key of it is of
--- another type, does not keep the others.
+-- A queue that cannot be swept comes after those that can.
+local LOOK_AGAIN_MS = 1000
+
+-- Does at most `limit` jobs of one queue; returns how many it moved. A queue that cannot be swept, as a key of it is of another
+-- type, does not keep the others.
+function sweep.queue(queue, limit)
+  local moved = state.attempt('sweep of queue', queue, sweep_queue, queue, limit)
+  if not moved then
+    call('ZADD', keys.due(), text(now + LOOK_AGAIN_MS), queue)
+  end
+  return moved or 0
+end
+
+-- Does at most `limit` jobs over all queues that have something due.
 function sweep.all(limit)
   local moved = 0
   for _, queue in ipairs(due_members(keys.due(), 64)) do
     if moved >= limit then
       break
     end
-    local ok, result = pcall(sweep.queue, queue, limit - moved)
-    if ok then
-      moved = moved + result
-    else
-      redis.log(redis.LOG_WARNING, 'manyhands: queue ' .. ns .. queue .. ' is not swept: ' .. tostring(result.err or result))
-      state.begin()
-    end
+    moved = moved + sweep.queue(queue, limit - moved)
   end
   return moved
 end
 
--- Forgets completed jobs beyond `jobs-history-count` (but none younger than a minute) and those older
--- than `jobs-history`, at most `limit`, oldest first. `only_surplus`: look no further when the number is kept.
-function sweep.trim(limit, only_surplus)
-  local surplus = call('ZCARD', keys.completed()) - config.get('jobs-history-count')
-  if only_surplus and surplus <= 0 then
-    return 0
-  end
+local function trim(limit, surplus)
   local head = call('ZRANGE', keys.completed(), '0', text(limit - 1), 'WITHSCORES')
   local oldest = now - config.get('jobs-history')
   local doomed = {}
@@ -113,6 +112,17 @@ function sweep.trim(limit, only_surplus)
   end
   state.commit()
   return #doomed
+end
+
+-- Forgets completed jobs beyond `jobs-history-count` (but none younger than a minute) and those older
+-- than `jobs-history`, at most `limit`, oldest first. `only_surplus`: look no further when the number is kept. Those that
+-- cannot be forgotten, as a key is of another type, keep nothing else.
+function sweep.trim(limit, only_surplus)
+  local surplus = call('ZCARD', keys.completed()) - config.get('jobs-history-count')
+  if only_surplus and surplus <= 0 then
+    return 0
+  end
+  return state.attempt('completed jobs', '', trim, limit, surplus) or 0
 end
 
 -- Forgets workers whose last pulse, or loss, and kinds whose last worker is more than `max-worker-age` ago.

@@ -26,11 +26,6 @@ operation('recurring_put', 'grow', function(argv)
   template.data, template.backlog, template.paused = template.data or 'null', template.backlog or 0, false
   local old = recurring.load(template.jid)
   template.count = old and old.count or 0
-  if old then
-    recurring.forget(old)
-  end
-  recurring.save(template)
-  queues.know(template.queue)
-  queues.wake(template.queue)
+  recurring.move(template, old and old.queue)
   return 'OK'
 end)

@@ -12,7 +12,7 @@ operation('recurring_update', 'grow', function(argv)
   local args = check.object(argv[3], 'args', KNOWN)
   local fields = recurring.parse(args)
   local template = recurring.existing(args.jid)
-  recurring.forget(template)
+  local old_queue = template.queue
   for _, name in ipairs(recurring.SETTINGS) do
     if fields[name] ~= nil then
       template[name] = fields[name]
@@ -26,8 +26,6 @@ operation('recurring_update', 'grow', function(argv)
   if fields.interval_ms then
     template.next_at = now + template.interval_ms
   end
-  recurring.save(template)
-  queues.know(template.queue)
-  queues.wake(template.queue)
+  recurring.move(template, old_queue)
   return 'OK'
 end)

@@ -13,6 +13,7 @@
 --                   They have at most 256 dependencies in all.
 -- reply   list of one text per item as its operation answers, then the reply of queue_reserve: of at most 300 jobs after
 --         100 outcomes, five more for each outcome less
+--         Where nothing can be taken, as a key is of another type, the outcomes are answered all the same.
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
@@ -33,8 +34,7 @@ operation('worker_turn', 'write', function(argv)
   reserve.refuse_lost(request.worker)
   state.begin()
   local outcomes = outcome.apply(jids, parsed_items)
-  request.done = #jids
-  local reply, memo = reserve.take(request)
+  local reply, memo = reserve.take_beside(outcomes, request)
   return { outcomes, reply }, { outcomes, memo }
 end, function(memo)
   return { memo[1], reserve.replay(memo[2]) }
