@@ -3,7 +3,7 @@
 #[path = "../../core/tests/support/mod.rs"]
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,42 @@ fn the_nanny_does_what_falls_due_and_ends_at_term() {
     }
     ask_to_stop(&nanny);
     assert!(nanny.wait().unwrap().success());
+}
+
+fn line(said: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn the_nanny_hides_the_password_tells_an_outage_once_and_ends_during_one() {
+    let mut server = Server::start_with(&["--requirepass", "s3cret"]);
+    let url = format!("{}?password=s3cret", server.url());
+    let mut nanny = Command::new(env!("CARGO_BIN_EXE_manyhands"))
+        .args(["nanny", "--verbose", "--url", &url])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(nanny.stderr.take().unwrap());
+    let first = line(&mut said);
+    assert!(first.contains("redis.sock?password=***") && !first.contains("s3cret"), "{first}");
+    for _ in 0..2 {
+        server.kill();
+        let began = line(&mut said);
+        assert!(began.starts_with("manyhands nanny: UNAVAILABLE") || began.contains("OUTCOME_UNKNOWN"), "{began}");
+        server.start_again();
+        assert_eq!(line(&mut said), "manyhands nanny: the outage is over\n");
+    }
+    server.kill();
+    line(&mut said);
+    let begun = Instant::now();
+    ask_to_stop(&nanny);
+    assert!(nanny.wait().unwrap().success());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
 }
 
 #[test]

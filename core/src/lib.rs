@@ -25,11 +25,11 @@ pub use client::AsyncClient;
 pub use client::{
     Check, Client, Config, Counts, Events, EventsIter, EventsOptions, Explanation, FailureGroup, FailureView,
     HistoryEntry, JobEvent, JobHandle, JobView, Lane, Page, PatternLists, PatternPriority, Patterns, ProgressView,
-    Queue, QueueView, Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Throttle,
+    Queue, QueueView, Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Swept, Throttle,
     ThrottleView, Violation, WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
-pub use nanny::{Nanny, Swept};
+pub use nanny::{Nanny, NannyNews};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};

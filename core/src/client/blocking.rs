@@ -145,6 +145,11 @@ impl Client {
         &self.shared.url
     }
 
+    /// The URL as it may be shown to anyone: without the password.
+    pub fn shown_url(&self) -> String {
+        self.shared.target.to_string()
+    }
+
     /// The namespace, without braces.
     pub fn namespace(&self) -> &str {
         &self.shared.options.namespace
