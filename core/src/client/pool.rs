@@ -1,8 +1,8 @@
 //! The connections of one client in one process.
 //!
 //! A pool belongs to the process that made it. A forked child finds another pid in it and swaps in a
-//! fresh pool; the parent's is never locked nor dropped there (its locks may have been held by a thread
-//! that does not exist in the child, and its sockets are the parent's).
+//! fresh pool, closed if the parent's was; the parent's is never locked nor dropped there (its locks may have been
+//! held by a thread that does not exist in the child, and its sockets are the parent's).
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
@@ -36,7 +36,10 @@ pub(super) struct Pool {
     /// Set by the first connection; until then a failure to connect is final, as the address may be wrong.
     connected: AtomicBool,
     engine_checked: AtomicBool,
-    closed: Mutex<bool>,
+    /// Readable without a lock, as a forked child asks it of its parent's pool.
+    closed: AtomicBool,
+    /// Held while `closed` is set, so that nobody who begins to wait for `closing` misses it.
+    pausing: Mutex<()>,
     closing: Condvar,
     /// The name used for reserving without a worker.
     pub worker_name: String,
@@ -56,7 +59,8 @@ impl Pool {
             presence_descriptor: AtomicI32::new(-1),
             connected: AtomicBool::new(false),
             engine_checked: AtomicBool::new(false),
-            closed: Mutex::new(closed),
+            closed: AtomicBool::new(closed),
+            pausing: Mutex::new(()),
             closing: Condvar::new(),
             worker_name: identity::worker(),
         }
@@ -137,18 +141,20 @@ impl Pool {
     }
 
     pub fn is_closed(&self) -> bool {
-        *lock(&self.closed)
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Waits, unless and until the client is closed.
     pub fn pause(&self, wait: Duration) {
-        let closed = lock(&self.closed);
-        drop(self.closing.wait_timeout_while(closed, wait, |closed| !*closed));
+        let pausing = lock(&self.pausing);
+        drop(self.closing.wait_timeout_while(pausing, wait, |()| !self.is_closed()));
     }
 
     /// Closes idle connections and subscriptions, ends all waiting, and leaves the private server.
     pub fn close(&self) {
-        *lock(&self.closed) = true;
+        let pausing = lock(&self.pausing);
+        self.closed.store(true, Ordering::Release);
+        drop(pausing);
         self.closing.notify_all();
         lock(&self.idle).clear();
         let subscriptions = std::mem::take(&mut *lock(&self.subscriptions));
@@ -188,7 +194,7 @@ impl PoolCell {
             return pool;
         }
         pool.disown();
-        let fresh = Box::into_raw(Box::new(Pool::new(false)));
+        let fresh = Box::into_raw(Box::new(Pool::new(pool.is_closed())));
         match self.current.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
             // SAFETY: `fresh` is now the current pool; the parent's is left as it is, for ever.
             Ok(_) => unsafe { &*fresh },

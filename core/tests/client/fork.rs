@@ -1,6 +1,6 @@
 //! A client and a lane made before a fork work in the child, with connections of their own.
 
-use manyhands::Put;
+use manyhands::{Code, Put};
 
 use crate::support::Server;
 use crate::support::fork::{forked, succeeded};
@@ -53,4 +53,17 @@ fn a_lane_in_a_child_has_another_connection_and_name() {
     assert!(succeeded(child));
     assert_eq!(lane.client_id().unwrap(), id);
     assert_eq!(client.worker_name(), name);
+}
+
+#[test]
+fn a_closed_client_stays_closed_in_a_child() {
+    let server = Server::start();
+    let client = server.client();
+    client.queue("q").put(Put::new("parent")).unwrap();
+    client.close();
+    let child = forked(std::panic::AssertUnwindSafe(move || {
+        assert_eq!(client.queue("q").put(Put::new("child")).unwrap_err().code, Code::Closed);
+    }));
+    assert!(succeeded(child));
+    assert_eq!(server.client().queue("q").counts().unwrap().waiting, 1);
 }
