@@ -350,8 +350,8 @@ mh_code mh_client_open(const char *url, const char *options_json, mh_client **ou
  *            a queue       "queue_counts" {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …;
  *                          "queue_stats" {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait"
  *                          and "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
- *                          "failures", "retries"; "queue_list", "queue_length", "queue_peek", "queue_pause",
- *                          "queue_unpause", "queue_forget".
+ *                          "failures", of which "failed" are failed still, "retries"; "queue_list", "queue_length",
+ *                          "queue_peek", "queue_pause", "queue_unpause", "queue_forget".
  *            failures      "failure_groups", "failure_jobs", "failure_unfail".
  *            tags          "tag_list", "tag_jobs".
  *            throttles     "throttle_set", "throttle_get", "throttle_delete", "throttle_list", "throttle_holders",
@@ -362,7 +362,9 @@ mh_code mh_client_open(const char *url, const char *options_json, mh_client **ou
  *            settings      "config_get" {"name", "queue"}: a setting, of the queue if one is named; "config_set" {"name",
  *                          "value", "queue"}: set it; null: back to its default. Spans are milliseconds: "heartbeat"
  *                          (60000) and "grace-period" (10000), also per queue, "jobs-history", "jobs-history-count",
- *                          "stats-history", "max-data". "config_all", "config_unset"; "pattern_get", "pattern_set".
+ *                          "stats-history", "max-worker-age", "max-data", "events" ("tracked", or "all") and, for tests,
+ *                          "test-clock" (milliseconds since 1970, or "off"). "config_all", "config_unset";
+ *                          "pattern_get", "pattern_set".
  *            upkeep        "sweep", "check".
  * args_json  A JSON object, or NULL for "{}".
  *
@@ -885,13 +887,15 @@ mh_code mh_job_release(mh_job *job, mh_error **out_error);
  * End the run in any way, and wait for the engine's own answer.
  *
  * outcome_json  A JSON object with one member:
- *               {"complete": {"result", "data", "queue", "delay_ms"}}, {"fail": {"group", "message", "trace"}},
- *               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms", "group", "message", "trace"}},
+ *               {"complete": {"result", "data", "queue", "delay_ms", "dependencies"}},
+ *               {"fail": {"group", "message", "trace"}}, {"error": {"class", "message", "trace"}},
+ *               {"retry": {"delay_ms", "group", "message", "trace"}},
  *               {"snooze": {"delay_ms"}}, {"release": {}}, or, of a worker, {"unknown_kind": {}}: it has no handler for
  *               the job's kind, and it runs again later while another live worker has one, else it is failed in the
  *               group "unknown-kind:<kind>". The members are the arguments and options of the functions above.
  *
- * Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled" or "failed".
+ * Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled", "blocked" or
+ * "failed".
  * Returns MH_CODE_LOCK_LOST when it was no longer ours: nothing was changed, and mh_error_reason() says why.
  * Returns MH_CODE_OUTCOME_UNKNOWN when no answer came within 60 seconds; and the codes of mh_job_complete().
  *

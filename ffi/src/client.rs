@@ -75,8 +75,8 @@ pub unsafe extern "C" fn mh_client_open(
 ///            a queue       "queue_counts" {"queue"}: how many jobs are "waiting", "scheduled", "running", "stalled", …;
 ///                          "queue_stats" {"queue", "day"}: the figures of a day (YYYY-MM-DD of UTC, default today): "wait"
 ///                          and "run" with "count", "mean_ms", "deviation_ms", "p50_ms", "p99_ms", "histogram";
-///                          "failures", "retries"; "queue_list", "queue_length", "queue_peek", "queue_pause",
-///                          "queue_unpause", "queue_forget".
+///                          "failures", of which "failed" are failed still, "retries"; "queue_list", "queue_length",
+///                          "queue_peek", "queue_pause", "queue_unpause", "queue_forget".
 ///            failures      "failure_groups", "failure_jobs", "failure_unfail".
 ///            tags          "tag_list", "tag_jobs".
 ///            throttles     "throttle_set", "throttle_get", "throttle_delete", "throttle_list", "throttle_holders",
@@ -87,7 +87,9 @@ pub unsafe extern "C" fn mh_client_open(
 ///            settings      "config_get" {"name", "queue"}: a setting, of the queue if one is named; "config_set" {"name",
 ///                          "value", "queue"}: set it; null: back to its default. Spans are milliseconds: "heartbeat"
 ///                          (60000) and "grace-period" (10000), also per queue, "jobs-history", "jobs-history-count",
-///                          "stats-history", "max-data". "config_all", "config_unset"; "pattern_get", "pattern_set".
+///                          "stats-history", "max-worker-age", "max-data", "events" ("tracked", or "all") and, for tests,
+///                          "test-clock" (milliseconds since 1970, or "off"). "config_all", "config_unset";
+///                          "pattern_get", "pattern_set".
 ///            upkeep        "sweep", "check".
 /// args_json  A JSON object, or NULL for "{}".
 ///

@@ -210,13 +210,15 @@ pub unsafe extern "C" fn mh_job_release(job: *mut mh_job, out_error: *mut *mut m
 /// End the run in any way, and wait for the engine's own answer.
 ///
 /// outcome_json  A JSON object with one member:
-///               {"complete": {"result", "data", "queue", "delay_ms"}}, {"fail": {"group", "message", "trace"}},
-///               {"error": {"class", "message", "trace"}}, {"retry": {"delay_ms", "group", "message", "trace"}},
+///               {"complete": {"result", "data", "queue", "delay_ms", "dependencies"}},
+///               {"fail": {"group", "message", "trace"}}, {"error": {"class", "message", "trace"}},
+///               {"retry": {"delay_ms", "group", "message", "trace"}},
 ///               {"snooze": {"delay_ms"}}, {"release": {}}, or, of a worker, {"unknown_kind": {}}: it has no handler for
 ///               the job's kind, and it runs again later while another live worker has one, else it is failed in the
 ///               group "unknown-kind:<kind>". The members are the arguments and options of the functions above.
 ///
-/// Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled" or "failed".
+/// Returns MH_CODE_OK and sets *out_state to what the job is now: "completed", "waiting", "scheduled", "blocked" or
+/// "failed".
 /// Returns MH_CODE_LOCK_LOST when it was no longer ours: nothing was changed, and mh_error_reason() says why.
 /// Returns MH_CODE_OUTCOME_UNKNOWN when no answer came within 60 seconds; and the codes of mh_job_complete().
 ///
