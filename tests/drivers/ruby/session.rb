@@ -3,7 +3,7 @@
 require_relative "units"
 
 # One client and the jobs reserved through it that nobody ended: an operation's name is the method that performs it.
-# What has no method of its own, or arguments that a method would not take, goes through the door.
+# What has no method of its own by intent goes through the door, as do arguments that a method would not take.
 class Session
   include Units
 
@@ -11,7 +11,7 @@ class Session
     jid kind queue data priority retries remaining token put_at worker tags route throttles parent
   ].freeze
   VIEWED = [
-    *NAMED, :state, :result, :due_at, :lease_until, :failure, :history, :dependencies, :dependents, :progress
+    *NAMED, :state, :result, :due_at, :lease_until, :failure, :history, :dependencies, :dependents, :progressed
   ].freeze
   REPEATED = %i[
     jid kind queue data interval backlog count next_at priority retries tags throttles route
@@ -26,8 +26,16 @@ class Session
     @held = {}
   end
 
+  # Speak to the engine in a worker's name, or about the engine: no user does.
+  BY_NAME = %w[engine_version worker_lost worker_pulse worker_turn].freeze
+
   def perform(operation, args)
-    sayable?(operation, args) ? public_send(operation, **args) : @client.call(operation, args)
+    return public_send(operation, **args) if sayable?(operation, args)
+
+    reply = @client.call(operation, args)
+    return reply if BY_NAME.include?(operation)
+
+    raise NoMethodError, "the engine takes #{operation} with #{args.keys.join(', ')}, and no method does"
   end
 
   def queue_put(jobs:)
@@ -169,7 +177,7 @@ class Session
 
   def worker_deregister(workers:) = @client.deregister(workers)
 
-  def throttle_get(**named) = in_ms(throttle(named).get)
+  def throttle_get(**named) = in_ms(throttle(named).counts)
   def throttle_delete(**named) = throttle(named).delete ? 1 : 0
   def throttle_list(**page) = page_of(:throttles, @client.throttles(**page)) { |one| in_ms(one) }
 
@@ -233,7 +241,15 @@ class Session
   end
 
   def sweep(**limit) = in_ms(@client.sweep(**limit))
-  def check(repair: false) = { cursor: "", violations: in_ms(@client.check(repair:)) }
+
+  # Only the door looks at one step alone.
+  def check(cursor: "", **options)
+    return @client.call("check", { cursor:, **options }) unless cursor.empty?
+
+    found = @client.check(**options)
+    { cursor:, violations: found.map { |one| { **one, repaired: one[:repaired] ? 1 : 0 } } }
+  end
+
   def close = @client.close
 
   private
@@ -260,7 +276,7 @@ class Session
     "throttle_delete" => THROTTLE, "throttle_holders" => THROTTLE, "throttle_pending" => THROTTLE,
     "throttle_release" => THROTTLE, "recurring_put" => [*SHARED, :offset_ms, :backlog],
     "recurring_update" => [*SHARED, :interval_ms, :queue, :kind, :data, :backlog],
-    "pattern_set" => %i[identifiers priorities], "sweep" => %i[limit]
+    "pattern_set" => %i[identifiers priorities], "sweep" => %i[limit], "check" => %i[repair limit]
   }.freeze
   private_constant :PAGE, :SHARED, :THROTTLE, :OTHERS
 
@@ -295,7 +311,8 @@ class Session
   def described(job, names)
     fields = names.to_h { |name| [name, job.public_send(name)] }
     own = fields.slice(:data, :result)
-    in_ms(fields.except(*own.keys)).merge(own, stalled: job.stalled?, tracked: job.tracked?)
+    in_ms(fields.except(*own.keys)).transform_keys(progressed: :progress)
+                                   .merge(own, stalled: job.stalled?, tracked: job.tracked?)
   end
 
   def repeated(job)

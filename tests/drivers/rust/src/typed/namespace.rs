@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use manyhands::{Client, PatternPriority, Result, Settings, Violation, WorkerView};
+use manyhands::{Client, PatternPriority, Result, Settings, Swept, Violation, WorkerView};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Args, as_text, as_texts, counted, done, jids, page, parsed, reply};
@@ -114,6 +114,13 @@ pub fn perform(client: &Client, operation: &str, a: &mut Args) -> Option<Result<
             })?;
             a.end()?;
             done(client.patterns().set(identifiers, priorities))
+        }
+        "sweep" => {
+            let limit = a.some("limit", |limit| u32::try_from(limit.as_u64()?).ok())?.unwrap_or(200);
+            a.end()?;
+            let swept =
+                |one: Swept| json!({"moved": one.moved, "trimmed": one.trimmed, "next_due_ms": one.next_due_ms});
+            client.sweep(limit).map(swept)
         }
         "check" => {
             let repair = a.some("repair", Json::as_bool)?.unwrap_or(false);
