@@ -1,29 +1,50 @@
 //! `Manyhands::Native::Client`: a handle of the core's client.
 
+use std::thread;
+
 use magnus::{Error, RArray, RModule, Ruby, function, method, prelude::*};
+use manyhands::Code;
 
 use crate::{errors, gvl, job};
 
 /// A connection whose calls look at Ruby's interrupts while Redis is away. Threads share it; forked children get
 /// connections of their own (core/src/client/pool.rs).
 #[magnus::wrap(class = "Manyhands::Native::Client", free_immediately, size)]
-pub struct Client(pub manyhands::Client);
+pub struct Client {
+    /// Always there until drop.
+    core: Option<manyhands::Client>,
+}
+
+impl Drop for Client {
+    /// The garbage collector has no time, and the last user of a private server waits for its end.
+    fn drop(&mut self) {
+        let core = self.core.take();
+        // Where no thread can be had, the client is dropped here.
+        drop(thread::Builder::new().spawn(move || drop(core)));
+    }
+}
 
 impl Client {
     fn open(ruby: &Ruby, url: Option<String>, options: String) -> Result<Client, Error> {
         manyhands::Client::open(url.as_deref(), &options)
-            .map(|core| Client(core.interruptible(gvl::interrupted)))
+            .map(|core| Client { core: Some(core.interruptible(gvl::interrupted)) })
             .map_err(|error| errors::exception(ruby, error.renamed(&[("options.", "")])))
     }
 
+    /// The client itself.
+    pub fn core(&self, ruby: &Ruby) -> Result<&manyhands::Client, Error> {
+        let gone = || manyhands::Error::new(Code::Closed, "the client is being collected");
+        self.core.as_ref().ok_or_else(|| errors::exception(ruby, gone()))
+    }
+
     fn call(ruby: &Ruby, this: &Client, operation: String, arguments: String) -> Result<String, Error> {
-        let client = this.0.clone();
+        let client = this.core(ruby)?.clone();
         gvl::call(ruby, || client.call(&operation, &arguments))
     }
 
     /// Takes up to `limit` jobs of one queue; `worker` nil: in the client's own name.
     fn reserve(ruby: &Ruby, this: &Client, queue: String, limit: i64, worker: Option<String>) -> Result<RArray, Error> {
-        let client = this.0.clone();
+        let client = this.core(ruby)?.clone();
         let queue = client.queue(queue);
         let reserved = gvl::call(ruby, || queue.reserve_as(worker.as_deref(), limit))?;
         let jobs = ruby.ary_new_capa(reserved.jobs.len());
@@ -34,19 +55,19 @@ impl Client {
     }
 
     fn close(ruby: &Ruby, this: &Client) -> Result<(), Error> {
-        let client = this.0.clone();
+        let client = this.core(ruby)?.clone();
         gvl::call(ruby, || {
             client.close();
             Ok(())
         })
     }
 
-    fn url(&self) -> &str {
-        self.0.url()
+    fn url(ruby: &Ruby, this: &Client) -> Result<String, Error> {
+        Ok(this.core(ruby)?.url().to_owned())
     }
 
-    fn namespace(&self) -> &str {
-        self.0.namespace()
+    fn namespace(ruby: &Ruby, this: &Client) -> Result<String, Error> {
+        Ok(this.core(ruby)?.namespace().to_owned())
     }
 }
 

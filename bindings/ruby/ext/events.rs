@@ -17,7 +17,7 @@ impl Events {
     fn open(ruby: &Ruby, client: &Client, options: String) -> Result<Events, Error> {
         let options = EventsOptions::parse(&options)
             .map_err(|error| errors::exception(ruby, error.renamed(&[("options.", "")]).during("events_open")))?;
-        let client = client.0.clone();
+        let client = client.core(ruby)?.clone();
         gvl::call(ruby, || client.events(options.clone())).map(Events)
     }
 
