@@ -26,7 +26,7 @@ impl Drop for Worker {
 
 impl Worker {
     fn open(ruby: &Ruby, client: &Client, options: String) -> Result<Worker, Error> {
-        let core = manyhands::Worker::open(&client.0, &options)
+        let core = manyhands::Worker::open(client.core(ruby)?, &options)
             .map_err(|error| errors::exception(ruby, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
         Ok(Worker { core: Some(core) })
     }
@@ -87,6 +87,11 @@ impl Worker {
         Ok(refused)
     }
 
+    /// How many of the last outcomes the engine has not answered.
+    fn unanswered(ruby: &Ruby, this: &Worker) -> Result<usize, Error> {
+        Ok(this.core(ruby)?.unanswered())
+    }
+
     fn quiet(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
         this.core(ruby)?.quiet();
         Ok(())
@@ -124,6 +129,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("heartbeat", method!(Worker::heartbeat, 2))?;
     class.define_method("lost", method!(Worker::lost, 2))?;
     class.define_method("take_refused", method!(Worker::take_refused, 0))?;
+    class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
     class.define_method("stop", method!(Worker::stop, 1))?;
     class.define_method("shutdown_timeout", method!(Worker::shutdown_timeout, 0))?;

@@ -266,6 +266,12 @@ impl Worker {
         self.inner("worker_running").map_or(0, |inner| inner.shared.shift().hand.started())
     }
 
+    /// Outcomes the engine has not answered. They are answered in the order in which they were handed in, so all but the
+    /// last so many are: refused ones among those are already in [`Worker::take_refused`].
+    pub fn unanswered(&self) -> usize {
+        self.inner("worker_unanswered").map_or(0, |inner| inner.shared.shift().outcomes.unanswered())
+    }
+
     /// What is behind this handle, in the process that opened it. A forked child never touches the parent's locks.
     fn inner(&self, call: &str) -> Result<&Inner> {
         let process = std::process::id();

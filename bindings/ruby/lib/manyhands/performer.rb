@@ -13,20 +13,17 @@ module Manyhands
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
     # What ends a handler but not its thread. SystemExit and signals end both.
     SURVIVED = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
-    # Finished jobs remembered for {#refused}: as many as the core remembers refusals.
-    MOST_FINISHED = 1000
-    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :SURVIVED, :MOST_FINISHED
+    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :SURVIVED
 
     # @param native [Native::Worker]
     # @param handlers [Hash{String => Proc}] by kind
     # @param logger [Logger]
     # @param lock_lost [Proc, nil] hears of refused outcomes
     def initialize(native, handlers, logger, lock_lost)
-      @native = native
+      @unanswered = Unanswered.new(native, keep: !lock_lost.nil?)
       @handlers = handlers
       @logger = logger
       @lock_lost = lock_lost
-      @finished = {}
       @dismissed = false
     end
 
@@ -55,12 +52,11 @@ module Manyhands
 
     # Reports the outcomes that were refused since the last call, to the log and to the block of {Worker#on_lock_lost}.
     def report_refused
-      @native.take_refused.each do |jid, token, operation, reason|
+      @unanswered.take_refused.each do |jid, job, operation, reason|
         @logger.warn { "job #{jid}: #{operation} was refused: #{reason}" }
-        job = @finished.delete([jid, token])
         @lock_lost.call(job, reason) if job
       rescue StandardError => e
-        @logger.error { "on_lock_lost raised #{e.class} for job #{jid}: #{e.message}" }
+        @logger.error { "on_lock_lost raised #{name_of(e.class)} for job #{jid}: #{said(e, :message)}" }
       end
     end
 
@@ -75,26 +71,35 @@ module Manyhands
     end
 
     def failed(job, exception)
-      @logger.warn { "job #{job.jid} (#{job.kind}) raised #{exception.class}: #{exception.message}" }
-      trace = (exception.backtrace || []).join("\n")
-      { error: { class: class_of(exception), message: Wire.scrub(exception.message), trace: Wire.scrub(trace) } }
+      described = { class: class_of(exception), message: said(exception, :message), trace: said(exception, :backtrace) }
+      @logger.warn { "job #{job.jid} (#{job.kind}) raised #{name_of(exception.class)}: #{described[:message]}" }
+      { error: described }
     end
 
     # What names the failure group: of our own errors the code, which is the same in every language.
     def class_of(exception)
-      return exception.code_name if exception.is_a?(Error) && exception.code.positive?
+      exception.is_a?(Error) && exception.code.positive? ? exception.code_name : name_of(exception.class)
+    end
 
-      named = exception.class
-      named = named.superclass until named.name
-      named.name
+    # The name of a class, or of the nearest above it that has one; whatever its own `name` says.
+    def name_of(named)
+      name = Module.instance_method(:name)
+      named = named.superclass until name.bind_call(named)
+      name.bind_call(named)
+    end
+
+    # What an exception says of itself, as text. Its methods are the handler's own and may raise anything too.
+    def said(exception, what)
+      text = exception.public_send(what)
+      Wire.scrub(text.is_a?(Array) ? text.join("\n") : text)
+    rescue *SURVIVED
+      "<its #{what} raised>"
     end
 
     def finish(job, outcome)
       return unless job.held?
 
       outcome = RELEASE if @dismissed && outcome.equal?(KILLED)
-      @finished.shift if @finished.size >= MOST_FINISHED
-      @finished[[job.jid, job.token]] = job if @lock_lost
       tell(job, outcome)
     rescue Closed
       @logger.warn { "job #{job.jid} (#{job.kind}) ended after its worker: it runs again when its lease runs out" }
@@ -106,7 +111,7 @@ module Manyhands
 
     def tell(job, outcome)
       verb, fields = outcome.first
-      @native.finish(job.jid, job.token, %({"#{verb}":#{Wire.object(fields, "job_#{verb}")}}))
+      @unanswered.finish(job, %({"#{verb}":#{Wire.object(fields, "job_#{verb}")}}))
       job.let_go("finished")
     end
   end
