@@ -56,6 +56,26 @@ class HandlesTest < Case
     assert_operator now - began, :<, 2
   end
 
+  def test_the_collector_does_not_wait_for_a_private_server_to_end
+    Dir.mktmpdir do |dir|
+      ended = bare_program(<<~RUBY)
+        dir = #{dir.inspect}
+        Thread.new { Manyhands::Client.new("embedded:\#{dir}").queue("q").length }.join
+        gate = File.open("\#{dir}/gate.lock", "a") # who leaves the server needs it
+        gate.flock(File::LOCK_EX)
+        GC.start until ObjectSpace.each_object(Manyhands::Native::Client).none?
+        puts "collected"
+        gate.flock(File::LOCK_UN)
+        # The server ends, and so does this program.
+        File.open("\#{dir}/users.lock", "a").flock(File::LOCK_EX)
+      RUBY
+      collected = ended.wait_readable(PATIENCE) && ended.gets
+      Process.kill("KILL", ended.pid) unless collected
+      assert_equal "collected\n", collected
+      assert_predicate Process.wait2(ended.pid).last, :success?
+    end
+  end
+
   def test_subscriptions_are_collected
     made = lambda do
       20.times { client.events("track") }
@@ -72,6 +92,18 @@ class HandlesTest < Case
     client.track(["j"])
     assert_equal "j", heard.each.next.jid
     heard.close
+  end
+
+  def test_jobs_whose_end_is_accepted_are_not_kept_for_on_lock_lost
+    50.times { |n| queue.put("k", jid: "answered-#{n}") }
+    worker = new_worker(threads: 2).on_lock_lost { nil }.perform("k") { nil }
+    running(worker) do
+      eventually { unfinished.zero? }
+      eventually do
+        GC.start
+        ObjectSpace.each_object(Manyhands::Job).count { |job| job.jid.start_with?("answered-") } < 20
+      end
+    end
   end
 
   def test_a_job_that_its_owner_forgot_runs_again

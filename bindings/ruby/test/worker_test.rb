@@ -79,6 +79,31 @@ class WorkerTest < Case
     assert_operator again.due_at, :>, Time.now - PATIENCE
   end
 
+  class Speechless < StandardError
+    def message = raise("no words")
+    def backtrace = raise("no trace")
+    def self.name = raise("no name")
+  end
+
+  def test_an_exception_that_cannot_say_what_it_is_is_retried_and_ends_no_thread
+    queue.put("break", jid: "j", retries: 0)
+    queue.put("k", jid: "next")
+    worker = new_worker.perform("break") { raise Speechless }.perform("k") { nil }
+    running(worker) { eventually { client.job("next").state == "completed" } }
+    failure = client.job("j").failure
+    assert_equal ["break:WorkerTest::Speechless", "<its message raised>", "<its backtrace raised>"],
+                 failure.values_at(:group, :message, :trace)
+    assert_includes log.string, "<its message raised>"
+  end
+
+  def test_what_on_lock_lost_raises_is_logged_whatever_it_says
+    queue.put("k", 1, jid: "j")
+    worker = new_worker.on_lock_lost { raise Speechless }
+    worker.perform("k") { |job| queue.put("k", 2, jid: "j", on_conflict: "move").outcome if job.data == 1 }
+    running(worker) { eventually { log.string.include?("on_lock_lost raised") } }
+    assert_includes log.string, "<its message raised>"
+  end
+
   def test_a_handler_says_how_its_job_goes_on
     %w[fail retry snooze].each { |kind| queue.put(kind, jid: kind) }
     worker = new_worker
@@ -164,6 +189,31 @@ class WorkerTest < Case
     end
     assert_equal 2, client.job("j").data
     assert_includes log.string, "job j: job_complete was refused: replaced"
+  end
+
+  def test_refusals_are_told_even_when_the_end_fails
+    queue.put("k", 1, jid: "j")
+    lost = Thread::Queue.new
+    worker = new_worker.on_lock_lost { |job, reason| lost << [job.jid, reason] }
+    worker.perform("k") do
+      worker.stop
+      queue.put("k", 2, jid: "j", on_conflict: "move").outcome
+    end
+    late_and_failing(worker)
+    assert_raises(Manyhands::Unavailable) { worker.run }
+    assert_equal %w[j replaced], take(lost)
+  end
+
+  # Lets the worker hear of answers only after its stop, which ends well but raises.
+  def late_and_failing(worker)
+    native = worker.instance_variable_get(:@native)
+    stopped = false
+    native.define_singleton_method(:unanswered) { stopped ? super() : 1 }
+    native.define_singleton_method(:take_refused) { stopped ? super() : [] }
+    native.define_singleton_method(:stop) do |timeout_ms|
+      super(timeout_ms)
+      raise Manyhands::Unavailable, "not all was told" unless stopped.tap { stopped = true }
+    end
   end
 
   def test_a_handler_can_see_that_its_lease_is_lost

@@ -43,6 +43,7 @@ module Manyhands
 
       @client = client
       @logger = logger
+      threads = Wire.integer(threads, "threads", nil)
       shutdown_timeout_ms = shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout", nil)
       @options = { queues:, threads:, strategy:, language: "ruby", shutdown_timeout_ms: }
       @handlers = {}
@@ -245,6 +246,7 @@ module Manyhands
       deadline = now + KILL
       late.each { |thread| thread.join([deadline - now, 0].max) }
       @native.stop(0)
+    ensure # also when not all outcomes could be told
       performer.report_refused
     end
 
