@@ -112,14 +112,26 @@ class ChangeTest < Case
     assert_equal "by anybody", client.job(job.jid).history.last[:message]
   end
 
+  def test_a_job_that_another_holds_is_not_in_hand_because_it_was_looked_up
+    job = reserved
+    seen = client.job(job.jid)
+    assert_equal job.token, seen.token
+    refute_predicate seen, :held?
+    %i[complete release heartbeat].each { |verb| assert_raises(Manyhands::WrongState) { seen.public_send(verb) } }
+    assert_raises(Manyhands::WrongState) { seen.progress(0.5) }
+    client.job(job.jid).requeue
+    seen.log("by anybody")
+    assert_equal "by anybody", client.job(job.jid).history.last[:message]
+  end
+
   def test_progress
     job = reserved
-    assert_nil job.progress
+    assert_nil job.progressed
     assert_nil job.progress(0.5, "half")
-    assert_equal [0.5, "half"], job.progress.values_at(:value, :note)
-    assert_kind_of Time, client.job(job.jid).progress[:at]
+    assert_equal [0.5, "half"], job.progressed.values_at(:value, :note)
+    assert_kind_of Time, client.job(job.jid).progressed[:at]
     job.progress(1)
-    assert_in_delta 1, client.job(job.jid).progress[:value]
+    assert_in_delta 1, client.job(job.jid).progressed[:value]
     assert_raises(Manyhands::WrongState) { put("free").progress(0.1) }
   end
 

@@ -30,6 +30,16 @@ class JobTest < Case
     assert_in_delta Time.now + 60, seen.due_at, PATIENCE
   end
 
+  def test_new_data_is_what_it_was_when_it_was_assigned
+    job = reserved(route: %w[second])
+    data = { "n" => 2 }
+    job.data = data
+    data["n"] = 3
+    job.data["n"] = 4
+    job.complete
+    assert_equal '{"n":2}', client.job(job.jid).raw_data
+  end
+
   def test_fail_is_kept_in_its_group
     job = reserved
     assert_equal "failed", job.fail("bad-input", "no header", "line 1")

@@ -61,9 +61,11 @@ class RecurringTest < Case
     assert_equal %w[s r], queue.jobs("recurring").jids
     assert one.cancel
     refute one.cancel
-    assert_equal [nil, nil, false], [one.kind, one.data, one.paused?]
     assert_raises(Manyhands::JobNotFound) { one.pause }
     assert_raises(Manyhands::JobNotFound) { one.update(priority: 1) }
+    assert_equal ["k", DATA, "q", 60.0, false], [one.kind, one.data, one.queue, one.interval, one.paused?]
+    gone = client.queue("q").recurring.first.tap { client.recurring("r").cancel }
+    assert_equal %w[r k], [gone.jid, gone.kind]
     assert_equal "#<Manyhands::Recurring s>", one.inspect
   end
 end

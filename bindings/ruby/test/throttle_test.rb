@@ -11,7 +11,7 @@ class ThrottleTest < Case
     job = queue.reserve(3).fetch(0)
     assert_equal %w[t], job.throttles
     seen = { id: "t", queue: nil, limit: 1, held: 1, pending: 2, expires: nil }
-    assert_equal seen, throttle.get
+    assert_equal seen, throttle.counts
     assert_equal [1, %w[j0], %w[j1 j2]], [throttle.held, throttle.holders.jids, throttle.pending.jids]
     assert_equal %w[j2], throttle.pending(offset: 1).jids
     assert_equal [seen], client.throttles.items
@@ -23,11 +23,19 @@ class ThrottleTest < Case
     assert_equal %w[j1 j2], queue.reserve(3).map(&:jid).sort
   end
 
+  def test_no_limit_is_none
+    throttle = client.throttle("t")
+    throttle.limit = 0
+    throttle.limit = nil
+    assert_nil throttle.limit
+    assert_empty client.throttles
+  end
+
   def test_a_queue_s_own
     throttle = queue.throttle
     throttle.set(1, expires: 60)
-    assert_equal ["q", 1], throttle.get.values_at(:queue, :limit)
-    assert_in_delta 60, throttle.get[:expires], PATIENCE
+    assert_equal ["q", 1], throttle.counts.values_at(:queue, :limit)
+    assert_in_delta 60, throttle.counts[:expires], PATIENCE
     queue.put_many([{ kind: "k" }, { kind: "k" }])
     assert_equal 1, queue.reserve(2).size
     assert_equal 1, throttle.held

@@ -29,7 +29,7 @@ module Manyhands
     #
     # Source: core/src/options.rs, core/src/url.rs
     def initialize(url = nil, namespace: nil, timeout: nil, engine_upgrade: nil, **unknown)
-      Wire.none_left(unknown)
+      Wire.check_options(unknown, [], nil)
       url &&= Wire.text(url, "url", nil)
       timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_TIMEOUT_MS)
       options = Wire.object({ namespace:, timeout_ms:, engine_upgrade: }.compact, nil)
@@ -84,7 +84,7 @@ module Manyhands
     # Source: core/src/engine/ops/job_get.lua
     def job(jid)
       reply = @native.call("job_get", Wire.object({ jid: }, "job_get"))
-      reply == "null" ? nil : Job.of_view(reply, ClientHolder.new(@native), @native)
+      reply == "null" ? nil : Job.of_view(reply, @native)
     end
 
     # Looks several jobs up. Releases the GVL.
@@ -222,7 +222,7 @@ module Manyhands
 
     # The throttles that have a limit, by name. Releases the GVL.
     #
-    # @return [Page] of Hashes: what {Throttle#get} answers
+    # @return [Page] of Hashes: what {Throttle#counts} answers
     #
     # Source: core/src/engine/ops/throttle_list.lua
     def throttles(offset: 0, limit: 25)
@@ -276,20 +276,22 @@ module Manyhands
     # Releases the GVL.
     #
     # @param repair [Boolean] mend what can be mended without guessing
+    # @param limit [Integer] how much a step looks at, 1 to 500 keys or members
     # @yieldparam violation [Hash{Symbol => Object}] as soon as it is found
     # @return [Array<Hash{Symbol => Object}>] the violations, each with :rule, :jid (if there is one), :detail and
     #   :repaired; with a block only how many
+    # @raise [InvalidArgument] for a bad limit
     # @example
     #   client.check { |violation| warn violation }
     #
     # Source: core/src/engine/ops/check.lua
-    def check(repair: false, &block)
+    def check(repair: false, limit: 200, &block)
       found = []
       block ||= found.method(:<<)
       cursor = ""
       count = 0
       loop do
-        cursor, violations = call("check", { cursor:, repair: }).values_at("cursor", "violations")
+        cursor, violations = call("check", { cursor:, repair:, limit: }).values_at("cursor", "violations")
         violations.each { |violation| block.call(violation_of(violation)) }
         count += violations.size
         return block_given? ? count : found if cursor.empty?
@@ -302,9 +304,7 @@ module Manyhands
     # @return [Array(Array<Job, nil>, Array<String>)] the jobs, and the jids to ask for again
     def pictures(operation, arguments)
       jobs, rest = Native.members(@native.call(operation, Wire.object(arguments, operation))).values_at("jobs", "rest")
-      found = Native.items(jobs).map do |text|
-        text == "null" ? nil : Job.of_view(text, ClientHolder.new(@native), @native)
-      end
+      found = Native.items(jobs).map { |text| text == "null" ? nil : Job.of_view(text, @native) }
       [found, Wire.parse(rest)]
     end
 

@@ -48,10 +48,10 @@ module Manyhands
       def of_reserved(fields, holder, native) = new(fields.merge(state: "running", stalled: false), holder, native)
 
       # @api private
-      # @param reply [String] the JSON text of a job view
-      def of_view(reply, holder, native)
+      # @param reply [String] the JSON text of a job view; who looked it up does not hold it
+      def of_view(reply, native)
         view = view(reply)
-        new(view, holder, native, view)
+        new(view, nil, native, view)
       end
 
       # @api private
@@ -72,7 +72,8 @@ module Manyhands
       @holder = holder
       @native = native
       @view = view
-      @data = @new_data = UNCHANGED
+      @data = UNCHANGED
+      @data_changed = false
     end
 
     # @return [Boolean] running, but past the end of its lease
@@ -89,13 +90,15 @@ module Manyhands
       @data
     end
 
-    # Gives the job new data, which travels with its completion. Changing a part of the old data does not.
+    # Gives the job new data, which travels with its completion as it is now: changing a part of it later does not, nor
+    # does changing a part of the old data.
     #
     # @param value [Object] anything JSON can say
     # @raise [InvalidArgument] for what JSON cannot say
     def data=(value)
       @raw_data = Wire.json(value, "data", "job_complete")
-      @data = @new_data = value
+      @data = UNCHANGED
+      @data_changed = true
     end
 
     # The eight that follow a job in hand does not carry: the first one asked for reads them all in one call, which
@@ -107,6 +110,9 @@ module Manyhands
     # @return [Hash{Symbol => Object}, nil] why it failed or had to run again: :group, :message, :trace, :at (a Time)
     #   and :worker
     def failure = Wire.own_units(view[:failure])
+
+    # @return [Hash{Symbol => Object}, nil] what {#progress} said last: :value, :note and :at (a Time); nil when nothing
+    def progressed = Wire.own_units(view[:progress])
 
     # @return [Time, nil] when a scheduled job becomes due
     def due_at = Wire.time(view[:due_at_ms])
@@ -152,7 +158,7 @@ module Manyhands
     # @raise [LockLost] when the lease was lost, with the reason; nothing has changed then
     # @raise [Cycle, TooDeep] when jobs would wait for one another, or so many that it cannot be known
     # @raise [InvalidArgument] naming the argument
-    # @raise [WrongState] for a job that nobody holds or that was ended already
+    # @raise [WrongState] for a job that is not in hand: only looked up, or ended already
     # @note When the engine refuses what a worker's job asks for (a result too long, a cycle), the worker runs the job
     #   again for that error.
     # @example
@@ -224,20 +230,15 @@ module Manyhands
       @holder.renew(self) / 1000.0
     end
 
-    # How far a running job is; with an argument, says so. Releases the GVL.
+    # Says how far it is; others read it as {#progressed}. Releases the GVL.
     #
-    # @overload progress
-    #   @return [Hash{Symbol => Object}, nil] :value, :note and :at (a Time); nil when nobody said
-    # @overload progress(progress, note = "")
-    #   @param progress [Numeric] 0 to 1
-    #   @param note [String] at most 1024 bytes
-    #   @return [void]
-    #   @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    # @param progress [Numeric] 0 to 1
+    # @param note [String] at most 1024 bytes
+    # @return [void]
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
     #
     # Source: core/src/engine/ops/job_progress.lua
-    def progress(progress = UNCHANGED, note = "")
-      return Wire.own_units(view[:progress]) if UNCHANGED.equal?(progress)
-
+    def progress(progress, note = "")
       check_held("job_progress")
       change("job_progress", token:, progress:, note:)
       nil
@@ -292,7 +293,7 @@ module Manyhands
     # Source: core/src/engine/ops/job_requeue.lua
     def requeue(**options)
       operation = "job_requeue"
-      options.each_key { |name| Wire.refuse("#{name} is unknown", operation) unless REQUEUE.include?(name) }
+      Wire.check_options(options, REQUEUE, operation)
       delay_ms = options[:delay] && Wire.milliseconds(options[:delay], "delay", operation)
       given = { **options.except(:delay, :data), delay_ms: }.compact
       state = ask(operation, jid:, **given, **options.slice(:data))
@@ -396,15 +397,15 @@ module Manyhands
     def explain = Wire.own_units(ask("job_explain", jid:))
 
     # @api private
-    # @return [Boolean] whether somebody here still has to end it
-    def held? = !(@holder.nil? || @token.nil?)
+    # @return [Boolean] whether somebody here still has to end it: it was reserved here, not looked up
+    def held? = !@holder.nil?
 
     # The fields of a completion as the core reads them.
     #
     # @api private
     # @return [Hash{Symbol => Object}]
     def completion(result, queue: nil, data: UNCHANGED, delay: 0, dependencies: nil)
-      data = @new_data if UNCHANGED.equal?(data)
+      data = Wire::Raw.new(@raw_data) if UNCHANGED.equal?(data) && @data_changed
       operation = "job_complete"
       Wire.check(result, "result", operation)
       Wire.check(data, "data", operation) unless UNCHANGED.equal?(data)
@@ -443,7 +444,8 @@ module Manyhands
       check_held("job_save")
       lease_ms = change("job_save", token:, data:)
       @raw_data = Wire.json(data, "data", "job_save")
-      @data = @new_data = UNCHANGED
+      @data = UNCHANGED
+      @data_changed = false
       Wire.seconds(lease_ms)
     end
 

@@ -246,10 +246,8 @@ module Manyhands
     # One job of a put as the core reads it. `within` says in errors which one it is.
     def item(job, within)
       delay_ms = job[:delay] && Wire.milliseconds(job[:delay], "#{within}delay", PUT)
-      job.each do |option, value|
-        Wire.refuse("#{within}#{option} is unknown", PUT) unless OPTIONS.include?(option)
-        Wire.check(value, "#{within}#{option}", PUT)
-      end
+      Wire.check_options(job, OPTIONS, PUT, within)
+      job.each { |option, value| Wire.check(value, "#{within}#{option}", PUT) }
       { queue: @name, **job.except(:delay), delay_ms: }
     end
 

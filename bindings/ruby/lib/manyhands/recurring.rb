@@ -8,7 +8,7 @@ module Manyhands
   # {Job#parent}.
   #
   # Its fields are a picture of the moment in which the first of them was asked for, or in which it was changed here.
-  # They are nil for one that is cancelled.
+  # They stay when it is cancelled, and are nil where it was cancelled before there was a picture.
   #
   # Source: core/src/engine/lib/recurring.lua
   class Recurring
@@ -45,7 +45,7 @@ module Manyhands
       # @api private
       # @return [Hash{Symbol => Object}]
       def settings(options, known, operation)
-        options.each_key { |name| Wire.refuse("#{name} is unknown", operation) unless known.include?(name) }
+        Wire.check_options(options, known, operation)
         interval, offset = options.values_at(:interval, :offset)
         interval_ms = interval && Wire.milliseconds(interval, "interval", operation, 1..Native::MAX_SPAN_MS)
         offset_ms = offset && Wire.milliseconds(offset, "offset", operation)
@@ -124,7 +124,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/recurring_cancel.lua
     def cancel
-      @view = nil
+      view # which is nowhere else in a moment
       @client.call("recurring_cancel", { jids: [jid] }) == 1
     end
 
@@ -177,8 +177,9 @@ module Manyhands
 
     # What it answers; its fields are read anew when one is asked for.
     def change(operation, **arguments)
+      reply = @client.call(operation, { jid:, **arguments })
       @view = nil
-      @client.call(operation, { jid:, **arguments })
+      reply
     end
   end
 end

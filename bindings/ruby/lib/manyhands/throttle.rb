@@ -30,7 +30,7 @@ module Manyhands
     # @raise [InvalidArgument] for an impossible id or queue
     #
     # Source: core/src/engine/ops/throttle_get.lua
-    def get = Wire.own_units(@client.call("throttle_get", @named))
+    def counts = Wire.own_units(@client.call("throttle_get", @named))
 
     # Limits how many of its jobs run at once. A lower limit lets running jobs go on. Releases the GVL.
     #
@@ -47,18 +47,18 @@ module Manyhands
       nil
     end
 
-    # @return [Integer, nil] how many of its jobs may run at once; nil when there is no limit. See {#get}
-    def limit = get[:limit]
+    # @return [Integer, nil] how many of its jobs may run at once; nil when there is no limit. See {#counts}
+    def limit = counts[:limit]
 
-    # Sets the limit for good.
+    # Sets the limit for good, or takes it away.
     #
-    # @param limit [Integer] see {#set}
+    # @param limit [Integer, nil] see {#set}; nil: {#delete}
     def limit=(limit)
-      set(limit)
+      limit.nil? ? delete : set(limit)
     end
 
-    # @return [Integer] how many jobs hold it: those that run. See {#get}
-    def held = get[:held]
+    # @return [Integer] how many jobs hold it: those that run. See {#counts}
+    def held = counts[:held]
 
     # Takes the limit away; jobs that waited for it wait in their queues again. Releases the GVL.
     #

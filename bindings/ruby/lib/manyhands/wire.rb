@@ -7,6 +7,11 @@ module Manyhands
   #
   # @api private
   module Wire
+    # JSON text that stands for a value in what {Wire.object} writes.
+    Raw = Struct.new(:text) do
+      def to_json(*) = text
+    end
+
     # Deeper data is refused by the core as well; here the limit ends the walk through data that contains itself.
     DEPTH = 128
     # Ruby's JSON writes any object by its `to_s` through this module; that loses data silently, so we refuse it.
@@ -144,12 +149,19 @@ module Manyhands
         text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
       end
 
-      # Refuses options that nobody knows.
+      # Refuses options that nobody knows, and those that are not named by Symbols.
       #
-      # @param unknown [Hash] what was left over
-      # @raise [InvalidArgument] when something was
-      def none_left(unknown)
-        refuse("#{unknown.keys.first} is unknown", nil) unless unknown.empty?
+      # @param options [Hash]
+      # @param known [Array<Symbol>]
+      # @param within [String] what errors put before the option's name
+      # @raise [InvalidArgument]
+      def check_options(options, known, operation, within = "")
+        options.each_key do |name|
+          next if known.include?(name)
+
+          why = name.is_a?(Symbol) ? "is unknown" : "is named by a #{name.class}; options are named by Symbols"
+          refuse("#{within}#{name} #{why}", operation)
+        end
       end
 
       # An argument is wrong.

@@ -38,7 +38,7 @@ module Manyhands
     # Source: core/src/worker/options.rs
     def initialize(client, queues:, threads: 1, strategy: nil, shutdown_timeout: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
-      Wire.none_left(unknown)
+      Wire.check_options(unknown, [], nil)
       Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
 
       @client = client
