@@ -6,15 +6,16 @@ use pyo3::types::PyDict;
 
 use crate::errors::exception;
 use crate::events::Events;
+use crate::wait::EndsAside;
 use crate::{job, wait};
 
 /// A connection to one namespace.
 #[pyclass(frozen, module = "manyhands._native")]
 pub struct Client {
     /// For the worker runtime, whose threads never look at Python.
-    pub core: manyhands::Client,
+    pub core: EndsAside<manyhands::Client>,
     /// The same, for Python's own threads: it ends a call early when Python is interrupted.
-    host: manyhands::Client,
+    host: EndsAside<manyhands::Client>,
 }
 
 #[pymethods]
@@ -24,7 +25,7 @@ impl Client {
         let core =
             manyhands::Client::open(url, options).map_err(|error| exception(py, error.renamed(&[("options.", "")])))?;
         let host = core.interruptible(wait::interrupted);
-        Ok(Client { core, host })
+        Ok(Client { core: EndsAside::new(core), host: EndsAside::new(host) })
     }
 
     #[getter]
@@ -63,7 +64,7 @@ impl Client {
 
     /// Closes the connections.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let core = self.core.clone();
+        let core = manyhands::Client::clone(&self.core);
         wait::aside(py, move || core.close())
     }
 }

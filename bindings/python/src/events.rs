@@ -6,12 +6,12 @@ use manyhands::JobEvent;
 use pyo3::prelude::*;
 
 use crate::errors::exception;
-use crate::wait;
+use crate::wait::{self, EndsAside};
 
 /// A subscription to events.
 #[pyclass(frozen, module = "manyhands._native")]
 pub struct Events {
-    core: manyhands::Events,
+    core: EndsAside<manyhands::Events>,
 }
 
 /// event, jid, queue, kind, worker, at_ms.
@@ -19,7 +19,7 @@ type Fields = (String, String, String, String, Option<String>, i64);
 
 impl Events {
     pub fn new(core: manyhands::Events) -> Events {
-        Events { core }
+        Events { core: EndsAside::new(core) }
     }
 }
 

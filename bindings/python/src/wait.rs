@@ -4,6 +4,7 @@
 //! slices and every other thread in one piece.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
@@ -83,6 +84,32 @@ pub fn aside<T: Send + 'static>(py: Python<'_>, call: impl FnOnce() -> T + Send 
             Err(panic) => resume_unwind(panic),
             Ok(()) => unreachable!("the thread ends without an answer only by a panic"),
         },
+    }
+}
+
+/// What may wait when it ends, as the last user of an `embedded:` server waits for that server's end: this ends without
+/// the interpreter lock.
+pub struct EndsAside<T: Send>(Option<T>);
+
+impl<T: Send> EndsAside<T> {
+    pub fn new(it: T) -> EndsAside<T> {
+        EndsAside(Some(it))
+    }
+}
+
+impl<T: Send> Deref for EndsAside<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is there until it ends")
+    }
+}
+
+impl<T: Send> Drop for EndsAside<T> {
+    fn drop(&mut self) {
+        let last = self.0.take();
+        // Without an interpreter, as at its end, the closure takes it along.
+        Python::try_attach(|py| py.detach(|| drop(last)));
     }
 }
 

@@ -8,12 +8,13 @@ use pyo3::types::PyDict;
 
 use crate::client::Client;
 use crate::errors::exception;
+use crate::wait::EndsAside;
 use crate::{job, wait};
 
 /// What all worker threads of this process share.
 #[pyclass(frozen, module = "manyhands._native")]
 pub struct Worker {
-    core: manyhands::Worker,
+    core: EndsAside<manyhands::Worker>,
 }
 
 #[pymethods]
@@ -22,7 +23,7 @@ impl Worker {
     fn open(py: Python<'_>, client: &Client, options: &str) -> PyResult<Worker> {
         let core = manyhands::Worker::open(&client.core, options)
             .map_err(|error| exception(py, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
-        Ok(Worker { core })
+        Ok(Worker { core: EndsAside::new(core) })
     }
 
     #[getter]
@@ -51,13 +52,13 @@ impl Worker {
     /// Hands an outcome over and waits for the engine's answer: the job's new state.
     fn finish_wait(&self, py: Python<'_>, jid: String, token: String, outcome: &str) -> PyResult<String> {
         let outcome = Outcome::from_json(outcome).map_err(|error| exception(py, error))?;
-        let core = self.core.clone();
+        let core = manyhands::Worker::clone(&self.core);
         wait::aside(py, move || core.finish_wait(&jid, &token, outcome))?.map_err(|error| exception(py, error))
     }
 
     /// Renews one lease now; milliseconds it lasts.
     fn heartbeat(&self, py: Python<'_>, jid: String, token: String) -> PyResult<u64> {
-        let core = self.core.clone();
+        let core = manyhands::Worker::clone(&self.core);
         wait::aside(py, move || core.heartbeat(&jid, &token))?.map_err(|error| exception(py, error))
     }
 
@@ -78,7 +79,7 @@ impl Worker {
 
     /// Waits for started jobs, sends outcomes, gives unstarted jobs back, ends the native threads.
     fn stop(&self, py: Python<'_>, timeout_ms: u64) -> PyResult<()> {
-        let core = self.core.clone();
+        let core = manyhands::Worker::clone(&self.core);
         wait::aside(py, move || core.stop(Duration::from_millis(timeout_ms)))?.map_err(|error| exception(py, error))
     }
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
 
 import pytest
 from plain_redis import PlainRedis
@@ -116,6 +120,46 @@ def test_close_with_a_job_in_hand_is_interrupted(client: Client, meanwhile: Mean
     meanwhile(interrupt)
     with pytest.raises(KeyboardInterrupt):
         worker.close(60)
+
+
+@pytest.mark.parametrize(
+    "use", [lambda client: client, lambda client: Worker(client, ["q"]), lambda client: client.events("put")]
+)
+def test_the_end_of_an_embedded_server_lets_others_run(tmp_path: Path, use: Callable[[Client], object]) -> None:
+    client = Client(f"embedded:{tmp_path / 'jobs'}")
+    client.queue("q").put("k")
+    with PlainRedis(Path((tmp_path / "jobs" / "socket").read_text())) as redis:
+        server = int(
+            dict(line.split(b":", 1) for line in redis("INFO", "server").split() if b":" in line)[b"process_id"]
+        )
+    last_user = use(client)
+    order: list[str] = []
+
+    def let_it_end() -> None:
+        with (tmp_path / "jobs" / "gate.lock").open() as gate:
+            while not order and not is_locked(gate):  # locked by who leaves
+                pass
+        order.append("others run")
+        os.kill(server, signal.SIGCONT)
+
+    os.kill(server, signal.SIGSTOP)
+    thread = threading.Thread(target=let_it_end)
+    thread.start()
+    del client
+    last_user = None  # noqa: F841  was the last that held it
+    order.append("the server has ended")
+    thread.join()
+    assert order == ["others run", "the server has ended"]
+
+
+def is_locked(file: IO[str]) -> bool:
+    """Whether somebody else holds the file's lock for himself."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def test_python_handlers_run_during_a_wait(client: Client, meanwhile: Meanwhile) -> None:
