@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -39,13 +39,38 @@ def milliseconds(
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         message = f"{argument} must be seconds as a number or timedelta, not {type(span).__name__}"
         raise InvalidArgument(message, operation=operation)
-    if not math.isfinite(seconds) or seconds < 0 or not least <= (rounded := round(seconds * 1000)) <= most:
-        message = f"{argument} must be {least / 1000:g} to {most // 1000} seconds, not {seconds!r}"
+    try:
+        rounded = round(seconds * 1000)
+    except (OverflowError, ValueError):  # infinite, or not a number
+        rounded = -1
+    if seconds < 0 or not least <= rounded <= most:
+        said = repr(seconds) if abs(rounded) < 10**100 else "so many"  # Python refuses to print very long numbers
+        message = f"{argument} must be {least / 1000:g} to {most // 1000} seconds, not {said}"
         raise InvalidArgument(message, operation=operation)
     return rounded
 
 
-def texts(value: Iterable[str], argument: str, operation: str) -> list[str]:
+def text(value: str, argument: str, operation: str | None) -> str:
+    """A text that UTF-8 can say; InvalidArgument names `argument`."""
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{argument} must be a text, not {type(value).__name__}", operation=operation)
+    json_text(value, argument, operation)
+    return value
+
+
+def integer(value: int, argument: str, operation: str | None) -> int:
+    """A number that the native module can take; InvalidArgument names `argument`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        message = f"{argument} must be a whole number, not {type(value).__name__}"
+        raise InvalidArgument(message, operation=operation) from None
+    if number.bit_length() > 63:
+        raise InvalidArgument(f"{argument} is outside of what 64 bits can say", operation=operation)
+    return number
+
+
+def texts(value: Iterable[str], argument: str, operation: str | None) -> list[str]:
     """A list of texts from anything that gives them; one text alone is refused: its letters are not meant."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         message = f"{argument} must be a list of texts, not {type(value).__name__}"

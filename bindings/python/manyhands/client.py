@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 
 from manyhands import _native
 from manyhands._listings import Listings
-from manyhands._wire import given, in_seconds, milliseconds, object_text, refuse_unknown, texts
+from manyhands._wire import given, in_seconds, milliseconds, object_text, refuse_unknown, text, texts
 from manyhands.config import Config
 from manyhands.errors import InvalidArgument
 from manyhands.events import Events
@@ -57,8 +57,8 @@ class Client(Listings):
         Source: core/src/options.rs, core/src/url.rs
         """
         refuse_unknown(unknown, None)
-        if not isinstance(url, (str, type(None))):
-            raise InvalidArgument(f"url must be a text, not {type(url).__name__}")
+        if url is not None:
+            text(url, "url", None)
         options: dict[str, Any] = {"namespace": namespace, "engine_upgrade": engine_upgrade}
         if timeout is not None:
             options["timeout_ms"] = milliseconds(timeout, "timeout", None, least=1, most=_native.MAX_TIMEOUT_MS)
@@ -283,6 +283,9 @@ class Client(Listings):
 
         Source: core/src/engine/ops/
         """
+        text(operation, "operation", None)
+        if not isinstance(arguments, (Mapping, type(None))):
+            raise InvalidArgument(f"arguments must be a mapping, not {type(arguments).__name__}", operation=operation)
         return json.loads(self._native.call(operation, object_text(arguments or {}, operation)))
 
     def close(self) -> None:

@@ -97,8 +97,9 @@ class Job(Managed):
         Raises InvalidArgument for data that JSON cannot say.
         """
         fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data", None), "priority": priority}
-        fields |= {"retries": retries, "remaining": retries, "tags": list(tags), "route": list(route)}
-        fields |= {"throttles": list(throttles), "parent": None, "tracked": False}
+        fields |= {"retries": retries, "remaining": retries, "tags": texts(tags, "tags", None)}
+        fields |= {"route": texts(route, "route", None), "throttles": texts(throttles, "throttles", None)}
+        fields |= {"parent": None, "tracked": False}
         return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
 
     @classmethod

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, cast
 
 from manyhands import _native
-from manyhands._wire import given, in_seconds, milliseconds, object_text, refuse_unknown, renamed
+from manyhands._wire import given, in_seconds, integer, milliseconds, object_text, refuse_unknown, renamed, text
 from manyhands.errors import InvalidArgument, raised
 from manyhands.job import Job
 from manyhands.page import Jids, Page, page_of_jids
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _PUT = "queue_put"
+_RESERVE = "queue_reserve"
 
 ListedState = Literal["waiting", "scheduled", "blocked", "throttled", "running", "stalled", "recurring"]
 
@@ -160,7 +161,12 @@ class Queue:
 
         Source: core/src/engine/ops/queue_put.lua
         """
+        if isinstance(jobs, (str, bytes, Mapping)) or not isinstance(jobs, Iterable):
+            raise InvalidArgument(f"jobs must be a list of mappings, not {type(jobs).__name__}", operation=_PUT)
         several = list(jobs)
+        for at, job in enumerate(several):
+            if not isinstance(job, Mapping):
+                raise InvalidArgument(f"jobs[{at}] must be a mapping, not {type(job).__name__}", operation=_PUT)
         items = [self._item(job, f"jobs[{at}]." if len(several) > 1 else "") for at, job in enumerate(several)]
         return [_placed(reply) for reply in self._put(items)]
 
@@ -177,8 +183,8 @@ class Queue:
         if "delay_ms" in job:
             message = f"{within}delay_ms is not an option of a put: say delay, in seconds"
             raise InvalidArgument(message, operation=_PUT)
-        if "delay" in item:
-            item["delay_ms"] = milliseconds(item.pop("delay"), f"{within}delay", _PUT)
+        if (delay := item.pop("delay", None)) is not None:
+            item["delay_ms"] = milliseconds(delay, f"{within}delay", _PUT)
         return object_text(item, _PUT, within)
 
     def reserve(self, limit: int = 1, *, worker: str | None = None) -> list[Job]:
@@ -194,7 +200,9 @@ class Queue:
 
         Source: core/src/engine/ops/queue_reserve.lua
         """
-        return [Job._of_reserved(self._client, job) for job in self._client._native.reserve(self.name, limit, worker)]
+        name, limit = text(self.name, "queue", _RESERVE), integer(limit, "limit", _RESERVE)
+        worker = None if worker is None else text(worker, "worker", _RESERVE)
+        return [Job._of_reserved(self._client, job) for job in self._client._native.reserve(name, limit, worker)]
 
     def counts(self) -> Counts:
         """How many of its jobs are in each state, and whether it is paused. Releases the GIL.
@@ -203,15 +211,19 @@ class Queue:
         """
         return cast("Counts", self._client.call("queue_counts", {"queue": self.name}))
 
-    def stats(self, day: str | None = None) -> Stats:
+    def stats(self, day: str | date | None = None) -> Stats:
         """The figures of one day: wait and run times in seconds, failures and retries.
 
-        day: YYYY-MM-DD in UTC. Default today. Kept for the `stats-history` setting (30 days).
+        day: a date or YYYY-MM-DD, in UTC. Default today. Kept for the `stats-history` setting (30 days).
 
         Raises InvalidArgument for something else than a day. Releases the GIL.
 
         Source: core/src/engine/ops/queue_stats.lua
         """
+        if isinstance(day, date) and not isinstance(day, datetime):
+            day = day.isoformat()
+        if not isinstance(day, (str, type(None))):
+            raise InvalidArgument(f"day must be a date or text, not {type(day).__name__}", operation="queue_stats")
         arguments = {"queue": self.name} if day is None else {"queue": self.name, "day": day}
         stats = in_seconds(self._client.call("queue_stats", arguments))
         for sample in (stats["wait"], stats["run"]):

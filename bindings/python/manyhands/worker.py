@@ -12,18 +12,16 @@ from contextlib import suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from manyhands import _native
 from manyhands._holder import WorkerHolder
 from manyhands._perform import UNKNOWN_KIND, Handler, failed, performed
 from manyhands._signals import stopped_by_signals
-from manyhands._wire import milliseconds, object_text, refuse_unknown
+from manyhands._wire import milliseconds, object_text, refuse_unknown, text, texts
+from manyhands.client import Client
 from manyhands.errors import Closed, Error, InvalidArgument, WrongState
 from manyhands.job import Job
-
-if TYPE_CHECKING:
-    from manyhands.client import Client
 
 _log = logging.getLogger("manyhands")
 
@@ -84,10 +82,11 @@ class Worker:
         Source: core/src/worker/options.rs
         """
         refuse_unknown(unknown, None)
-        if isinstance(queues, str):
-            raise InvalidArgument("queues must be a list of names, not one text")
+        if not isinstance(client, Client):
+            raise InvalidArgument(f"client must be a Client, not {type(client).__name__}")
+        queues = texts(queues, "queues", None)
         grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout", None)
-        options = {"queues": list(queues), "threads": threads, "strategy": strategy, "shutdown_timeout_ms": grace_ms}
+        options = {"queues": queues, "threads": threads, "strategy": strategy, "shutdown_timeout_ms": grace_ms}
         self._client = client
         self._options = {name: value for name, value in options.items() if value is not None}
         self._threads = 1 if threads is None else threads
@@ -131,8 +130,7 @@ class Worker:
         def register(handler: _AnyHandler) -> _AnyHandler:
             if self._started:
                 raise WrongState(f"the worker has started: a handler for {kind} comes too late")
-            if not isinstance(kind, str):
-                raise InvalidArgument(f"kind must be a text, not {type(kind).__name__}")
+            text(kind, "kind", None)
             known = dict(self._handlers)
             self._handlers[kind] = handler
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -135,6 +136,11 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     (put(missing="explode"), 'missing "explode" is not one of', "queue_put"),
     (put_many(dependencies=[""]), "jobs[3].dependencies[0] is empty", "queue_put"),
     (put_many(missing="explode"), "jobs[3].missing", "queue_put"),
+    (put(delay=10**400), "delay must be 0 to", "queue_put"),
+    (put(delay=10**5000), "delay must be 0 to", "queue_put"),
+    (lambda client: client.queue("q").put_many(5), "jobs must be a list", "queue_put"),  # type: ignore[arg-type]
+    (lambda client: client.queue("q").put_many({"kind": "k"}), "jobs must be a list", "queue_put"),  # type: ignore[dict-item]
+    (lambda client: client.queue("q").put_many([{"kind": "k"}, 5]), "jobs[1] must be a mapping", "queue_put"),  # type: ignore[list-item]
     (on_job(lambda job: job.requeue("")), "queue is empty", "job_requeue"),
     (on_job(lambda job: job.requeue(delay=-1)), "delay must be 0 to", "job_requeue"),
     (on_job(lambda job: job.requeue(data=object())), "data is not JSON", "job_requeue"),
@@ -214,8 +220,18 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     (lambda client: client.queue("").reserve(), "queue is empty", "queue_reserve"),
     (lambda client: client.queue("q").reserve(0), "limit 0 is outside 1..500", "queue_reserve"),
     (lambda client: client.queue("q").reserve(worker=""), "worker is empty", "queue_reserve"),
+    (lambda client: client.queue("q").reserve("5"), "limit must be a whole number", "queue_reserve"),  # type: ignore[arg-type]
+    (lambda client: client.queue("q").reserve(1.5), "limit must be a whole number", "queue_reserve"),  # type: ignore[arg-type]
+    (lambda client: client.queue("q").reserve(2**70), "limit is outside", "queue_reserve"),
+    (lambda client: client.queue("q").reserve(-(2**70)), "limit is outside", "queue_reserve"),
+    (lambda client: client.queue("q").reserve(worker=5), "worker must be a text", "queue_reserve"),  # type: ignore[arg-type]
+    (lambda client: client.queue("q").reserve(worker="\ud800"), "worker is not JSON", "queue_reserve"),
+    (lambda client: client.queue("\ud800").reserve(), "queue is not JSON", "queue_reserve"),
+    (lambda client: client.queue(5).reserve(), "queue must be a text", "queue_reserve"),  # type: ignore[arg-type]
     (lambda client: client.queue("").counts(), "queue is empty", "queue_counts"),
     (lambda client: client.queue("q").stats("soon"), "day ", "queue_stats"),
+    (lambda client: client.queue("q").stats(datetime(2026, 3, 1)), "day must be", "queue_stats"),
+    (lambda client: client.queue("q").stats(5), "day must be", "queue_stats"),  # type: ignore[arg-type]
     (lambda client: client.job(""), "jid is empty", "job_get"),
     (lambda client: client.config.get("colour"), "name colour is not a setting", "config_get"),
     (lambda client: client.config.set("heartbeat", -1), "value of heartbeat -1 is outside 0.1..86400 s", "config_set"),
@@ -223,6 +239,7 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     (lambda client: client.call("queue_counts", {"queue": object()}), "queue is not JSON", "queue_counts"),
     (lambda client: Worker(client, ["q"]).next(LONG), "timeout must be 0 to 3155760000 seconds", "worker_next"),
     (lambda client: Worker(client, ["q"]).close(-1), "timeout must be 0 to 3155760000 seconds", "worker_stop"),
+    (lambda _: Job.build("k", tags=5), "tags must be a list of texts, not int", None),  # type: ignore[arg-type]
     (lambda _: manyhands.Retry(-1), "delay must be 0 to", "job_retry"),
     (lambda _: manyhands.Snooze(-1), "delay must be 0 to", "job_snooze"),
     (lambda _: Client(timeout=0), "timeout must be 0.001 to 600 seconds, not 0", None),
@@ -230,6 +247,17 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     (lambda _: Client(namespace="a b"), 'namespace "a b" is not', None),
     (lambda _: Client(engine_upgrade="maybe"), 'engine_upgrade "maybe" is neither', None),
     (lambda _: Client("redis://localhost:port"), "url: the port", None),
+    (lambda _: Client("redis://\ud800"), "url is not JSON", None),
+    (lambda client: client.call(5), "operation must be a text", None),  # type: ignore[arg-type]
+    (lambda client: client.call("\ud800"), "operation is not JSON", None),
+    (lambda client: client.call("sweep", [object()]), "arguments must be a mapping", "sweep"),  # type: ignore[arg-type]
+    (lambda _: Worker("x", ["q"]), "client must be a Client, not str", None),  # type: ignore[arg-type]
+    (lambda client: Worker(client, 5), "queues must be a list of texts, not int", None),  # type: ignore[arg-type]
+    (lambda client: Worker(client, [5]), "queues [5] is not a list of texts", None),  # type: ignore[list-item]
+    (lambda client: Worker(client, ["\ud800"]), "queues is not JSON", None),
+    (lambda client: Worker(client, ["q"], threads=True), "threads ", None),
+    (lambda client: Worker(client, ["q"], threads=2**70), "threads ", None),
+    (lambda client: Worker(client, ["q"]).perform("\ud800")(print), "kind is not JSON", None),
     (lambda client: Worker(client, []), "queues is empty", None),
     (lambda client: Worker(client, ["q", ""]), "queues[1] is empty", None),
     (lambda client: Worker(client, ["q"], threads=0), "threads 0 is outside 1..1000", None),
@@ -251,6 +279,15 @@ def test_refusals_name_the_argument_and_the_operation(
     assert caught.value.message.startswith(message)
     assert caught.value.operation == operation
     assert client.queue("q").counts()["waiting"] == 0
+
+
+def test_none_is_the_same_as_not_given(client: Client) -> None:
+    names = ["jid", "priority", "delay", "retries", "tags", "route", "throttles", "dependencies", "missing"]
+    options = dict.fromkeys([*names, "on_conflict"])
+    placed = client.queue("q").put_many([{"kind": "k", "data": None, **options}] * 2)
+    placed.append(client.queue("q").put("k", **options))  # type: ignore[arg-type]
+    assert [one.outcome for one in placed] == ["put"] * 3
+    assert client.queue("q").counts()["waiting"] == 3
 
 
 def test_other_errors_name_the_operation_too(client: Client) -> None:
