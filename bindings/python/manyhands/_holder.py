@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from manyhands._wire import object_text
-from manyhands.errors import raised
+from manyhands.errors import Error, raised
 
 if TYPE_CHECKING:
     from manyhands import _native
@@ -22,6 +23,9 @@ class Holder(Protocol):
 
     def renew(self, jid: str, token: str) -> int:
         """Renew the lease; its length in milliseconds."""
+
+    def drop(self, jid: str, token: str) -> None:
+        """Forget the job, whose lease another operation has ended."""
 
     def lost(self, jid: str, token: str) -> str | None:
         """Why the lease is known to be lost, without asking Redis; None when nothing is known."""
@@ -42,6 +46,9 @@ class ClientHolder:
     def renew(self, jid: str, token: str) -> int:
         lease_ms: int = self._one("job_heartbeat", {"jid": jid, "token": token})["lease_ms"]
         return lease_ms
+
+    def drop(self, jid: str, token: str) -> None:
+        pass
 
     def lost(self, jid: str, token: str) -> str | None:  # noqa: ARG002
         return None
@@ -69,6 +76,11 @@ class WorkerHolder:
 
     def renew(self, jid: str, token: str) -> int:
         return self._worker.heartbeat(jid, token)
+
+    def drop(self, jid: str, token: str) -> None:
+        """The runtime forgets a job when its end is told; the engine passes over a release that comes too late."""
+        with suppress(Error):  # the worker has ended
+            self._worker.finish(jid, token, outcome_text("release", {}))
 
     def lost(self, jid: str, token: str) -> str | None:
         return self._worker.lost(jid, token)

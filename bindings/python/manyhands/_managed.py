@@ -22,27 +22,39 @@ class Managed:
     jid: str
     queue: str
     priority: int
+    retries: int
+    remaining: int
     tags: list[str]
+    route: list[str]
+    throttles: list[str]
     tracked: bool
     state: State
+    stalled: bool
     token: str | None
     _client: Client | None
     _holder: Holder | None
+    _raw_data: str | None
+    _data: Any
+    _data_changed: bool
+    _reserved: bool
     _view: dict[str, Any] | None
 
     @property
     def in_hand(self) -> bool:
-        """True while this program holds the job and has not ended it."""
-        return self._holder is not None and self.token is not None and self.state == "running"
+        """True while this program holds the job, as it reserved it, and has not ended it."""
+        return self._reserved and self._holder is not None
 
     def cancel(self) -> bool:
-        """Make the job disappear, in whatever state it is. Who runs it loses it.
+        """Make the job disappear, in whatever state it is. Who runs it loses it; who has it in hand ends it so.
 
         Returns False when there was none any more. Raises HasDependents when a job waits for it. Releases the GIL.
 
         Source: core/src/engine/ops/job_cancel.lua
         """
-        return bool(self._call("job_cancel", {"jids": [self.jid]}))
+        if not self._call("job_cancel", {"jids": [self.jid]}):
+            return False
+        self._left("cancelled")
+        return True
 
     def requeue(
         self,
@@ -59,7 +71,9 @@ class Managed:
         missing: str | None = None,
         **unknown: NoReturn,
     ) -> str:
-        """Place the job anew, from whatever state: at the end of the line, with all its retries. Who runs it loses it.
+        """Place the job anew, from whatever state: at the end of the line, with all its retries.
+
+        Who runs it loses it; who has it in hand ends it so, and its handler has nothing more to say.
 
         queue: where to. Default: the queue it is in.
         data: its new payload. Default: unchanged.
@@ -77,10 +91,18 @@ class Managed:
         fields = given({**options, "route": route, "dependencies": dependencies, "missing": missing})
         if delay_ms := milliseconds(delay, "delay", "job_requeue"):
             fields["delay_ms"] = delay_ms
-        if data is not UNCHANGED:
-            json_text(data, "data", "job_requeue")
+        raw_data = None if data is UNCHANGED else json_text(data, "data", "job_requeue")
+        if raw_data is not None:
             fields["data"] = data
-        return self._stands(self._call("job_requeue", {"jid": self.jid, **fields}))
+        state = self._left(self._call("job_requeue", {"jid": self.jid, **fields}))
+        self.queue, self.priority = fields.get("queue", self.queue), fields.get("priority", self.priority)
+        self.remaining = self.retries = fields.get("retries", self.retries)
+        self.tags = list(dict.fromkeys(fields.get("tags", self.tags)))
+        self.throttles = list(dict.fromkeys(fields.get("throttles", self.throttles)))
+        self.route = list(fields.get("route", self.route))
+        if raw_data is not None:
+            self._carry(raw_data)
+        return state
 
     def prioritize(self, priority: int) -> None:
         """Change its priority; among its new equals it keeps the order of putting.
@@ -170,12 +192,13 @@ class Managed:
     def timeout(self) -> str:
         """End the lease of a running job now: a retry is spent and it waits again, or fails when none is left.
 
-        Returns waiting or failed. Who runs it loses it. Raises JobNotFound, WrongState when it does not run.
+        Returns waiting or failed. Who runs it loses it; who has it in hand ends it so. Raises JobNotFound, WrongState
+        when it does not run.
         Releases the GIL.
 
         Source: core/src/engine/ops/job_timeout.lua
         """
-        return self._stands(self._call("job_timeout", {"jid": self.jid}))
+        return self._left(self._call("job_timeout", {"jid": self.jid}))
 
     def log(self, message: str, data: Any = None) -> None:
         """Add an entry to its history. With the job in hand the entry is refused when the lease was lost.
@@ -208,7 +231,20 @@ class Managed:
             self.state = cast("State", state)
         return state
 
+    def _left(self, state: str) -> str:
+        """Notes the state into which an operation has brought it that ends any lease: nobody has it in hand now."""
+        if self._holder is not None and self.token is not None:
+            self._holder.drop(self.jid, self.token)
+        self._holder = None
+        self.state, self.stalled = cast("State", state), False
+        return state
+
+    def _carry(self, raw_data: str) -> None:
+        """Notes its new payload."""
+        self._raw_data, self._data, self._data_changed = raw_data, UNCHANGED, False
+
     def _there(self, operation: str) -> Client:
         if self._client is None:
-            raise WrongState(f"job {self.jid} was built without a server", operation=operation, jid=self.jid)
+            message = f"job {self.jid} has no server: it was built or copied"
+            raise WrongState(message, operation=operation, jid=self.jid)
         return self._client

@@ -19,6 +19,9 @@ class _Unchanged:
     def __repr__(self) -> str:
         return "<unchanged>"
 
+    def __reduce__(self) -> str:
+        return "UNCHANGED"  # what a copy or an unpickled object holds must be this very one
+
 
 UNCHANGED: Any = _Unchanged()
 

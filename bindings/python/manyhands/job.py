@@ -15,7 +15,7 @@ from manyhands.errors import WrongState
 if TYPE_CHECKING:
     from manyhands.client import Client
 
-State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed"]
+State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed", "cancelled"]
 
 
 class Failure(TypedDict):
@@ -43,11 +43,14 @@ class Job(Managed):
     data: its payload, parsed when first asked for; raw_data: the same as JSON text.
     priority: -128 to 127, larger first.
     retries, remaining: how many times it may run again, and how many of those are left.
-    state: where it stands (a job in hand: running). stalled: running, but past the end of its lease.
+    state: where it stands (a job in hand: running; one that was cancelled here: cancelled). stalled: running, but past
+        the end of its lease.
     worker, token: who holds it, and the text that proves it; None when nobody does.
     tags, route, throttles: its labels; the queues it still goes through; the limits it is held to (lists of text).
     parent: the recurring job that put it, or None. tracked: whether events tell of it.
     put_at: epoch seconds.
+
+    A copy (by copy or pickle) is a picture: it has the same fields, but nobody holds it, and it reaches no server.
 
     Source: core/src/ops/job.rs
     """
@@ -56,10 +59,11 @@ class Job(Managed):
         """For this package only: a program makes jobs by putting them, or by `Job.build`."""
         self._client = client
         self._holder = holder
-        self._raw_data: str = fields["data"]
+        self._reserved = "history" not in fields
+        self._raw_data: str | None = fields["data"]
         self._data: Any = UNCHANGED
         self._data_changed = False
-        self._view: dict[str, Any] | None = fields if "history" in fields else None
+        self._view: dict[str, Any] | None = None if self._reserved else fields
         self.jid: str = fields["jid"]
         self.kind: str = fields["kind"]
         self.queue: str = fields["queue"]
@@ -110,26 +114,38 @@ class Job(Managed):
     def _of_view(cls, client: Client, reply: str) -> Job:
         return cls(client, ClientHolder(client), view_fields(reply))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_client": None, "_holder": None}
+
+    def _record(self, *, with_data: bool = True) -> Job:
+        """The same job without what was read from it, to be kept for a while; without its data it is small."""
+        record = Job.__new__(Job)
+        record.__dict__.update(self.__dict__, _data=UNCHANGED, _view=None)
+        if not with_data:
+            record._raw_data = None
+        return record
+
     @property
     def raw_data(self) -> str:
         """The payload as JSON text, byte for byte as it was put (or as the assignment to `data` made it)."""
+        if self._raw_data is None:
+            raise WrongState(f"job {self.jid} has ended: its data is no longer kept", jid=self.jid)
         return self._raw_data
 
     @property
     def data(self) -> Any:
         """The payload as Python values, parsed when first asked for.
 
-        Assigning sends the new value along when the job is completed; changing a part of the old value does not.
-        Raises InvalidArgument when assigned what JSON cannot say.
+        Assigning sends the new value, as it is then, along when the job is completed; changing a part of a value does
+        not. Raises InvalidArgument when assigned what JSON cannot say.
         """
         if self._data is UNCHANGED:
-            self._data = json.loads(self._raw_data)
+            self._data = json.loads(self.raw_data)
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._raw_data = json_text(value, "data", "job_complete")
-        self._data = value
+        self._carry(json_text(value, "data", "job_complete"))
         self._data_changed = True
 
     @property
@@ -281,7 +297,7 @@ class Job(Managed):
         _, token = self._held("job_save")
         raw_data = json_text(data, "data", "job_save")
         lease_ms: int = self._call("job_save", {"jid": self.jid, "token": token, "data": data})
-        self._raw_data, self._data, self._data_changed = raw_data, data, False
+        self._carry(raw_data)
         return lease_ms / 1000
 
     def progress(self, value: float, note: str = "") -> None:
@@ -313,7 +329,7 @@ class Job(Managed):
         if data is not UNCHANGED:
             fields["data"] = data
         elif self._data_changed:
-            fields["data"] = self._data
+            fields["data"] = json.loads(self.raw_data)
         if queue is not None:
             fields["queue"] = queue
         if delay_ms := milliseconds(delay, "delay", "job_complete"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 
 import pytest
 
-from manyhands import Client, InvalidArgument, Job, LockLost, WrongState
+from manyhands import Client, InvalidArgument, Job, LockLost, Worker, WrongState
 
 
 def taken(client: Client, **options: object) -> Job:
@@ -52,6 +54,18 @@ def test_assigned_data_goes_along(client: Client) -> None:
     job.complete()
     (job,) = client.queue("two").reserve()
     assert job.raw_data == '{"n":1,"é":"😀"}'
+
+
+def test_assigned_data_goes_along_as_it_was_assigned(client: Client) -> None:
+    job = taken(client, route=["two"])
+    data = {"n": 2}
+    job.data = data
+    data["n"] = 3
+    job.data["n"] = 4
+    assert job.raw_data == '{"n":2}'
+    job.complete()
+    (job,) = client.queue("two").reserve()
+    assert job.raw_data == '{"n":2}'
 
 
 def test_fail(client: Client) -> None:
@@ -135,7 +149,7 @@ def test_an_expired_lease_is_lost_to_the_next(client: Client) -> None:
 def test_finished_twice(client: Client) -> None:
     job = taken(client)
     twin = found(client, job)
-    assert twin.in_hand
+    assert not twin.in_hand
     assert twin.complete() == "completed"
     with pytest.raises(LockLost) as caught:
         job.complete()
@@ -187,3 +201,25 @@ def test_a_job_without_a_server() -> None:
     assert (job.kind, job.data, job.tags, job.history, job.result) == ("resize", {"width": 3}, ["a"], [], None)
     with pytest.raises(WrongState):
         job.complete()
+
+
+COPIES: list[Callable[[Job], Job]] = [copy.copy, copy.deepcopy, lambda job: pickle.loads(pickle.dumps(job))]
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_is_a_picture(client: Client, copied: Callable[[Job], Job]) -> None:
+    client.queue("w").put("k", {"n": 1})
+    with Worker(client, ["w"]) as worker:
+        of_worker, of_client = worker.next(10), taken(client, tags=["a"])
+        assert of_worker is not None
+        for job in (of_worker, of_client, found(client, of_client), Job.build("k", {"n": 1})):
+            picture = copied(job)
+            assert (picture.jid, picture.data, picture.raw_data) == (job.jid, {"n": 1}, '{"n":1}')
+            assert (picture.tags, picture.state, picture.in_hand, picture.lost) == (job.tags, job.state, False, None)
+            for act in (picture.complete, picture.cancel, picture.heartbeat):
+                with pytest.raises(WrongState, match=job.jid):
+                    act()
+        assert [entry["what"] for entry in copied(found(client, of_client)).history] == ["put", "reserved"]
+        of_worker.data = {"n": 2}
+        assert copied(of_worker).data == {"n": 2}
+        assert (of_worker.complete(), of_client.complete()) == ("completed", "completed")

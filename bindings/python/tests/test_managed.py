@@ -60,13 +60,16 @@ def test_cancel_many_in_any_order(client: Client) -> None:
 def test_requeue(client: Client) -> None:
     job = put(client, retries=1, tags=["old"])
     state = job.requeue(
-        "other", data={"l": []}, delay=60, priority=7, retries=9, tags=["new"], throttles=["t"], route=["r"]
+        "other", data={"l": []}, delay=60, priority=7, retries=9, tags=["new", "new"], throttles=["t", "t"], route=["r"]
     )
     assert (state, job.state) == ("scheduled", "scheduled")
     now = found(client, "a")
     assert (now.queue, now.raw_data, now.priority, now.retries, now.remaining) == ("other", '{"l":[]}', 7, 9, 9)
     assert (now.tags, now.throttles, now.route) == (["new"], ["t"], ["r"])
     assert now.due_at == pytest.approx(now.put_at + 60)
+    assert (job.queue, job.raw_data, job.priority, job.retries, job.remaining) == ("other", '{"l":[]}', 7, 9, 9)
+    assert (job.data, job.tags, job.throttles, job.route) == ({"l": []}, ["new"], ["t"], ["r"])
+    assert job.due_at == now.due_at
     assert now.requeue() == "waiting"
     assert found(client, "a").queue == "other"
     put(client, "b")
@@ -75,11 +78,40 @@ def test_requeue(client: Client) -> None:
 
 def test_who_runs_a_requeued_job_loses_it(client: Client) -> None:
     job = taken(client)
-    assert job.requeue() == "waiting"
-    assert job.in_hand
+    seen = found(client, "a")
+    assert seen.requeue() == "waiting"
+    assert (seen.state, seen.in_hand, job.in_hand) == ("waiting", False, True)
     with pytest.raises(LockLost):
         job.complete()
     assert found(client, "a").state == "waiting"
+
+
+ENDS: list[tuple[Callable[[Job], object], str]] = [
+    (Job.cancel, "cancelled"),
+    (Job.requeue, "waiting"),
+    (Job.timeout, "waiting"),
+]
+
+
+@pytest.mark.parametrize(("act", "state"), ENDS)
+def test_who_holds_a_job_may_end_it_so(client: Client, act: Callable[[Job], object], state: str) -> None:
+    job = taken(client)
+    act(job)
+    assert (job.in_hand, job.state) == (False, state)
+    with pytest.raises(WrongState, match=state):
+        job.complete()
+    put(client, "b")
+    with pytest.raises(WrongState):
+        job.heartbeat()
+
+
+def test_a_job_that_was_looked_up_is_in_nobodys_hand(client: Client) -> None:
+    taken(client)
+    seen = found(client, "a")
+    assert (seen.state, seen.in_hand) == ("running", False)
+    client.queue("q").put("k", jid="a", on_conflict="move")
+    seen.log("seen by somebody else")
+    assert found(client, "a").history[-1]["message"] == "seen by somebody else"
 
 
 def test_prioritize(client: Client) -> None:
@@ -151,7 +183,7 @@ def test_complete_into_a_queue_with_dependencies(client: Client) -> None:
 
 def test_timeout_ends_the_lease(client: Client) -> None:
     job = taken(client, retries=1)
-    assert job.timeout() == "waiting"
+    assert found(client, "a").timeout() == "waiting"
     assert found(client, "a").remaining == 0
     with pytest.raises(LockLost):
         job.heartbeat()
