@@ -47,7 +47,8 @@ class Recurring:
 
     Comes from `Queue.put_recurring`, `Queue.recurring` or `Client.recurring`. The jobs it puts are called <jid>-1,
     <jid>-2, ... and name it as their `parent`. Its fields are a picture of the moment when the first was asked for (or
-    of the last change made here), read in one call that raises JobNotFound when it is cancelled.
+    of the last change made here), read in one call that raises JobNotFound when it is cancelled. A picture that was
+    taken before is kept then.
 
     jid, kind, queue: its id, the name of the handler of its jobs, where they are put (text).
     raw_data: their payload as JSON text.
@@ -121,7 +122,6 @@ class Recurring:
 
         Source: core/src/engine/ops/recurring_cancel.lua
         """
-        self._picture = None
         return bool(self._client.call("recurring_cancel", {"jids": [self.jid]}))
 
     def tag(self, *tags: str) -> list[str]:
@@ -167,8 +167,9 @@ class Recurring:
         return bool(self._call("recurring_resume", {}))
 
     def _call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        answer = self._client.call(operation, {"jid": self.jid, **arguments})
         self._picture = None
-        return self._client.call(operation, {"jid": self.jid, **arguments})
+        return answer
 
     def _fields(self) -> dict[str, Any]:
         if self._picture is None:

@@ -97,6 +97,18 @@ def test_cancel(client: Client) -> None:
     assert client.recurring("r") is None
 
 
+def test_a_cancelled_one_is_still_what_it_was(client: Client) -> None:
+    recurring = client.queue("q").put_recurring("k", {"n": 1}, interval=60, jid="r")
+    twin = client.recurring("r")
+    assert twin is not None
+    assert recurring.data == {"n": 1}
+    assert recurring.cancel()
+    with pytest.raises(JobNotFound):
+        twin.update(priority=1)
+    for one in (recurring, twin):
+        assert (one.kind, one.queue, one.data, one.interval) == ("k", "q", {"n": 1}, 60.0)
+
+
 GONE: list[Callable[[Recurring], object]] = [
     lambda recurring: recurring.kind,
     lambda recurring: recurring.update(priority=1),
