@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import NoReturn, TypeVar
 
 from manyhands import _native
+from manyhands._finished import Finished
 from manyhands._holder import WorkerHolder
 from manyhands._perform import UNKNOWN_KIND, Handler, failed, performed
 from manyhands._signals import stopped_by_signals
@@ -27,9 +28,6 @@ _log = logging.getLogger("manyhands")
 
 _REFUSED_EVERY = 0.1
 """Seconds between two looks for outcomes that the engine refused."""
-
-_MOST_FINISHED = 1_000
-"""Finished jobs kept for `on_lock_lost`: an outcome is refused long before so many have followed it."""
 
 _THREAD_ENDED = -1.0
 """What a worker thread says last; a stop says its seconds, 0 or more."""
@@ -93,10 +91,10 @@ class Worker:
         self._shutdown_timeout = grace_ms / 1000
         self._handlers: dict[str, Handler] = {}
         self._on_lock_lost: Callable[[Job, str], object] | None = None
-        self._finished: OrderedDict[tuple[str, str], Job] = OrderedDict()
+        self._finished = Finished()
         self._events: SimpleQueue[float] = SimpleQueue()
         self._started = self._over = False
-        self._crash: BaseException | None = None
+        self._crashes: list[BaseException] = []
         self._open()
 
     def _open(self) -> None:
@@ -104,10 +102,20 @@ class Worker:
         options = {**self._options, "kinds": list(self._handlers), "language": "python"}
         self._native = _native.Worker(self._client._native, object_text(options, None))
         self._holder = WorkerHolder(self._native)
+        self._pid = os.getpid()
+
+    def _begin(self) -> None:
+        """From now on it belongs to this process. One that was described before a fork begins anew in the child."""
+        if not self._started and self._pid != os.getpid():
+            self._open()
+        self._started = True
 
     @property
     def name(self) -> str:
-        """What others see this worker as: host:pid:random. Changes when a handler is registered before the start."""
+        """What others see this worker as: host:pid:random.
+
+        Changes when a handler is registered before the start, and at the start in a forked child.
+        """
         return self._native.name
 
     def perform(self, kind: str) -> Callable[[_AnyHandler], _AnyHandler]:
@@ -145,11 +153,13 @@ class Worker:
     def on_lock_lost(self, callback: _LockLost) -> _LockLost:
         """Register what to call when the outcome of a performed job was refused; a decorator.
 
-        callback: gets the Job and the reason: expired, cancelled, replaced, finished or unknown for a lost lease, else
+        callback: gets a Job and the reason: expired, cancelled, replaced, finished or unknown for a lost lease, else
             the error's text. Called on the thread of `run`, one at a time; what it raises is logged. Default: nothing
             is called.
 
-        The refusal is logged too. By then another worker may have performed the job.
+        The Job is as its handler left it, though not the same object. When many ended meanwhile, it may have lost its
+        `data`, which then raises WrongState: of the last 1,000 jobs 16 MiB in all are kept. The refusal is logged too.
+        By then another worker may have performed the job.
         """
         self._on_lock_lost = callback
         return callback
@@ -162,13 +172,13 @@ class Worker:
         handler that outlasts its time goes on while `run` returns; its job is neither completed nor given back, but
         performed again when its lease runs out, which spends a retry. Raises Closed when the worker has stopped before
         or was used before a fork; Unavailable when the last outcomes did not reach Redis; and what keeps it from
-        working at all, such as Denied.
+        working at all, such as Denied. Of several that end it, the first is raised.
 
         Source: core/src/worker/mod.rs
         """
         if self._over:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
-        self._started = True
+        self._begin()
         threads = [
             threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True)
             for number in range(self._threads)
@@ -180,15 +190,17 @@ class Worker:
                     thread.start()
                 self._wait(len(threads))
                 self._end(0)
-            except BaseException:
+            except BaseException as error:
                 with suppress(Error):
                     self._end(0)
+                if self._crashes and isinstance(error, Error):
+                    raise self._crashes[0] from error
                 raise
             finally:
                 self._report_refused()
                 _log.info("worker %s stopped", self.name)
-        if self._crash is not None:
-            raise self._crash
+        if self._crashes:
+            raise self._crashes[0]
 
     def stop(self) -> None:
         """Ask `run` to end: no new jobs, `shutdown_timeout` seconds for running handlers. Returns at once.
@@ -207,7 +219,7 @@ class Worker:
 
         Source: core/src/worker/mod.rs
         """
-        self._started = True
+        self._begin()
         fields = self._native.next(None if timeout is None else milliseconds(timeout, "timeout", "worker_next"))
         return None if fields is None else Job(self._client, self._holder, fields)
 
@@ -230,7 +242,8 @@ class Worker:
         self.close()
 
     def _end(self, timeout_ms: int) -> None:
-        self._started = self._over = True
+        self._begin()
+        self._over = True
         self._native.stop(timeout_ms)
 
     def _stop_within(self, grace: float) -> None:
@@ -258,7 +271,7 @@ class Worker:
             while (fields := self._native.next(None)) is not None:
                 self._perform(Job(self._client, self._holder, fields))
         except BaseException as error:  # noqa: BLE001  run raises it
-            self._crash = error
+            self._crashes.append(error)
         finally:
             self._events.put(_THREAD_ENDED)
 
@@ -278,7 +291,7 @@ class Worker:
         if job.token is None or not job.in_hand:  # the handler has ended it itself
             return
         if self._on_lock_lost is not None:
-            self._keep_finished(job, job.token)
+            self._finished.keep(job, job.token)
         try:
             self._native.finish(job.jid, job.token, outcome)
         except InvalidArgument as error:  # such as a failure group of 300 bytes
@@ -289,15 +302,10 @@ class Worker:
         except Closed:
             _log.warning("job %s (%s) ended after the worker had stopped: its lease runs out", job.jid, job.kind)
 
-    def _keep_finished(self, job: Job, token: str) -> None:
-        self._finished[job.jid, token] = job
-        if len(self._finished) > _MOST_FINISHED:
-            self._finished.popitem(last=False)
-
     def _report_refused(self) -> None:
         for jid, token, operation, reason in self._native.take_refused():
             _log.warning("job %s: %s was refused: %s", jid, operation, reason)
-            job = self._finished.pop((jid, token), None)
+            job = self._finished.take(jid, token)
             if job is None or self._on_lock_lost is None:
                 continue
             try:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from children import put_from_child
 
-from manyhands import Client, Closed, Worker
+from manyhands import Client, Closed, Job, Worker
 
 
 def in_child(act: Callable[[], object]) -> None:
@@ -88,6 +88,35 @@ def test_a_worker_belongs_to_its_process(client: Client) -> None:
     in_child(use)
     assert job.complete() == "completed"
     worker.close()
+
+
+def test_a_worker_described_before_a_fork_runs_in_the_child(client: Client) -> None:
+    worker = Worker(client, ["q"])
+
+    @worker.perform("work")
+    def work(_job: Job) -> str:
+        worker.stop()
+        return worker.name
+
+    def take_one() -> None:
+        job = worker.next(10)
+        assert job is not None
+        job.complete(worker.name)
+        worker.close()
+
+    queue = client.queue("q")
+    names = {worker.name}
+    for act in (worker.run, take_one, worker.run):
+        jid = queue.put("work").jid
+        in_child(act)
+        job = client.job(jid)
+        assert job is not None
+        names.add(job.result)
+    assert len(names) == 4
+    in_child(worker.close)
+    queue.put("work")
+    worker.run()
+    assert queue.length() == 0
 
 
 def test_a_subscription_belongs_to_its_process(client: Client) -> None:

@@ -10,9 +10,23 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from servers import redis_server
 
 import manyhands
-from manyhands import Client, Closed, Fail, InvalidArgument, Job, LockLost, Retry, Snooze, Worker, WrongState
+from manyhands import (
+    Client,
+    Closed,
+    Fail,
+    InvalidArgument,
+    Job,
+    LockLost,
+    Retry,
+    Snooze,
+    Unavailable,
+    Worker,
+    WrongState,
+)
+from manyhands._finished import Finished
 
 
 def perform(client: Client, handler: Callable[[Job], object], *, kind: str = "work", jobs: int = 1) -> Worker:
@@ -201,6 +215,34 @@ def test_a_handler_may_end_its_job_itself(client: Client) -> None:
     assert found(client, placed.jid).result == "mine"
 
 
+@pytest.mark.parametrize(
+    ("act", "state"), [(Job.cancel, None), (lambda job: job.requeue("next"), "waiting"), (Job.timeout, "failed")]
+)
+def test_a_handler_may_cancel_move_or_time_out_its_job(
+    client: Client, caplog: pytest.LogCaptureFixture, act: Callable[[Job], object], state: str | None
+) -> None:
+    queue = client.queue("q")
+    queue.put_many([{"kind": "work", "jid": "a", "retries": 0}, {"kind": "work", "jid": "b"}])
+    worker = Worker(client, ["q"])
+    lost: list[str] = []
+    worker.on_lock_lost(lambda job, reason: lost.append(f"{job.jid} {reason}"))
+
+    @worker.perform("work")
+    def work(job: Job) -> str:
+        if job.jid == "a":
+            act(job)
+        else:
+            worker.stop()
+        return "result"
+
+    with caplog.at_level(logging.WARNING, "manyhands"):
+        worker.run()
+    job = client.job("a")
+    assert (job and job.state) == state
+    assert found(client, "b").result == "result"
+    assert (lost, caplog.text) == ([], "")
+
+
 def test_a_handler_may_say_why_its_job_runs_again(client: Client) -> None:
     placed = client.queue("q").put("work", retries=0)
     perform(client, lambda job: job.retry(group="tired", message="enough"))
@@ -254,6 +296,43 @@ def test_a_handler_that_ends_the_program_keeps_its_job(client: Client, error: Ba
     assert client.queue("q").counts()["running"] == 0
 
 
+def test_the_first_crash_is_raised(client: Client) -> None:
+    client.queue("q").put_many([{"kind": "first"}, {"kind": "second"}])
+    worker = Worker(client, ["q"], threads=2)
+    first: SimpleQueue[threading.Thread] = SimpleQueue()
+
+    @worker.perform("first")
+    def exit_first(_job: Job) -> None:
+        first.put(threading.current_thread())
+        raise SystemExit(3)
+
+    @worker.perform("second")
+    def interrupt_then(_job: Job) -> None:
+        first.get().join()
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        worker.run()
+    assert caught.value.code == 3
+
+
+def test_a_crash_is_raised_when_the_last_outcomes_are_lost() -> None:
+    with redis_server() as (server, path), Client(f"unix://{path}", engine_upgrade="auto") as client:
+        client.queue("q").put("work")
+        worker = Worker(client, ["q"])
+
+        @worker.perform("work")
+        def work(_job: Job) -> None:
+            server.kill()
+            server.wait()
+            raise SystemExit(3)
+
+        with pytest.raises(SystemExit) as caught:
+            worker.run()
+        assert caught.value.code == 3
+        assert isinstance(caught.value.__cause__, Unavailable)
+
+
 def test_lock_lost_is_told(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     placed = client.queue("q").put("work", {"n": 1})
     worker = Worker(client, ["q"])
@@ -278,6 +357,29 @@ def test_lock_lost_is_told(client: Client, caplog: pytest.LogCaptureFixture) -> 
     assert f"job {placed.jid}: job_complete was refused" in caplog.text
     assert "on_lock_lost raised" in caplog.text
     assert found(client, placed.jid).state == "waiting"
+
+
+def test_of_finished_jobs_little_is_kept() -> None:
+    million = "x" * 1_000_000
+    finished = Finished()
+    for number in range(24):
+        job = Job.build("work", {"text": million}, jid=f"large{number}")
+        assert len(job.data["text"]) == 1_000_000
+        finished.keep(job, "token")
+    for number in range(900):
+        finished.keep(Job.build("work", jid=f"small{number}"), "token")
+    kept = [finished.take(f"large{number}", "token") for number in range(24)]
+    assert [(job.jid, job.kind) for job in kept if job] == [(f"large{number}", "work") for number in range(24)]
+    for large in kept[:8]:
+        assert large is not None
+        with pytest.raises(WrongState, match="its data is no longer kept"):
+            _ = large.data
+    assert [len(job.data["text"]) for job in kept[8:] if job] == [1_000_000] * 16
+    assert finished.take("large23", "token") is None
+    for number in range(900, 1_900):
+        finished.keep(Job.build("work", jid=f"small{number}"), "token")
+    assert finished.take("small899", "token") is None
+    assert finished.take("small900", "token") is not None
 
 
 def test_stop_leaves_running_handlers_their_time(client: Client) -> None:
