@@ -13,7 +13,7 @@ import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.
 import { Patterns } from "./patterns.js";
 import { Queue, type QueueCounts, type QueueSummary } from "./queue.js";
 import { Recurring } from "./recurring.js";
-import { Throttle, type ThrottleState } from "./throttle.js";
+import { Throttle, type ThrottleCounts } from "./throttle.js";
 import type { WorkerStatus } from "./worker.js";
 
 /** Options of {@link Client}. */
@@ -320,8 +320,8 @@ export class Client {
    *
    * Source: core/src/engine/ops/throttle_list.lua
    */
-  async throttles(page: PageOptions = {}): Promise<Page<ThrottleState>> {
-    return this.#listed("throttle_list", page, "throttles", (entry) => camelCase(entry) as ThrottleState);
+  async throttles(page: PageOptions = {}): Promise<Page<ThrottleCounts>> {
+    return this.#listed("throttle_list", page, "throttles", (entry) => camelCase(entry) as ThrottleCounts);
   }
 
   /**

@@ -9,7 +9,7 @@ export interface JobProgress {
 }
 
 /** One step of a job's history. */
-export interface JobEvent {
+export interface HistoryEntry {
   /**
    * put, reserved, completed, retried, snoozed, failed, lost, timed_out (its lease was ended by hand), requeued, or log for an
    * entry of {@link Job.log}.

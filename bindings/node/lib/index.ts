@@ -46,7 +46,7 @@ export {
 export type { Event, EventName, Events, EventsOptions } from "./events.js";
 export type { Explanation, Reason } from "./explanation.js";
 export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
-export type { JobEvent, JobProgress } from "./history.js";
+export type { HistoryEntry, JobProgress } from "./history.js";
 export {
   type BuildOptions,
   type CompleteOptions,
@@ -60,7 +60,7 @@ export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
 export type { JidPage, Page, PageOptions } from "./page.js";
-export type { PatternLists, Patterns, QueuePriority } from "./patterns.js";
+export type { PatternLists, Patterns, PatternPriority } from "./patterns.js";
 export type {
   DependOptions,
   Placed,
@@ -79,7 +79,7 @@ export type {
   ReserveOptions,
 } from "./queue.js";
 export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
-export type { Throttle, ThrottleOptions, ThrottleState } from "./throttle.js";
+export type { Throttle, ThrottleOptions, ThrottleCounts } from "./throttle.js";
 export {
   type Handler,
   type NextOptions,

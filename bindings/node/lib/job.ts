@@ -2,7 +2,7 @@ import type { Door } from "./door.js";
 import type { Ending } from "./ending.js";
 import { InvalidArgument, wrongState } from "./errors.js";
 import type { JobFailure } from "./failure.js";
-import type { JobEvent, JobProgress } from "./history.js";
+import type { HistoryEntry, JobProgress } from "./history.js";
 import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
 import { Managed } from "./managed.js";
 import type { NativeJob, NativeView } from "./native.js";
@@ -194,7 +194,7 @@ export class Job<Data = unknown> extends Managed {
   /** Why it failed or had to run again last; null when it never did, and on a reserved job, with which it is not read. */
   readonly failure: JobFailure | null;
   /** What happened to it, oldest first, at most 100 entries; empty on a reserved job, which is not read with it. */
-  readonly history: readonly JobEvent[];
+  readonly history: readonly HistoryEntry[];
   /** The JSON text of the result; null when there is none. */
   readonly rawResult: string | null;
 

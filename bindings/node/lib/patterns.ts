@@ -3,7 +3,7 @@ import { coreOptions } from "./options.js";
 import type { WorkerOptions } from "./worker.js";
 
 /** Queues that are served together, in the list of priorities. */
-export interface QueuePriority {
+export interface PatternPriority {
   /** Names or patterns of queues, as those of a worker: {@link WorkerOptions.queues}. At most 256. */
   readonly patterns: readonly string[];
   /** True when they take turns at being first, as far as one call asks them: 64 queues. Default false. */
@@ -15,7 +15,7 @@ export interface PatternLists {
   /** By name, each a list of patterns that `@name` stands for. */
   readonly identifiers: Readonly<Record<string, readonly string[]>>;
   /** The order in which `ordered` workers on patterns serve their queues; those that none names come last. */
-  readonly priorities: readonly QueuePriority[];
+  readonly priorities: readonly PatternPriority[];
 }
 
 const LISTS = { identifiers: "identifiers", priorities: "priorities" };

@@ -5,7 +5,7 @@ import { coreOptions, plain, text } from "./options.js";
 import { type JidPage, PAGE_OPTIONS, type PageOptions } from "./page.js";
 
 /** A throttle at one moment. */
-export interface ThrottleState {
+export interface ThrottleCounts {
   /** Its name; null for a queue's own. */
   readonly id: string | null;
   /** The queue whose own it is, or null. */
@@ -54,18 +54,18 @@ export class Throttle {
    *
    * Source: core/src/engine/ops/throttle_get.lua
    */
-  async get(): Promise<ThrottleState> {
-    return camelCase(await this.#ask("throttle_get", {})) as ThrottleState;
+  async counts(): Promise<ThrottleCounts> {
+    return camelCase(await this.#ask("throttle_get", {})) as ThrottleCounts;
   }
 
-  /** How many jobs may run at once; null when there is no limit. See {@link get}. */
+  /** How many jobs may run at once; null when there is no limit. See {@link counts}. */
   async limit(): Promise<number | null> {
-    return (await this.get()).limit;
+    return (await this.counts()).limit;
   }
 
-  /** How many jobs hold it now. See {@link get}. */
+  /** How many jobs hold it now. See {@link counts}. */
   async held(): Promise<number> {
-    return (await this.get()).held;
+    return (await this.counts()).held;
   }
 
   /**

@@ -50,7 +50,7 @@ test("a throttle limits how many jobs run at once, whatever their queues", async
   const client = freshClient();
   const throttle = client.throttle("api");
   const none = { id: "api", queue: null, limit: null, held: 0, pending: 0, expires: null };
-  assert.deepEqual(await throttle.get(), none);
+  assert.deepEqual(await throttle.counts(), none);
   assert.equal(await throttle.limit(), null);
   await throttle.set(1);
   assert.deepEqual([await throttle.limit(), await throttle.held()], [1, 0]);
@@ -60,7 +60,7 @@ test("a throttle limits how many jobs run at once, whatever their queues", async
   assert.deepEqual(held?.throttles, ["api"]);
   assert.deepEqual(await client.queue("r").reserve(), []);
   assert.equal((await client.job("b"))?.state, "throttled");
-  assert.deepEqual(await throttle.get(), { ...none, limit: 1, held: 1, pending: 1 });
+  assert.deepEqual(await throttle.counts(), { ...none, limit: 1, held: 1, pending: 1 });
   assert.deepEqual(await throttle.holders(), { total: 1, jids: ["a"] });
   assert.deepEqual(await throttle.pending({ limit: 1 }), { total: 1, jids: ["b"] });
   assert.deepEqual((await client.explain("b"))?.reasons[0], {
@@ -87,7 +87,7 @@ test("a queue has a throttle of its own; limits may expire", async () => {
   await queue.putMany([{ kind: "k" }, { kind: "k" }, { kind: "k" }]);
   assert.equal((await queue.reserve(3)).length, 2);
   const own = { id: null, queue: "q", limit: 2, held: 2, pending: 1, expires: 5000 };
-  assert.deepEqual(await queue.throttle.get(), own);
+  assert.deepEqual(await queue.throttle.counts(), own);
   const { total, items } = await client.throttles();
   assert.equal(total, 2);
   assert.deepEqual(
@@ -238,7 +238,7 @@ test("bad arguments are refused by name", async () => {
     [/^worker is empty/, "worker_jobs", () => client.workerJobs("")],
     [/^workers must be an array/, "worker_deregister", () => client.deregister(untyped("w"))],
     [/^id must be a string/, "", () => client.throttle(untyped(1))],
-    [/^id begins with queue:/, "throttle_get", () => client.throttle("queue:q").get()],
+    [/^id begins with queue:/, "throttle_get", () => client.throttle("queue:q").counts()],
     [/^limit -1 is outside/, "throttle_set", () => client.throttle("t").set(-1)],
     [/^limit .*NaN/, "throttle_set", () => client.throttle("t").set(Number.NaN)],
     [/^expires 0 is outside/, "throttle_set", () => client.throttle("t").set(1, { expires: 0 })],

@@ -49,7 +49,7 @@ from manyhands.events import Event, Events
 from manyhands.job import Failure, Job, Progress
 from manyhands.outcome import Fail, Retry, Snooze
 from manyhands.page import Jids, Page, WorkerJobs
-from manyhands.patterns import Patterns, Priority, SavedPatterns
+from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
 from manyhands.queue import Counts, Placed, Queue, QueueCounts, Sample, Stats
 from manyhands.recurring import Recurring
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
@@ -82,9 +82,9 @@ __all__ = [
     "OutOfMemory",
     "OutcomeUnknown",
     "Page",
+    "PatternPriority",
     "Patterns",
     "Placed",
-    "Priority",
     "Progress",
     "Queue",
     "QueueCounts",

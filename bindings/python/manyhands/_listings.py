@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from manyhands.page import Jids, Page, WorkerJobs, page_of, page_of_jids
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from manyhands.queue import QueueCounts
     from manyhands.status import WorkerStatus
     from manyhands.throttle import ThrottleCounts
+
+
+def _named(one: dict[str, Any], noun: str) -> Any:
+    """What a list tells of a queue or worker, whose own name is `name`."""
+    return {"name": one[noun], **{field: value for field, value in one.items() if field != noun}}
 
 
 class Listings:
@@ -70,7 +75,7 @@ class Listings:
         Source: core/src/engine/ops/queue_list.lua
         """
         arguments = {"offset": offset, "limit": limit}
-        return page_of(self._self(), "queue_list", arguments, "queues", lambda one: cast("QueueCounts", one))
+        return page_of(self._self(), "queue_list", arguments, "queues", lambda one: _named(one, "queue"))
 
     def workers(self, offset: int = 0, limit: int = 25) -> Page[WorkerStatus]:
         """The workers that were heard of within the `max-worker-age` setting, the last heard first; `limit` 1 to 100.
@@ -78,7 +83,7 @@ class Listings:
         Source: core/src/engine/ops/worker_list.lua
         """
         arguments = {"offset": offset, "limit": limit}
-        return page_of(self._self(), "worker_list", arguments, "workers", lambda one: cast("WorkerStatus", one))
+        return page_of(self._self(), "worker_list", arguments, "workers", lambda one: _named(one, "worker"))
 
     def worker_jobs(self, worker: str, offset: int = 0, limit: int = 25) -> WorkerJobs:
         """The jobs that a worker has in hand, whose lease ends first before others, the stalled ones first of all.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from manyhands.client import Client
 
 
-class Priority(TypedDict):
+class PatternPriority(TypedDict):
     """Queues that are served together; fair: they take turns at being first, as far as one call asks them (64)."""
 
     patterns: list[str]
@@ -25,7 +25,7 @@ class SavedPatterns(TypedDict):
     """
 
     identifiers: dict[str, list[str]]
-    priorities: list[Priority]
+    priorities: list[PatternPriority]
 
 
 class Patterns:

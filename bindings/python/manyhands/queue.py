@@ -56,7 +56,7 @@ class Counts(TypedDict):
 class QueueCounts(Counts):
     """The same with the queue's name."""
 
-    queue: str
+    name: str
 
 
 class Sample(TypedDict):
@@ -150,8 +150,8 @@ class Queue:
         """Place several jobs in this queue, in their order; when an argument is bad, none of them.
 
         Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are
-        one step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how
-        many jobs are put.
+        one step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says
+        how many jobs are put.
 
         jobs: 1 or more mappings with the arguments of `put` as keys; `kind` is required.
 

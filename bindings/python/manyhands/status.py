@@ -8,12 +8,12 @@ from typing import Any, Literal, TypedDict
 class WorkerStatus(TypedDict):
     """What others see of a worker.
 
-    worker: its name. silent: seconds since it was last heard of. lost: declared so by its supervisor.
+    name: its name. silent: seconds since it was last heard of. lost: declared so by its supervisor.
     running, stalled: its jobs in hand. status: what it says of itself (language, version, host, pid, threads, queues,
         kinds, running, quiet), or None.
     """
 
-    worker: str
+    name: str
     silent: float
     lost: bool
     running: int

@@ -93,7 +93,7 @@ def test_queues(client: Client) -> None:
         client.config.set("test-clock", 1_000_000 + at)
         client.queue(name).put("k")
     queues = client.queues()
-    assert (queues.total, [queue["queue"] for queue in queues]) == (2, ["two", "one"])
+    assert (queues.total, [queue["name"] for queue in queues]) == (2, ["two", "one"])
     assert queues.items[0]["waiting"] == 1
 
 
@@ -119,7 +119,7 @@ def test_workers(client: Client) -> None:
         while not (workers := client.workers().items):  # until its first pulse
             pass
         (status,) = workers
-        assert (status["worker"], status["lost"], status["running"], status["stalled"]) == (worker.name, False, 1, 0)
+        assert (status["name"], status["lost"], status["running"], status["stalled"]) == (worker.name, False, 1, 0)
         assert 0 <= status["silent"] < 30
         assert status["status"] is not None
         assert (status["status"]["language"], status["status"]["queues"]) == ("python", ["q"])

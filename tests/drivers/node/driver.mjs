@@ -329,7 +329,7 @@ const METHODS = {
   tag_jobs: (client, _, { tag, ...page }) => client.tagged(tag, page),
   tag_list: (client, _, page) => listed(client.tags(page), "tags", ({ tag, count }) => [tag, count]),
   throttle_delete: ofThrottle([], async (throttle) => Number(await throttle.delete())),
-  throttle_get: ofThrottle([], async (throttle) => throttled(await throttle.get())),
+  throttle_get: ofThrottle([], async (throttle) => throttled(await throttle.counts())),
   throttle_holders: ofThrottle(PAGE, (throttle, page) => throttle.holders(page)),
   throttle_list: (client, _, page) => listed(client.throttles(page), "throttles", throttled),
   throttle_pending: ofThrottle(PAGE, (throttle, page) => throttle.pending(page)),

@@ -132,6 +132,13 @@ def page(page, items):
     return {"total": page.total, items: in_ms(page.items)}
 
 
+def named(page, items, noun):
+    return {
+        "total": page.total,
+        items: in_ms([{noun: one.pop("name"), **one} for one in page.items]),
+    }
+
+
 def put(client, _label, jobs):
     if len({job["queue"] for job in jobs}) != 1:
         return door(client, "queue_put", {"jobs": jobs})
@@ -226,7 +233,12 @@ def listed(client, _label, state, queue=None, **args):
 
 
 def put_recurring(client, _label, jid, queue, kind, interval_ms, **args):
-    use(client.queue(queue).put_recurring, kind, jid=jid, **in_seconds({"interval_ms": interval_ms, **args}))
+    use(
+        client.queue(queue).put_recurring,
+        kind,
+        jid=jid,
+        **in_seconds({"interval_ms": interval_ms, **args}),
+    )
     return "OK"
 
 
@@ -330,7 +342,7 @@ METHODS = {
     "queue_counts": lambda client, _label, queue: client.queue(queue).counts(),
     "queue_forget": of_queue("queue_forget", lambda queue: queue.forget()),
     "queue_length": lambda client, _label, queue: client.queue(queue).length(),
-    "queue_list": lambda client, _label, **at: page(use(client.queues, **at), "queues"),
+    "queue_list": lambda client, _label, **at: named(use(client.queues, **at), "queues", "queue"),
     "queue_pause": of_queue("queue_pause", lambda queue: queue.pause()),
     "queue_peek": lambda client, _label, queue, **at: {
         "jobs": [viewed(job) for job in use(client.queue(queue).peek, **at)],
@@ -361,7 +373,7 @@ METHODS = {
     "throttle_set": of_throttle(lambda throttle, limit, **args: ok(use(throttle.set, limit, **args))),
     "worker_deregister": lambda client, _label, workers: client.deregister(workers),
     "worker_jobs": worker_jobs,
-    "worker_list": lambda client, _label, **at: page(use(client.workers, **at), "workers"),
+    "worker_list": lambda client, _label, **at: named(use(client.workers, **at), "workers", "worker"),
     **{f"job_{verb}": end(verb) for verb in ("complete", "fail", "retry", "snooze", "release")},
 }
 
