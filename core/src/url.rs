@@ -243,9 +243,11 @@ fn without_password(url: &str) -> String {
             shown.replace_range(login + colon + 1..at, "***");
         }
     }
-    if let Some(begin) = shown.find("password=").map(|at| at + "password=".len()) {
+    let mut looked_at = 0;
+    while let Some(begin) = shown[looked_at..].find("password=").map(|at| looked_at + at + "password=".len()) {
         let end = shown[begin..].find('&').map_or(shown.len(), |length| begin + length);
         shown.replace_range(begin..end, "***");
+        looked_at = begin;
     }
     shown
 }
@@ -288,6 +290,7 @@ mod tests {
         assert_eq!((address.as_str(), db), ("/run/my redis.sock", 2));
         assert_eq!((user.as_deref(), password.as_deref()), (Some("ann"), Some("a&b")));
         assert_eq!(shown, "unix:///run/my%20redis.sock?db=2&user=ann&password=***");
+        assert_eq!(without_password("unix:/r?password=a&db=1&password=b"), "unix:/r?password=***&db=1&password=***");
     }
 
     #[test]

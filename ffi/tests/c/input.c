@@ -138,7 +138,7 @@ static void one_bad_job_of_many_stores_none(void)
                      "[{\"queue\":\"q\",\"kind\":\"work\"},"
                      "{\"queue\":\"q\",\"kind\":\"work\",\"priority\":5000}]",
                      "jobs[1].priority 5000");
-    many_are_refused(client, "[]", "jobs_json has 0 entries");
+    many_are_refused(client, "[]", "jobs_json is empty");
     many_are_refused(client, "{}", "jobs_json {} is not a list");
     many_are_refused(client, "[],\"x\":[]", "jobs_json is not JSON");
     many_are_refused(client, "", "jobs_json is not JSON");

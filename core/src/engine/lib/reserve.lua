@@ -254,17 +254,17 @@ end
 
 -- Hands on, promotes and spawns what is due in the queues asked, at most `budget`; the earliest thing due after that, and
 -- what is left of the budget.
-local function sweep_queues(queues, budget)
-  local times = call('ZMSCORE', keys.due(), unpack(queues))
+local function sweep_queues(names, budget)
+  local times = call('ZMSCORE', keys.due(), unpack(names))
   local swept = false
-  for index, queue in ipairs(queues) do
+  for index, queue in ipairs(names) do
     local time = times[index] and tonumber(times[index])
     if time and time <= now and budget > 0 then
       budget = budget - sweep.queue(queue, budget)
       swept = true
     end
   end
-  return earliest(swept and call('ZMSCORE', keys.due(), unpack(queues)) or times), budget
+  return earliest(swept and call('ZMSCORE', keys.due(), unpack(names)) or times), budget
 end
 
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
