@@ -60,7 +60,7 @@ export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
 export type { JidPage, Page, PageOptions } from "./page.js";
-export type { PatternLists, Patterns, PatternPriority } from "./patterns.js";
+export type { PatternLists, PatternPriority, Patterns } from "./patterns.js";
 export type {
   DependOptions,
   Placed,
@@ -79,7 +79,7 @@ export type {
   ReserveOptions,
 } from "./queue.js";
 export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
-export type { Throttle, ThrottleOptions, ThrottleCounts } from "./throttle.js";
+export type { Throttle, ThrottleCounts, ThrottleOptions } from "./throttle.js";
 export {
   type Handler,
   type NextOptions,

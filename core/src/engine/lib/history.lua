@@ -163,8 +163,8 @@ function history.read(job)
     entries[#entries + 1] = item
   end
   entries[#entries + 1] = ending(job)
-  -- What the record tells comes on top of a full history key.
-  local list = { view(entries[1]) }
+  -- What the record tells comes on top of a full history key; of a key that was lost nothing is left.
+  local list = { entries[1] and view(entries[1]) }
   for index = max(2, #entries - CAP + 2), #entries do
     list[#list + 1] = view(entries[index])
   end

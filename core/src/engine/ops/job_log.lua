@@ -16,9 +16,10 @@ operation('job_log', 'write', function(argv)
   local message, data = args.message, args.data or ''
   if check.note(message, 'message', MAX_ENTRY) == '' then
     fail('INVALID_ARGUMENT', 'message is empty')
-  elseif #message + #check.note(data, 'data', MAX_ENTRY) > MAX_ENTRY then
+  elseif type(data) == 'string' and #message + #data > MAX_ENTRY then
     fail('INVALID_ARGUMENT', 'message and data have ' .. (#message + #data) .. ' bytes, at most ' .. MAX_ENTRY .. ' are allowed')
   end
+  check.note(data, 'data', MAX_ENTRY)
   state.begin()
   local job = lease.present(jid, token)
   history.log(job, message, data)
