@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 /// Longest name in bytes.
 pub(crate) const MAX_NAME: usize = 255;
 /// Most items of one call: what Redis does in a few milliseconds, so that no other client waits longer.
-pub(crate) const MAX_ITEMS: usize = 500;
+pub(crate) const MAX_ITEMS: usize = 250;
 /// Most runs that end by one call.
-pub(crate) const MAX_OUTCOMES: usize = 250;
+pub(crate) const MAX_OUTCOMES: usize = 125;
 /// Longest span in milliseconds: 100 years.
 pub const MAX_SPAN_MS: i64 = 3_155_760_000_000;
 
@@ -86,6 +86,6 @@ mod tests {
     fn numbers_name_their_range() {
         assert_eq!(integer(5000, "priority", -128, 127).unwrap_err().message, "priority 5000 is outside -128..127");
         assert_eq!(span_ms(-1, "delay_ms").unwrap_err().message, "delay_ms -1 is negative");
-        assert_eq!(count(0, "jobs", 500).unwrap_err().message, "jobs has 0 entries, 1 to 500 are allowed");
+        assert_eq!(count(0, "jobs", 250).unwrap_err().message, "jobs has 0 entries, 1 to 250 are allowed");
     }
 }

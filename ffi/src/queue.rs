@@ -93,7 +93,7 @@ pub unsafe extern "C" fn mh_queue_put(
 
 /// Put jobs, into any queues, in their order.
 ///
-/// Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are one
+/// Up to 250 jobs, with up to 250 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are one
 /// step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how many
 /// jobs are put.
 ///
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn mh_queue_put_many(
 ///
 /// queue   Its name.
 /// worker  The name the jobs are held by, or NULL for one that this client made up for this process: host:pid:8 hex.
-/// limit   1 to 500.
+/// limit   1 to 250.
 ///
 /// The lease is as long as the queue's heartbeat setting (60 s); mh_job_heartbeat() renews it, and nothing else does.
 /// Order: larger priority first, then first put. A paused queue gives none.

@@ -10,13 +10,13 @@ use crate::server::Server;
 pub type Step<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Most items of one call.
-pub const BATCH: usize = 500;
+pub const BATCH: usize = 250;
 /// Most outcomes of one call, and most jobs with a dependency of one put.
-pub const HALF: usize = 250;
+pub const HALF: usize = 125;
 /// Most outcomes of one turn.
-pub const TURN: usize = 100;
+pub const TURN: usize = 50;
 /// The longest page.
-pub const PAGE: usize = 500;
+pub const PAGE: usize = 250;
 /// Most queues of one reserve.
 pub const ASKED: usize = 64;
 /// The worker of all reservations.

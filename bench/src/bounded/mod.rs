@@ -23,7 +23,7 @@ pub fn run() -> Outcome {
         steps::build(&mut crowd)?;
         steps::idle(&mut crowd)?;
         steps::look(&mut crowd)?;
-        steps::walk(&mut crowd, "check of 1,600,000 jobs, steps of 500", 500)?;
+        steps::walk(&mut crowd, "check of 1,600,000 jobs, steps of 250", 250)?;
         steps::change(&mut crowd)?;
         steps::drain(&mut crowd)?;
         steps::verify(&mut crowd)?;

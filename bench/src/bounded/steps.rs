@@ -43,15 +43,15 @@ pub fn laden(crowd: &mut Crowd) -> Step {
     crowd.call("queue_put", &puts("l", HALF, BATCH, queue("laden"), &Json::Null))?;
     let entry = |jid: String| vec![json!({"jid": jid, "message": "m".repeat(1_000)}).to_string()];
     let entries: Vec<Args> = (0..100).flat_map(|_| jids("l", 0, HALF)).map(entry).collect();
-    crowd.measure("job_log of 1 KiB, until 250 histories are full", "job_log", &entries)?;
+    crowd.measure("job_log of 1 KiB, until 125 histories are full", "job_log", &entries)?;
     let again = |[jid, token]: [String; 2]| [jid, token, "3".into(), "0".into(), String::new()];
     let retried = take(crowd)?.into_iter().flat_map(again).collect();
-    crowd.measure("retry 250 with full histories", "job_retry", &[retried])?;
+    crowd.measure("retry 125 with full histories", "job_retry", &[retried])?;
     take(crowd)?;
     crowd.pass(2 * MINUTE)?;
-    crowd.repeat("sweep: 250 leases end", "sweep", sweep, moved_none)?;
+    crowd.repeat("sweep: 125 leases end", "sweep", sweep, moved_none)?;
     crowd.pass(MINUTE)?;
-    crowd.repeat("sweep: 250 with full histories are handed on", "sweep", sweep, moved_none)?;
+    crowd.repeat("sweep: 125 with full histories are handed on", "sweep", sweep, moved_none)?;
 
     crowd.call("queue_put", &puts("o", HALF, BATCH, queue("open"), &Json::Null))?;
     let open = jids("o", 0, HALF);
@@ -59,7 +59,7 @@ pub fn laden(crowd: &mut Crowd) -> Step {
         [jid, token, "3".into(), String::new(), json!({"queue": "laden", "dependencies": [other]}).to_string()]
     };
     let completed = take(crowd)?.into_iter().zip(&open).flat_map(|(lease, other)| on(lease, other)).collect();
-    crowd.measure("complete 250, each to wait for another", "job_complete", &[completed])?;
+    crowd.measure("complete 125, each to wait for another", "job_complete", &[completed])?;
 
     let anew = puts("x", BATCH, BATCH, queue("laden"), &Json::Null).remove(0);
     let tag = |number: usize| json!({"tags": [format!("t{number}")]});
@@ -67,10 +67,10 @@ pub fn laden(crowd: &mut Crowd) -> Step {
     let both = |number: usize| json!({"tags": [format!("t{number}")], "throttles": [format!("t{number}")]});
     let links = |number: usize| json!({"dependencies": [open[number % HALF], open[(number + 1) % HALF]]});
     let rows: [(&str, &str, &Args, Options); 4] = [
-        ("put 500 in the place of jobs with a tag each", "queue_put", &anew, &tag),
-        ("put 500 in the place of jobs that wait for one each", "queue_put", &anew, &link),
-        ("job_cancel, 500 with a tag and a throttle each", "job_cancel", &all("x", BATCH), &both),
-        ("job_cancel, 500 that wait for two each", "job_cancel", &all("x", BATCH), &links),
+        ("put 250 in the place of jobs with a tag each", "queue_put", &anew, &tag),
+        ("put 250 in the place of jobs that wait for one each", "queue_put", &anew, &link),
+        ("job_cancel, 250 with a tag and a throttle each", "job_cancel", &all("x", BATCH), &both),
+        ("job_cancel, 250 that wait for two each", "job_cancel", &all("x", BATCH), &links),
     ];
     for (name, operation, undo, options) in rows {
         let job = |number: usize| {
@@ -88,34 +88,34 @@ pub fn laden(crowd: &mut Crowd) -> Step {
 /// Fills the server.
 pub fn build(crowd: &mut Crowd) -> Step {
     let put = |crowd: &mut Crowd, name: &str, calls: Vec<Args>| crowd.measure(name, "queue_put", &calls).map(drop);
-    put(crowd, "put 500, until 1,000,000 wait", puts("w", WAITING, BATCH, queue("big"), &Json::Null))?;
-    put(crowd, "put 500 scheduled", puts("s", SCHEDULED, BATCH, queue("later"), &json!({"delay_ms": MINUTE})))?;
-    put(crowd, "put 500 with one tag", puts("t", MANY, BATCH, queue("tagged"), &json!({"tags": ["hot"]})))?;
+    put(crowd, "put 250, until 1,000,000 wait", puts("w", WAITING, BATCH, queue("big"), &Json::Null))?;
+    put(crowd, "put 250 scheduled", puts("s", SCHEDULED, BATCH, queue("later"), &json!({"delay_ms": MINUTE})))?;
+    put(crowd, "put 250 with one tag", puts("t", MANY, BATCH, queue("tagged"), &json!({"tags": ["hot"]})))?;
     crowd.call("queue_put", &puts("root", 1, BATCH, queue("root"), &Json::Null))?;
     let waits = json!({"dependencies": ["root-00000000"]});
-    put(crowd, "put 250 that wait for one job", puts("d", MANY, HALF, queue("children"), &waits))?;
-    put(crowd, "put 500 into 500 queues", puts("m", 10 * QUEUES, BATCH, of_many, &Json::Null))?;
+    put(crowd, "put 125 that wait for one job", puts("d", MANY, HALF, queue("children"), &waits))?;
+    put(crowd, "put 250 into 250 queues", puts("m", 10 * QUEUES, BATCH, of_many, &Json::Null))?;
     let chain: Vec<String> = jids("c", 0, HALF);
     let linked = chain.iter().enumerate().flat_map(|(index, jid)| {
         let before = if index > 0 { json!({"dependencies": [chain[index - 1]]}).to_string() } else { String::new() };
         [jid.clone(), "chain".into(), "echo".into(), "1".into(), before]
     });
-    put(crowd, "put a chain of 250", vec![linked.collect()])?;
-    put(crowd, "put 500 again (replaced)", puts("w", 20 * BATCH, BATCH, queue("big"), &Json::Null))?;
+    put(crowd, "put a chain of 125", vec![linked.collect()])?;
+    put(crowd, "put 250 again (replaced)", puts("w", 20 * BATCH, BATCH, queue("big"), &Json::Null))?;
     let held = json!({"throttles": ["narrow"]});
     crowd.ask("throttle_set", json!({"id": "narrow", "limit": 1}))?;
-    put(crowd, "put 500 with a throttle", puts("h", MANY, BATCH, queue("held"), &held))?;
+    put(crowd, "put 250 with a throttle", puts("h", MANY, BATCH, queue("held"), &held))?;
 
     crowd.call("queue_put", &puts("f", MANY, BATCH, queue("bad"), &Json::Null))?;
     let reserves = vec![reserve(BATCH, false, &["bad".into()]); MANY / BATCH];
-    let taken = crowd.measure("reserve 500", "queue_reserve", &reserves)?;
+    let taken = crowd.measure("reserve 250", "queue_reserve", &reserves)?;
     let failed = |[jid, token]: [String; 2]| [jid, token, "3".into(), "grp".into(), r#"{"message":"no"}"#.into()];
     let failing = |reply: &Value| {
         let items: Args = leases(reply).into_iter().flat_map(failed).collect();
         items.chunks(5 * HALF).map(<[String]>::to_vec).collect::<Vec<_>>()
     };
     let fails: Vec<Args> = taken.iter().flat_map(failing).collect();
-    crowd.measure("fail 250", "job_fail", &fails)?;
+    crowd.measure("fail 125", "job_fail", &fails)?;
     Ok(())
 }
 
@@ -145,20 +145,20 @@ pub fn look(crowd: &mut Crowd) -> Step {
     for (name, operation, args) in [
         ("queue_counts", "queue_counts", json!({"queue": "big"})),
         ("queue_length", "queue_length", json!({"queue": "big"})),
-        ("queue_list, 500", "queue_list", json!({"limit": BATCH})),
+        ("queue_list, 250", "queue_list", json!({"limit": BATCH})),
         ("queue_peek, 25 at 50,000", "queue_peek", json!({"queue": "big", "offset": 50_000})),
-        ("queue_peek, 150 of 500", "queue_peek", json!({"queue": "big", "limit": BATCH})),
+        ("queue_peek, 150 of 250", "queue_peek", json!({"queue": "big", "limit": BATCH})),
         ("queue_stats", "queue_stats", json!({"queue": "bad"})),
         ("job_get with 100,000 dependents", "job_get", json!({"jid": "root-00000000"})),
-        ("job_get_many, 150 of 500", "job_get_many", json!({"jids": many})),
-        ("job_get_many, 150 of 500 failed", "job_get_many", json!({"jids": jids("f", 0, BATCH)})),
-        ("job_list waiting, 500 at 50,000", "job_list", page(json!({"state": "waiting", "queue": "big"}))),
-        ("job_list scheduled, 500 at 50,000", "job_list", page(json!({"state": "scheduled", "queue": "later"}))),
-        ("job_list blocked, 500 at 50,000", "job_list", page(json!({"state": "blocked", "queue": "children"}))),
+        ("job_get_many, 150 of 250", "job_get_many", json!({"jids": many})),
+        ("job_get_many, 150 of 250 failed", "job_get_many", json!({"jids": jids("f", 0, BATCH)})),
+        ("job_list waiting, 250 at 50,000", "job_list", page(json!({"state": "waiting", "queue": "big"}))),
+        ("job_list scheduled, 250 at 50,000", "job_list", page(json!({"state": "scheduled", "queue": "later"}))),
+        ("job_list blocked, 250 at 50,000", "job_list", page(json!({"state": "blocked", "queue": "children"}))),
         ("failure_groups", "failure_groups", json!({})),
-        ("failure_jobs, 500 at 50,000", "failure_jobs", page(json!({"group": "grp"}))),
+        ("failure_jobs, 250 at 50,000", "failure_jobs", page(json!({"group": "grp"}))),
         ("tag_list", "tag_list", json!({})),
-        ("tag_jobs, 500 at 50,000", "tag_jobs", page(json!({"tag": "hot"}))),
+        ("tag_jobs, 250 at 50,000", "tag_jobs", page(json!({"tag": "hot"}))),
         ("job_explain, the last of a million waiting", "job_explain", json!({"jid": format!("w-{:08}", WAITING - 1)})),
         ("job_explain, blocked", "job_explain", json!({"jid": "d-00000000"})),
         ("job_explain, failed", "job_explain", json!({"jid": "f-00000000"})),
@@ -174,17 +174,16 @@ pub fn change(crowd: &mut Crowd) -> Step {
     let batches = |name: &str, first: usize, count: usize| -> Vec<Args> {
         (0..count).map(|n| vec![json!({"jids": jids(name, first + n * BATCH, BATCH)}).to_string()]).collect()
     };
-    let halves: Vec<Args> = (0..TIMES).map(|n| vec![json!({"jids": jids("w", n * HALF, HALF)}).to_string()]).collect();
-    crowd.measure("job_track, 250", "job_track", &halves)?;
-    crowd.measure_json("job_tracked, 500", "job_tracked", &json!({"limit": PAGE}), TIMES)?;
-    crowd.measure("job_untrack, 250", "job_untrack", &halves)?;
-    crowd.measure("job_cancel, 500 waiting", "job_cancel", &batches("w", 0, TIMES))?;
-    crowd.measure("job_cancel, 500 with a tag", "job_cancel", &batches("t", 0, TIMES))?;
-    crowd.measure("job_cancel, 500 that wait for one job", "job_cancel", &batches("d", 0, TIMES))?;
-    crowd.measure("job_cancel, 500 scheduled", "job_cancel", &batches("s", 0, TIMES))?;
-    crowd.measure("job_cancel, 500 failed", "job_cancel", &batches("f", 0, TIMES))?;
+    crowd.measure("job_track, 250", "job_track", &batches("w", 0, TIMES))?;
+    crowd.measure_json("job_tracked, 250", "job_tracked", &json!({"limit": PAGE}), TIMES)?;
+    crowd.measure("job_untrack, 250", "job_untrack", &batches("w", 0, TIMES))?;
+    crowd.measure("job_cancel, 250 waiting", "job_cancel", &batches("w", 0, TIMES))?;
+    crowd.measure("job_cancel, 250 with a tag", "job_cancel", &batches("t", 0, TIMES))?;
+    crowd.measure("job_cancel, 250 that wait for one job", "job_cancel", &batches("d", 0, TIMES))?;
+    crowd.measure("job_cancel, 250 scheduled", "job_cancel", &batches("s", 0, TIMES))?;
+    crowd.measure("job_cancel, 250 failed", "job_cancel", &batches("f", 0, TIMES))?;
     crowd.measure(
-        "job_cancel, a chain of 250",
+        "job_cancel, a chain of 125",
         "job_cancel",
         &[vec![json!({"jids": jids("c", 0, HALF)}).to_string()]],
     )?;
@@ -198,8 +197,8 @@ pub fn change(crowd: &mut Crowd) -> Step {
     crowd.measure("job_depend", "job_depend", &each(&|jid| json!({"jid": jid, "on": ["root-00000000"]})))?;
     crowd.measure("job_undepend", "job_undepend", &each(&|jid| json!({"jid": jid, "all": true})))?;
     let names: Vec<String> = (0..QUEUES).map(of_many).collect();
-    crowd.measure_json("queue_pause, 500", "queue_pause", &json!({"queues": names[..BATCH]}), 1)?;
-    crowd.measure_json("queue_unpause, 500", "queue_unpause", &json!({"queues": names[..BATCH]}), 1)?;
+    crowd.measure_json("queue_pause, 250", "queue_pause", &json!({"queues": names[..BATCH]}), 1)?;
+    crowd.measure_json("queue_unpause, 250", "queue_unpause", &json!({"queues": names[..BATCH]}), 1)?;
     lists(crowd)?;
 
     for number in 0..QUEUES {
@@ -209,26 +208,26 @@ pub fn change(crowd: &mut Crowd) -> Step {
     crowd.measure_json("worker_list, 100", "worker_list", &json!({"limit": 100}), TIMES)?;
     crowd.measure_json("job_explain among 1,000 workers", "job_explain", &json!({"jid": "w-00900000"}), TIMES)?;
 
-    crowd.measure("reserve 500 of a million", "queue_reserve", &vec![reserve(BATCH, false, &["big".into()]); 199])?;
+    crowd.measure("reserve 250 of a million", "queue_reserve", &vec![reserve(BATCH, false, &["big".into()]); 199])?;
     let last = crowd.call("queue_reserve", &[reserve(BATCH, false, &["big".into()])])?.remove(0);
     let kinds: Vec<String> = (0..QUEUES).map(|n| format!("kind-{n:04}")).collect();
     let mut pulse = vec![WORKER.to_owned(), json!({"queues": ["big"], "kinds": kinds}).to_string()];
     pulse.extend(leases(&last).into_iter().flatten());
     crowd.measure(
-        "worker_pulse, 500 jobs and 1,000 kinds, nothing to renew",
+        "worker_pulse, 250 jobs and 1,000 kinds, nothing to renew",
         "worker_pulse",
         &vec![pulse.clone(); TIMES],
     )?;
     crowd.pass(MINUTE / 2)?;
-    crowd.measure("worker_pulse, 500 jobs to renew", "worker_pulse", &[pulse])?;
+    crowd.measure("worker_pulse, 250 jobs to renew", "worker_pulse", &[pulse])?;
     let held = leases(&last).into_iter().flatten().collect();
-    crowd.measure("job_heartbeat, 500", "job_heartbeat", &[held])?;
+    crowd.measure("job_heartbeat, 250", "job_heartbeat", &[held])?;
     for state in ["running", "stalled"] {
         let args = json!({"queue": "big", "state": state, "offset": 50_000, "limit": PAGE});
-        crowd.measure_json(&format!("job_list {state}, 500 at 50,000"), "job_list", &args, TIMES)?;
+        crowd.measure_json(&format!("job_list {state}, 250 at 50,000"), "job_list", &args, TIMES)?;
     }
     let args = json!({"worker": WORKER, "offset": 50_000, "limit": PAGE});
-    crowd.measure_json("worker_jobs, 500 at 50,000", "worker_jobs", &args, TIMES)?;
+    crowd.measure_json("worker_jobs, 250 at 50,000", "worker_jobs", &args, TIMES)?;
     Ok(())
 }
 
@@ -242,10 +241,10 @@ fn lists(crowd: &mut Crowd) -> Step {
         crowd.ask("throttle_set", json!({"id": jid, "limit": 5}))?;
     }
     let page = json!({"limit": BATCH});
-    crowd.measure_json("throttle_list, 500", "throttle_list", &page, TIMES)?;
+    crowd.measure_json("throttle_list, 250", "throttle_list", &page, TIMES)?;
     let page = json!({"limit": BATCH, "queue": "hourly"});
-    crowd.measure_json("recurring_list, 500", "recurring_list", &page, TIMES)?;
-    crowd.measure_json("recurring_cancel, 500", "recurring_cancel", &json!({"jids": templates}), 1)?;
+    crowd.measure_json("recurring_list, 250", "recurring_list", &page, TIMES)?;
+    crowd.measure_json("recurring_cancel, 250", "recurring_cancel", &json!({"jids": templates}), 1)?;
     Ok(())
 }
 
@@ -255,16 +254,16 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     let moved_none = |reply: &Value| count(reply, "moved") == 0;
     let all = || vec!["{}".to_owned()];
     let stalled = json!({"queue": "big", "state": "stalled", "offset": 50_000, "limit": PAGE});
-    crowd.measure_json("job_list stalled of 100,000, 500 at 50,000", "job_list", &stalled, TIMES)?;
+    crowd.measure_json("job_list stalled of 100,000, 250 at 50,000", "job_list", &stalled, TIMES)?;
     let first = vec![reserve(BATCH, false, &["later".into()]); 300];
-    crowd.measure("reserve 500 while 190,000 are due", "queue_reserve", &first)?;
+    crowd.measure("reserve 250 while 190,000 are due", "queue_reserve", &first)?;
     crowd.repeat("sweep: leases of 100,000 end, 130,000 are due", "sweep", all, moved_none)?;
     crowd.pass(MINUTE)?;
     crowd.repeat("sweep: 100,000 graces end", "sweep", all, moved_none)?;
     crowd.pass(MINUTE)?;
     crowd.repeat("sweep: the rest", "sweep", all, moved_none)?;
-    let unfail = || vec![json!({"group": "grp", "limit": 200}).to_string()];
-    crowd.repeat("failure_unfail, 200", "failure_unfail", unfail, |reply| *reply == Value::Int(0))?;
+    let unfail = || vec![json!({"group": "grp", "limit": 100}).to_string()];
+    crowd.repeat("failure_unfail, 100", "failure_unfail", unfail, |reply| *reply == Value::Int(0))?;
 
     complete_all(crowd, "turns of 1 on the queue with 100,000 dependents", "root", 1)?;
     crowd.repeat("sweep: 90,000 dependents are freed", "sweep", all, moved_none)?;
@@ -280,12 +279,12 @@ pub fn drain(crowd: &mut Crowd) -> Step {
     crowd.repeat("sweep: throttled jobs wait again", "sweep", all, moved_none)?;
     let ended = leases(&held[0]);
     crowd.call("worker_turn", &[turn(&ended, 0, &["held".into()])])?;
-    complete_all(crowd, "turns of 100 with a tag", "tagged", TURN)?;
-    complete_all(crowd, "turns of 100 with a throttle", "held", TURN)?;
-    complete_all(crowd, "turns of 100 of a million", "big", TURN)?;
-    complete_all(crowd, "turns of 100 once retried", "later", TURN)?;
-    complete_all(crowd, "turns of 100 once failed", "bad", TURN)?;
-    complete_all(crowd, "turns of 100 once blocked", "children", TURN)?;
+    complete_all(crowd, "turns of 50 with a tag", "tagged", TURN)?;
+    complete_all(crowd, "turns of 50 with a throttle", "held", TURN)?;
+    complete_all(crowd, "turns of 50 of a million", "big", TURN)?;
+    complete_all(crowd, "turns of 50 once retried", "later", TURN)?;
+    complete_all(crowd, "turns of 50 once failed", "bad", TURN)?;
+    complete_all(crowd, "turns of 50 once blocked", "children", TURN)?;
     thousand_queues(crowd)
 }
 
@@ -312,7 +311,7 @@ fn thousand_queues(crowd: &mut Crowd) -> Step {
     let ended = std::cell::RefCell::new(Vec::new());
     let mut idle = 0;
     crowd.repeat(
-        "turns of 100 on 64 of 1,000 queues",
+        "turns of 50 on 64 of 1,000 queues",
         "worker_turn",
         || turn(&ended.borrow(), TURN, rounds.next().unwrap()),
         |reply| {

@@ -4,7 +4,7 @@ import type { Door } from "./door.js";
 export interface CheckOptions {
   /** Whether to mend what can be mended without guessing. Default false. */
   repair?: boolean;
-  /** How many keys or members are looked at in a step, 1 to 500. Default 200. */
+  /** How many keys or members are looked at in a step, 1 to 250. Default 200. */
   limit?: number;
 }
 

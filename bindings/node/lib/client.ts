@@ -42,7 +42,7 @@ export interface WorkerJobs extends JidPage {
 
 /** Options of {@link Client.sweep}. */
 export interface SweepOptions {
-  /** How many jobs it moves at most, 1 to 200. Default 200. */
+  /** How many jobs it moves at most, 1 to 100. Default 100. */
   limit?: number;
 }
 
@@ -128,7 +128,7 @@ export class Client {
   /**
    * Look several jobs up at once.
    *
-   * @param jids at most 500.
+   * @param jids at most 250.
    * @returns the jobs in the order asked, null for each that there is not.
    * @throws InvalidArgument for bad jids.
    *
@@ -142,7 +142,7 @@ export class Client {
   /**
    * Jobs disappear, in whatever state they are. Who runs one loses it.
    *
-   * @param jids 1 to 500.
+   * @param jids 1 to 250.
    * @returns those that were there.
    * @throws HasDependents when a job waits for one of them and is not cancelled with it: then none is.
    *
@@ -155,7 +155,7 @@ export class Client {
   /**
    * From now on events tell what happens to these jobs: {@link events}. Jids without a job are passed over.
    *
-   * @param jids 1 to 500.
+   * @param jids 1 to 250.
    * @returns how many were not tracked before.
    *
    * Source: core/src/engine/ops/job_track.lua
@@ -167,7 +167,7 @@ export class Client {
   /**
    * Events no longer tell of these jobs.
    *
-   * @param jids 1 to 500.
+   * @param jids 1 to 250.
    * @returns how many were tracked.
    *
    * Source: core/src/engine/ops/job_untrack.lua
@@ -296,7 +296,7 @@ export class Client {
    * Drop workers from the list. Jobs that they have in hand go on, or are handed on when their leases end; a worker that lives
    * is back with its next pulse.
    *
-   * @param workers 1 to 500 names.
+   * @param workers 1 to 250 names.
    * @returns how many were known.
    *
    * Source: core/src/engine/ops/worker_deregister.lua

@@ -22,7 +22,7 @@ export interface FailureGroup {
 export interface UnfailOptions {
   /** Where to. Default: the queue that each failed in. */
   queue?: string;
-  /** How many at most, 1 to 200. Default 25. */
+  /** How many at most, 1 to 100. Default 25. */
   limit?: number;
 }
 

@@ -2,7 +2,7 @@
 export interface PageOptions {
   /** How many entries are passed over, 0 or more. Default 0. */
   offset?: number;
-  /** How many are read at most, 1 to 500. Default 25. */
+  /** How many are read at most, 1 to 250. Default 25. */
   limit?: number;
 }
 

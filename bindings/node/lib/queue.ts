@@ -110,7 +110,7 @@ export class Queue {
    * Place many jobs, in this order; none when an argument is refused. A job that `onConflict` rejects is left
    * out and does not stop the others: its outcome is `exists`.
    *
-   * Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of
+   * Up to 250 jobs, with up to 250 tags and throttles in all (each dependency counted twice) and 8 MiB of
    * data, are one step: all or none. More, or jobs that replace some with more, go by several steps, and an error
    * then says how many jobs are put.
    *
@@ -135,7 +135,7 @@ export class Queue {
    * Order: larger priority first, then first put; a job whose lease ran out keeps its old place.
    * A paused queue gives none. Does not wait: a {@link Worker} does.
    *
-   * @param limit 1 to 500. Default 1. Fewer come back when the queue holds fewer; none is an empty list.
+   * @param limit 1 to 250. Default 1. Fewer come back when the queue holds fewer; none is an empty list.
    * @throws InvalidArgument for a bad limit and an unknown option.
    *
    * Source: core/src/engine/ops/queue_reserve.lua

@@ -108,7 +108,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 /** Milliseconds. How long jobs are started before the event loop has its turn. */
 const TURN = 5;
 
-/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000, and sends 1,000 in a call. */
+/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000. */
 const MOST_UNANSWERED = 2_000;
 
 /**

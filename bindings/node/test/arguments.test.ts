@@ -34,7 +34,7 @@ const CALLS: Row<(client: Client) => unknown>[] = [
   [(client) => client.queue("q").put(""), "kind is empty", "queue_put"],
   [(client) => client.queue("q").putMany([untyped({ kind: 7 })]), "kind must be a string", "queue_put"],
   [(client) => client.queue("").reserve(), "queue is empty", "queue_reserve"],
-  [(client) => client.queue("q").reserve(0), "limit 0 is outside 1..500", "queue_reserve"],
+  [(client) => client.queue("q").reserve(0), "limit 0 is outside 1..250", "queue_reserve"],
   [(client) => client.queue("q").reserve(1.5), "limit 1.5 is not a whole number", "queue_reserve"],
   [(client) => client.queue("q").reserve(1, { worker: "" }), "worker is empty", "queue_reserve"],
   [(client) => client.queue("").counts(), "queue is empty", "queue_counts"],

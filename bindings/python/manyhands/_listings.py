@@ -24,7 +24,7 @@ class Listings:
     Every method takes the same two arguments, releases the GIL, and raises InvalidArgument for a bad one:
 
     offset: how many to pass over, 0 or more. Default 0.
-    limit: how many to give at most, 1 to 500. Default 25.
+    limit: how many to give at most, 1 to 250. Default 25.
     """
 
     def completed(self, offset: int = 0, limit: int = 25) -> Jids:

@@ -126,7 +126,7 @@ class Client(Listings):
     def jobs(self, jids: Iterable[str]) -> list[Job | None]:
         """Look several jobs up, whatever their state; in the order asked, None for each that there is not.
 
-        jids: at most 500 ids.
+        jids: at most 250 ids.
 
         Raises InvalidArgument for an impossible jid. Releases the GIL.
 
@@ -170,7 +170,7 @@ class Client(Listings):
     def cancel(self, jids: Iterable[str]) -> list[str]:
         """Make jobs disappear, in whatever state they are. Who runs one loses it.
 
-        jids: 1 to 500 ids; a job and those that wait for it in any order.
+        jids: 1 to 250 ids; a job and those that wait for it in any order.
 
         Returns the ids of those that were there. Raises HasDependents when a job waits for one of them and is not
         cancelled with it (then none is), InvalidArgument. Releases the GIL.
@@ -182,7 +182,7 @@ class Client(Listings):
     def track(self, jids: Iterable[str]) -> int:
         """From now on events tell what happens to these jobs: see `events`.
 
-        jids: 1 to 500 ids; those without a job are passed over.
+        jids: 1 to 250 ids; those without a job are passed over.
 
         Returns how many were not tracked before. Raises InvalidArgument. Releases the GIL.
 
@@ -193,7 +193,7 @@ class Client(Listings):
     def untrack(self, jids: Iterable[str]) -> int:
         """Events no longer tell of these jobs.
 
-        jids: 1 to 500 ids.
+        jids: 1 to 250 ids.
 
         Returns how many were tracked before. Raises InvalidArgument. Releases the GIL.
 
@@ -217,7 +217,7 @@ class Client(Listings):
 
         group: the failure group.
         queue: where to. Default: the queue each failed in.
-        limit: 1 to 200 jobs. Default 25.
+        limit: 1 to 100 jobs. Default 25.
 
         Returns how many wait again; fewer than `limit` when the group is empty now. Raises InvalidArgument.
         Releases the GIL.
@@ -230,7 +230,7 @@ class Client(Listings):
     def deregister(self, workers: Iterable[str]) -> int:
         """Drop workers from the list; the jobs they have in hand go on. One that lives is back with its next pulse.
 
-        workers: 1 to 500 names.
+        workers: 1 to 250 names.
 
         Returns how many were known. Raises InvalidArgument. Releases the GIL.
 
@@ -239,10 +239,10 @@ class Client(Listings):
         names = texts(workers, "workers", "worker_deregister")
         return cast("int", self.call("worker_deregister", {"workers": names}))
 
-    def sweep(self, limit: int = 200) -> Swept:
+    def sweep(self, limit: int = 100) -> Swept:
         """One step of what happens even when no worker asks: leases end, jobs become due, old things are forgotten.
 
-        limit: 1 to 200 jobs. Default 200.
+        limit: 1 to 100 jobs. Default 100.
 
         Workers do this by themselves. Raises InvalidArgument. Releases the GIL.
 
@@ -254,7 +254,7 @@ class Client(Listings):
         """Look at all data of the namespace, in small steps: whether everything agrees with the jobs' records.
 
         repair: mend what can be mended without guessing. Default False.
-        limit: how much a step looks at, 1 to 500 keys or members. Default 200.
+        limit: how much a step looks at, 1 to 250 keys or members. Default 200.
 
         Returns what is wrong; an empty list is good news. Takes as long as there is data; others go on meanwhile.
         Raises InvalidArgument. Releases the GIL during each step.

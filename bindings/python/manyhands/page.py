@@ -1,4 +1,4 @@
-"""Long lists are read by pages: of any length, never more than 500 items at once."""
+"""Long lists are read by pages: of any length, never more than 250 items at once."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class Queue:
     def put_many(self, jobs: Iterable[Mapping[str, Any]]) -> list[Placed]:
         """Place several jobs in this queue, in their order; when an argument is bad, none of them.
 
-        Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are
+        Up to 250 jobs, with up to 250 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are
         one step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says
         how many jobs are put.
 
@@ -190,7 +190,7 @@ class Queue:
     def reserve(self, limit: int = 1, *, worker: str | None = None) -> list[Job]:
         """Take up to `limit` jobs of this queue under a lease.
 
-        limit: 1 to 500. Fewer come back when the queue holds fewer; none is an empty list, not an error. Default 1.
+        limit: 1 to 250. Fewer come back when the queue holds fewer; none is an empty list, not an error. Default 1.
         worker: the name that holds the lease. Default: host:pid:random, the same for all of this client's calls.
 
         The lease is as long as the queue's `heartbeat` setting (seconds); it is renewed by `Job.heartbeat`.
@@ -243,7 +243,7 @@ class Queue:
         """The jobs that would be reserved next, without reserving them: waiting ones only.
 
         offset: how many to pass over, 0 or more. Default 0.
-        limit: 1 to 500. Default 25.
+        limit: 1 to 250. Default 25.
 
         Raises InvalidArgument. Releases the GIL.
 

@@ -94,7 +94,7 @@ class Throttle:
         """The jobs that hold it, a page of them, who began first before others.
 
         offset: how many to pass over, 0 or more. Default 0.
-        limit: 1 to 500. Default 25.
+        limit: 1 to 250. Default 25.
 
         Raises InvalidArgument. Releases the GIL.
 

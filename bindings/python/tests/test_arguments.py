@@ -218,7 +218,7 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     *lists(lambda client, **at: client.queue("q").jobs("waiting", **at), "job_list"),
     *lists(lambda client, **at: client.queue("q").recurring(**at), "recurring_list"),
     (lambda client: client.queue("").reserve(), "queue is empty", "queue_reserve"),
-    (lambda client: client.queue("q").reserve(0), "limit 0 is outside 1..500", "queue_reserve"),
+    (lambda client: client.queue("q").reserve(0), "limit 0 is outside 1..250", "queue_reserve"),
     (lambda client: client.queue("q").reserve(worker=""), "worker is empty", "queue_reserve"),
     (lambda client: client.queue("q").reserve("5"), "limit must be a whole number", "queue_reserve"),  # type: ignore[arg-type]
     (lambda client: client.queue("q").reserve(1.5), "limit must be a whole number", "queue_reserve"),  # type: ignore[arg-type]

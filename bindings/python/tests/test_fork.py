@@ -53,7 +53,7 @@ def test_fork_while_threads_use_the_client(client: Client) -> None:
     for thread in threads:
         thread.join()
     reserved: set[str] = set()
-    while jobs := queue.reserve(500):
+    while jobs := queue.reserve(250):
         reserved |= {job.jid for job in jobs}
     assert reserved == {*put, *(f"child-{number}" for number in range(20))}
 

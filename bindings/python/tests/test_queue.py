@@ -32,7 +32,7 @@ def test_put_many_in_order(client: Client) -> None:
     queue = client.queue("q")
     placed = queue.put_many([{"kind": "k", "data": number, "jid": f"j{number}"} for number in range(100)])
     assert placed[:2] == [Placed("j0", "put"), Placed("j1", "put")]
-    assert [job.data for job in queue.reserve(500)] == list(range(100))
+    assert [job.data for job in queue.reserve(250)] == list(range(100))
 
 
 def test_conflicts(client: Client) -> None:

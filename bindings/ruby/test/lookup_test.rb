@@ -9,7 +9,7 @@ class LookupTest < Case
   end
 
   def fail_all(group)
-    queue.reserve(500).each { |job| job.fail(group) }
+    queue.reserve(250).each { |job| job.fail(group) }
   end
 
   def test_jobs_in_the_order_asked

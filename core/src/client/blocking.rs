@@ -86,9 +86,9 @@ impl Client {
         Operation::named(operation)?.call(self, args_json)
     }
 
-    /// Puts any number of jobs, in order, by as few steps as may be: up to 500 jobs, 500 tags and throttles (each
+    /// Puts any number of jobs, in order, by as few steps as may be: up to 250 jobs, 250 tags and throttles (each
     /// dependency counted twice) and 8 MiB of data are one step, all or none; so are jobs that exist already, if those have
-    /// no more than 500 tags, throttles and dependencies.
+    /// no more than 250 tags, throttles and dependencies.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` before anything is put; those of [`Client::send`], which say how many jobs the steps before have

@@ -12,7 +12,7 @@ pub struct FailureGroup {
 }
 
 impl Client {
-    /// The groups of failed jobs, each with how many are in it, the largest first. `limit`: 1 to 500.
+    /// The groups of failed jobs, each with how many are in it, the largest first. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -43,7 +43,7 @@ impl FailureGroup {
         &self.group
     }
 
-    /// The jids of its jobs, the latest first. `limit`: 1 to 500.
+    /// The jids of its jobs, the latest first. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -53,7 +53,7 @@ impl FailureGroup {
         self.client.ask("failure_jobs", Arguments::page(offset, limit).with("group", self.group.as_str()))?.jids()
     }
 
-    /// Those of its jobs that failed first, at most `limit` (1 to 200), wait again: in `queue`, or each where it failed, at
+    /// Those of its jobs that failed first, at most `limit` (1 to 100), wait again: in `queue`, or each where it failed, at
     /// the end of the line, with all their retries. Answers how many; fewer than `limit` when the group is empty now.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ impl Client {
         self.ask("job_get", Arguments::new().with("jid", jid))?.read_some(JobView::read)
     }
 
-    /// All that is known of these jobs, at most 500, in their order; None where there is no such job.
+    /// All that is known of these jobs, at most 250, in their order; None where there is no such job.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`; those of [`Client::call`].
@@ -49,7 +49,7 @@ impl Client {
         JobHandle::new(self.clone(), jid.into())
     }
 
-    /// Makes these jobs, 1 to 500, disappear, in whatever state they are. Who runs one learns it: its lease is lost as
+    /// Makes these jobs, 1 to 250, disappear, in whatever state they are. Who runs one learns it: its lease is lost as
     /// `cancelled`. Answers the jids of those that were there. Several have at most 1,000 tags, throttles and dependencies.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Client {
         self.ask("job_cancel", Arguments::new().with("jids", texts(jids)))?.texts()
     }
 
-    /// From now on events tell what happens to these jobs, 1 to 500; see [`Client::events`]. Answers how many were not
+    /// From now on events tell what happens to these jobs, 1 to 250; see [`Client::events`]. Answers how many were not
     /// tracked before; jids without a job are passed over.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Client {
         self.ask("job_untrack", Arguments::new().with("jids", texts(jids)))?.number()
     }
 
-    /// The jids of the tracked jobs, in the order in which they were put. `limit`: 1 to 500.
+    /// The jids of the tracked jobs, in the order in which they were put. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -92,7 +92,7 @@ impl Client {
         self.ask("job_tracked", Arguments::page(offset, limit))?.jids()
     }
 
-    /// The jids of the completed jobs of all queues, the latest first. `limit`: 1 to 500.
+    /// The jids of the completed jobs of all queues, the latest first. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -112,7 +112,7 @@ impl Client {
         self.ask("job_explain", Arguments::new().with("jid", jid))?.read_some(Explanation::read)
     }
 
-    /// The tags in use, each with how many jobs have it, the most used first. `limit`: 1 to 500.
+    /// The tags in use, each with how many jobs have it, the most used first. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -122,7 +122,7 @@ impl Client {
         self.ask("tag_list", Arguments::page(offset, limit))?.counted("tags")
     }
 
-    /// The jids of the jobs with a tag, those put first before others. `limit`: 1 to 500.
+    /// The jids of the jobs with a tag, those put first before others. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].

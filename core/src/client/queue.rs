@@ -67,7 +67,7 @@ impl Queue {
         self.client.put_all(QueuePut::new(here))
     }
 
-    /// Takes up to `limit` (1 to 500) jobs under a lease; does not wait.
+    /// Takes up to `limit` (1 to 250) jobs under a lease; does not wait.
     ///
     /// # Errors
     /// Those of [`Client::send`].
@@ -121,7 +121,7 @@ impl Queue {
         self.client.call("queue_stats", &self.arguments().with_some("day", day).json())
     }
 
-    /// The jobs that would be reserved next, without reserving them. `limit`: 1 to 500.
+    /// The jobs that would be reserved next, without reserving them. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -138,7 +138,7 @@ impl Queue {
     }
 
     /// The jids of its jobs in one state: `waiting`, `scheduled`, `blocked`, `throttled`, `running`, `stalled` or `recurring`,
-    /// next to run, to become due or to expire first. `limit`: 1 to 500.
+    /// next to run, to become due or to expire first. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -208,7 +208,7 @@ pub struct QueueView {
 }
 
 impl Client {
-    /// The queues in the order in which they were first used, with their counts. `limit`: 1 to 500.
+    /// The queues in the order in which they were first used, with their counts. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].

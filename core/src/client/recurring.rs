@@ -215,7 +215,7 @@ impl Queue {
         found(self.client(), &jid)
     }
 
-    /// The recurring jobs of this queue, next first, paused ones last. `limit`: 1 to 500.
+    /// The recurring jobs of this queue, next first, paused ones last. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].

@@ -16,7 +16,7 @@ pub struct Swept {
 }
 
 impl Client {
-    /// One bounded step of the sweep: at most `limit` jobs, 1 to 200.
+    /// One bounded step of the sweep: at most `limit` jobs, 1 to 100.
     ///
     /// # Errors
     /// [`crate::Code::InvalidArgument`] for another limit, and what keeps Redis from answering.

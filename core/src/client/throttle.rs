@@ -50,7 +50,7 @@ impl Client {
         Throttle { client: self.clone(), subject: Subject::Id(id.into()) }
     }
 
-    /// The throttles with a limit, by name. `limit`: 1 to 500.
+    /// The throttles with a limit, by name. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -99,7 +99,7 @@ impl Throttle {
         self.client.ask("throttle_delete", self.of(Arguments::new()))?.changed()
     }
 
-    /// The jids that hold it, who began first before others. `limit`: 1 to 500.
+    /// The jids that hold it, who began first before others. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -109,7 +109,7 @@ impl Throttle {
         self.client.ask("throttle_holders", self.of(Arguments::page(offset, limit)))?.jids()
     }
 
-    /// The jids that wait for it, next first. `limit`: 1 to 500.
+    /// The jids that wait for it, next first. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].

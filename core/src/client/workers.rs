@@ -45,7 +45,7 @@ impl Client {
         page.page("workers", |json| WorkerView::read(Fields::parse(json, "workers")?))
     }
 
-    /// The jobs that a worker has in hand, whose lease ends first before others. `limit`: 1 to 500.
+    /// The jobs that a worker has in hand, whose lease ends first before others. `limit`: 1 to 250.
     ///
     /// # Errors
     /// Those of [`Client::call`].
@@ -58,7 +58,7 @@ impl Client {
         })
     }
 
-    /// Drops workers, 1 to 500, from the list; the jobs they still have in hand go on, or are handed on when their leases
+    /// Drops workers, 1 to 250, from the list; the jobs they still have in hand go on, or are handed on when their leases
     /// end. One that lives is back with its next pulse. Answers how many were known.
     ///
     /// # Errors

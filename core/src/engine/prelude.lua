@@ -46,7 +46,7 @@ local GONE = 0
 -- FLAGS: which texts of a job live in keys of their own.
 local HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY, RUN_IN_HISTORY, END_IN_HISTORY = 1, 2, 4, 8, 16, 32, 64
 
-local MAX_ITEMS, MAX_SLICE, MAX_NAME, MAX_TEXT = 500, 1000, 255, 16384
+local MAX_ITEMS, MAX_SWEEP, MAX_SLICE, MAX_NAME, MAX_TEXT = 250, 100, 1000, 255, 16384
 local ONCE_SECONDS = '600'
 
 local function bind()

@@ -38,7 +38,7 @@ pub struct Nanny {
 
 impl Nanny {
     /// Jobs a step may move.
-    const LIMIT: u32 = 200;
+    const LIMIT: u32 = 100;
 
     /// A nanny of the client's namespace. Nothing happens before [`Nanny::run`].
     pub fn new(client: Client) -> Nanny {

@@ -193,13 +193,13 @@ impl Lease {
     }
 }
 
-/// Defines a request that ends the runs of 1 to 250 jobs, each with its own answer.
+/// Defines a request that ends the runs of 1 to 125 jobs, each with its own answer.
 macro_rules! outcome_request {
     ($(#[$doc:meta])+ $name:ident, $how:ty, $operation:literal) => {
         $(#[$doc])+
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
-            /// The jobs, 1 to 250.
+            /// The jobs, 1 to 125.
             pub jobs: Vec<Ended<$how>>,
         }
 
@@ -258,7 +258,7 @@ outcome_request! {
 /// Source: core/src/engine/ops/job_release.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRelease {
-    /// The jobs, 1 to 250.
+    /// The jobs, 1 to 125.
     pub jobs: Vec<Lease>,
 }
 
@@ -267,7 +267,7 @@ pub struct JobRelease {
 /// Source: core/src/engine/ops/job_heartbeat.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobHeartbeat {
-    /// The jobs, 1 to 500.
+    /// The jobs, 1 to 250.
     pub jobs: Vec<Lease>,
 }
 

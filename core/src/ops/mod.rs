@@ -13,7 +13,7 @@ pub(crate) mod worker;
 
 pub use job::{Answer, Job, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
 pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
-pub(crate) use put::MAX_DEPENDENCIES;
+pub(crate) use put::{MAX_DEPENDENCIES, MAX_NAMED};
 pub use put::{Missing, OnConflict, Put};
 pub(crate) use queue::MAX_QUEUES;
 pub use queue::{Placed, QueuePut, QueueReserve, Reserved};

@@ -36,8 +36,8 @@ pub struct Completion {
     pub data: Option<String>,
     /// Milliseconds until it may run in the next queue.
     pub delay_ms: u64,
-    /// The jids it waits for in the next queue; all that are completed by one call name at most 256. Completed and unknown
-    /// ones it need not wait for.
+    /// The jids it waits for in the next queue; where several completed by one call have some, they have at
+    /// most 64 in all. Completed and unknown ones it need not wait for.
     pub dependencies: Vec<String>,
 }
 

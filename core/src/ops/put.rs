@@ -14,6 +14,8 @@ const MAX_ROUTE: usize = 64;
 const MAX_THROTTLES: usize = 32;
 /// Most jobs that a job waits for.
 pub(crate) const MAX_DEPENDENCIES: usize = 256;
+/// Most that the completions of one call name in all, where several name some.
+pub(crate) const MAX_NAMED: usize = 64;
 /// Most retries of a job.
 const MAX_RETRIES: i64 = 255;
 

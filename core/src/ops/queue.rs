@@ -12,7 +12,7 @@ use crate::json::Fields;
 use crate::request::{Args, Request, Value};
 
 /// Most tags and throttles of one put of several jobs, each dependency counted twice.
-const MOST_EXTRAS: usize = 500;
+const MOST_EXTRAS: usize = 250;
 /// Most bytes of data of one put of several jobs.
 const MOST_BYTES: usize = 8 << 20;
 /// How the engine begins to say that they have too much in their places already.
@@ -74,7 +74,7 @@ impl Placed {
     }
 }
 
-/// Puts 1 to 500 jobs, in order, in one step: all or none. [`QueuePut::split`] makes as many requests of it as it takes.
+/// Puts 1 to 250 jobs, in order, in one step: all or none. [`QueuePut::split`] makes as many requests of it as it takes.
 ///
 /// Source: core/src/engine/ops/queue_put.lua
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,7 +211,7 @@ pub struct QueueReserve {
     pub worker: String,
     /// 1 to 64 queues.
     pub queues: Vec<String>,
-    /// Most jobs to take, 0 to 500. 0 takes none, passes a wake token on, and does not look for what is due.
+    /// Most jobs to take, 0 to 250. 0 takes none, passes a wake token on, and does not look for what is due.
     pub limit: i64,
     /// Share the limit evenly among the queues that have jobs, instead of draining them in order.
     pub share: bool,

@@ -33,7 +33,7 @@ pub struct Turned {
 
 impl WorkerTurn {
     /// Most runs that end by one turn.
-    pub const MOST_ENDED: usize = 100;
+    pub const MOST_ENDED: usize = 50;
 
     pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
         let mut fields = Fields::parse(text, "")?;
@@ -90,7 +90,7 @@ pub struct WorkerPulse {
     pub worker: String,
     /// Its status, a JSON object.
     pub status: String,
-    /// The leases to renew, at most 500.
+    /// The leases to renew, at most 250.
     pub leases: Vec<Lease>,
 }
 

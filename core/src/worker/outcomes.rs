@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, operation};
 use crate::error::{Error, Result};
-use crate::ops::{Answer, Ended, Ending, Lease, MAX_DEPENDENCIES, WorkerTurn};
+use crate::ops::{Answer, Ended, Ending, Lease, MAX_NAMED, WorkerTurn};
 
 /// Longest an outcome waits for others to share its flush.
 const FLUSH_AFTER: Duration = Duration::from_millis(1);
@@ -95,13 +95,15 @@ impl Outcomes {
         let (mut batch, mut bytes, mut dependencies) = (Vec::new(), 0, 0);
         while let Some(next) = self.kept.front() {
             bytes += weight(&next.ended.how);
-            dependencies += dependencies_of(&next.ended.how);
-            let heavy = bytes > MOST_BYTES || dependencies > MAX_DEPENDENCIES;
+            let own = dependencies_of(&next.ended.how);
+            let crowded = own > 0 && dependencies > 0 && dependencies + own > MAX_NAMED;
+            let heavy = bytes > MOST_BYTES || crowded;
             if batch.len() == most || (heavy && !batch.is_empty()) {
                 break;
             }
             let Some(Finished { ended, kind, spent, answer }) = self.kept.pop_front() else { break };
             self.sent.push(Sent { kind, spent, answer });
+            dependencies += own;
             batch.push(ended);
         }
         if self.kept.is_empty() {
@@ -268,12 +270,12 @@ mod tests {
         assert_eq!(jids(&outcomes.take()), ["a"]);
         assert_eq!(outcomes.kept(), 3);
         let mut outcomes = Outcomes::default();
-        for (jid, count) in [("a", MAX_DEPENDENCIES - 1), ("b", 1), ("c", 1), ("d", MAX_DEPENDENCIES)] {
+        for (jid, count) in [("a", MAX_NAMED - 1), ("b", 1), ("c", 1), ("d", 4 * MAX_NAMED), ("e", 0)] {
             outcomes.push(waiting_for(jid, count), now);
         }
         assert_eq!(jids(&outcomes.take()), ["a", "b"]);
         assert_eq!(jids(&outcomes.take()), ["c"]);
-        assert_eq!(jids(&outcomes.take()), ["d"]);
+        assert_eq!(jids(&outcomes.take()), ["d", "e"]);
     }
 
     #[test]

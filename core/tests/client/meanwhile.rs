@@ -215,7 +215,7 @@ fn a_flood_is_heard_once_and_in_order_over_many_cuts() {
             cut += kill_subscribers(&server);
         }
         put(&client, "last");
-        client.queue("q").reserve_as(Some("w"), 500).unwrap();
+        client.queue("q").reserve_as(Some("w"), 250).unwrap();
         let [all, some, both] = collected.map(|thread| thread.join().unwrap());
         (all, some, both)
     });

@@ -170,7 +170,7 @@ fn arguments_are_refused_by_name_before_anything_is_sent() {
     for (queue, worker, limit, words) in [
         ("", None, 1, "queue is empty"),
         ("q", Some(""), 1, "worker is empty"),
-        ("q", None, 0, "limit 0 is outside 1..500"),
+        ("q", None, 0, "limit 0 is outside 1..250"),
     ] {
         let error = client.queue(queue).reserve_as(worker, limit).unwrap_err();
         assert_eq!((error.message.as_str(), error.operation.as_deref()), (words, Some("queue_reserve")));

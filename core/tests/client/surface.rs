@@ -78,7 +78,7 @@ fn large_jobs_come_in_several_replies() {
     }
     let jobs = client.jobs(jids.clone()).unwrap();
     assert_eq!(jobs.iter().map(|job| job.as_ref().unwrap().jid.clone()).collect::<Vec<_>>(), jids);
-    let peeked = client.queue("q").peek(1, 500).unwrap();
+    let peeked = client.queue("q").peek(1, 250).unwrap();
     assert_eq!(peeked.iter().map(|job| job.jid.as_str()).collect::<Vec<_>>(), jids[1..]);
     assert!(peeked.iter().all(|job| job.data == data));
 }

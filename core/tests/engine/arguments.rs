@@ -5,7 +5,7 @@
 
 /// Operations with one JSON argument.
 const JSON: &str = r#"
-check: cursor text="", limit whole 1..500, repair truth
+check: cursor text="", limit whole 1..250, repair truth
 config_all: unit choice="ms"
 config_get: name! choice="heartbeat", queue name, unit choice="ms"
 config_set: name! choice="heartbeat", value whole 100..86400000, queue name, unit choice="ms"
@@ -13,16 +13,16 @@ config_set: name! choice="events", value choice="all"
 config_set: name! choice="test-clock", value whole 0..8796093022208=1000000
 config_unset: name! choice="heartbeat", queue name
 engine_version:
-failure_groups: offset whole 0..9007199254740992, limit whole 1..500
-failure_jobs: group! name, offset whole 0..9007199254740992, limit whole 1..500
-failure_unfail: group! name, queue name, limit whole 1..200
-job_cancel: jids! names 1..500
+failure_groups: offset whole 0..9007199254740992, limit whole 1..250
+failure_jobs: group! name, offset whole 0..9007199254740992, limit whole 1..250
+failure_unfail: group! name, queue name, limit whole 1..100
+job_cancel: jids! names 1..250
 job_depend: jid! name, on! names 1..256, missing choice="satisfied"
 job_explain: jid! name
 job_get: jid! name
-job_get_many: jids! names 0..500
-job_list: state! choice="waiting", queue! name, offset whole 0..9007199254740992, limit whole 1..500
-job_list: state! choice="completed", offset whole 0..9007199254740992, limit whole 1..500
+job_get_many: jids! names 0..250
+job_list: state! choice="waiting", queue! name, offset whole 0..9007199254740992, limit whole 1..250
+job_list: state! choice="completed", offset whole 0..9007199254740992, limit whole 1..250
 job_log: jid! name, message! note 1..1024, data text="1", token token
 job_prioritize: jid! name, priority! whole -128..127
 job_progress: jid! name, token! token, progress! fraction, note note 0..1024
@@ -30,48 +30,48 @@ job_requeue: jid! name, queue name, data data, delay_ms whole 0..3155760000000, 
 job_save: jid! name, token! token, data! data
 job_tag: jid! name, tags! names 1..32
 job_timeout: jid! name
-job_track: jids! names 1..500
-job_tracked: offset whole 0..9007199254740992, limit whole 1..500
+job_track: jids! names 1..250
+job_tracked: offset whole 0..9007199254740992, limit whole 1..250
 job_undepend: jid! name, on! names 1..256
 job_undepend: jid! name, all! truth=true
 job_untag: jid! name, tags! names 1..32
-job_untrack: jids! names 1..500
+job_untrack: jids! names 1..250
 pattern_get:
 pattern_set: identifiers identifiers={"a":["b"]}, priorities priorities=[{"patterns":["a"],"fair":true}]
 queue_counts: queue! name
 queue_forget: queues! names 1..100
 queue_length: queue! name
-queue_list: offset whole 0..9007199254740992, limit whole 1..500
-queue_pause: queues! names 1..500
-queue_peek: queue! name, offset whole 0..9007199254740992, limit whole 1..500
+queue_list: offset whole 0..9007199254740992, limit whole 1..250
+queue_pause: queues! names 1..250
+queue_peek: queue! name, offset whole 0..9007199254740992, limit whole 1..250
 queue_stats: queue! name, day choice="2026-01-31"
-queue_unpause: queues! names 1..500
-recurring_cancel: jids! names 1..500
+queue_unpause: queues! names 1..250
+recurring_cancel: jids! names 1..250
 recurring_get: jid! name
-recurring_list: queue! name, offset whole 0..9007199254740992, limit whole 1..500
+recurring_list: queue! name, offset whole 0..9007199254740992, limit whole 1..250
 recurring_pause: jid! name
 recurring_put: jid! name, queue! name, kind! name, data data, interval_ms! whole 1..3155760000000, offset_ms whole 0..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64
 recurring_resume: jid! name
 recurring_tag: jid! name, tags! names 1..32
 recurring_untag: jid! name, tags! names 1..32
 recurring_update: jid! name, queue name, kind name, data data, interval_ms whole 1..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64
-sweep: limit whole 1..200
-tag_jobs: tag! name, offset whole 0..9007199254740992, limit whole 1..500
-tag_list: offset whole 0..9007199254740992, limit whole 1..500
+sweep: limit whole 1..100
+tag_jobs: tag! name, offset whole 0..9007199254740992, limit whole 1..250
+tag_list: offset whole 0..9007199254740992, limit whole 1..250
 throttle_delete: id! name
 throttle_delete: queue! name
 throttle_get: id! name
 throttle_get: queue! name
-throttle_holders: id! name, offset whole 0..9007199254740992, limit whole 1..500
-throttle_holders: queue! name, offset whole 0..9007199254740992, limit whole 1..500
-throttle_list: offset whole 0..9007199254740992, limit whole 1..500
-throttle_pending: id! name, offset whole 0..9007199254740992, limit whole 1..500
-throttle_pending: queue! name, offset whole 0..9007199254740992, limit whole 1..500
+throttle_holders: id! name, offset whole 0..9007199254740992, limit whole 1..250
+throttle_holders: queue! name, offset whole 0..9007199254740992, limit whole 1..250
+throttle_list: offset whole 0..9007199254740992, limit whole 1..250
+throttle_pending: id! name, offset whole 0..9007199254740992, limit whole 1..250
+throttle_pending: queue! name, offset whole 0..9007199254740992, limit whole 1..250
 throttle_release: id! name, jid! name
 throttle_set: id! name, limit! whole 0..1000000000, expires_ms whole 1..3155760000000
 throttle_set: queue! name, limit! whole 0..1000000000, expires_ms whole 1..3155760000000
-worker_deregister: workers! names 1..500
-worker_jobs: worker! name, offset whole 0..9007199254740992, limit whole 1..500
+worker_deregister: workers! names 1..250
+worker_jobs: worker! name, offset whole 0..9007199254740992, limit whole 1..250
 worker_list: offset whole 0..9007199254740992, limit whole 1..100
 worker_lost: worker! name, started names 0..1000
 "#;
@@ -85,14 +85,14 @@ job_release: | jid! name, token! token
 job_retry: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
 job_snooze: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
 queue_put: | jid! name, queue! name, kind! name, data! data, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"]
-queue_reserve: worker! name, limit! whole 0..500, share! choice="0", queue! name |
+queue_reserve: worker! name, limit! whole 0..250, share! choice="0", queue! name |
 worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
-worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", jid! name, token! token, run_ms whole 0..3155760000000, result result, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256]
-worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
-worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
-worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000, unused unused
-worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", jid! name, token! token, run_ms whole 0..3155760000000, unused unused, unused unused
-worker_turn: worker! name, limit! whole 0..500, share! choice="1", count! whole 1..64, queue! name | verb! choice="unknown_kind", jid! name, token! token, run_ms whole 0..3155760000000, unused unused, unused unused
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", jid! name, token! token, run_ms whole 0..3155760000000, result result, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256]
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000, unused unused
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", jid! name, token! token, run_ms whole 0..3155760000000, unused unused, unused unused
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="unknown_kind", jid! name, token! token, run_ms whole 0..3155760000000, unused unused, unused unused
 "#;
 
 /// The setting max-data while the table is tried: so that too much is not much.

@@ -125,7 +125,7 @@ fn cases_of_flat(form: &Form, items_at: usize) -> Vec<Case> {
         let item = &valid[items_at..];
         cases.push(Case::new(valid[..valid.len() - 1].to_vec(), "arguments"));
         cases.push(Case::new([valid.as_slice(), &[b"x".to_vec()]].concat(), "arguments"));
-        let many = item.iter().cycle().take(item.len() * 501).cloned();
+        let many = item.iter().cycle().take(item.len() * 251).cloned();
         cases.push(Case::new(valid[..items_at].iter().cloned().chain(many).collect(), "items"));
     } else {
         cases.push(Case::new(valid[..valid.len() - 1].to_vec(), "queues"));

@@ -60,7 +60,7 @@ fn what_stands_elsewhere_costs_nothing() {
     let client = server.client();
     reserve(&client, &names(3), 10);
     let empty = commands(&server, || assert_eq!(reserve(&client, &names(3), 10), 0));
-    crowd(&client, 500);
+    crowd(&client, 250);
     let queues: Vec<String> = names(2).into_iter().chain(["busy".to_owned()]).collect();
     let full = commands(&server, || assert_eq!(reserve(&client, &queues, 10), 0));
     assert_eq!(empty, full);

@@ -31,7 +31,7 @@ from progress import Display, Progress
 from stages import KIND, STAGES
 
 LOOK_EVERY = 0.1
-PUT_AT_ONCE = 500
+PUT_AT_ONCE = 250
 # A killed worker's jobs are handed on after heartbeat + grace-period; each kill spends one of their retries.
 HEARTBEAT, GRACE_PERIOD = 2.0, 0.5
 RETRIES, CHAOS_RETRIES = 3, 100

@@ -207,8 +207,8 @@ static void reserves_are_refused(void)
     mh_job *job = UNTOUCHED(mh_job);
     size_t count = 7;
     mh_client *client = open_client();
-    CHECK_INVALID(mh_queue_reserve(client, "q", NULL, 0, &job, &count, &failure), "limit 0 is outside 1..500");
-    CHECK_INVALID(mh_queue_reserve(client, "q", NULL, SIZE_MAX, &job, &count, &failure), "is outside 1..500");
+    CHECK_INVALID(mh_queue_reserve(client, "q", NULL, 0, &job, &count, &failure), "limit 0 is outside 1..250");
+    CHECK_INVALID(mh_queue_reserve(client, "q", NULL, SIZE_MAX, &job, &count, &failure), "is outside 1..250");
     CHECK_INVALID(mh_queue_reserve(client, "", NULL, 1, &job, &count, &failure), "queue is empty");
     CHECK_INVALID(mh_queue_reserve(client, "q", "", 1, &job, &count, &failure), "worker is empty");
     CHECK(job == UNTOUCHED(mh_job) && count == 7);

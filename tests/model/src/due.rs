@@ -7,7 +7,7 @@ use crate::operations::{Reply, change_tags, number, refuse, take_shared, text, t
 use crate::world::{Template, World};
 
 /// So many jobs are moved by one sweep or reserve before it takes any.
-pub const SWEEP: usize = 200;
+pub const SWEEP: usize = 100;
 
 const RAN_OUT: &str = "the lease of worker {} ran out";
 const SHARED: [&str; 5] = ["priority", "retries", "tags", "throttles", "route"];

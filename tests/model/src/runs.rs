@@ -8,6 +8,19 @@ use crate::limits::AT_ONCE;
 use crate::operations::{Refusal, Reply, item_error, lost, number, refuse, text, texts, token};
 use crate::world::{Figures, World, day_of, of_queue};
 
+/// So many that a throttle holds back are passed by in one reserve.
+const LOOK_AHEAD: usize = 100;
+
+/// How a look into a queue ended.
+enum Taken {
+    /// It has nothing more to take.
+    Drained,
+    /// All that was asked for is taken.
+    Asked,
+    /// Too many were passed by: the call ends.
+    LookedEnough,
+}
+
 impl World {
     pub fn release(&mut self, jid: &str) {
         let job = self.edit(jid);
@@ -126,14 +139,16 @@ impl World {
             let active = open.iter().filter(|queue| !self.waiting(queue).is_empty()).count();
             share = limit.div_ceil(active.max(1)).max(1);
         }
-        let (mut jobs, mut drained, mut token) = (vec![], vec![], None);
+        let (mut jobs, mut drained, mut token, mut look) = (vec![], vec![], None, LOOK_AHEAD);
         for pass in 0..if share < limit { 2 } else { 1 } {
             for queue in open {
                 let rest = limit - jobs.len();
                 if rest > 0 && !drained.contains(queue) {
                     let most = if pass == 0 { share.min(rest) } else { rest };
-                    if self.take(args, queue, most, &mut token, &mut jobs) {
-                        drained.push(queue.clone());
+                    match self.take(args, queue, most, &mut token, &mut jobs, &mut look) {
+                        Taken::Drained => drained.push(queue.clone()),
+                        Taken::Asked => {}
+                        Taken::LookedEnough => return jobs,
                     }
                 }
             }
@@ -142,15 +157,16 @@ impl World {
     }
 
     /// Takes up to `most` of a queue. It looks at as many as it still wants; those that a throttle holds back then wait
-    /// for it, and it looks at as many again. True when there is nothing more to take.
-    pub fn take(
+    /// for it, and it looks at as many again.
+    fn take(
         &mut self,
         args: &Json,
         queue: &str,
         most: usize,
         token: &mut Option<i64>,
         taken: &mut Vec<Json>,
-    ) -> bool {
+        look: &mut usize,
+    ) -> Taken {
         let wanted = taken.len() + most;
         loop {
             let slice = wanted - taken.len();
@@ -158,7 +174,9 @@ impl World {
             for jid in &looked {
                 let token = *token.get_or_insert_with(|| self.new_token());
                 match self.full_throttle(jid) {
+                    Some(_) if *look == 0 => return Taken::LookedEnough,
                     Some(id) => {
+                        *look -= 1;
                         let job = self.edit(jid);
                         job.state = State::Throttled;
                         job.pending = Some(id);
@@ -167,10 +185,10 @@ impl World {
                 }
             }
             if looked.len() < slice || self.room(&of_queue(queue)).is_some_and(|room| room <= 0) {
-                return true;
+                return Taken::Drained;
             }
             if taken.len() >= wanted {
-                return false;
+                return Taken::Asked;
             }
         }
     }
@@ -210,7 +228,7 @@ impl World {
         }
         self.commit();
         if completed > 0 {
-            self.trim((2 * completed).min(completed.max(200)), true);
+            self.trim((2 * completed).min(completed.max(SWEEP)), true);
         }
         answers.into()
     }

@@ -184,27 +184,27 @@ impl Session {
             looks.push(("queue_length", json!({"queue": queue})));
             looks.push(("queue_stats", json!({"queue": queue})));
             for state in ["waiting", "running", "stalled", "scheduled", "blocked", "throttled"] {
-                looks.push(("job_list", json!({"queue": queue, "state": state, "limit": 500})));
+                looks.push(("job_list", json!({"queue": queue, "state": state, "limit": 250})));
             }
             looks.push(("recurring_list", json!({"queue": queue})));
             looks.push(("throttle_get", json!({"queue": queue})));
-            looks.push(("throttle_pending", json!({"queue": queue, "limit": 500})));
-            looks.push(("throttle_holders", json!({"queue": queue, "limit": 500})));
+            looks.push(("throttle_pending", json!({"queue": queue, "limit": 250})));
+            looks.push(("throttle_holders", json!({"queue": queue, "limit": 250})));
             let group = format!("failed-retries-{queue}");
-            looks.push(("failure_jobs", json!({"group": group, "limit": 500})));
+            looks.push(("failure_jobs", json!({"group": group, "limit": 250})));
         }
         for id in THROTTLES {
             looks.push(("throttle_get", json!({"id": id})));
-            looks.push(("throttle_pending", json!({"id": id, "limit": 500})));
-            looks.push(("throttle_holders", json!({"id": id, "limit": 500})));
+            looks.push(("throttle_pending", json!({"id": id, "limit": 250})));
+            looks.push(("throttle_holders", json!({"id": id, "limit": 250})));
         }
-        looks.extend(TAGS.map(|tag| ("tag_jobs", json!({"tag": tag, "limit": 500}))));
-        looks.extend(WORKERS.map(|worker| ("worker_jobs", json!({"worker": worker, "limit": 500}))));
+        looks.extend(TAGS.map(|tag| ("tag_jobs", json!({"tag": tag, "limit": 250}))));
+        looks.extend(WORKERS.map(|worker| ("worker_jobs", json!({"worker": worker, "limit": 250}))));
         looks.extend(TEMPLATES.map(|jid| ("recurring_get", json!({"jid": jid}))));
         for whole in ["failure_groups", "tag_list", "job_tracked", "queue_list", "worker_list", "throttle_list"] {
             looks.push((whole, json!({"limit": 100})));
         }
-        looks.push(("job_list", json!({"state": "completed", "limit": 500})));
+        looks.push(("job_list", json!({"state": "completed", "limit": 250})));
         looks.push(("config_all", json!({})));
         looks.push(("pattern_get", json!({})));
         looks.iter().try_for_each(|(operation, args)| self.compare(world, operation, args))

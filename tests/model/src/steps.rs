@@ -149,14 +149,14 @@ fn fill_leases(value: &mut Json, world: &World) {
 
 fn fill_crowd(args: &mut Json, world: &World) {
     let crowd = args["$crowd"].clone();
-    if let Some(size) = crowd["size"].as_i64() {
+    if let (Some(first), Some(size)) = (crowd["first"].as_i64(), crowd["size"].as_i64()) {
         let one = |number| {
             json!({
                 "jid": format!("{CROWD}{number}"), "queue": crowd["queue"], "kind": "send", "data": 1,
                 "dependencies": [crowd["on"]], "on_conflict": "move",
             })
         };
-        *args = json!({"jobs": (0..size).map(one).collect::<Vec<_>>()});
+        *args = json!({"jobs": (first..first + size).map(one).collect::<Vec<_>>()});
     } else if crowd == "all" {
         let mut jids: Vec<_> = world.jobs.keys().filter(|jid| jid.starts_with(CROWD)).cloned().collect();
         jids.push("none".into());

@@ -164,7 +164,7 @@ impl<'a> Player<'a> {
     fn check(&mut self, host: &mut dyn Host) -> Result<(), String> {
         let mut cursor = String::new();
         loop {
-            let arguments = json!({"limit": 500, "cursor": cursor}).to_string();
+            let arguments = json!({"limit": 250, "cursor": cursor}).to_string();
             let answer = self.call(host, "check", &arguments)?;
             let reply = answer.map_err(|error| format!("check answered {error}"))?;
             let reply: Json = serde_json::from_str(&reply).map_err(|error| error.to_string())?;

@@ -89,7 +89,7 @@ module Manyhands
 
     # Looks several jobs up. Releases the GVL.
     #
-    # @param jids [Array<String>] at most 500
+    # @param jids [Array<String>] at most 250
     # @return [Array<Job, nil>] in the order of the jids; nil where there is no such job (any more)
     # @raise [InvalidArgument]
     #
@@ -114,7 +114,7 @@ module Manyhands
     # Lets jobs disappear, in whatever state they are. Who runs one learns it: its lease is lost as cancelled. Releases
     # the GVL.
     #
-    # @param jids [Array<String>] 1 to 500
+    # @param jids [Array<String>] 1 to 250
     # @return [Array<String>] those that were there
     # @raise [HasDependents] when a job waits for one of them and is not cancelled with it; none is cancelled then
     # @raise [InvalidArgument]
@@ -124,7 +124,7 @@ module Manyhands
 
     # From now on events tell what happens to these jobs. Releases the GVL.
     #
-    # @param jids [Array<String>] 1 to 500; those without a job are passed over
+    # @param jids [Array<String>] 1 to 250; those without a job are passed over
     # @return [Integer] how many were not tracked before
     # @raise [InvalidArgument]
     #
@@ -133,7 +133,7 @@ module Manyhands
 
     # Events no longer tell of these jobs. Releases the GVL.
     #
-    # @param jids [Array<String>] 1 to 500
+    # @param jids [Array<String>] 1 to 250
     # @return [Integer] how many were tracked before
     # @raise [InvalidArgument]
     #
@@ -143,7 +143,7 @@ module Manyhands
     # The tracked jobs, in the order in which they were put. Releases the GVL.
     #
     # @param offset [Integer] how many to skip, as in all that follow
-    # @param limit [Integer] 1 to 500, as in all that follow
+    # @param limit [Integer] 1 to 250, as in all that follow
     # @return [JidPage]
     #
     # Source: core/src/engine/ops/job_tracked.lua
@@ -188,7 +188,7 @@ module Manyhands
     #
     # @param group [String]
     # @param queue [String, nil] where to. Default: the queue that each failed in
-    # @param limit [Integer] at most so many, 1 to 200
+    # @param limit [Integer] at most so many, 1 to 100
     # @return [Integer] how many; fewer than `limit` when the group is empty now
     # @raise [InvalidArgument]
     #
@@ -254,7 +254,7 @@ module Manyhands
     # Drops workers from the list. Jobs that they still have in hand go on, or are handed on when their leases end; a
     # worker that lives is back within a second. Releases the GVL.
     #
-    # @param workers [Array<String>] 1 to 500 names
+    # @param workers [Array<String>] 1 to 250 names
     # @return [Integer] how many were known
     # @raise [InvalidArgument]
     #
@@ -264,19 +264,19 @@ module Manyhands
     # One bounded step of what happens even when no worker asks: leases end, scheduled and recurring jobs become due,
     # what is old is forgotten. Workers and the nanny do this by themselves. Releases the GVL.
     #
-    # @param limit [Integer] at most so many jobs, 1 to 200
+    # @param limit [Integer] at most so many jobs, 1 to 100
     # @return [Hash{Symbol => Object}] :moved and :trimmed, how many jobs; :next_due, seconds until something is due, or
     #   nil
     # @raise [InvalidArgument]
     #
     # Source: core/src/engine/ops/sweep.lua
-    def sweep(limit: 200) = Wire.own_units(call("sweep", { limit: }))
+    def sweep(limit: 100) = Wire.own_units(call("sweep", { limit: }))
 
     # Verifies that everything in the namespace agrees with its jobs' records, in as many bounded steps as it takes.
     # Releases the GVL.
     #
     # @param repair [Boolean] mend what can be mended without guessing
-    # @param limit [Integer] how much a step looks at, 1 to 500 keys or members
+    # @param limit [Integer] how much a step looks at, 1 to 250 keys or members
     # @yieldparam violation [Hash{Symbol => Object}] as soon as it is found
     # @return [Array<Hash{Symbol => Object}>] the violations, each with :rule, :jid (if there is one), :detail and
     #   :repaired; with a block only how many

@@ -70,7 +70,7 @@ module Manyhands
 
     # Places several jobs in this queue, in their order; when an argument is bad, none of them. Releases the GVL.
     #
-    # Up to 500 jobs, with up to 500 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are
+    # Up to 250 jobs, with up to 250 tags and throttles in all (each dependency counted twice) and 8 MiB of data, are
     # one step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how
     # many jobs are put.
     #
@@ -98,7 +98,7 @@ module Manyhands
     # first, then first put; a job whose lease ran out keeps its old place. A paused or fully throttled queue gives
     # none.
     #
-    # @param limit [Integer] 1 to 500; fewer come back when the queue holds fewer
+    # @param limit [Integer] 1 to 250; fewer come back when the queue holds fewer
     # @param worker [String, nil] the name that holds the lease. Default: host:pid:random, the same for all calls of
     #   this client in this process
     # @return [Array<Job>] empty when there is none
@@ -152,7 +152,7 @@ module Manyhands
     # The jobs that would be reserved next, without reserving them. Releases the GVL.
     #
     # @param offset [Integer] how many to skip, as in all that follow
-    # @param limit [Integer] 1 to 500, as in all that follow
+    # @param limit [Integer] 1 to 250, as in all that follow
     # @return [Array<Job>]
     #
     # Source: core/src/engine/ops/queue_peek.lua

@@ -70,7 +70,7 @@ module Manyhands
     # The jobs that hold it, who began first before others. Releases the GVL.
     #
     # @param offset [Integer] how many to skip
-    # @param limit [Integer] 1 to 500
+    # @param limit [Integer] 1 to 250
     # @return [JidPage]
     #
     # Source: core/src/engine/ops/throttle_holders.lua
@@ -79,7 +79,7 @@ module Manyhands
     # The jobs that wait for it, next first. Releases the GVL.
     #
     # @param offset [Integer] how many to skip
-    # @param limit [Integer] 1 to 500
+    # @param limit [Integer] 1 to 250
     # @return [JidPage]
     #
     # Source: core/src/engine/ops/throttle_pending.lua

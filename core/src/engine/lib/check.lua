@@ -187,7 +187,7 @@ function check.object(value, name, known)
   return object
 end
 
--- Flat items of `width` arguments from `first` on: how many there are, at most `most` (500).
+-- Flat items of `width` arguments from `first` on: how many there are, at most `most` (250).
 function check.items(argv, first, width, most)
   local count = (#argv - first + 1) / width
   most = most or MAX_ITEMS

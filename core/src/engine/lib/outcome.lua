@@ -1,12 +1,9 @@
 -- What became of a running job: one table of verbs for job_complete, job_fail, job_retry, job_snooze,
 -- job_release and worker_turn. Each verb parses its two arguments (before any write) and applies them.
--- At most 250 items a call: to retry or fail a job costs two or three times what a put does.
-local outcome = { most = 250 }
+-- At most 125 items a call: to retry or fail a job costs two or three times what a put does.
+local outcome = { most = 125 }
 
 local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
-
--- A call forgets at most so many old jobs, or as many as it completes, so that the history keeps its length.
-local TRIM_LIMIT = 200
 
 local DETAIL = { group = true, message = true, trace = true }
 local COMPLETION = { queue = true, data = true, delay_ms = true, dependencies = true }
@@ -54,12 +51,15 @@ local BARE = { result = '', delay_ms = 0 }
 -- yet to write, jid -> the jids it will wait for; how far it has looked for circles.
 local named, free_budget, links, search
 
--- The items of a call have in all as many dependencies as one may have: each costs about as much as an item.
+-- Where several items of a call name dependencies, they name few in all: each costs as much as an item.
+local MOST_NAMED = 64
+
 local function parse_dependencies(value)
   local on = dependency.parse(value, 'dependencies')
+  local before = named
   named = named + (on and #on or 0)
-  if named > dependency.most then
-    fail('INVALID_ARGUMENT', 'jobs have more than ' .. dependency.most .. ' dependencies in all')
+  if before > 0 and named > MOST_NAMED then
+    fail('INVALID_ARGUMENT', 'jobs have more than ' .. MOST_NAMED .. ' dependencies in all')
   end
   return on
 end
@@ -256,7 +256,8 @@ function outcome.apply(jids, parsed_items)
   end
   state.commit()
   if completed > 0 then
-    sweep.trim(min(2 * completed, max(TRIM_LIMIT, completed)), true)
+    -- As many as it completes at least, so that the history keeps its length.
+    sweep.trim(min(2 * completed, max(MAX_SWEEP, completed)), true)
   end
   return reply
 end

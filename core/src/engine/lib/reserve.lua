@@ -1,11 +1,11 @@
 -- Taking jobs under a lease, for queue_reserve and worker_turn.
 local reserve = {}
 
-local MAX_QUEUES, MAX_REPLY, SWEEP_LIMIT, LOOK_AHEAD, SLICE = 64, 8388608, 200, 200, 250
+local MAX_QUEUES, MAX_REPLY, LOOK_AHEAD, SLICE = 64, 8388608, 100, 100
 
--- What one call may do, in plain jobs taken: one that is not plain costs three times as much, and so does one that was due;
--- an outcome that came in the same call five times.
-local MOST_WORK = 800
+-- What one call may do, in plain jobs taken. One that is not plain counts as three, and each two of its tags and throttles
+-- as one more; one that was due counts as three; an outcome that came in the same call as five.
+local MOST_WORK = 500
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
@@ -82,6 +82,10 @@ local function new_reservation(request, work)
   }
 end
 
+local function weight(rare)
+  return 3 + (#(rare[TAGS] or '') + #(rare[THROTTLES] or '')) / 2
+end
+
 -- Takes what it may of `jobs`, which stand in `queue` one after the other; those that a throttle holds back wait for it.
 local function take_some(reservation, queue, own, jobs)
   local request, rooms, token = reservation.request, reservation.rooms, reservation.token
@@ -94,7 +98,7 @@ local function take_some(reservation, queue, own, jobs)
     local job = jobs[index]
     local rare = job[RARE]
     local full = (limited or rare) and throttle.take(rooms, own, job)
-    work = work - (rare and 3 or 1)
+    work = work - (rare and weight(rare) or 1)
     if full then
       if look == 0 then
         reservation.full = true
@@ -270,7 +274,7 @@ end
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
 function reserve.take(request)
   local paused = call('SMISMEMBER', keys.paused(), unpack(request.queues))
-  local open, budget, due = {}, SWEEP_LIMIT, nil
+  local open, budget, due = {}, MAX_SWEEP, nil
   if request.limit > 0 then
     if call('EXISTS', keys.freeing()) == 1 then
       budget = budget - freeing.step(budget)
@@ -282,7 +286,7 @@ function reserve.take(request)
       end
     end
   end
-  local reservation = take_of(request, open, MOST_WORK - 5 * (request.done or 0) - 3 * (SWEEP_LIMIT - budget))
+  local reservation = take_of(request, open, MOST_WORK - 5 * (request.done or 0) - 3 * (MAX_SWEEP - budget))
   settle_wakes(reservation, paused)
   local reply = reservation.reply
   reply[1] = reservation.token and text(reservation.token) or ''

@@ -1,13 +1,10 @@
 -- Tracked jobs: events tell what happens to them.
 local tracking = {}
 
--- To tell of each costs as much as the change itself.
-local MOST = 500
-
 -- For job_track and job_untrack: how many changed.
 function tracking.set(argument, wanted)
   local args = check.object(argument, 'args', { jids = true })
-  local jids = check.some_names(args.jids, 'jids', MOST)
+  local jids = check.some_names(args.jids, 'jids', MAX_ITEMS)
   state.begin()
   state.load_all(jids)
   local count = 0

@@ -1,7 +1,7 @@
 -- check: whether everything agrees with the jobs' records, by bounded steps. Call it with the cursor it gave until it is ''.
 --
 -- args    JSON  cursor   text     what the step before answered (from the beginning)
---               limit    integer  1..500 keys or members a step (200)
+--               limit    integer  1..250 keys or members a step (200)
 --               repair   boolean  true: mend what can be mended without guessing (false)
 -- reply   map   cursor  text, '' at the end; looked  integer, keys and members in this step;
 --               violations  list of maps: rule, jid (not for counts and types), detail, repaired (1 or 0)

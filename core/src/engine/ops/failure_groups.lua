@@ -1,7 +1,7 @@
 -- failure_groups: the groups of failed jobs, the largest first, by pages.
 --
 -- args    JSON  offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer, of groups; groups  list of [group, jobs in it]
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:failures

@@ -2,7 +2,7 @@
 --
 -- args    JSON  group    text
 --               queue    text     where to (the queue each failed in)
---               limit    integer  1..200 jobs (25)
+--               limit    integer  1..100 jobs (25)
 -- reply   integer  how many wait again; fewer than `limit` when the group is empty now
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:failed:<group> {ns}:failures {ns}:job:<jid> {ns}:history:<jid> {ns}:waiting:<q> {ns}:queues {ns}:wake:<q>
@@ -11,7 +11,7 @@ operation('failure_unfail', 'write', function(argv)
   local args = check.object(argv[3], 'args', { group = true, queue = true, limit = true })
   local key = keys.failed(check.name(args.group, 'group'))
   local queue = args.queue and check.name(args.queue, 'queue')
-  local limit = check.integer(args.limit or 25, 'limit', 1, 200)
+  local limit = check.integer(args.limit or 25, 'limit', 1, MAX_SWEEP)
   state.begin()
   local jids = call('ZRANGE', key, '0', text(limit - 1))
   local jobs = state.jobs_of(key, jids, jids)

@@ -1,11 +1,11 @@
 -- job_cancel: jobs disappear, in whatever state they are. Who runs one learns it: its lock is lost as cancelled.
 --
--- args    JSON  jids     list of 1 to 500 texts. More than one have at most 1,000 tags, throttles and dependencies in all
+-- args    JSON  jids     list of 1 to 250 texts. More than one have at most 500 tags, throttles and dependencies in all
 -- reply   list  the jids that were there
 -- errors  INVALID_ARGUMENT, HAS_DEPENDENTS (a job waits for one of them and is not cancelled with it; none is cancelled)
 -- keys    {ns}:job:<jid> and all that begins with a noun and its jid; {ns}:cancelled:<jid> {ns}:dependents:<jid> and the places
 --         a job stands in; channels {ns}:event:cancelled {ns}:worker-event:<name>
-local MOST_TIES = 1000
+local MOST_TIES = 500
 
 -- Loads the jobs, a part at a time: to load what has too much costs something too.
 local function load_all(jids)

@@ -7,8 +7,8 @@
 --                   options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
 --                                     and for the next stage, where there is one: delay_ms (0), dependencies (at most 256
 --                                     jids to wait for there; those completed or unknown count as satisfied)
---         The items have at most 256 dependencies in all.
--- reply   per item (at most 250)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
+--         Where several items have dependencies, they have at most 64 in all.
+-- reply   per item (at most 125)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
 --                   TOO_DEEP <why> (the job runs on; it is waited for and more than 1,000 jobs stand before it, or the items
 --                   of the call have 2,000 in all)
 -- errors  INVALID_ARGUMENT

@@ -5,7 +5,7 @@
 --                   run_ms   integer  how long it ran by the worker's clock
 --                   group    text     failures that share a cause, 1-255 bytes
 --                   detail   text     '' or a JSON object: message, trace (cut at 16 KiB each)
--- reply   per item (at most 250)  failed | LOCK_LOST <reason>
+-- reply   per item (at most 125)  failed | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:failed:<group> {ns}:failures {ns}:stats:<day>:<q>

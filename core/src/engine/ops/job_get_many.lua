@@ -1,6 +1,6 @@
 -- job_get_many: all that is known of several jobs.
 --
--- args    JSON  jids     list of at most 500 texts
+-- args    JSON  jids     list of at most 250 texts
 -- reply   map   jobs  list in the order asked, each as job_get answers, null where there is none;
 --               rest  list of the last jids, not looked up because the reply had its 8 MiB, or its 150
 --               jobs (fewer with long histories): ask again for these

@@ -3,7 +3,7 @@
 -- args    JSON  state    text     running stalled scheduled blocked throttled waiting recurring, or completed (of all queues)
 --               queue    text     needed unless state is completed
 --               offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; jids  list, next to run, to become due or to expire first; completed: latest first
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:recurring:<q>

@@ -2,7 +2,7 @@
 --
 -- args    items of  jid      text
 --                   token    text     proves the lease
--- reply   per item (at most 250)  waiting | LOCK_LOST <reason>
+-- reply   per item (at most 125)  waiting | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:waiting:<q> {ns}:wake:<q>
 operation('job_release', 'write', outcome.operation('release', 2), nil, true)

@@ -5,7 +5,7 @@
 --                   run_ms    integer  how long it ran by the worker's clock
 --                   delay_ms  integer  0 or more
 --                   detail    text     '' or a JSON object: group (failed-retries-<queue>), message, trace (cut at 16 KiB each)
--- reply   per item (at most 250)  waiting | scheduled | failed | LOCK_LOST <reason>
+-- reply   per item (at most 125)  waiting | scheduled | failed | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:failed:<group> {ns}:failures {ns}:due {ns}:wake:<q> {ns}:stats:<day>:<q>

@@ -4,7 +4,7 @@
 --                   token     text     proves the lease
 --                   run_ms    integer  how long it ran by the worker's clock
 --                   delay_ms  integer  0 or more
--- reply   per item (at most 250)  waiting | scheduled | LOCK_LOST <reason>
+-- reply   per item (at most 125)  waiting | scheduled | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:waiting:<q>
 --         {ns}:scheduled:<q> {ns}:due {ns}:wake:<q>

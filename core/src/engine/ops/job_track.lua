@@ -1,6 +1,6 @@
 -- job_track: from now on events tell what happens to these jobs.
 --
--- args    JSON  jids     list of 1 to 500 texts
+-- args    JSON  jids     list of 1 to 250 texts
 -- reply   integer  how many were not tracked before; jids without a job are passed over
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:tracked; channel {ns}:event:track

@@ -1,7 +1,7 @@
 -- job_tracked: the tracked jobs, in the order in which they were put, by pages.
 --
 -- args    JSON  offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; jids  list
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:tracked

@@ -1,6 +1,6 @@
 -- job_untrack: events no longer tell of these jobs.
 --
--- args    JSON  jids     list of 1 to 500 texts
+-- args    JSON  jids     list of 1 to 250 texts
 -- reply   integer  how many were tracked before
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:tracked; channel {ns}:event:untrack

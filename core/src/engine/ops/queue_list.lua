@@ -1,7 +1,7 @@
 -- queue_list: the queues in the order they were first used, with their counts, by pages.
 --
 -- args    JSON  offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; queues  list of maps: queue, and what queue_counts answers
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:queues and those of queue_counts

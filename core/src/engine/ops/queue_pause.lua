@@ -1,6 +1,6 @@
 -- queue_pause: nothing more is reserved from these queues; running jobs go on.
 --
--- args    JSON  queues   list of 1 to 500 texts
+-- args    JSON  queues   list of 1 to 250 texts
 -- reply   integer  how many were not paused before
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:paused {ns}:queues

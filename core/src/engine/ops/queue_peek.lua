@@ -2,7 +2,7 @@
 --
 -- args    JSON  queue    text
 --               offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   jobs  list in order, each as job_get answers; rest  as in job_get_many
 --               Only waiting jobs: what is due but not yet promoted is not among them.
 -- errors  INVALID_ARGUMENT

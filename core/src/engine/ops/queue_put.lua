@@ -9,8 +9,8 @@
 --                                     throttles (at most 32), dependencies (jids to wait for, at most 256),
 --                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                     on_conflict replace | keep | reject | move (replace)
---         At most 500 items. More than one have at most 500 tags and throttles in all, each dependency counted twice,
---         and at most 8 MiB of data; those of them that exist already have at most 500 tags, throttles and dependencies.
+--         At most 250 items. More than one have at most 250 tags and throttles in all, each dependency counted twice,
+--         and at most 8 MiB of data; those of them that exist already have at most 250 tags, throttles and dependencies.
 -- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
 --                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
@@ -19,7 +19,7 @@
 --         before it, or the items of the call have 2,000 in all)
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:due {ns}:queues {ns}:wake:<q>
 --         {ns}:queues:wake {ns}:seq {ns}:tag:<t> {ns}:tags {ns}:dependencies:<jid> {ns}:dependents:<jid>
-local WIDTH, MOST_EXTRAS, MOST_BYTES = 5, 500, 8388608
+local WIDTH, MOST_EXTRAS, MOST_BYTES = 5, 250, 8388608
 local OPTIONS = put_options.known({ delay_ms = true, dependencies = true, missing = true, on_conflict = true })
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 

@@ -1,7 +1,7 @@
 -- queue_reserve: takes up to `limit` jobs of an ordered list of queues under a lease.
 --
 -- args    worker   text     who holds them
---         limit    integer  0..500; 0 takes nothing and passes a wake token on
+--         limit    integer  0..250; 0 takes nothing and passes a wake token on
 --         share    0 | 1    1: at most ceil(limit / queues with jobs) of each queue, the rest refilled in order
 --         queue …  text     1 to 64 queues
 -- reply   token text, ms until the next thing is due in these queues (-1: nothing, and always with limit 0, which does
@@ -9,7 +9,7 @@
 --         jid kind queue data lease_ms put_at_ms extra
 --         (extra: '' for priority 0, 5 of 5 retries left and nothing else to say, else JSON: priority retries remaining tags
 --         route throttles parent tracked)
---         First hands on jobs whose lease and grace ended and promotes what is due, at most 200.
+--         First hands on jobs whose lease and grace ended and promotes what is due, at most 100.
 --         Fewer than `limit` come when the queues hold fewer, after much housekeeping, when the jobs have options or many
 --         are throttled, and above 8 MiB of data; while jobs are left, a wake token is.
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)

@@ -1,6 +1,6 @@
 -- queue_unpause: these queues are served again.
 --
--- args    JSON  queues   list of 1 to 500 texts
+-- args    JSON  queues   list of 1 to 250 texts
 -- reply   integer  how many were paused before
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:paused {ns}:waiting:<q> {ns}:wake:<q>

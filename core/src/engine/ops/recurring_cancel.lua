@@ -1,6 +1,6 @@
 -- recurring_cancel: puts no more of these; jobs that were put stay.
 --
--- args    JSON  jids     list of 1 to 500 texts
+-- args    JSON  jids     list of 1 to 250 texts
 -- reply   integer  how many there were
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:template:<jid> {ns}:recurring:<q>

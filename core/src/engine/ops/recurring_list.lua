@@ -2,7 +2,7 @@
 --
 -- args    JSON  queue    text
 --               offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; jobs  list of what recurring_get answers; rest  null, or the offset and limit to ask with for
 --               those that are left out, as these have more than 1 MiB
 -- errors  INVALID_ARGUMENT

@@ -1,14 +1,14 @@
 -- sweep: one bounded step of what happens even when no worker asks: leases and graces end, scheduled
 -- jobs become due, old completed jobs, workers and kinds are forgotten.
 --
--- args    JSON  limit    integer  1..200 jobs (200)
+-- args    JSON  limit    integer  1..100 jobs (100)
 -- reply   map   moved trimmed  integers; next_due_ms  ms until something is due, or null
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:due {ns}:grace:<q> {ns}:running:<q> {ns}:scheduled:<q> {ns}:waiting:<q> {ns}:completed {ns}:job:<jid> {ns}:history:<jid>
 --         {ns}:failure:<jid> {ns}:failed:<group> {ns}:failures {ns}:worker-jobs:<name> {ns}:wake:<q> {ns}:stats:<day>:<q>
 operation('sweep', 'write', function(argv)
   local args = check.object(argv[3], 'args', { limit = true })
-  local limit = check.integer(args.limit or 200, 'limit', 1, 200)
+  local limit = check.integer(args.limit or MAX_SWEEP, 'limit', 1, MAX_SWEEP)
   state.begin()
   local moved, trimmed = sweep.step(limit)
   local head = call('ZRANGE', keys.due(), '0', '0', 'WITHSCORES')

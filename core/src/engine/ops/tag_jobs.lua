@@ -2,7 +2,7 @@
 --
 -- args    JSON  tag      text
 --               offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; jids  list
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:tag:<t>

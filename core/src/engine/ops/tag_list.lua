@@ -1,7 +1,7 @@
 -- tag_list: the tags in use, the most used first, by pages.
 --
 -- args    JSON  offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer, of tags; tags  list of [tag, jobs with it]
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:tags

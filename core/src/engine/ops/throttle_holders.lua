@@ -4,7 +4,7 @@
 -- args    JSON  id       text     or
 --               queue    text     the queue's own
 --               offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; jids  list
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:held:<id> {ns}:running:<q> {ns}:grace:<q>

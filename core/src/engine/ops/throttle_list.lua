@@ -1,7 +1,7 @@
 -- throttle_list: the throttles with a limit, by name, by pages.
 --
 -- args    JSON  offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total  integer; throttles  list of what throttle_get answers; one whose limit has ended stays
 --               until the next sweep, with limit null
 -- errors  INVALID_ARGUMENT

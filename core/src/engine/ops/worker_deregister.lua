@@ -1,7 +1,7 @@
 -- worker_deregister: drops workers from the list; jobs that they still have in hand go on, or are handed on when their
 -- leases end. One that lives is back with its next pulse.
 --
--- args    JSON  workers  list of 1 to 500 texts
+-- args    JSON  workers  list of 1 to 250 texts
 -- reply   integer  how many were known
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:workers {ns}:worker:<name>

@@ -2,7 +2,7 @@
 --
 -- args    JSON  worker   text
 --               offset   integer  0 or more (0)
---               limit    integer  1..500 (25)
+--               limit    integer  1..250 (25)
 -- reply   map   total stalled  integers, of all; jids  list, the stalled ones first
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:worker-jobs:<name>

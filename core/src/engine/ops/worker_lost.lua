@@ -3,10 +3,10 @@
 --
 -- args    JSON  worker   text
 --               started  list of jids that its handlers had begun (default: none)
--- reply   map   lost released  integers; at most 200 jobs a call: call again until both are 0
+-- reply   map   lost released  integers; at most 100 jobs a call: call again until both are 0
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name>, and those of job_release and sweep
-local MAX_JOBS, MAX_STARTED = 200, 1000
+local MAX_STARTED = 1000
 
 operation('worker_lost', 'write', function(argv)
   local args = check.object(argv[3], 'args', { worker = true, started = true })
@@ -19,7 +19,7 @@ operation('worker_lost', 'write', function(argv)
   call('DEL', keys.worker(worker))
   state.begin()
   local lost, released = 0, 0
-  local jids = call('ZRANGE', keys.worker_jobs(worker), '0', text(MAX_JOBS - 1))
+  local jids = call('ZRANGE', keys.worker_jobs(worker), '0', text(MAX_SWEEP - 1))
   state.load_all(jids)
   for _, jid in ipairs(jids) do
     local job = state.load(jid)

@@ -17,7 +17,7 @@ local STATUS = {
   language = 'text', version = 'text', host = 'text', pid = 'number', threads = 'number', running = 'number', queues = 'names',
   kinds = 'names', quiet = 'boolean',
 }
-local MAX_STATUS, MAX_NAMES, STATUS_SECONDS, SWEEP_LIMIT, SWEEP_EVERY_MS = 1048576, 1000, '86400', 200, '900'
+local MAX_STATUS, MAX_NAMES, STATUS_SECONDS, SWEEP_EVERY_MS = 1048576, 1000, '86400', '900'
 
 -- What others read, they must be able to read.
 local function parse_status(given)
@@ -49,7 +49,7 @@ end
 
 local function sweep_in_turn()
   if call('SET', keys.swept(), '1', 'NX', 'PX', SWEEP_EVERY_MS) then
-    sweep.step(SWEEP_LIMIT)
+    sweep.step(MAX_SWEEP)
   end
 end
 
