@@ -114,7 +114,7 @@ start locked --requirepass open
 export MH_TEST_URL="unix://$box/open.sock" MH_TEST_LOCKED_URL="unix://$box/locked.sock"
 
 sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-valgrind=(valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99)
+valgrind=(valgrind --quiet --fair-sched=try --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99)
 sources=(tests/c/*.c)
 example=../examples/c/hello.c
 

@@ -17,11 +17,21 @@ pub(crate) enum Fault {
     NoFunction,
 }
 
+/// What [`Fault::silent`] says.
+pub(super) const NO_ANSWER: &str = "no answer in time";
+
+impl Fault {
+    /// The server took the connection or the call and said nothing: it may be there and busy.
+    pub(super) fn silent() -> Fault {
+        Fault::Broken(NO_ANSWER.to_owned())
+    }
+}
+
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Fault {
         match error.kind() {
             ErrorKind::Parse => Fault::Broken("what it answered is no reply of Redis; is it Redis?".to_owned()),
-            _ if error.is_timeout() => Fault::Broken("no answer in time".to_owned()),
+            _ if error.is_timeout() => Fault::silent(),
             _ => match error.code() {
                 Some(word) => refused(word, error.detail().unwrap_or_default()),
                 None => Fault::Broken(one_line(&error)),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::blocking::Shared;
-use super::fault::Fault;
+use super::fault::{Fault, NO_ANSWER};
 use crate::error::{Code, Error, Result};
 
 /// The time kept for a call's last try; a tenth of `timeout_ms` when that is less.
@@ -54,7 +54,8 @@ impl Trial {
             Fault::Later(error) => error,
             Fault::Broken(cause) => {
                 let error = shared.unavailable(&cause);
-                if !shared.pool().has_connected() {
+                // Where nobody is, nobody will come; who is silent may be busy.
+                if !shared.pool().has_connected() && cause != NO_ANSWER {
                     return Err(self.gave_up(error));
                 }
                 error

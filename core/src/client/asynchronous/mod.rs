@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use self::link::{Call, Link};
 use super::blocking::Client;
 use super::connection::{SILENCE, left};
-use super::fault::Fault;
+use super::fault::{Fault, NO_ANSWER};
 use super::trial::{Then, Trial};
 use crate::error::{Code, Error, Result};
 use crate::identity;
@@ -248,9 +248,9 @@ impl AsyncClient {
                 Err(_) if link.heard.elapsed() < SILENCE && Instant::now() < trial.deadline => {}
                 Err(_) => {
                     if link.heard.elapsed() >= SILENCE {
-                        link.fail("no answer in time");
+                        link.fail(NO_ANSWER);
                     }
-                    break Err(Fault::Broken("no answer in time".to_owned()));
+                    break Err(Fault::silent());
                 }
             }
         };
@@ -273,7 +273,7 @@ impl AsyncClient {
         let (shared, _) = self.client.parts();
         let current = || lock(&self.state.link).as_ref().filter(|link| !link.is_broken()).cloned();
         let closed = || Fault::Refused(Error::new(Code::Closed, "the client is closed"));
-        let silent = |_| Fault::Broken("no answer in time".to_owned());
+        let silent = |_| Fault::silent();
         if shared.pool().is_closed() {
             return Err(closed());
         }

@@ -175,6 +175,6 @@ impl Opening {
 
     fn next(&mut self) -> Result<Value, Fault> {
         let value = self.connection.hear(left(self.connection.opened_until))?;
-        value.ok_or_else(|| Fault::Broken("no answer in time".to_owned()))
+        value.ok_or_else(Fault::silent)
     }
 }

@@ -7,7 +7,7 @@ use super::event::JobEvent;
 use super::line::{Line, SILENCE};
 use super::options::EventsOptions;
 use crate::client::blocking::Shared;
-use crate::client::fault::Fault;
+use crate::client::fault::{Fault, NO_ANSWER};
 use crate::client::lane::Interrupted;
 use crate::error::{Code, Error, Result};
 
@@ -161,7 +161,7 @@ impl Subscription {
                 Err(Fault::Later(error)) => error,
                 Err(fault) => {
                     let error = self.unavailable(&fault);
-                    if !pool.has_connected() {
+                    if !pool.has_connected() && !matches!(&fault, Fault::Broken(cause) if cause == NO_ANSWER) {
                         return Err(error);
                     }
                     error
