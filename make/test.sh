@@ -2,7 +2,8 @@
 # make/test.sh all|fast|lint: runs the checks one after another, all of them even when one fails, and ends with one line
 # each: passed or FAILED, how long it took, and the last line its runner printed. Full output: target/test/<check>.log.
 #
-# fast leaves out what builds packages or takes minutes: the bindings' packages, C under valgrind, the pipeline.
+# fast leaves out what builds packages or takes minutes: the bindings' packages, C, the pipeline, the examples in the
+# documentation of Rust, and most steps of the model.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,10 +59,10 @@ guards() {
   ((bad == 0)) && echo 'guards: no tokio, no rand, no uuid fast-rng in the core or any binding'
 }
 
-# cargo prints a result per program; ends with their sum.
+# cargo prints a result per program; ends with their sum. The arguments are cargo's.
 cargo_test() {
   local status
-  cargo test --locked --workspace | tee "$logs/cargo-programs.log"
+  cargo test --locked --workspace "$@" | tee "$logs/cargo-programs.log"
   status=${PIPESTATUS[0]}
   cargo test --locked -p manyhands --features async --test asynchronous | tee -a "$logs/cargo-programs.log"
   ((status += PIPESTATUS[0]))
@@ -100,8 +101,8 @@ lint() {
 
 fast() {
   shared_lint
-  check cargo-test cargo_test
-  check model cargo run --locked --quiet -p manyhands-model
+  check cargo-test cargo_test --lib --bins --tests
+  check model env MANYHANDS_MODEL_STEPS=4000 cargo run --locked --quiet -p manyhands-model
   check scenarios cargo run --locked --quiet -p manyhands-scenarios
 }
 
