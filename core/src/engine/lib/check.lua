@@ -126,14 +126,10 @@ end
 
 -- A text of the user's that is kept whole: UTF-8, at most `most` bytes.
 function check.note(value, name, most)
-  if type(value) ~= 'string' then
-    refuse(name, 'must be text')
-  elseif #value > most then
+  if type(value) == 'string' and #value > most then
     refuse(name, 'has ' .. #value .. ' bytes, at most ' .. most .. ' are allowed')
-  elseif not is_utf8(value) then
-    refuse(name, 'is not UTF-8')
   end
-  return value
+  return check.text(value, name, most)
 end
 
 -- A list of names, at most `most`.

@@ -6,9 +6,7 @@
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
 -- keys    {ns}:job:<jid> {ns}:tag:<t> {ns}:tags
 operation('job_untag', 'write', function(argv)
-  local args = check.object(argv[3], 'args', { jid = true, tags = true })
-  local jid = check.name(args.jid, 'jid')
-  local removed = check.some_names(args.tags, 'tags', tags.most)
+  local jid, removed = tags.parse(argv[3])
   state.begin()
   local job = state.existing(jid)
   state.set_rare(job, TAGS, texts.without(record.rare(job, TAGS), removed))

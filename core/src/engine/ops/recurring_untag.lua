@@ -6,9 +6,8 @@
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
 -- keys    {ns}:template:<jid>
 operation('recurring_untag', 'write', function(argv)
-  local args = check.object(argv[3], 'args', { jid = true, tags = true })
-  local given = check.some_names(args.tags, 'tags', tags.most)
-  local template = recurring.existing(args.jid)
+  local jid, given = tags.parse(argv[3])
+  local template = recurring.existing(jid)
   template.options.tags = texts.without(template.options.tags, given)
   recurring.save(template)
   return template.options.tags or {}
