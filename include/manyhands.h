@@ -584,6 +584,59 @@ mh_code mh_worker_next(mh_worker *worker, uint64_t timeout_ms, mh_job **out_job,
 mh_code mh_worker_take_refused(mh_worker *worker, char **out_refused_json, mh_error **out_error);
 
 /**
+ * Take the next piece of news for a running handler: it should end, as the job is no longer ours, or as somebody wants
+ * that. Each is told once, oldest first. For programs whose handlers cannot look at mh_job_interrupted() themselves: a
+ * thread calls this every 100 ms or so until there is none.
+ *
+ * out_jid, out_token   the job, as of mh_job_jid() and mh_job_token(). NULL: not wanted.
+ * out_reason           why, as in mh_job_interrupted().
+ *
+ * Returns MH_CODE_OK and sets *out_reason to NULL, and the others not, when there is no more news.
+ *
+ * Ownership: the caller frees *out_jid, *out_token and *out_reason with mh_string_free().
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_take_interrupt(mh_worker *worker,
+                                 char **out_jid,
+                                 char **out_token,
+                                 char **out_reason,
+                                 mh_error **out_error);
+
+/**
+ * Ask every running handler to end: mh_job_interrupted() says "killed" from now on, and mh_worker_take_interrupt() tells
+ * it once for each job. A handler that has given up calls mh_job_release(), which spends no retry. The worker goes on.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_kill_running(mh_worker *worker,
+                               mh_error **out_error);
+
+/**
+ * Take no jobs until mh_worker_resume(): unstarted ones go back to their places, mh_worker_next() waits on, and started
+ * ones are performed and ended as ever.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_pause(mh_worker *worker, mh_error **out_error);
+
+/**
+ * Take jobs again after mh_worker_pause().
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_resume(mh_worker *worker, mh_error **out_error);
+
+/**
  * Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started
  * ones are performed and ended as ever. mh_worker_stop() must follow.
  *
@@ -789,6 +842,16 @@ uint64_t mh_job_put_at_ms(const mh_job *job);
  * Blocking:  no.
  */
 const char *mh_job_lost(const mh_job *job);
+
+/**
+ * Why its handler should end: as mh_job_lost() says, or "killed" after mh_worker_kill_running(): the job is still ours
+ * then, and is given back with mh_job_release(), which spends no retry. NULL while it may go on, and for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_interrupted(const mh_job *job);
 
 /**
  * Free a job, whether or not its run has ended. NULL is fine.

@@ -97,6 +97,18 @@ impl mh_job {
             (known, _) => known,
         }
     }
+
+    /// Why its handler should end.
+    fn interrupted(&self) -> Option<*const c_char> {
+        if let Some(lost) = self.lost() {
+            return Some(lost.as_ptr());
+        }
+        let Holder::Worker(worker) = &self.holder else { return None };
+        match worker.interrupted(self.jid.as_str(), self.token.as_str())?.as_str() {
+            "killed" => Some(c"killed".as_ptr()),
+            lost => Some(self.note_lost(lost).as_ptr()),
+        }
+    }
 }
 
 /// The job's id. NULL for NULL.
@@ -265,6 +277,17 @@ pub unsafe extern "C" fn mh_job_put_at_ms(job: *const mh_job) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_job_lost(job: *const mh_job) -> *const c_char {
     read!(job, ptr::null(), |job: &mh_job| job.lost().map_or(ptr::null(), Text::as_ptr))
+}
+
+/// Why its handler should end: as mh_job_lost() says, or "killed" after mh_worker_kill_running(): the job is still ours
+/// then, and is given back with mh_job_release(), which spends no retry. NULL while it may go on, and for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_interrupted(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.interrupted().unwrap_or(ptr::null()))
 }
 
 /// Free a job, whether or not its run has ended. NULL is fine.

@@ -157,6 +157,84 @@ pub unsafe extern "C" fn mh_worker_take_refused(
     })
 }
 
+/// Take the next piece of news for a running handler: it should end, as the job is no longer ours, or as somebody wants
+/// that. Each is told once, oldest first. For programs whose handlers cannot look at mh_job_interrupted() themselves: a
+/// thread calls this every 100 ms or so until there is none.
+///
+/// out_jid, out_token   the job, as of mh_job_jid() and mh_job_token(). NULL: not wanted.
+/// out_reason           why, as in mh_job_interrupted().
+///
+/// Returns MH_CODE_OK and sets *out_reason to NULL, and the others not, when there is no more news.
+///
+/// Ownership: the caller frees *out_jid, *out_token and *out_reason with mh_string_free().
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_take_interrupt(
+    worker: *mut mh_worker,
+    out_jid: *mut *mut c_char,
+    out_token: *mut *mut c_char,
+    out_reason: *mut *mut c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let worker = &handle!(worker)?.worker;
+        let out_reason = output!(out_reason)?;
+        let Some(interrupt) = worker.take_interrupt() else {
+            out_reason.set(ptr::null_mut());
+            return Ok(());
+        };
+        // No jid or token that came from mh_worker_next() contains a NUL.
+        optional_output!(out_jid).give_text(interrupt.jid, "the jid")?;
+        optional_output!(out_token).give_text(interrupt.token, "the token")?;
+        out_reason.give_text(interrupt.reason, "the reason")
+    })
+}
+
+/// Ask every running handler to end: mh_job_interrupted() says "killed" from now on, and mh_worker_take_interrupt() tells
+/// it once for each job. A handler that has given up calls mh_job_release(), which spends no retry. The worker goes on.
+///
+/// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_kill_running(worker: *mut mh_worker, out_error: *mut *mut mh_error) -> mh_code {
+    fallible!(out_error, {
+        handle!(worker)?.worker.kill_running();
+        Ok(())
+    })
+}
+
+/// Take no jobs until mh_worker_resume(): unstarted ones go back to their places, mh_worker_next() waits on, and started
+/// ones are performed and ended as ever.
+///
+/// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_pause(worker: *mut mh_worker, out_error: *mut *mut mh_error) -> mh_code {
+    fallible!(out_error, {
+        handle!(worker)?.worker.pause();
+        Ok(())
+    })
+}
+
+/// Take jobs again after mh_worker_pause().
+///
+/// Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `worker` is NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_resume(worker: *mut mh_worker, out_error: *mut *mut mh_error) -> mh_code {
+    fallible!(out_error, {
+        handle!(worker)?.worker.resume();
+        Ok(())
+    })
+}
+
 /// Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started
 /// ones are performed and ended as ever. mh_worker_stop() must follow.
 ///

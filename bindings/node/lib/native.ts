@@ -51,6 +51,13 @@ export interface NativeRefused {
   readonly reason: string;
 }
 
+/** Why a running handler should end. */
+export interface NativeInterrupt {
+  readonly jid: string;
+  readonly token: string;
+  readonly reason: string;
+}
+
 export interface NativeEvents {
   /** How often events may have been missed. */
   readonly gaps: number;
@@ -89,6 +96,14 @@ export interface NativeWorker {
   heartbeat(jid: string, token: string): Promise<number>;
   lost(jid: string, token: string): string | null;
   takeRefused(): NativeRefused[];
+  /** What running handlers must be told since the last call: that of a lost lease, or `killed`. Each once. */
+  takeInterrupts(): NativeInterrupt[];
+  /** Every running handler gets an interrupt `killed`; its job is still in hand. */
+  killRunning(): void;
+  /** Takes no jobs until it is resumed: `next` waits on, and unstarted jobs are given back. */
+  pause(): void;
+  resume(): void;
+  isPaused(): boolean;
   /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */
   quiet(): void;
   /**

@@ -37,6 +37,17 @@ pub struct Refused {
     pub reason: String,
 }
 
+/// What a running handler must be told.
+#[napi(object, object_from_js = false, js_name = "NativeInterrupt")]
+pub struct Interrupt {
+    /// The job.
+    pub jid: String,
+    /// The token it runs under.
+    pub token: String,
+    /// Why it should end.
+    pub reason: String,
+}
+
 /// Wants at least one job and at most so many.
 struct Wanted {
     most: usize,
@@ -162,6 +173,37 @@ impl Worker {
     pub fn take_refused(&self) -> Vec<Refused> {
         let refused = self.shared.core.take_refused().into_iter();
         refused.map(|it| Refused { jid: it.jid, token: it.token, operation: it.operation, reason: it.reason }).collect()
+    }
+
+    /// What running handlers must be told since the last look.
+    #[napi(catch_unwind)]
+    pub fn take_interrupts(&self) -> Vec<Interrupt> {
+        let interrupts = self.shared.core.take_interrupts().into_iter();
+        interrupts.map(|it| Interrupt { jid: it.jid, token: it.token, reason: it.reason }).collect()
+    }
+
+    /// Every running handler is to be told `killed`.
+    #[napi(catch_unwind)]
+    pub fn kill_running(&self) {
+        self.shared.core.kill_running();
+    }
+
+    /// Takes no jobs until it is resumed.
+    #[napi(catch_unwind)]
+    pub fn pause(&self) {
+        self.shared.core.pause();
+    }
+
+    /// Takes jobs again.
+    #[napi(catch_unwind)]
+    pub fn resume(&self) {
+        self.shared.core.resume();
+    }
+
+    /// Whether it takes no jobs, but will again.
+    #[napi(catch_unwind)]
+    pub fn is_paused(&self) -> bool {
+        self.shared.core.is_paused()
     }
 
     /// Takes no new jobs.

@@ -72,6 +72,31 @@ impl Worker {
         self.core.take_refused().into_iter().map(|it| (it.jid, it.token, it.operation, it.reason)).collect()
     }
 
+    /// What running handlers must be told since the last look: jid, token, reason.
+    fn take_interrupts(&self) -> Vec<(String, String, String)> {
+        self.core.take_interrupts().into_iter().map(|it| (it.jid, it.token, it.reason)).collect()
+    }
+
+    /// Every running handler is to be told `killed`.
+    fn kill_running(&self) {
+        self.core.kill_running();
+    }
+
+    /// Takes no jobs until it is resumed.
+    fn pause(&self) {
+        self.core.pause();
+    }
+
+    /// Takes jobs again.
+    fn resume(&self) {
+        self.core.resume();
+    }
+
+    /// Whether it takes no jobs, but will again.
+    fn is_paused(&self) -> bool {
+        self.core.is_paused()
+    }
+
     /// Takes no new jobs.
     fn quiet(&self) {
         self.core.quiet();

@@ -87,6 +87,35 @@ impl Worker {
         Ok(refused)
     }
 
+    /// What running handlers must be told since the last call: jid, token and reason of each.
+    fn take_interrupts(ruby: &Ruby, this: &Worker) -> Result<RArray, Error> {
+        let interrupts = ruby.ary_new();
+        for one in this.core(ruby)?.take_interrupts() {
+            interrupts.push((one.jid, one.token, one.reason))?;
+        }
+        Ok(interrupts)
+    }
+
+    /// Every running handler is to be told `killed`.
+    fn kill_running(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
+        this.core(ruby)?.kill_running();
+        Ok(())
+    }
+
+    fn pause(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
+        this.core(ruby)?.pause();
+        Ok(())
+    }
+
+    fn resume(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
+        this.core(ruby)?.resume();
+        Ok(())
+    }
+
+    fn is_paused(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
+        Ok(this.core(ruby)?.is_paused())
+    }
+
     /// How many of the last outcomes the engine has not answered.
     fn unanswered(ruby: &Ruby, this: &Worker) -> Result<usize, Error> {
         Ok(this.core(ruby)?.unanswered())
@@ -129,6 +158,11 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("heartbeat", method!(Worker::heartbeat, 2))?;
     class.define_method("lost", method!(Worker::lost, 2))?;
     class.define_method("take_refused", method!(Worker::take_refused, 0))?;
+    class.define_method("take_interrupts", method!(Worker::take_interrupts, 0))?;
+    class.define_method("kill_running", method!(Worker::kill_running, 0))?;
+    class.define_method("pause", method!(Worker::pause, 0))?;
+    class.define_method("resume", method!(Worker::resume, 0))?;
+    class.define_method("paused?", method!(Worker::is_paused, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
     class.define_method("stop", method!(Worker::stop, 1))?;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::interrupts::{Interrupts, KILLED};
 use super::pace::{KindId, Pace};
 use crate::ops::{Job, Lease};
 
@@ -29,6 +30,7 @@ pub struct Started {
     since: Instant,
     lease_ms: u64,
     lost: Option<String>,
+    killed: bool,
 }
 
 /// How many more jobs may be held ahead, and how many would be when nothing were held.
@@ -43,6 +45,7 @@ pub struct Ahead {
 pub struct Hand {
     unstarted: VecDeque<Unstarted>,
     started: HashMap<Lease, Started>,
+    pub interrupts: Interrupts,
     pace: Pace,
     last_finish: Option<Instant>,
 }
@@ -64,7 +67,8 @@ impl Hand {
         }
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
-        let started = Started { kind: job.kind.clone(), spent, pace, since: now, lease_ms: job.lease_ms, lost: None };
+        let kind = job.kind.clone();
+        let started = Started { kind, spent, pace, since: now, lease_ms: job.lease_ms, lost: None, killed: false };
         self.started.insert(lease(&job), started);
         Some(job)
     }
@@ -141,17 +145,41 @@ impl Hand {
         self.unstarted.drain(..count).map(|held| Lease { jid: held.job.jid, token: held.job.token }).collect()
     }
 
-    /// Notes that a job's lease is lost: an unstarted one is dropped, a started one is marked.
+    /// True of a job whose handler runs.
+    pub fn is_started(&self, lease: &Lease) -> bool {
+        self.started.contains_key(lease)
+    }
+
+    /// Notes that a job's lease is lost: an unstarted one is dropped, a started one is marked and its handler to be told.
     pub fn lose(&mut self, lease: &Lease, reason: &str) {
         match self.started.get_mut(lease) {
-            Some(started) => started.lost = Some(reason.to_owned()),
+            Some(started) => {
+                if started.lost.replace(reason.to_owned()).is_none() {
+                    self.interrupts.push(lease, reason);
+                }
+            }
             None => self.unstarted.retain(|held| held.job.jid != lease.jid || held.job.token != lease.token),
+        }
+    }
+
+    /// Every handler that runs is to be told to end.
+    pub fn kill_started(&mut self) {
+        for (lease, started) in &mut self.started {
+            if !std::mem::replace(&mut started.killed, true) {
+                self.interrupts.push(lease, KILLED);
+            }
         }
     }
 
     /// Why a started job's lease was lost; None while it holds, as far as is known.
     pub fn lost(&self, lease: &Lease) -> Option<&str> {
         self.started.get(lease)?.lost.as_deref()
+    }
+
+    /// Why a started job's handler should end; None while it may go on.
+    pub fn interrupted(&self, lease: &Lease) -> Option<&str> {
+        let started = self.started.get(lease)?;
+        started.lost.as_deref().or(started.killed.then_some(KILLED))
     }
 }
 

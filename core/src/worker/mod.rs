@@ -9,11 +9,13 @@ mod backoff;
 mod fetch;
 mod following;
 mod hand;
+mod interrupts;
 mod options;
 mod outcome;
 mod outcomes;
 mod pace;
 mod patterns;
+mod pause;
 mod perform;
 mod runner;
 mod shared;
@@ -36,6 +38,7 @@ use outcomes::AnswerTo;
 use shared::Shared;
 use threads::Threads;
 
+pub use interrupts::Interrupt;
 pub use outcome::Outcome;
 pub use outcomes::Refused;
 

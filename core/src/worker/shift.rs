@@ -52,6 +52,7 @@ pub struct Shift {
     unanswered: bool,
     trouble: Option<Trouble>,
     quiet: bool,
+    paused: bool,
     leave_by: Option<Instant>,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
@@ -75,6 +76,7 @@ impl Shift {
             unanswered: false,
             trouble: None,
             quiet: false,
+            paused: false,
             leave_by: None,
             over: false,
             waiter_here: false,
@@ -115,7 +117,8 @@ impl Shift {
             return Step::Turn(self.turn(now));
         }
         self.fetch.rest();
-        let moments = [self.outcomes.flush_at(), self.fetch.due_at(&self.hand), self.hand.release_at()];
+        let due_at = self.fetch.due_at(&self.hand).filter(|_| !self.takes_none());
+        let moments = [self.outcomes.flush_at(), due_at, self.hand.release_at()];
         Step::Sleep(moments.into_iter().flatten().fold(self.pulse_at.min(leave_by), Instant::min))
     }
 
@@ -151,9 +154,9 @@ impl Shift {
         self.hand.unstarted() == 0 && self.outcomes.unanswered() == 0 && !self.unanswered
     }
 
-    /// Unstarted jobs go back: all when the worker is quiet, else those nobody started in time.
+    /// Unstarted jobs go back: all when the worker takes none, else those nobody started in time.
     fn give_back(&mut self, now: Instant) {
-        let leases = if self.quiet { self.hand.give_back_all() } else { self.hand.give_back_overdue(now) };
+        let leases = if self.takes_none() { self.hand.give_back_all() } else { self.hand.give_back_overdue(now) };
         for Lease { jid, token } in leases {
             let ended = Ended { jid, token, run_ms: 0, how: Ending::Release };
             self.outcomes.push(Finished { ended, kind: String::new(), spent: 0, answer: None }, now);
@@ -162,12 +165,12 @@ impl Shift {
 
     fn flush_due(&self, now: Instant) -> bool {
         self.outcomes.flush_at().is_some_and(|due| {
-            due <= now || self.leave_by.is_some() || (!self.quiet && self.fetch.need(&self.hand) > 0)
+            due <= now || self.leave_by.is_some() || (!self.takes_none() && self.fetch.need(&self.hand) > 0)
         })
     }
 
     fn demand(&mut self, now: Instant) -> Demand {
-        if self.quiet || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
+        if self.takes_none() || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
             return Demand { limit: 0, pressing: false };
         }
         self.fetch.demand(&mut self.hand, now)
@@ -285,7 +288,7 @@ impl Shift {
 
     /// Hands a job to a thread that waits in `next`.
     pub fn start(&mut self, now: Instant) -> Option<Job> {
-        if self.quiet { None } else { self.hand.start(now) }
+        if self.takes_none() { None } else { self.hand.start(now) }
     }
 
     /// Takes a job back from its handler; false when it is not in hand.
@@ -303,12 +306,15 @@ impl Shift {
 
     /// True when a thread wants a job the queues did not have: time to wait for a wake token.
     pub fn wants_wake(&self) -> bool {
-        !self.quiet && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
+        !self.takes_none() && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
     }
 
     /// True when the runner has more to do, or something else to wait for, than when it fell asleep.
     pub fn wants_runner(&self) -> bool {
-        let served = self.fetch.need(&self.hand) == 0;
+        if self.takes_none() && self.hand.unstarted() > 0 {
+            return true;
+        }
+        let served = self.takes_none() || self.fetch.need(&self.hand) == 0;
         let fetches = !served && (self.outcomes.kept() > 0 || self.fetch.wants_runner());
         let pulses = self.trouble.is_none() && self.pulse_at < self.wakes_at;
         let looks_up = self.trouble.is_none() && self.is_outdated();
@@ -323,6 +329,21 @@ impl Shift {
     /// True once no new jobs are handed out.
     pub fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// No new jobs from now on, or jobs again. What came due meanwhile, and a token that came, are looked for.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+        self.fetch.look_again();
+    }
+
+    /// True while no new jobs are handed out, though they will be.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    fn takes_none(&self) -> bool {
+        self.quiet || self.paused
     }
 
     /// The runner is to leave when all outcomes are answered, and at that time in any case.

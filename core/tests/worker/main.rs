@@ -4,9 +4,11 @@
 mod support;
 
 mod fetch;
+mod interrupts;
 mod loss;
 mod outage;
 mod patterns;
+mod pause;
 mod queues;
 mod stop;
 mod wake;

@@ -30,6 +30,11 @@ static void null_is_named(void)
     CHECK_INVALID(mh_worker_next(worker, 0, NULL, &failure), "out_job is NULL");
     CHECK_INVALID(mh_worker_take_refused(NULL, &text, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_take_refused(worker, NULL, &failure), "out_refused_json is NULL");
+    CHECK_INVALID(mh_worker_take_interrupt(NULL, NULL, NULL, &text, &failure), "worker is NULL");
+    CHECK_INVALID(mh_worker_take_interrupt(worker, NULL, NULL, NULL, &failure), "out_reason is NULL");
+    CHECK_INVALID(mh_worker_kill_running(NULL, &failure), "worker is NULL");
+    CHECK_INVALID(mh_worker_pause(NULL, &failure), "worker is NULL");
+    CHECK_INVALID(mh_worker_resume(NULL, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_quiet(NULL, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_stop(NULL, 0, &failure), "worker is NULL");
     CHECK_INVALID(mh_job_complete(NULL, NULL, NULL, &failure), "job is NULL");
@@ -41,6 +46,7 @@ static void null_is_named(void)
     CHECK_INVALID(mh_job_finish(NULL, "{\"release\":{}}", &text, &failure), "job is NULL");
     CHECK_INVALID(mh_job_heartbeat(NULL, NULL, &failure), "job is NULL");
     CHECK(mh_worker_name(NULL) == NULL);
+    CHECK(mh_job_interrupted(NULL) == NULL);
     CHECK_NUMBER(mh_worker_running(NULL), 0);
     CHECK(text == NULL && job == NULL && count == 0);
     mh_worker_free(NULL);

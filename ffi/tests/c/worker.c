@@ -180,6 +180,41 @@ static void the_pulse_tells_of_a_lost_job(void)
     mh_client_free(client);
 }
 
+static void handlers_are_told_to_end(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    char *jid = NULL;
+    char *token = NULL;
+    char *reason = NULL;
+    mh_string_free(put(client, "q", "work", NULL, NULL));
+    mh_job *job = next(worker);
+    CHECK(mh_job_interrupted(job) == NULL);
+    CHECK_OK(mh_worker_kill_running(worker, &failure));
+    CHECK_TEXT(mh_job_interrupted(job), "killed");
+    CHECK(mh_job_lost(job) == NULL);
+    CHECK_OK(mh_worker_take_interrupt(worker, &jid, &token, &reason, &failure));
+    CHECK_TEXT(jid, mh_job_jid(job));
+    CHECK_TEXT(token, mh_job_token(job));
+    CHECK_TEXT(reason, "killed");
+    mh_string_free(jid);
+    mh_string_free(token);
+    mh_string_free(reason);
+    CHECK_OK(mh_worker_take_interrupt(worker, NULL, NULL, &reason, &failure));
+    CHECK(reason == NULL);
+    CHECK_OK(mh_worker_pause(worker, &failure));
+    CHECK_OK(mh_job_release(job, &failure));
+    mh_job_free(job);
+    CHECK_OK(mh_worker_next(worker, 0, &job, &failure));
+    CHECK(job == NULL);
+    CHECK_OK(mh_worker_resume(worker, &failure));
+    job = next(worker);
+    CHECK_NUMBER(mh_job_remaining(job), mh_job_retries(job));
+    CHECK_OK(mh_job_complete(job, NULL, NULL, &failure));
+    mh_job_free(job);
+    stop_and_free(worker, client);
+}
+
 static void stop_leaves_what_is_not_ended_to_its_lease(void)
 {
     mh_client *client = open_client();
@@ -237,6 +272,7 @@ const struct test worker_tests[] = {
     {"every verb reaches the engine", every_verb_reaches_the_engine},
     {"a lost job is told, and its outcome refused", a_lost_job_is_told_and_its_outcome_refused},
     {"the pulse tells of a lost job", the_pulse_tells_of_a_lost_job},
+    {"handlers are told to end, and a pause holds jobs back", handlers_are_told_to_end},
     {"stop leaves what is not ended to its lease", stop_leaves_what_is_not_ended_to_its_lease},
     {"a job may outlive its worker", a_job_may_outlive_its_worker},
     {"a worker takes every option", takes_every_option},

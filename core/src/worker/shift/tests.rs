@@ -296,3 +296,21 @@ fn a_worker_on_patterns_asks_the_queues_they_stand_for() {
     shift.outdate();
     assert!(!matches!(shift.step(now), Step::Resolve), "no more jobs are wanted");
 }
+
+#[test]
+fn a_paused_worker_gives_back_what_is_unstarted_and_asks_for_nothing() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let first = turn(shift.step(now));
+    shift.pause(true);
+    assert_eq!(shift.turned(&first, answer(&first, jobs(1, "a")), now), 1);
+    assert!(shift.start(now).is_none() && shift.wants_runner() && !shift.wants_wake());
+    let moments = sleep(shift.step(now));
+    let back = turn(shift.step(moments));
+    assert_eq!((back.reserve.limit, back.ended.len()), (0, 1));
+    shift.turned(&back, answer(&back, Vec::new()), moments);
+    assert_eq!(sleep(shift.step(moments)), now + PULSE_EVERY, "a thread that waits is no reason to ask");
+    assert!(!shift.wants_runner());
+    shift.pause(false);
+    assert_eq!(turn(shift.step(moments)).reserve.limit, 1);
+}
