@@ -533,6 +533,12 @@ mh_code mh_queue_reserve(mh_client *client,
  *               "language"             told in the worker's status. Default "c".
  *               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default
  *                                      25000.
+ *               "timeout_ms"           how long a handler may run before mh_job_interrupted() says "timeout". Default: for
+ *                                      ever.
+ *               "timeouts"             the same for some kinds: an object {kind: milliseconds}.
+ *               "kill_timeout_ms"      how long it may take to end then; see mh_worker_is_stuck(). Default 2000.
+ *               "max_jobs"             how many jobs to start in all, before mh_worker_next() returns MH_CODE_CLOSED.
+ *                                      Default 0: no limit.
  *
  * Returns MH_CODE_OK and sets *out_worker to a new worker.
  * Returns MH_CODE_INVALID_ARGUMENT naming the option.
@@ -663,6 +669,24 @@ mh_code mh_worker_quiet(mh_worker *worker, mh_error **out_error);
  * Blocking:  yes; see above.
  */
 mh_code mh_worker_stop(mh_worker *worker, int64_t timeout_ms, mh_error **out_error);
+
+/**
+ * Whether a handler did not end within the option "kill_timeout_ms" after its time was over. It will not: the process
+ * should call mh_worker_quiet(), let the others finish, and exit with status 70. false for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+bool mh_worker_is_stuck(const mh_worker *worker);
+
+/**
+ * Whether of the option "max_jobs" fewer are left than there are threads: time to have another process ready. false for
+ * NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+bool mh_worker_is_spent(const mh_worker *worker);
 
 /**
  * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
@@ -844,8 +868,11 @@ uint64_t mh_job_put_at_ms(const mh_job *job);
 const char *mh_job_lost(const mh_job *job);
 
 /**
- * Why its handler should end: as mh_job_lost() says, or "killed" after mh_worker_kill_running(): the job is still ours
- * then, and is given back with mh_job_release(), which spends no retry. NULL while it may go on, and for NULL.
+ * Why its handler should end. NULL while it may go on, and for NULL.
+ *
+ * It is what mh_job_lost() says; or "killed" after mh_worker_kill_running(): the job is still ours then, and is given back
+ * with mh_job_release(), which spends no retry; or "timeout", when it has run longer than the worker's option
+ * "timeout_ms" allows: the job is still ours, and ends with mh_job_error(), which spends one.
  *
  * Ownership: the text belongs to `job`.
  * Threads:   any.

@@ -106,6 +106,7 @@ impl mh_job {
         let Holder::Worker(worker) = &self.holder else { return None };
         match worker.interrupted(self.jid.as_str(), self.token.as_str())?.as_str() {
             "killed" => Some(c"killed".as_ptr()),
+            "timeout" => Some(c"timeout".as_ptr()),
             lost => Some(self.note_lost(lost).as_ptr()),
         }
     }
@@ -279,8 +280,11 @@ pub unsafe extern "C" fn mh_job_lost(job: *const mh_job) -> *const c_char {
     read!(job, ptr::null(), |job: &mh_job| job.lost().map_or(ptr::null(), Text::as_ptr))
 }
 
-/// Why its handler should end: as mh_job_lost() says, or "killed" after mh_worker_kill_running(): the job is still ours
-/// then, and is given back with mh_job_release(), which spends no retry. NULL while it may go on, and for NULL.
+/// Why its handler should end. NULL while it may go on, and for NULL.
+///
+/// It is what mh_job_lost() says; or "killed" after mh_worker_kill_running(): the job is still ours then, and is given back
+/// with mh_job_release(), which spends no retry; or "timeout", when it has run longer than the worker's option
+/// "timeout_ms" allows: the job is still ours, and ends with mh_job_error(), which spends one.
 ///
 /// Ownership: the text belongs to `job`.
 /// Threads:   any.

@@ -61,6 +61,12 @@ fn no_more_jobs() -> Error {
 ///               "language"             told in the worker's status. Default "c".
 ///               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default
 ///                                      25000.
+///               "timeout_ms"           how long a handler may run before mh_job_interrupted() says "timeout". Default: for
+///                                      ever.
+///               "timeouts"             the same for some kinds: an object {kind: milliseconds}.
+///               "kill_timeout_ms"      how long it may take to end then; see mh_worker_is_stuck(). Default 2000.
+///               "max_jobs"             how many jobs to start in all, before mh_worker_next() returns MH_CODE_CLOSED.
+///                                      Default 0: no limit.
 ///
 /// Returns MH_CODE_OK and sets *out_worker to a new worker.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the option.
@@ -273,6 +279,26 @@ pub unsafe extern "C" fn mh_worker_stop(
         let worker = &handle!(worker)?.worker;
         worker.stop(stop_timeout(worker, timeout_ms))
     })
+}
+
+/// Whether a handler did not end within the option "kill_timeout_ms" after its time was over. It will not: the process
+/// should call mh_worker_quiet(), let the others finish, and exit with status 70. false for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_is_stuck(worker: *const mh_worker) -> bool {
+    read!(worker, false, |worker: &mh_worker| worker.worker.is_stuck())
+}
+
+/// Whether of the option "max_jobs" fewer are left than there are threads: time to have another process ready. false for
+/// NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_is_spent(worker: *const mh_worker) -> bool {
+    read!(worker, false, |worker: &mh_worker| worker.worker.is_spent())
 }
 
 /// The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.

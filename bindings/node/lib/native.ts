@@ -96,7 +96,7 @@ export interface NativeWorker {
   heartbeat(jid: string, token: string): Promise<number>;
   lost(jid: string, token: string): string | null;
   takeRefused(): NativeRefused[];
-  /** What running handlers must be told since the last call: that of a lost lease, or `killed`. Each once. */
+  /** What running handlers must be told since the last call: that of a lost lease, `timeout` or `killed`. Each once. */
   takeInterrupts(): NativeInterrupt[];
   /** Every running handler gets an interrupt `killed`; its job is still in hand. */
   killRunning(): void;
@@ -104,6 +104,10 @@ export interface NativeWorker {
   pause(): void;
   resume(): void;
   isPaused(): boolean;
+  /** A handler did not end within `kill_timeout_ms` after its interrupt `timeout`: the process should. */
+  isStuck(): boolean;
+  /** Of `max_jobs` fewer starts are left than there are `threads`: time for a successor. */
+  isSpent(): boolean;
   /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */
   quiet(): void;
   /**

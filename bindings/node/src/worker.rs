@@ -206,6 +206,18 @@ impl Worker {
         self.shared.core.is_paused()
     }
 
+    /// Whether a handler did not end after its time-out.
+    #[napi(catch_unwind)]
+    pub fn is_stuck(&self) -> bool {
+        self.shared.core.is_stuck()
+    }
+
+    /// Whether fewer starts are left than there are handlers at once.
+    #[napi(catch_unwind)]
+    pub fn is_spent(&self) -> bool {
+        self.shared.core.is_spent()
+    }
+
     /// Takes no new jobs.
     #[napi(catch_unwind)]
     pub fn quiet(&self) {

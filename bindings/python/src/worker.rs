@@ -97,6 +97,16 @@ impl Worker {
         self.core.is_paused()
     }
 
+    /// Whether a handler did not end after its time-out.
+    fn is_stuck(&self) -> bool {
+        self.core.is_stuck()
+    }
+
+    /// Whether fewer starts are left than there are threads.
+    fn is_spent(&self) -> bool {
+        self.core.is_spent()
+    }
+
     /// Takes no new jobs.
     fn quiet(&self) {
         self.core.quiet();

@@ -116,6 +116,16 @@ impl Worker {
         Ok(this.core(ruby)?.is_paused())
     }
 
+    /// Whether a handler did not end after its time-out.
+    fn is_stuck(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
+        Ok(this.core(ruby)?.is_stuck())
+    }
+
+    /// Whether fewer starts are left than there are threads.
+    fn is_spent(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
+        Ok(this.core(ruby)?.is_spent())
+    }
+
     /// How many of the last outcomes the engine has not answered.
     fn unanswered(ruby: &Ruby, this: &Worker) -> Result<usize, Error> {
         Ok(this.core(ruby)?.unanswered())
@@ -163,6 +173,8 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("pause", method!(Worker::pause, 0))?;
     class.define_method("resume", method!(Worker::resume, 0))?;
     class.define_method("paused?", method!(Worker::is_paused, 0))?;
+    class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
+    class.define_method("spent?", method!(Worker::is_spent, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
     class.define_method("stop", method!(Worker::stop, 1))?;

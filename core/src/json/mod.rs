@@ -102,6 +102,11 @@ impl<'a> Fields<'a> {
         if self.within.is_empty() { name.to_owned() } else { format!("{}.{name}", self.within) }
     }
 
+    /// The names of the members not yet taken, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.members.keys().cloned().collect()
+    }
+
     fn take(&mut self, name: &str) -> Option<&'a str> {
         self.members.remove(name).map(RawValue::get)
     }

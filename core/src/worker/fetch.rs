@@ -25,6 +25,9 @@ pub struct Fetch {
     asked: usize,
     /// With fewer unstarted jobs than this it may be time to fetch ahead.
     refill_below: usize,
+    /// Jobs that may still be started, by the limit there is.
+    starts_left: Option<u64>,
+    begun: bool,
     queues: Queues,
     /// Calls are under way that asked other queues.
     outdated: bool,
@@ -33,7 +36,39 @@ pub struct Fetch {
 impl Fetch {
     /// `threads`: handlers that run at once.
     pub fn new(threads: usize, queues: Queues) -> Fetch {
-        Fetch { threads, waiting: 0, asked: 0, refill_below: 0, queues, outdated: false }
+        Fetch {
+            threads,
+            waiting: 0,
+            asked: 0,
+            refill_below: 0,
+            starts_left: None,
+            begun: false,
+            queues,
+            outdated: false,
+        }
+    }
+
+    /// So many jobs will be started, and no more (None: no limit).
+    pub fn limit_starts(&mut self, most: Option<u64>) {
+        self.starts_left = most;
+    }
+
+    /// A job was started. True when it was the last.
+    pub fn count_start(&mut self) -> bool {
+        self.begun = true;
+        self.starts_left = self.starts_left.map(|left| left.saturating_sub(1));
+        self.starts_left == Some(0)
+    }
+
+    /// True when fewer jobs may be started than there are threads. Not before the first: a successor would be spent as well.
+    pub fn is_spent(&self) -> bool {
+        self.begun && self.starts_left.is_some_and(|left| left < self.threads as u64)
+    }
+
+    /// `most`, or as many as may still be started.
+    fn startable(&self, most: usize) -> usize {
+        let left = self.starts_left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        most.min(left)
     }
 
     /// Jobs come from these queues from now on.
@@ -59,7 +94,7 @@ impl Fetch {
 
     /// Jobs that threads wait for and no call under way has asked for.
     pub fn need(&self, hand: &Hand) -> usize {
-        self.waiting.saturating_sub(hand.unstarted() + self.asked)
+        self.startable(self.waiting).saturating_sub(hand.unstarted() + self.asked)
     }
 
     /// What to ask for.
@@ -69,7 +104,7 @@ impl Fetch {
         let ahead = hand.ahead(self.threads, self.waiting, now);
         self.refill_below = ahead.whole.div_ceil(2);
         let room = ahead.room.saturating_sub(asked_ahead);
-        let most = MOST_UNSTARTED.saturating_sub(hand.unstarted() + self.asked);
+        let most = self.startable(MOST_UNSTARTED).saturating_sub(hand.unstarted() + self.asked);
         let limit = (need + room).min(most);
         let pressing = limit > 0 && !self.queues.are_dry() && (need > 0 || room * 2 > ahead.whole);
         Demand { limit, pressing }
@@ -216,6 +251,32 @@ mod tests {
         assert_eq!(fetch.due_at(&hand), Some(now + MS), "a clock that stands still costs no busy loop");
         fetch.leave();
         assert_eq!(fetch.due_at(&hand), None, "nobody would take it");
+    }
+
+    #[test]
+    fn started_and_held_jobs_never_exceed_the_limit() {
+        let (mut fetch, mut hand, now) = (fetch(2), Hand::default(), Instant::now());
+        hand.receive(jobs(8, "instant"), now);
+        while let Some(job) = hand.start(now) {
+            hand.finish(&crate::ops::Lease { jid: job.jid, token: job.token }, now);
+        }
+        fetch.limit_starts(Some(4));
+        fetch.enter();
+        assert_eq!(fetch.demand(&mut hand, now), demand(4, true));
+        let asked = ask(&mut fetch, 3);
+        assert_eq!(fetch.demand(&mut hand, now), demand(1, true));
+        fetch.answer(&asked, &gave(3, None), now);
+        hand.receive(jobs(3, "instant"), now);
+        assert_eq!(fetch.demand(&mut hand, now).limit, 1);
+        assert!(!fetch.is_spent());
+        for (left, spent) in [(3, false), (2, false), (1, true)] {
+            hand.start(now);
+            assert_eq!((fetch.count_start(), fetch.is_spent()), (false, spent), "{left}");
+        }
+        fetch.enter();
+        assert_eq!((fetch.need(&hand), fetch.demand(&mut hand, now).limit), (1, 1), "two wait, one can be served");
+        assert!(fetch.count_start());
+        assert_eq!((fetch.need(&hand), fetch.demand(&mut hand, now).limit), (0, 0));
     }
 
     #[test]

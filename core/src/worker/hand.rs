@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::interrupts::{Interrupts, KILLED};
 use super::pace::{KindId, Pace};
+use super::timeouts::{TIMEOUT, Timeouts};
 use crate::ops::{Job, Lease};
 
 /// Work each thread may have held ahead.
@@ -31,6 +32,9 @@ pub struct Started {
     lease_ms: u64,
     lost: Option<String>,
     killed: bool,
+    /// When it has run too long.
+    ends_by: Option<Instant>,
+    timed_out: bool,
 }
 
 /// How many more jobs may be held ahead, and how many would be when nothing were held.
@@ -46,6 +50,7 @@ pub struct Hand {
     unstarted: VecDeque<Unstarted>,
     started: HashMap<Lease, Started>,
     pub interrupts: Interrupts,
+    pub timeouts: Timeouts,
     pace: Pace,
     last_finish: Option<Instant>,
 }
@@ -67,8 +72,17 @@ impl Hand {
         }
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
-        let kind = job.kind.clone();
-        let started = Started { kind, spent, pace, since: now, lease_ms: job.lease_ms, lost: None, killed: false };
+        let started = Started {
+            kind: job.kind.clone(),
+            spent,
+            pace,
+            since: now,
+            lease_ms: job.lease_ms,
+            lost: None,
+            killed: false,
+            ends_by: self.timeouts.of(&job.kind).and_then(|span| now.checked_add(span)),
+            timed_out: false,
+        };
         self.started.insert(lease(&job), started);
         Some(job)
     }
@@ -162,6 +176,21 @@ impl Hand {
         }
     }
 
+    /// Those that have run too long are to be told so.
+    pub fn time_out(&mut self, now: Instant) {
+        for (lease, started) in &mut self.started {
+            if started.is_late(now) && !std::mem::replace(&mut started.timed_out, true) {
+                self.interrupts.push(lease, TIMEOUT);
+            }
+        }
+    }
+
+    /// True when a handler did not end after its time-out.
+    pub fn is_stuck(&self, now: Instant) -> bool {
+        let kill = self.timeouts.kill;
+        self.started.values().any(|started| started.ends_by.is_some_and(|by| by + kill <= now))
+    }
+
     /// Every handler that runs is to be told to end.
     pub fn kill_started(&mut self) {
         for (lease, started) in &mut self.started {
@@ -177,9 +206,16 @@ impl Hand {
     }
 
     /// Why a started job's handler should end; None while it may go on.
-    pub fn interrupted(&self, lease: &Lease) -> Option<&str> {
+    pub fn interrupted(&self, lease: &Lease, now: Instant) -> Option<&str> {
         let started = self.started.get(lease)?;
-        started.lost.as_deref().or(started.killed.then_some(KILLED))
+        let late = started.is_late(now).then_some(TIMEOUT);
+        started.lost.as_deref().or(started.killed.then_some(KILLED)).or(late)
+    }
+}
+
+impl Started {
+    fn is_late(&self, now: Instant) -> bool {
+        self.ends_by.is_some_and(|by| by <= now)
     }
 }
 
@@ -190,6 +226,7 @@ fn lease(job: &Job) -> Lease {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::json::Fields;
 
     /// A reserved job.
     pub fn job(jid: &str, kind: &str) -> Job {
@@ -285,6 +322,24 @@ pub(super) mod tests {
         hand.receive(jobs(2, "a"), now);
         assert!(hand.start(now + MS * 59_999).is_some());
         assert!(hand.start(now + MS * 60_000).is_none());
+    }
+
+    #[test]
+    fn a_handler_is_late_after_its_kinds_time_and_stuck_after_two_seconds_more() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        let mut options = Fields::parse(r#"{"timeout_ms":50,"timeouts":{"b":90}}"#, "options").unwrap();
+        hand.timeouts = Timeouts::take(&mut options).unwrap();
+        hand.receive(vec![job("a", "a"), job("b", "b")], now);
+        let (a, b) = (lease(&hand.start(now).unwrap()), lease(&hand.start(now).unwrap()));
+        let reasons = |hand: &Hand, at| [&a, &b].map(|lease| hand.interrupted(lease, at).map(str::to_owned));
+        let late = Some("timeout".to_owned());
+        assert_eq!(reasons(&hand, now + MS * 49), [None, None]);
+        assert_eq!(reasons(&hand, now + MS * 50), [late.clone(), None]);
+        assert_eq!(reasons(&hand, now + MS * 90), [late.clone(), late]);
+        assert!(!hand.is_stuck(now + MS * 2_049));
+        assert!(hand.is_stuck(now + MS * 2_050));
+        hand.finish(&a, now + MS * 2_050);
+        assert!(!hand.is_stuck(now + MS * 2_089) && hand.is_stuck(now + MS * 2_090));
     }
 
     #[test]

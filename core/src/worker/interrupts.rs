@@ -1,6 +1,7 @@
-//! What running handlers must be told: their lease is lost, or somebody wants them to end.
+//! What running handlers must be told: their lease is lost, their time is over, or somebody wants them to end.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::Worker;
 use super::hand::Hand;
@@ -16,8 +17,8 @@ pub struct Interrupt {
     pub jid: String,
     /// The token it runs under.
     pub token: String,
-    /// Why: that of a lost lease (`expired`, `cancelled`, `replaced`, `finished` or `unknown`: whatever ends the run is refused), or
-    /// `killed` (see [`Worker::kill_running`]).
+    /// Why: that of a lost lease (`expired`, `cancelled`, `replaced`, `finished` or `unknown`: whatever ends the run is refused),
+    /// `timeout` (the option `timeout_ms`; ending the run is to spend a retry), or `killed` (see [`Worker::kill_running`]).
     pub reason: String,
 }
 
@@ -34,7 +35,8 @@ impl Interrupts {
     }
 
     /// The oldest of a handler that still runs, once.
-    fn take(hand: &mut Hand) -> Option<Interrupt> {
+    fn take(hand: &mut Hand, now: Instant) -> Option<Interrupt> {
+        hand.time_out(now);
         loop {
             let (lease, reason) = hand.interrupts.untold.pop_front()?;
             if hand.is_started(&lease) {
@@ -53,7 +55,7 @@ impl Worker {
 
     /// The oldest of them; None when there are no more.
     pub fn take_interrupt(&self) -> Option<Interrupt> {
-        Interrupts::take(&mut self.inner("worker_interrupts").ok()?.shared.shift().hand)
+        Interrupts::take(&mut self.inner("worker_interrupts").ok()?.shared.shift().hand, Instant::now())
     }
 
     /// Why the handler of a job in hand should end, for one that looks itself: the reason of its interrupt, taken or not. None
@@ -61,7 +63,7 @@ impl Worker {
     pub fn interrupted(&self, jid: &str, token: &str) -> Option<String> {
         let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
         let shift = self.inner("worker_interrupted").ok()?.shared.shift();
-        shift.hand.interrupted(&lease).map(str::to_owned)
+        shift.hand.interrupted(&lease, Instant::now()).map(str::to_owned)
     }
 
     /// Every handler that runs gets an interrupt `killed`, once. Its job is still in hand: when the handler has returned, end

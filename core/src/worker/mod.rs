@@ -22,6 +22,7 @@ mod shared;
 mod shift;
 mod strategy;
 mod threads;
+mod timeouts;
 mod trouble;
 mod waiter;
 mod window;
@@ -79,7 +80,10 @@ impl Worker {
     /// options_json: `queues` (required), 1 to 1000 names or patterns in the order they are asked; `strategy`, `ordered` (default: a
     /// later queue is served when the earlier ones give nothing) or `round_robin` (equal shares); `threads`, how many
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
-    /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`].
+    /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `timeout_ms` (default
+    /// none) and `timeouts`, an object of kinds that have another: a handler that runs longer gets an interrupt `timeout`, and
+    /// has `kill_timeout_ms` (default 2000) to end, see [`Worker::is_stuck`]; `max_jobs` (default 0: no limit), the number of
+    /// jobs to start in all, see [`Worker::is_spent`].
     ///
     /// Patterns are followed while the worker runs, and stand for at most 1000 queues. `mail-*` stands for the queues there
     /// are that match (`*`: any text), by name; `!mail-bulk` takes away what it matches of the entries before it, or, as the
@@ -111,6 +115,10 @@ impl Worker {
             if shift.fetch.runs_low(&shift.hand) {
                 shared.runner.ring();
             }
+            if shift.is_quiet() {
+                // It was the last.
+                shared.hosts.ring_all();
+            }
             return Ok(Next::Job(job));
         }
         shift.fetch.enter();
@@ -126,6 +134,9 @@ impl Worker {
             }
             let now = Instant::now();
             if let Some(job) = shift.start(now) {
+                if shift.is_quiet() {
+                    shared.hosts.ring_all();
+                }
                 break Ok(Next::Job(job));
             }
             if let Some(fault) = shift.fault() {

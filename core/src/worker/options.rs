@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::strategy::Strategy;
+use super::timeouts::Timeouts;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
@@ -30,6 +31,10 @@ pub struct WorkerOptions {
     pub language: String,
     /// How long a stop that names no time waits for started jobs.
     pub shutdown_timeout: Duration,
+    /// How long handlers may run.
+    pub timeouts: Timeouts,
+    /// Jobs to start in all; None: no limit.
+    pub max_jobs: Option<u64>,
 }
 
 impl WorkerOptions {
@@ -50,6 +55,8 @@ impl WorkerOptions {
             shutdown_timeout: Duration::from_millis(
                 fields.integer_in("shutdown_timeout_ms", 0, check::MAX_SPAN_MS)?.unwrap_or(25_000) as u64,
             ),
+            timeouts: Timeouts::take(&mut fields)?,
+            max_jobs: fields.integer_in("max_jobs", 0, i64::MAX)?.filter(|most| *most > 0).map(|most| most as u64),
         };
         fields.end()?;
         check::names(&options.kinds, "options.kinds", MAX_KINDS)?;
@@ -104,6 +111,16 @@ mod tests {
         assert_eq!((options.strategy, options.threads), (Strategy::Ordered, 1));
         assert_eq!((options.kinds.len(), options.language.as_str()), (0, "rust"));
         assert_eq!(options.shutdown_timeout, Duration::from_secs(25));
+        assert_eq!((options.timeouts, options.max_jobs), (Timeouts::default(), None));
+    }
+
+    #[test]
+    fn kinds_have_their_own_times() {
+        let json = r#"{"queues":["q"],"timeout_ms":500,"timeouts":{"long":60000,"any":null},"kill_timeout_ms":0,"max_jobs":7}"#;
+        let options = WorkerOptions::from_json(json).unwrap();
+        let ms = |kind| options.timeouts.of(kind).unwrap().as_millis();
+        assert_eq!((ms("long"), ms("any"), ms("other")), (60_000, 500, 500));
+        assert_eq!((options.timeouts.kill, options.max_jobs), (Duration::ZERO, Some(7)));
     }
 
     #[test]
@@ -115,6 +132,13 @@ mod tests {
         assert_eq!(message(&many(1_001)), "options.queues has 1001 entries, at most 1000 are allowed");
         assert_eq!(message(r#"{"queues":["a"],"threads":0}"#), "options.threads 0 is outside 1..1000");
         assert_eq!(message(r#"{"queues":["a"],"thread":4}"#), "options.thread is unknown");
+        assert_eq!(message(r#"{"queues":["a"],"timeout_ms":0}"#), "options.timeout_ms 0 is outside 1..3155760000000");
+        assert_eq!(
+            message(r#"{"queues":["a"],"timeouts":{"k":"1s"}}"#),
+            "options.timeouts.k \"1s\" is not a whole number"
+        );
+        assert_eq!(message(r#"{"queues":["a"],"timeouts":{"":1}}"#), "options.timeouts[0] is empty");
+        assert!(message(r#"{"queues":["a"],"max_jobs":-1}"#).starts_with("options.max_jobs -1 is outside 0.."));
         assert_eq!(
             message(r#"{"queues":["a"],"strategy":"weighted"}"#),
             "options.strategy weighted is unknown; known are ordered, round_robin"

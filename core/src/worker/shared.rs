@@ -58,7 +58,8 @@ impl Shared {
     pub fn new(client: Client, options: WorkerOptions) -> Shared {
         let name = identity::worker();
         let served = Served::plain(options.queues.clone());
-        let shift = Shift::new(name.clone(), Queues::new(&served, options.strategy), options.threads, Instant::now());
+        let shift = Shift::new(name.clone(), Queues::new(&served, options.strategy), options.threads, Instant::now())
+            .limited(options.timeouts.clone(), options.max_jobs);
         let follows = options.queues.iter().any(|entry| patterns::is_pattern(entry));
         let wakes = Wakes::new(&client, &served, follows);
         Shared {

@@ -11,6 +11,7 @@ use super::outcome::Outcome;
 use super::outcomes::{AnswerTo, Finished, Outcomes};
 use super::patterns::Served;
 use super::strategy::{Asking, Queues};
+use super::timeouts::Timeouts;
 use super::trouble::{Meaning, Trouble, meaning};
 use crate::error::{Code, Error};
 use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
@@ -87,6 +88,13 @@ impl Shift {
     /// The same worker, whose queues are those its patterns stand for.
     pub fn following(self) -> Shift {
         Shift { following: Some(Following::default()), ..self }
+    }
+
+    /// The same worker, whose handlers may run so long, and which starts so many jobs at most.
+    pub fn limited(mut self, timeouts: Timeouts, max_jobs: Option<u64>) -> Shift {
+        self.hand.timeouts = timeouts;
+        self.fetch.limit_starts(max_jobs);
+        self
     }
 
     /// Decides what the runner does next.
@@ -286,9 +294,14 @@ impl Shift {
         self.hand.leases().chain(self.outcomes.leases()).collect()
     }
 
-    /// Hands a job to a thread that waits in `next`.
+    /// Hands a job to a thread that waits in `next`. After the last that may be started the worker is quiet.
     pub fn start(&mut self, now: Instant) -> Option<Job> {
-        if self.takes_none() { None } else { self.hand.start(now) }
+        if self.takes_none() {
+            return None;
+        }
+        let job = self.hand.start(now)?;
+        self.quiet = self.fetch.count_start();
+        Some(job)
     }
 
     /// Takes a job back from its handler; false when it is not in hand.

@@ -5,6 +5,7 @@ mod support;
 
 mod fetch;
 mod interrupts;
+mod limits;
 mod loss;
 mod outage;
 mod patterns;

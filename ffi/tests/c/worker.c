@@ -1,6 +1,8 @@
 /* The worker: jobs come, outcomes go. */
 #include "harness.h"
 
+#include <sched.h>
+
 static void stop_and_free(mh_worker *worker, mh_client *client)
 {
     CHECK_OK(mh_worker_stop(worker, -1, &failure));
@@ -251,11 +253,19 @@ static void takes_every_option(void)
     mh_worker *worker = NULL;
     CHECK_OK(mh_worker_open(client,
                             "{\"queues\":[\"a\",\"b\"],\"strategy\":\"round_robin\",\"threads\":4,\"kinds\":[\"work\"],"
-                            "\"language\":\"zig\",\"shutdown_timeout_ms\":50}",
+                            "\"language\":\"zig\",\"shutdown_timeout_ms\":50,\"timeout_ms\":60000,"
+                            "\"timeouts\":{\"work\":1},\"kill_timeout_ms\":0,\"max_jobs\":1}",
                             &worker, &failure));
+    CHECK(!mh_worker_is_stuck(worker) && !mh_worker_is_spent(worker));
     mh_string_free(put(client, "b", "work", NULL, NULL));
     mh_job *job = next(worker);
     CHECK_TEXT(mh_job_queue(job), "b");
+    CHECK(mh_worker_is_spent(worker));
+    mh_job *none = NULL;
+    CHECK_ERROR(mh_worker_next(worker, 0, &none, &failure), MH_CODE_CLOSED, "no more jobs");
+    while (!mh_worker_is_stuck(worker))
+        sched_yield();
+    CHECK_TEXT(mh_job_interrupted(job), "timeout");
     /* The option's 50 ms are the stop's, as the job is not ended. */
     CHECK_OK(mh_worker_stop(worker, -1, &failure));
     mh_job_free(job);
