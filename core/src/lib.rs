@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod identity;
 mod json;
+mod middleware;
 mod nanny;
 pub mod ops;
 mod options;
@@ -29,6 +30,7 @@ pub use client::{
     ThrottleView, Violation, WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
+pub use middleware::{Around, AroundPut, Hooks, Locals, Middleware, PutMiddleware, Run};
 pub use nanny::{Nanny, NannyNews};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;

@@ -7,6 +7,7 @@ use super::lane::{Interrupted, Lane};
 use super::pool::{Pool, PoolCell};
 use super::queue::Queue;
 use crate::error::{Code, Error, Result};
+use crate::middleware::{AroundPut, PutMiddleware};
 use crate::ops::{Operation, Placed, QueuePut};
 use crate::options::Options;
 use crate::request::{Args, Request, Value};
@@ -37,6 +38,7 @@ impl Shared {
 pub struct Client {
     shared: Arc<Shared>,
     interrupted: Option<Interrupted>,
+    around_put: Vec<Arc<dyn PutMiddleware>>,
 }
 
 impl Client {
@@ -57,7 +59,7 @@ impl Client {
         let target = Target::parse(&url)?;
         let url = target.full(&url);
         let shared = Arc::new(Shared { target, options, url, pool: PoolCell::new() });
-        Ok(Client { shared, interrupted: None })
+        Ok(Client { shared, interrupted: None, around_put: Vec::new() })
     }
 
     /// A clone whose calls can be ended by the host's user (Ctrl-C) while Redis is away, instead of being repeated until
@@ -65,7 +67,14 @@ impl Client {
     /// with its signals free; when it says true, the call ends as if its time were up. One try lasts 5 s at most;
     /// only the start of a private server may take longer.
     pub fn interruptible(&self, interrupted: impl Fn() -> bool + Send + Sync + 'static) -> Client {
-        Client { shared: Arc::clone(&self.shared), interrupted: Some(Arc::new(interrupted)) }
+        Client { interrupted: Some(Arc::new(interrupted)), ..self.clone() }
+    }
+
+    /// A clone whose puts go through this middleware too, inside of those it has already.
+    pub fn with(&self, middleware: impl PutMiddleware + 'static) -> Client {
+        let mut client = self.clone();
+        client.around_put.push(Arc::new(middleware));
+        client
     }
 
     /// Sends a request and waits for its reply; see [`Lane::send`] for repeats and errors.
@@ -94,6 +103,13 @@ impl Client {
     /// `INVALID_ARGUMENT` before anything is put; those of [`Client::send`], which say how many jobs the steps before have
     /// put.
     pub fn put_all(&self, put: QueuePut) -> Result<Vec<Placed>> {
+        if self.around_put.is_empty() {
+            return self.put_now(put);
+        }
+        AroundPut::new(self, &self.around_put).call(put.into_jobs())
+    }
+
+    pub(crate) fn put_now(&self, put: QueuePut) -> Result<Vec<Placed>> {
         let mut parts = put.split().map_err(|error| error.during(QueuePut::OPERATION))?;
         let mut placed = Vec::new();
         parts.reverse();

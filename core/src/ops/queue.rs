@@ -97,6 +97,11 @@ impl QueuePut {
         QueuePut { before: 0, of: jobs.len(), jobs, checked: false }
     }
 
+    /// The jobs themselves.
+    pub(crate) fn into_jobs(self) -> Vec<Put> {
+        self.jobs
+    }
+
     /// The same jobs as requests of which each is one step, in order.
     ///
     /// # Errors

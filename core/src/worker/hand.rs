@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::interrupts::{Interrupts, KILLED};
 use super::pace::{KindId, Pace};
 use super::timeouts::{TIMEOUT, Timeouts};
+use crate::middleware::{About, attempt};
 use crate::ops::{Job, Lease};
 
 /// Work each thread may have held ahead.
@@ -25,6 +26,9 @@ struct Unstarted {
 pub struct Started {
     /// The job's kind, for failure groups.
     pub kind: String,
+    /// The queue it came from.
+    pub queue: String,
+    attempt: u32,
     /// Retries spent before this run.
     pub spent: u32,
     pace: KindId,
@@ -50,6 +54,8 @@ pub struct Hand {
     unstarted: VecDeque<Unstarted>,
     started: HashMap<Lease, Started>,
     pub interrupts: Interrupts,
+    /// Started jobs that were lost, since they were last asked for.
+    pub lost: Vec<(Lease, String)>,
     pub timeouts: Timeouts,
     pace: Pace,
     last_finish: Option<Instant>,
@@ -74,6 +80,8 @@ impl Hand {
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
         let started = Started {
             kind: job.kind.clone(),
+            queue: job.queue.clone(),
+            attempt: attempt(&job),
             spent,
             pace,
             since: now,
@@ -159,6 +167,13 @@ impl Hand {
         self.unstarted.drain(..count).map(|held| Lease { jid: held.job.jid, token: held.job.token }).collect()
     }
 
+    /// What is known of a job whose handler runs.
+    pub fn about(&self, lease: &Lease, now: Instant) -> Option<About> {
+        let Started { kind, queue, attempt, since, .. } = self.started.get(lease)?;
+        let took = now.saturating_duration_since(*since);
+        Some(About { kind: kind.clone(), queue: queue.clone(), attempt: *attempt, took })
+    }
+
     /// True of a job whose handler runs.
     pub fn is_started(&self, lease: &Lease) -> bool {
         self.started.contains_key(lease)
@@ -170,6 +185,7 @@ impl Hand {
             Some(started) => {
                 if started.lost.replace(reason.to_owned()).is_none() {
                     self.interrupts.push(lease, reason);
+                    self.lost.push((lease.clone(), reason.to_owned()));
                 }
             }
             None => self.unstarted.retain(|held| held.job.jid != lease.jid || held.job.token != lease.token),

@@ -27,12 +27,13 @@ mod trouble;
 mod waiter;
 mod window;
 
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::{Code, Error, Result};
+use crate::middleware::{Hooks, Middleware};
 use crate::ops::{Job, JobHeartbeat, Lease};
 use options::WorkerOptions;
 use outcomes::AnswerTo;
@@ -60,6 +61,7 @@ struct Inner {
     pid: u32,
     shared: Arc<Shared>,
     threads: Threads,
+    chain: RwLock<Vec<Arc<dyn Middleware>>>,
 }
 
 /// What [`Worker::next`] found.
@@ -83,7 +85,10 @@ impl Worker {
     /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `timeout_ms` (default
     /// none) and `timeouts`, an object of kinds that have another: a handler that runs longer gets an interrupt `timeout`, and
     /// has `kill_timeout_ms` (default 2000) to end, see [`Worker::is_stuck`]; `max_jobs` (default 0: no limit), the number of
-    /// jobs to start in all, see [`Worker::is_spent`].
+    /// jobs to start in all, see [`Worker::is_spent`]; `log` (`off`, the default, `text` or `json`): a line on standard error for
+    /// each job that ends, and with `verbose` (default false) for each that starts; `statsd`, an object of `host`, `port`
+    /// (default 8125) and `key` (default `manyhands`): figures of the jobs that end, named `<key>.<kind>.count`,
+    /// `<key>.<kind>.<outcome>` and `<key>.<kind>.time`.
     ///
     /// Patterns are followed while the worker runs, and stand for at most 1000 queues. `mail-*` stands for the queues there
     /// are that match (`*`: any text), by name; `!mail-bulk` takes away what it matches of the entries before it, or, as the
@@ -95,7 +100,26 @@ impl Worker {
     pub fn open(client: &Client, options_json: &str) -> Result<Worker> {
         let options = WorkerOptions::from_json(options_json)?;
         let shared = Arc::new(Shared::new(client.clone(), options));
-        Ok(Worker { inner: Some(Arc::new(Inner { pid: std::process::id(), shared, threads: Threads::new() })) })
+        let (pid, threads, chain) = (std::process::id(), Threads::new(), RwLock::default());
+        Ok(Worker { inner: Some(Arc::new(Inner { pid, shared, threads, chain })) })
+    }
+
+    /// The same worker, with middleware around the handler of a later [`Worker::run`], inside of what it has already.
+    #[must_use]
+    pub fn with(self, middleware: impl Middleware + 'static) -> Worker {
+        if let Ok(inner) = self.inner("worker_with") {
+            inner.chain.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(middleware));
+        }
+        self
+    }
+
+    /// The same worker, with something more that is told what happens.
+    #[must_use]
+    pub fn hooked(self, hooks: impl Hooks + 'static) -> Worker {
+        if let Ok(inner) = self.inner("worker_hooked") {
+            inner.shared.hooks.add(Arc::new(hooks));
+        }
+        self
     }
 
     /// Waits for a job, at most `timeout`. Waits on a condition variable, never on a socket.
@@ -108,8 +132,15 @@ impl Worker {
     pub fn next(&self, timeout: Duration) -> Result<Next> {
         let inner = self.inner("worker_next")?;
         let until = Instant::now().checked_add(timeout);
-        let shared = &inner.shared;
-        inner.threads.start(shared)?;
+        inner.threads.start(&inner.shared)?;
+        let next = Worker::take(&inner.shared, until);
+        if let Ok(Next::Job(job)) = &next {
+            inner.shared.hooks.before_perform(&inner.shared.name, job);
+        }
+        next
+    }
+
+    fn take(shared: &Shared, until: Option<Instant>) -> Result<Next> {
         let mut shift = shared.shift();
         if let Some(job) = shift.start(Instant::now()) {
             if shift.fetch.runs_low(&shift.hand) {
@@ -189,6 +220,12 @@ impl Worker {
         let shared = &self.inner(operation)?.shared;
         outcome.check().map_err(|error| error.during(operation).about(jid))?;
         let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
+        if shared.hooks.are_any() {
+            let about = Some(shared.shift()).filter(|shift| !shift.is_over());
+            if let Some(about) = about.and_then(|shift| shift.hand.about(&lease, Instant::now())) {
+                shared.hooks.after_perform(&shared.name, &lease, &about, &outcome);
+            }
+        }
         let mut shift = shared.shift();
         if shift.is_over() {
             return Err(Error::new(Code::Closed, "the worker has stopped; the job runs again when its lease ends")

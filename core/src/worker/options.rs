@@ -8,6 +8,7 @@ use super::timeouts::Timeouts;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
+use crate::middleware::{Format, StatsdOptions};
 
 /// Most queues one worker reserves from.
 pub const MAX_QUEUES: usize = 1_000;
@@ -35,6 +36,12 @@ pub struct WorkerOptions {
     pub timeouts: Timeouts,
     /// Jobs to start in all; None: no limit.
     pub max_jobs: Option<u64>,
+    /// How ends of jobs are logged; None: they are not.
+    pub log: Option<Format>,
+    /// Starts are logged too.
+    pub verbose: bool,
+    /// Where figures go.
+    pub statsd: Option<StatsdOptions>,
 }
 
 impl WorkerOptions {
@@ -56,6 +63,9 @@ impl WorkerOptions {
                 fields.integer_in("shutdown_timeout_ms", 0, check::MAX_SPAN_MS)?.unwrap_or(25_000) as u64,
             ),
             timeouts: Timeouts::take(&mut fields)?,
+            log: Format::take(&mut fields)?,
+            verbose: fields.boolean("verbose")?.unwrap_or(false),
+            statsd: StatsdOptions::take(&mut fields)?,
             max_jobs: fields.integer_in("max_jobs", 0, i64::MAX)?.filter(|most| *most > 0).map(|most| most as u64),
         };
         fields.end()?;
@@ -138,6 +148,10 @@ mod tests {
             "options.timeouts.k \"1s\" is not a whole number"
         );
         assert_eq!(message(r#"{"queues":["a"],"timeouts":{"":1}}"#), "options.timeouts[0] is empty");
+        assert_eq!(
+            message(r#"{"queues":["a"],"log":"loud"}"#),
+            "options.log loud is unknown; known are off, text, json"
+        );
         assert!(message(r#"{"queues":["a"],"max_jobs":-1}"#).starts_with("options.max_jobs -1 is outside 0.."));
         assert_eq!(
             message(r#"{"queues":["a"],"strategy":"weighted"}"#),

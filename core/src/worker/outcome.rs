@@ -83,6 +83,39 @@ impl Outcome {
     pub const DONE: Outcome =
         Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
 
+    /// The handler threw this.
+    pub fn thrown(class: &str, message: &str) -> Outcome {
+        Outcome::Error { class: class.to_owned(), message: message.to_owned(), trace: String::new() }
+    }
+
+    /// Its name, as in JSON: `complete`, `fail`, `retry`, `snooze`, `error`, `release` or `unknown_kind`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Outcome::Complete { .. } => "complete",
+            Outcome::Fail { .. } => "fail",
+            Outcome::Retry { .. } => "retry",
+            Outcome::Snooze { .. } => "snooze",
+            Outcome::Error { .. } => "error",
+            Outcome::Release => "release",
+            Outcome::UnknownKind => "unknown_kind",
+        }
+    }
+
+    /// What went wrong, if anything did.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Outcome::Fail { message, .. } | Outcome::Retry { message, .. } | Outcome::Error { message, .. } => {
+                Some(message)
+            }
+            _ => None,
+        }
+    }
+
+    /// True when the handler gave up or threw.
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self, Outcome::Fail { .. } | Outcome::Error { .. })
+    }
+
     /// Run again after `delay_ms` milliseconds, without saying why.
     pub const fn retry(delay_ms: u64) -> Outcome {
         Outcome::Retry { delay_ms, group: String::new(), message: String::new(), trace: String::new() }

@@ -58,6 +58,8 @@ pub struct Outcomes {
     /// How many of the first kept ones go alone, because one of them spoiled a flush.
     alone: usize,
     refused: VecDeque<Refused>,
+    /// Leases that were lost, since they were last asked for.
+    lost: Vec<(Lease, String)>,
 }
 
 impl Outcomes {
@@ -118,7 +120,13 @@ impl Outcomes {
         for ((ended, sent), answer) in batch.iter().zip(sent).zip(answers) {
             match &answer {
                 Answer::State(_) => {}
-                Answer::LockLost(reason) => self.refuse(ended, reason.clone()),
+                Answer::LockLost(reason) => {
+                    if !matches!(ended.how, Ending::Release) {
+                        let lease = Lease { jid: ended.jid.clone(), token: ended.token.clone() };
+                        self.lost.push((lease, reason.clone()));
+                    }
+                    self.refuse(ended, reason.clone());
+                }
                 Answer::Refused(error) => self.retry_for(ended.clone(), sent.kind, sent.spent, error, now),
             }
             if let Some(to) = sent.answer {
@@ -186,6 +194,11 @@ impl Outcomes {
             operation: operation(&ended.how).to_owned(),
             reason,
         });
+    }
+
+    /// The leases that turned out to be lost since the last call.
+    pub fn take_lost(&mut self) -> Vec<(Lease, String)> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Refusals since the last call, oldest first.

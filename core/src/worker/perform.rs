@@ -1,12 +1,12 @@
 //! Sugar for Rust programs: handlers on threads of the worker's own.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::{Next, Outcome, Worker};
 use crate::error::{Code, Result};
+use crate::middleware::{Around, Handler, Locals, Middleware};
 use crate::ops::Job;
 
 impl Worker {
@@ -33,19 +33,30 @@ impl Worker {
     /// # Errors
     /// Those of [`Worker::next`]; all threads end then.
     pub fn run(&self, handler: impl Fn(&Job) -> Outcome + Sync) -> Result<()> {
-        let threads = self.inner("worker_run")?.shared.options.threads;
+        self.run_with(|job, _| handler(job))
+    }
+
+    /// The same for a handler that shares something with the middleware of [`Worker::with`].
+    ///
+    /// # Errors
+    /// Those of [`Worker::run`].
+    pub fn run_with(&self, handler: impl Fn(&Job, &Locals) -> Outcome + Sync) -> Result<()> {
+        let inner = self.inner("worker_run")?;
+        let threads = inner.shared.options.threads;
+        let chain = inner.chain.read().unwrap_or_else(PoisonError::into_inner).clone();
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.perform_all(&handler))).collect();
+            let perform_all = || self.perform_all(&chain, &handler);
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(perform_all)).collect();
             threads
                 .into_iter()
                 .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 
-    fn perform_all(&self, handler: &(impl Fn(&Job) -> Outcome + Sync)) -> Result<()> {
+    fn perform_all(&self, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
         loop {
             match self.next(Duration::MAX) {
-                Ok(Next::Job(job)) => self.perform(&job, handler)?,
+                Ok(Next::Job(job)) => self.perform(&job, chain, handler)?,
                 Ok(Next::Empty) => {}
                 Ok(Next::Stopped) => return Ok(()),
                 Err(error) => {
@@ -56,27 +67,19 @@ impl Worker {
         }
     }
 
-    fn perform(&self, job: &Job, handler: &(impl Fn(&Job) -> Outcome + Sync)) -> Result<()> {
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| handler(job))).unwrap_or_else(|panic| thrown("panic", &text(&*panic)));
+    fn perform(&self, job: &Job, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
+        let outcome = Around::new(self, job, &Locals::default(), chain, handler).call();
         match self.finish(&job.jid, &job.token, outcome) {
             // What the handler said cannot be kept: that is its error.
             Err(error) if error.code == Code::InvalidArgument => {
-                self.finish(&job.jid, &job.token, thrown(error.code.name(), &error.message))
+                let outcome = Outcome::thrown(error.code.name(), &error.message);
+                self.finish(&job.jid, &job.token, outcome)
             }
+            // The handler or a middleware has ended the run itself.
+            Err(error) if error.code == Code::WrongState => Ok(()),
             // The stop did not wait for this job: its lease takes care of it.
             Err(error) if error.code == Code::Closed => Ok(()),
             finished => finished,
         }
     }
-}
-
-fn thrown(class: &str, message: &str) -> Outcome {
-    Outcome::Error { class: class.to_owned(), message: message.to_owned(), trace: String::new() }
-}
-
-/// What a panic said.
-fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a text".to_owned())
 }

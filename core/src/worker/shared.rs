@@ -11,6 +11,7 @@ use super::shift::Shift;
 use super::strategy::Queues;
 use crate::client::{Client, Lane};
 use crate::identity;
+use crate::middleware::{Hooked, Log, Statsd};
 
 /// How long a native thread's lane tries before the thread looks around: whether to leave, and whether to pulse first.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -38,6 +39,7 @@ pub struct Shared {
     pub end: Bell,
     /// The connection on which the waiter blocks, as Redis numbers it; 0 before the first.
     pub blocked: AtomicI64,
+    pub hooks: Hooked,
 }
 
 impl Wakes {
@@ -60,6 +62,7 @@ impl Shared {
         let served = Served::plain(options.queues.clone());
         let shift = Shift::new(name.clone(), Queues::new(&served, options.strategy), options.threads, Instant::now())
             .limited(options.timeouts.clone(), options.max_jobs);
+        let hooks = observers(&options);
         let follows = options.queues.iter().any(|entry| patterns::is_pattern(entry));
         let wakes = Wakes::new(&client, &served, follows);
         Shared {
@@ -73,6 +76,7 @@ impl Shared {
             waiter: Bell::default(),
             end: Bell::default(),
             blocked: AtomicI64::new(0),
+            hooks,
         }
     }
 
@@ -129,7 +133,7 @@ impl Shared {
     pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
         let fault = shift.fault().is_some();
         let jobs = came.min(shift.fetch.waiting());
-        let (waiter, notice) = (shift.wants_wake(), shift.take_notice());
+        let (waiter, notice, losses) = (shift.wants_wake(), shift.take_notice(), shift.take_losses());
         let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);
         if fault {
@@ -148,7 +152,22 @@ impl Shared {
             // Without a standard error there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "manyhands: {notice}");
         }
+        for (lease, reason) in losses {
+            self.hooks.tell(|hooks| hooks.on_lock_lost(&self.name, &lease.jid, &lease.token, &reason));
+        }
     }
+}
+
+/// What the options want to be told to.
+fn observers(options: &WorkerOptions) -> Hooked {
+    let hooks = Hooked::default();
+    if let Some(format) = options.log {
+        hooks.add(Arc::new(Log::new(format, options.verbose)));
+    }
+    if let Some(statsd) = options.statsd.clone() {
+        hooks.add(Arc::new(Statsd::new(statsd)));
+    }
+    hooks
 }
 
 /// Threads sleep here on the shift's lock until it rings. Ringing where nobody sleeps costs next to nothing.

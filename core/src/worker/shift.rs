@@ -2,6 +2,7 @@
 //!
 //! No threads, sockets or clocks: the time is passed in, calls are values, and their answers are brought back.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::fetch::{Demand, Fetch};
@@ -61,6 +62,8 @@ pub struct Shift {
     waiter_here: bool,
     /// A line for the log.
     notice: Option<String>,
+    /// Lost jobs whose hooks were called, and whose outcome will be refused.
+    told_lost: HashSet<Lease>,
 }
 
 impl Shift {
@@ -82,6 +85,7 @@ impl Shift {
             over: false,
             waiter_here: false,
             notice: None,
+            told_lost: HashSet::new(),
         }
     }
 
@@ -267,6 +271,15 @@ impl Shift {
             self.notice = Some(format!("worker {} is back at work after {lasted:.1} s", self.worker));
             self.fetch.look_again();
         }
+    }
+
+    /// The jobs that turned out to be lost since the last call, each once: by a pulse, or by the refusal of its outcome.
+    pub fn take_losses(&mut self) -> Vec<(Lease, String)> {
+        let mut losses = std::mem::take(&mut self.hand.lost);
+        self.told_lost.extend(losses.iter().map(|(lease, _)| lease.clone()));
+        let refused = self.outcomes.take_lost();
+        losses.extend(refused.into_iter().filter(|(lease, _)| !self.told_lost.remove(lease)));
+        losses
     }
 
     /// Tells the log.

@@ -78,6 +78,8 @@ impl Threads {
             // The waiter is there to hear it.
             let _ = begin.send(());
             *stage = Stage::Running { runner, waiter };
+            drop(stage);
+            shared.hooks.tell(|hooks| hooks.on_start(&shared.name));
             self.started.store(true, Ordering::Release);
         }
         Ok(())
@@ -113,6 +115,7 @@ impl Threads {
                 let _ = thread.join();
             }
         }
+        shared.hooks.tell(|hooks| hooks.on_stop(&shared.name));
         delivered(shared)
     }
 

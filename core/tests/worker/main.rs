@@ -7,6 +7,7 @@ mod fetch;
 mod interrupts;
 mod limits;
 mod loss;
+mod middleware;
 mod outage;
 mod patterns;
 mod pause;

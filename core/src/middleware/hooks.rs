@@ -1,0 +1,106 @@
+//! The named hooks of a worker: told what happens, in whatever language its handlers are written.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::ops::{Job, Lease};
+use crate::worker::Outcome;
+
+/// One run of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// The worker's name.
+    pub worker: &'a str,
+    /// The job.
+    pub jid: &'a str,
+    /// The token it runs under.
+    pub token: &'a str,
+    /// The name of its handler.
+    pub kind: &'a str,
+    /// The queue it was taken from.
+    pub queue: &'a str,
+    /// 1 for its first run in this queue, and one more for each retry that was spent.
+    pub attempt: u32,
+}
+
+/// What wants to be told. Everything is told on the thread where it happens: return soon. A panic costs nothing but its report.
+pub trait Hooks: Send + Sync {
+    /// The worker begins: on the thread of the first [`Worker::next`](crate::Worker::next).
+    fn on_start(&self, _worker: &str) {}
+
+    /// A job is about to be given to a handler, on the thread that asked for one.
+    fn before_perform(&self, _run: &Run<'_>) {}
+
+    /// A handler has ended after so long, and its outcome is about to be sent, on the thread that handed it in.
+    fn after_perform(&self, _run: &Run<'_>, _outcome: &Outcome, _took: Duration) {}
+
+    /// The same, after [`Hooks::after_perform`], when it failed: [`Outcome::Error`] or [`Outcome::Fail`].
+    fn on_failure(&self, _run: &Run<'_>, _outcome: &Outcome, _took: Duration) {}
+
+    /// A job is not this worker's any more, though its handler runs or has just ended; whatever it did is refused. On a native
+    /// thread of the worker. The reasons are those of [`Worker::lost`](crate::Worker::lost).
+    fn on_lock_lost(&self, _worker: &str, _jid: &str, _token: &str, _reason: &str) {}
+
+    /// The worker has ended: on the thread of [`Worker::stop`](crate::Worker::stop).
+    fn on_stop(&self, _worker: &str) {}
+}
+
+/// A job in hand, for [`Run`].
+pub(crate) struct About {
+    pub kind: String,
+    pub queue: String,
+    pub attempt: u32,
+    pub took: Duration,
+}
+
+/// The hooks of one worker. Without any they cost next to nothing.
+#[derive(Default)]
+pub(crate) struct Hooked {
+    any: AtomicBool,
+    hooks: RwLock<Vec<Arc<dyn Hooks>>>,
+}
+
+impl Hooked {
+    pub fn add(&self, hooks: Arc<dyn Hooks>) {
+        self.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hooks);
+        self.any.store(true, Ordering::Release);
+    }
+
+    pub fn are_any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// Tells all, in the order in which they were added.
+    pub fn tell(&self, what: impl Fn(&dyn Hooks)) {
+        if !self.are_any() {
+            return;
+        }
+        let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for hooks in &hooks {
+            // The panic hook has reported it.
+            let _ = catch_unwind(AssertUnwindSafe(|| what(&**hooks)));
+        }
+    }
+
+    pub fn before_perform(&self, worker: &str, job: &Job) {
+        let Job { jid, token, kind, queue, .. } = job;
+        let run = Run { worker, jid, token, kind, queue, attempt: attempt(job) };
+        self.tell(|hooks| hooks.before_perform(&run));
+    }
+
+    pub fn after_perform(&self, worker: &str, lease: &Lease, about: &About, outcome: &Outcome) {
+        let About { kind, queue, attempt, took } = about;
+        let run = Run { worker, jid: &lease.jid, token: &lease.token, kind, queue, attempt: *attempt };
+        self.tell(|hooks| hooks.after_perform(&run, outcome, *took));
+        if outcome.is_failure() {
+            self.tell(|hooks| hooks.on_failure(&run, outcome, *took));
+        }
+    }
+}
+
+/// Which run of the job this is, from 1.
+pub(crate) fn attempt(job: &Job) -> u32 {
+    u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0) + 1
+}

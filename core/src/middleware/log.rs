@@ -1,0 +1,211 @@
+//! The log: a line on standard error for every job that ends.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use super::hooks::{Hooks, Run};
+use crate::error::{Error, Result};
+use crate::json::Fields;
+use crate::worker::Outcome;
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `2026-01-31T12:00:00.000Z info end queue=mail …`
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+impl Format {
+    /// Takes the option `log` from a worker's options; None: no log.
+    pub fn take(options: &mut Fields) -> Result<Option<Format>> {
+        match options.text("log")?.as_deref() {
+            None | Some("off") => Ok(None),
+            Some("text") => Ok(Some(Format::Text)),
+            Some("json") => Ok(Some(Format::Json)),
+            Some(other) => Err(Error::invalid(format!("options.log {other} is unknown; known are off, text, json"))),
+        }
+    }
+}
+
+/// Writes a line when a job ends or is lost, and, if `verbose`, when it starts.
+pub struct Log {
+    format: Format,
+    verbose: bool,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Log {
+    pub fn new(format: Format, verbose: bool) -> Log {
+        Log::to(Box::new(std::io::stderr()), format, verbose)
+    }
+
+    fn to(out: Box<dyn Write + Send>, format: Format, verbose: bool) -> Log {
+        Log { format, verbose, out: Mutex::new(out) }
+    }
+
+    /// Writes a line in one piece.
+    fn write(&self, level: &str, event: &str, fields: &[(&str, Value)]) {
+        let mut line = match self.format {
+            Format::Text => text(level, event, fields),
+            Format::Json => json_line(level, event, fields),
+        };
+        line.push('\n');
+        // Where nothing can be written, nobody can be told.
+        let _ = self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+    }
+}
+
+impl Hooks for Log {
+    fn before_perform(&self, run: &Run<'_>) {
+        if self.verbose {
+            self.write("debug", "start", &about(run));
+        }
+    }
+
+    fn after_perform(&self, run: &Run<'_>, outcome: &Outcome, took: Duration) {
+        let mut fields = about(run).to_vec();
+        fields.push(("outcome", outcome.name().into()));
+        fields.push(("duration_ms", json!(took.as_micros() as f64 / 1000.0)));
+        if let Some(message) = outcome.message().filter(|message| !message.is_empty()) {
+            fields.push(("message", message.into()));
+        }
+        let level = match outcome {
+            Outcome::Fail { .. } | Outcome::UnknownKind => "error",
+            Outcome::Error { .. } | Outcome::Retry { .. } => "warn",
+            Outcome::Complete { .. } | Outcome::Snooze { .. } | Outcome::Release => "info",
+        };
+        self.write(level, "end", &fields);
+    }
+
+    fn on_lock_lost(&self, worker: &str, jid: &str, _token: &str, reason: &str) {
+        let pid = std::process::id();
+        let fields = [("worker", worker.into()), ("pid", pid.into()), ("jid", jid.into()), ("reason", reason.into())];
+        self.write("warn", "lost", &fields);
+    }
+}
+
+fn about(run: &Run<'_>) -> [(&'static str, Value); 6] {
+    [
+        ("worker", run.worker.into()),
+        ("pid", std::process::id().into()),
+        ("queue", run.queue.into()),
+        ("kind", run.kind.into()),
+        ("jid", run.jid.into()),
+        ("attempt", run.attempt.into()),
+    ]
+}
+
+fn json_line(level: &str, event: &str, fields: &[(&str, Value)]) -> String {
+    let head = [("time", now().into()), ("level", level.into()), ("event", event.into())];
+    let all = head.iter().chain(fields).map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Value::Object(Map::from_iter(all)).to_string()
+}
+
+fn text(level: &str, event: &str, fields: &[(&str, Value)]) -> String {
+    let mut line = format!("{} {level} {event}", now());
+    for (name, value) in fields {
+        let plain = value.as_str().filter(|text| {
+            !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"' && c != '=')
+        });
+        line.push_str(&format!(" {name}={}", plain.map_or_else(|| value.to_string(), str::to_owned)));
+    }
+    line
+}
+
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    instant(since)
+}
+
+/// An instant of UTC as RFC 3339 writes it, in milliseconds. The date is counted in years that begin with March, in which the
+/// day too many is the last.
+fn instant(since_epoch: Duration) -> String {
+    let (seconds, ms) = (since_epoch.as_secs(), since_epoch.subsec_millis());
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const RUN: Run<'_> = Run { worker: "w", jid: "j1", token: "7", kind: "send mail", queue: "q", attempt: 2 };
+
+    fn lines(format: Format, verbose: bool) -> Vec<String> {
+        let written = Written::default();
+        let log = Log::to(Box::new(written.clone()), format, verbose);
+        log.before_perform(&RUN);
+        log.after_perform(&RUN, &Outcome::DONE, Duration::from_micros(1_500));
+        log.after_perform(&RUN, &Outcome::thrown("E", "two\nlines"), Duration::ZERO);
+        log.on_lock_lost("w", "j1", "7", "expired");
+        let bytes = written.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_line_is_json_with_everything_there_is_to_know() {
+        let lines = lines(Format::Json, true);
+        let parsed: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told = |name: &str| parsed.iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+        assert_eq!(told("event"), ["start", "end", "end", "lost"]);
+        assert_eq!(told("level"), ["debug", "info", "warn", "warn"]);
+        assert_eq!(told("outcome"), [Value::Null, "complete".into(), "error".into(), Value::Null]);
+        assert_eq!((&parsed[1]["duration_ms"], &parsed[2]["message"]), (&json!(1.5), &json!("two\nlines")));
+        let same = json!({"worker":"w","pid":std::process::id(),"queue":"q","kind":"send mail","jid":"j1","attempt":2});
+        assert!(same.as_object().unwrap().iter().all(|(name, value)| parsed[1][name] == *value), "{}", lines[1]);
+    }
+
+    #[test]
+    fn a_line_of_text_quotes_what_has_spaces() {
+        let lines = lines(Format::Text, false);
+        assert_eq!(lines.len(), 3, "starts are told to the verbose only");
+        let pid = std::process::id();
+        let (time, rest) = lines[0].split_once(' ').unwrap();
+        assert_eq!((time.len(), time.ends_with('Z')), (24, true));
+        assert_eq!(
+            rest,
+            format!(
+                "info end worker=w pid={pid} queue=q kind=\"send mail\" jid=j1 attempt=2 outcome=complete duration_ms=1.5"
+            )
+        );
+        assert!(lines[1].ends_with(r#"outcome=error duration_ms=0.0 message="two\nlines""#), "{}", lines[1]);
+    }
+
+    #[test]
+    fn instants_are_written_as_utc() {
+        let written = |ms| instant(Duration::from_millis(ms));
+        assert_eq!(written(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(written(951_827_696_789), "2000-02-29T12:34:56.789Z");
+        assert_eq!(written(4_107_542_399_999), "2100-02-28T23:59:59.999Z");
+        assert_eq!(written(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,20 @@
+//! Code around `put` and around `perform`, and what is told of both.
+//!
+//! [`Middleware`] wraps the handlers of [`Worker::run`](crate::Worker::run), [`PutMiddleware`] the puts of a client; the first
+//! one registered is outermost. [`Hooks`] only watch, and see the jobs of every host language: the log and StatsD are such.
+
+mod hooks;
+mod locals;
+mod log;
+mod perform;
+mod put;
+mod statsd;
+
+pub(crate) use hooks::{About, Hooked, attempt};
+pub use hooks::{Hooks, Run};
+pub use locals::Locals;
+pub(crate) use log::{Format, Log};
+pub(crate) use perform::Handler;
+pub use perform::{Around, Middleware};
+pub use put::{AroundPut, PutMiddleware};
+pub(crate) use statsd::{Statsd, StatsdOptions};

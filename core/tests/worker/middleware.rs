@@ -1,0 +1,335 @@
+//! Middleware around perform, as tests/middleware/cases.json says it for all languages; around put; the hooks and observers.
+//!
+//! In Rust a handler throws by giving an outcome: what the cases call an exception is every outcome but a completion, and the
+//! language's plain error is [`Outcome::Error`] of class `Error`. "Give nothing" is a completion without a result, which is
+//! stored as none.
+
+use std::io::Read;
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use manyhands::ops::Placed;
+use manyhands::{Around, AroundPut, Client, Hooks, Job, Locals, Outcome, Put, Result, Run, Worker};
+use serde_json::Value;
+
+use crate::support::Server;
+use crate::{LONG, finish, next, put, until, view, worker};
+
+/// What the moves write down.
+type Trace = Arc<Mutex<Vec<String>>>;
+/// The local `seen`.
+#[derive(Clone)]
+struct Seen(String);
+
+fn give(json: &str) -> Outcome {
+    Outcome::completed(Some(json), "").unwrap()
+}
+
+fn broken(message: &str) -> Outcome {
+    Outcome::Error { class: "Error".to_owned(), message: message.to_owned(), trace: String::new() }
+}
+
+fn completed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Complete { .. })
+}
+
+fn seen(locals: &Locals) -> String {
+    locals.get::<Seen>().map_or_else(|| "nothing".to_owned(), |seen| seen.0)
+}
+
+/// The middleware `<name> <move>` of a case.
+fn play(entry: &str, trace: &Trace) -> impl Fn(&Job, Around<'_>) -> Outcome + Send + Sync + 'static {
+    let (name, step) = entry.split_once(' ').unwrap();
+    let (name, step, trace) = (name.to_owned(), step.to_owned(), Arc::clone(trace));
+    move |job, next| {
+        let write = |what: String| trace.lock().unwrap().push(format!("{name} {what}"));
+        match step.as_str() {
+            "around" => {
+                write("before".to_owned());
+                let outcome = next.call();
+                write(if completed(&outcome) { "after" } else { "raised" }.to_owned());
+                outcome
+            }
+            "skip" => {
+                write("skips".to_owned());
+                Outcome::DONE
+            }
+            "fail" => {
+                write("fails".to_owned());
+                Outcome::Fail { group: "held".to_owned(), message: format!("by {name}"), trace: String::new() }
+            }
+            "snooze" => {
+                write("snoozes".to_owned());
+                Outcome::Snooze { delay_ms: 60_000 }
+            }
+            "finish" => {
+                write("finishes".to_owned());
+                let result = give(&format!("{{\"by\":\"{name}\"}}"));
+                assert_eq!(next.worker().finish_wait(&job.jid, &job.token, result).unwrap(), "completed");
+                // The run is over: what is given now counts for nothing but the trace.
+                Outcome::DONE
+            }
+            "break" => {
+                write("breaks".to_owned());
+                broken(&format!("broken by {name}"))
+            }
+            "break_after" => {
+                next.call();
+                write("breaks".to_owned());
+                // A panic is the same to those outside, but for its class.
+                panic!("broken by {name}")
+            }
+            "rescue" => {
+                let outcome = next.call();
+                if completed(&outcome) {
+                    return outcome;
+                }
+                write("rescues".to_owned());
+                give(r#"{"rescued":true}"#)
+            }
+            "replace" => {
+                next.call();
+                write("replaces".to_owned());
+                give(&format!("{{\"from\":\"{name}\"}}"))
+            }
+            "write" => {
+                next.locals().set(Seen(name.clone()));
+                next.call()
+            }
+            "read" => {
+                write(format!("sees {}", seen(next.locals())));
+                next.call()
+            }
+            "twice" => {
+                let outcome = next.call();
+                // The compiler refuses the second call (a compile_fail example of `Around` proves it).
+                write("refused".to_owned());
+                outcome
+            }
+            other => panic!("the cases have a new move: {other}"),
+        }
+    }
+}
+
+/// The handler of a case.
+fn handle(name: &str, trace: &Trace, locals: &Locals) -> Outcome {
+    let write = |what: String| trace.lock().unwrap().push(what);
+    match name {
+        "answer" => {
+            write("handler".to_owned());
+            give(r#"{"answer":42}"#)
+        }
+        "read" => {
+            write(format!("handler sees {}", seen(locals)));
+            Outcome::DONE
+        }
+        "break" => {
+            write("handler".to_owned());
+            broken("broken")
+        }
+        other => panic!("the cases have a new handler: {other}"),
+    }
+}
+
+#[test]
+fn the_cases_of_all_languages() {
+    let server = Server::start();
+    let text = include_str!("../../../tests/middleware/cases.json");
+    let cases: Value = serde_json::from_str(text).unwrap();
+    for (number, case) in cases["cases"].as_array().unwrap().iter().enumerate() {
+        let options = format!("{{\"namespace\":\"case-{number}\"}}");
+        play_case(case, &Client::open(Some(&server.url()), &options).unwrap());
+    }
+}
+
+fn play_case(case: &Value, client: &Client) {
+    let name = case["name"].as_str().unwrap();
+    let jobs = case["jobs"].as_u64().unwrap_or(1);
+    let retries = case["retries"].as_i64().unwrap_or(5);
+    let puts = (0..jobs).map(|_| Put::new("k").retries(retries));
+    let jids: Vec<_> = client.queue("q").put_many(puts).unwrap().into_iter().map(|placed| placed.jid).collect();
+    let trace = Trace::default();
+    let chain = case["chain"].as_array().unwrap().iter().map(|entry| play(entry.as_str().unwrap(), &trace));
+    let worker = chain.fold(worker(client, &format!(",\"max_jobs\":{jobs}")), Worker::with);
+    worker.run_with(|_, locals| handle(case["handler"].as_str().unwrap(), &trace, locals)).unwrap();
+    worker.stop(LONG).unwrap();
+    assert_eq!(Value::from(trace.lock().unwrap().clone()), case["trace"], "{name}");
+    for jid in jids {
+        assert_eq!(view(client, &jid, "/state"), case["state"], "{name}");
+        for (member, pointer) in [("result", "/result"), ("group", "/failure/group"), ("message", "/failure/message")] {
+            if let Some(expected) = case.get(member) {
+                assert_eq!(view(client, &jid, pointer), *expected, "{name}: {member}");
+            }
+        }
+    }
+}
+
+#[test]
+fn middleware_around_put_changes_adds_and_refuses() {
+    let server = Server::start();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let outer = Arc::clone(&order);
+    let client = server.client();
+    let tagged = client
+        .with(move |puts: Vec<Put>, next: AroundPut<'_>| -> Result<Vec<Placed>> {
+            outer.lock().unwrap().push(format!("outer {}", puts.len()));
+            let placed = next.call(puts);
+            outer.lock().unwrap().push(format!("placed {}", placed.as_ref().map_or(0, Vec::len)));
+            placed
+        })
+        .with(|puts: Vec<Put>, next: AroundPut<'_>| -> Result<Vec<Placed>> {
+            if puts.iter().any(|put| put.kind == "never") {
+                return Ok(Vec::new());
+            }
+            next.call(puts.into_iter().map(|put| put.tags(["seen"])).collect())
+        });
+    let placed = tagged.queue("q").put_many([Put::new("a"), Put::new("b")]).unwrap();
+    assert_eq!(view(&client, &placed[1].jid, "/tags/0"), "seen");
+    assert_eq!(*order.lock().unwrap(), ["outer 2", "placed 2"]);
+    assert_eq!(tagged.queue("q").put_many([Put::new("never")]).unwrap(), []);
+    client.queue("q").put(Put::new("never")).unwrap();
+    assert_eq!(client.queue("q").counts().unwrap().waiting, 3, "the client it came from is as it was");
+}
+
+/// Writes down what it is told.
+#[derive(Clone, Default)]
+struct Watch(Trace);
+
+impl Watch {
+    fn write(&self, what: String) {
+        self.0.lock().unwrap().push(what);
+    }
+}
+
+impl Hooks for Watch {
+    fn on_start(&self, worker: &str) {
+        self.write(format!("start {}", worker.contains(':')));
+    }
+
+    fn before_perform(&self, run: &Run<'_>) {
+        self.write(format!("before {} {} {}", run.kind, run.queue, run.attempt));
+    }
+
+    fn after_perform(&self, run: &Run<'_>, outcome: &Outcome, took: Duration) {
+        assert!(took < LONG && !run.token.is_empty());
+        self.write(format!("after {} {}", run.kind, outcome.name()));
+        panic!("a hook's panic is its own");
+    }
+
+    fn on_failure(&self, run: &Run<'_>, outcome: &Outcome, _took: Duration) {
+        self.write(format!("failure {} {}", run.kind, outcome.message().unwrap()));
+    }
+
+    fn on_lock_lost(&self, _worker: &str, jid: &str, _token: &str, reason: &str) {
+        self.write(format!("lost {jid} {reason}"));
+    }
+
+    fn on_stop(&self, _worker: &str) {
+        self.write("stop".to_owned());
+    }
+}
+
+#[test]
+fn hooks_are_told_what_happens() {
+    let server = Server::start();
+    let client = server.client();
+    let watch = Watch::default();
+    let worker = worker(&client, r#","threads":2"#).hooked(watch.clone());
+    put(&client, 1, "good");
+    let good = next(&worker);
+    finish(&worker, &good, Outcome::DONE);
+    put(&client, 1, "bad");
+    let bad = next(&worker);
+    finish(&worker, &bad, broken("oh"));
+    client.queue("q").put_many(["one", "two"].map(|jid| Put::new("k").jid(jid))).unwrap();
+    let (one, two) = (next(&worker), next(&worker));
+    client.call("job_cancel", r#"{"jids":["one"]}"#).unwrap();
+    until("the pulse tells", || worker.lost(&one.jid, &one.token).is_some());
+    client.call("job_cancel", r#"{"jids":["two"]}"#).unwrap();
+    worker.finish_wait(&one.jid, &one.token, Outcome::Release).unwrap_err();
+    worker.finish_wait(&two.jid, &two.token, Outcome::DONE).unwrap_err();
+    worker.stop(LONG).unwrap();
+    let told = watch.0.lock().unwrap().clone();
+    let lost: Vec<_> = told.iter().filter(|line| line.starts_with("lost")).collect();
+    assert_eq!(lost, ["lost one cancelled", "lost two cancelled"], "each once");
+    let rest: Vec<_> = told.iter().filter(|line| !line.starts_with("lost")).collect();
+    assert_eq!(
+        rest,
+        [
+            "start true",
+            "before good q 1",
+            "after good complete",
+            "before bad q 1",
+            "after bad error",
+            "failure bad oh",
+            "before k q 1",
+            "before k q 1",
+            "after k release",
+            "after k complete",
+            "stop"
+        ]
+    );
+}
+
+#[test]
+fn figures_go_to_statsd() {
+    let server = Server::start();
+    let client = server.client();
+    let figures = UdpSocket::bind("127.0.0.1:0").unwrap();
+    figures.set_read_timeout(Some(LONG)).unwrap();
+    let port = figures.local_addr().unwrap().port();
+    let statsd = format!(r#","statsd":{{"host":"127.0.0.1","port":{port},"key":"app"}}"#);
+    let worker = worker(&client, &statsd);
+    put(&client, 1, "k");
+    let job = next(&worker);
+    finish(&worker, &job, broken("x"));
+    let mut bytes = [0; 1_000];
+    let length = figures.recv(&mut bytes).unwrap();
+    let text = std::str::from_utf8(&bytes[..length]).unwrap();
+    assert!(text.starts_with("app.k.count:1|c\napp.k.error:1|c\napp.k.time:") && text.ends_with("|ms"), "{text}");
+    worker.stop(LONG).unwrap();
+}
+
+#[test]
+fn without_a_receiver_of_figures_jobs_run_as_ever() {
+    let server = Server::start();
+    let client = server.client();
+    let worker = worker(&client, r#","statsd":{"host":"no such host.invalid"},"max_jobs":2"#);
+    put(&client, 2, "k");
+    worker.run(|_| Outcome::DONE).unwrap();
+    worker.stop(LONG).unwrap();
+    assert_eq!(client.queue("q").counts().unwrap().waiting, 0);
+}
+
+#[test]
+fn the_log_goes_to_standard_error() {
+    let server = Server::start();
+    put(&server.client(), 1, "k");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["middleware::logging", "--exact", "--ignored", "--nocapture"])
+        .env("WORKER_TEST_URL", server.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let events: Vec<_> = lines.iter().map(|line| (line["event"].as_str(), line["outcome"].as_str())).collect();
+    assert_eq!(events, [(Some("start"), None), (Some("end"), Some("complete"))], "{said}");
+    assert_eq!((&lines[1]["queue"], &lines[1]["kind"], &lines[1]["attempt"]), (&"q".into(), &"k".into(), &1.into()));
+    assert_eq!(lines[1]["pid"], child.id());
+}
+
+/// The process that logs.
+#[test]
+#[ignore = "a part of the_log_goes_to_standard_error"]
+fn logging() {
+    let client = Client::open(Some(&std::env::var("WORKER_TEST_URL").unwrap()), "{}").unwrap();
+    let worker = worker(&client, r#","log":"json","verbose":true,"max_jobs":1"#);
+    worker.run(|_| Outcome::DONE).unwrap();
+    worker.stop(LONG).unwrap();
+}
