@@ -212,6 +212,103 @@ typedef struct mh_job mh_job;
  */
 typedef struct mh_worker mh_worker;
 
+/**
+ * One run of a job, as mh_worker_hooks are told of it. It and its texts last as long as the call.
+ */
+typedef struct {
+  /**
+   * The worker's name.
+   */
+  const char *worker;
+  /**
+   * The job.
+   */
+  const char *jid;
+  /**
+   * The token it runs under.
+   */
+  const char *token;
+  /**
+   * The name of its handler.
+   */
+  const char *kind;
+  /**
+   * The queue it was taken from.
+   */
+  const char *queue;
+  /**
+   * 1 for its first run in this queue, and one more for each retry that was spent.
+   */
+  uint32_t attempt;
+  /**
+   * How it ended: "complete", "fail", "retry", "snooze", "error", "release" or "unknown_kind". NULL before.
+   */
+  const char *outcome;
+  /**
+   * What went wrong, or NULL.
+   */
+  const char *message;
+  /**
+   * How long it took. 0 before.
+   */
+  uint64_t run_ms;
+} mh_run;
+
+/**
+ * What to call when something happens in a worker. Each may be NULL. They are called on the thread where it happens, several
+ * at once, and should return soon; none may free the worker, throw or jump out.
+ */
+typedef struct {
+  /**
+   * Given to each of them.
+   */
+  void *user_data;
+  /**
+   * The worker begins: in its first mh_worker_next().
+   */
+  void (*on_start)(void *user_data, const char *worker);
+  /**
+   * A job is about to be given out: in mh_worker_next().
+   */
+  void (*before_perform)(void *user_data, const mh_run *run);
+  /**
+   * A run has ended: in mh_job_complete(), mh_job_fail() and their like, for a worker's job.
+   */
+  void (*after_perform)(void *user_data, const mh_run *run);
+  /**
+   * The same, after after_perform, when the outcome is "fail" or "error".
+   */
+  void (*on_failure)(void *user_data, const mh_run *run);
+  /**
+   * A job that is performed, or has just ended, is not ours any more: on a thread of the worker. The reason is as in
+   * mh_job_lost().
+   */
+  void (*on_lock_lost)(void *user_data, const char *jid, const char *token, const char *reason);
+  /**
+   * The worker has ended: in mh_worker_stop() or mh_worker_free().
+   */
+  void (*on_stop)(void *user_data, const char *worker);
+} mh_worker_hooks;
+
+/**
+ * What to call around the puts of a client, mh_queue_put() and mh_queue_put_many(), on the thread that puts. Each may be
+ * NULL; none may free the client, throw or jump out.
+ */
+typedef struct {
+  /**
+   * Given to each of them.
+   */
+  void *user_data;
+  /**
+   * Jobs are about to be put: a JSON array as in mh_queue_put_many(), as it was given, and perhaps refused yet.
+   */
+  void (*before_put)(void *user_data, const char *jobs_json);
+  /**
+   * They were put: the reply as in mh_queue_put_many().
+   */
+  void (*after_put)(void *user_data, const char *jobs_json, const char *reply_json);
+} mh_client_hooks;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -539,6 +636,12 @@ mh_code mh_queue_reserve(mh_client *client,
  *               "kill_timeout_ms"      how long it may take to end then; see mh_worker_is_stuck(). Default 2000.
  *               "max_jobs"             how many jobs to start in all, before mh_worker_next() returns MH_CODE_CLOSED.
  *                                      Default 0: no limit.
+ *               "log"                  "off", or "text" or "json": a line on standard error for each job that ends.
+ *                                      Default "off".
+ *               "verbose"              true: and for each that starts. Default false.
+ *               "statsd"               an object {"host", "port", "key"}: figures of the jobs that end go there by UDP,
+ *                                      named <key>.<kind>.count, <key>.<kind>.<outcome> and <key>.<kind>.time. Default
+ *                                      none; "port" 8125, "key" "manyhands".
  *
  * Returns MH_CODE_OK and sets *out_worker to a new worker.
  * Returns MH_CODE_INVALID_ARGUMENT naming the option.
@@ -1090,6 +1193,29 @@ mh_code mh_events_close(mh_events *events, mh_error **out_error);
  * Blocking:  no.
  */
 void mh_events_free(mh_events *events);
+
+/**
+ * Have functions of the program called when something happens in a worker, in addition to those it has. Best before the
+ * first mh_worker_next().
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT naming the argument that is NULL.
+ *
+ * Ownership: `hooks` is copied. What hooks->user_data points to must last until the worker and its jobs are freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_hook(mh_worker *worker, const mh_worker_hooks *hooks, mh_error **out_error);
+
+/**
+ * Have functions of the program called around the puts of a client, in addition to those it has.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT naming the argument that is NULL.
+ *
+ * Ownership: `hooks` is copied. What hooks->user_data points to must last until the client is freed.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_hook(mh_client *client, const mh_client_hooks *hooks, mh_error **out_error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -2,10 +2,12 @@
 
 use std::ffi::c_char;
 use std::ptr;
+use std::sync::{PoisonError, RwLock};
 
 use manyhands::Client;
 
 use crate::error::{mh_code, mh_error};
+use crate::hooks::mh_client_hooks;
 use crate::text::Text;
 
 /// A client: it sends operations to the engine in Redis, over a small pool of connections.
@@ -17,11 +19,21 @@ pub struct mh_client {
     client: Client,
     url: Text,
     namespace: Text,
+    hooks: RwLock<Vec<mh_client_hooks>>,
 }
 
 impl mh_client {
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What is called around a put, in the order in which it was added.
+    pub(crate) fn hooks(&self) -> Vec<mh_client_hooks> {
+        self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn hook(&self, hooks: mh_client_hooks) {
+        self.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hooks);
     }
 }
 
@@ -59,7 +71,7 @@ pub unsafe extern "C" fn mh_client_open(
         let client = client.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
         let url = Text::new(client.url().to_owned(), "url")?;
         let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
-        out_client.give(mh_client { client, url, namespace });
+        out_client.give(mh_client { client, url, namespace, hooks: RwLock::default() });
         Ok(())
     })
 }

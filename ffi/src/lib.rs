@@ -11,6 +11,7 @@ mod guard;
 mod client;
 mod error;
 mod events;
+mod hooks;
 mod job;
 mod outcome;
 mod queue;

@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use manyhands::ops::{QueuePut, QueueReserve};
 use manyhands::{Error, Put, Request, Result};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::client::mh_client;
 use crate::error::{mh_code, mh_error};
@@ -33,6 +34,17 @@ impl mh_placed {
             }
         }
     }
+}
+
+/// A job as mh_queue_put_many() takes it, for hooks.
+fn described(queue: &str, kind: &str, data: Option<&str>, options: Option<&str>) -> String {
+    let mut members: Map<String, Value> = options.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+    members.insert("queue".to_owned(), queue.into());
+    members.insert("kind".to_owned(), kind.into());
+    members.remove("data");
+    let members = Value::Object(members).to_string();
+    // The data goes as it is, were it no JSON: that is refused by the put.
+    format!("[{},\"data\":{}}}]", members.strip_suffix('}').unwrap_or_default(), data.unwrap_or("null"))
 }
 
 /// Put one job into a queue.
@@ -76,15 +88,23 @@ pub unsafe extern "C" fn mh_queue_put(
     out_error: *mut *mut mh_error,
 ) -> mh_code {
     fallible!(out_error, QueuePut::OPERATION, {
-        let client = handle!(client)?.client();
+        let handle = handle!(client)?;
+        let (client, hooks) = (handle.client(), handle.hooks());
         let (queue, kind) = (text!(queue)?, text!(kind)?);
         let (data, options) = (optional_text!(data_json)?, optional_text!(options_json)?);
         let (out_jid, out_placed) = (optional_output!(out_jid), optional_output!(out_placed));
+        let jobs = if hooks.is_empty() { String::new() } else { described(queue, kind, data, options) };
+        hooks.iter().for_each(|hooks| hooks.before_put(&jobs));
         let job = Put::new(kind).data(data.unwrap_or("null")).with_options(options.unwrap_or_default());
         let placed = job.and_then(|job| client.queue(queue).put(job));
         let placed =
             placed.map_err(|error| error.renamed(&[("data ", "data_json "), ("options ", "options_json ")]))?;
         let outcome = mh_placed::from_name(&placed.outcome)?;
+        if !hooks.is_empty() {
+            let reply =
+                serde_json::json!([{"jid": placed.jid, "outcome": placed.outcome, "satisfied": placed.satisfied}]);
+            hooks.iter().for_each(|hooks| hooks.after_put(&jobs, &reply.to_string()));
+        }
         out_jid.give_text(placed.jid, "jid")?;
         out_placed.set(outcome);
         Ok(())
@@ -117,14 +137,17 @@ pub unsafe extern "C" fn mh_queue_put_many(
     out_error: *mut *mut mh_error,
 ) -> mh_code {
     fallible!(out_error, QueuePut::OPERATION, {
-        let client = handle!(client)?.client();
+        let handle = handle!(client)?;
+        let (client, hooks) = (handle.client(), handle.hooks());
         let jobs = text!(jobs_json)?;
         let out_reply_json = optional_output!(out_reply_json);
         // One value and no more, so that it can become a member.
         serde_json::from_str::<&RawValue>(jobs)
             .map_err(|error| Error::invalid(format!("jobs_json is not JSON: {error}")))?;
+        hooks.iter().for_each(|hooks| hooks.before_put(jobs));
         let reply = client.call(QueuePut::OPERATION, &format!("{{\"jobs\":{jobs}}}"));
         let reply = reply.map_err(|error| error.renamed(&[("jobs ", "jobs_json ")]))?;
+        hooks.iter().for_each(|hooks| hooks.after_put(jobs, &reply));
         out_reply_json.give_text(reply, "the reply")
     })
 }

@@ -23,6 +23,12 @@ pub struct mh_worker {
     name: Text,
 }
 
+impl mh_worker {
+    pub(crate) fn core(&self) -> &Worker {
+        &self.worker
+    }
+}
+
 /// Says in the worker's status that it is C, unless the options name a language. Options that are no JSON object are
 /// left for the core to refuse.
 fn with_language(options: &str) -> String {
@@ -67,6 +73,12 @@ fn no_more_jobs() -> Error {
 ///               "kill_timeout_ms"      how long it may take to end then; see mh_worker_is_stuck(). Default 2000.
 ///               "max_jobs"             how many jobs to start in all, before mh_worker_next() returns MH_CODE_CLOSED.
 ///                                      Default 0: no limit.
+///               "log"                  "off", or "text" or "json": a line on standard error for each job that ends.
+///                                      Default "off".
+///               "verbose"              true: and for each that starts. Default false.
+///               "statsd"               an object {"host", "port", "key"}: figures of the jobs that end go there by UDP,
+///                                      named <key>.<kind>.count, <key>.<kind>.<outcome> and <key>.<kind>.time. Default
+///                                      none; "port" 8125, "key" "manyhands".
 ///
 /// Returns MH_CODE_OK and sets *out_worker to a new worker.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the option.
