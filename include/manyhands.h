@@ -455,7 +455,7 @@ mh_code mh_client_open(const char *url, const char *options_json, mh_client **ou
  *                          "throttle_pending", "throttle_release".
  *            recurring     "recurring_put", "recurring_get", "recurring_list", "recurring_update", "recurring_cancel",
  *                          "recurring_tag", "recurring_untag", "recurring_pause", "recurring_resume".
- *            workers       "worker_list", "worker_jobs", "worker_deregister".
+ *            workers       "worker_list", "worker_jobs", "worker_order", "worker_deregister".
  *            settings      "config_get" {"name", "queue"}: a setting, of the queue if one is named; "config_set" {"name",
  *                          "value", "queue"}: set it; null: back to its default. Spans are milliseconds: "heartbeat"
  *                          (60000) and "grace-period" (10000), also per queue, "jobs-history", "jobs-history-count",
@@ -772,6 +772,17 @@ mh_code mh_worker_quiet(mh_worker *worker, mh_error **out_error);
  * Blocking:  yes; see above.
  */
 mh_code mh_worker_stop(mh_worker *worker, int64_t timeout_ms, mh_error **out_error);
+
+/**
+ * What an operator asked of the worker last, by the operation "worker_order": "quiet", "pause", "resume" or "stop"; a stop
+ * is not taken back. NULL when nothing was asked, and for NULL. The worker does by itself what it can; on "stop" the program
+ * should call mh_worker_stop() and end.
+ *
+ * Ownership: the text is the library's own.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_worker_ordered(const mh_worker *worker);
 
 /**
  * Whether a handler did not end within the option "kill_timeout_ms" after its time was over. It will not: the process

@@ -30,6 +30,15 @@ pub(crate) fn host() -> String {
     }
 }
 
+/// How much memory this process has in use, in bytes; None where the system does not say.
+pub(crate) fn memory() -> Option<u64> {
+    let sizes = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = sizes.split(' ').nth(1)?.parse().ok()?;
+    // SAFETY: sysconf only reads.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages * u64::try_from(page).ok()?)
+}
+
 /// 16 hex digits that tell contents apart (FNV-1a), which is all that is asked of them.
 pub(crate) fn fingerprint(bytes: &[u8]) -> String {
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

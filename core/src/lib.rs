@@ -25,9 +25,9 @@ pub use check::MAX_SPAN_MS;
 pub use client::AsyncClient;
 pub use client::{
     Check, Client, Config, Counts, Events, EventsIter, EventsOptions, Explanation, FailureGroup, FailureView,
-    HistoryEntry, JobEvent, JobHandle, JobView, Lane, Page, PatternLists, PatternPriority, Patterns, ProgressView,
-    Queue, QueueView, Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings, Swept, Throttle,
-    ThrottleView, Violation, WorkerJobs, WorkerView,
+    HistoryEntry, JobEvent, JobHandle, JobView, Lane, Order, Page, PatternLists, PatternPriority, Patterns,
+    ProgressView, Queue, QueueView, Reason, Recurring, RecurringPut, RecurringUpdate, Requeue, Setting, Settings,
+    Swept, Throttle, ThrottleView, Violation, WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
 pub use middleware::{Around, AroundPut, Hooks, Locals, Middleware, PutMiddleware, Run};

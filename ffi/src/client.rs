@@ -95,7 +95,7 @@ pub unsafe extern "C" fn mh_client_open(
 ///                          "throttle_pending", "throttle_release".
 ///            recurring     "recurring_put", "recurring_get", "recurring_list", "recurring_update", "recurring_cancel",
 ///                          "recurring_tag", "recurring_untag", "recurring_pause", "recurring_resume".
-///            workers       "worker_list", "worker_jobs", "worker_deregister".
+///            workers       "worker_list", "worker_jobs", "worker_order", "worker_deregister".
 ///            settings      "config_get" {"name", "queue"}: a setting, of the queue if one is named; "config_set" {"name",
 ///                          "value", "queue"}: set it; null: back to its default. Spans are milliseconds: "heartbeat"
 ///                          (60000) and "grace-period" (10000), also per queue, "jobs-history", "jobs-history-count",

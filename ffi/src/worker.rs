@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::time::Duration;
 
-use manyhands::{Code, Error, Next, Result, Worker};
+use manyhands::{Code, Error, Next, Order, Result, Worker};
 use serde_json::{Map, Value, json};
 
 use crate::client::mh_client;
@@ -290,6 +290,24 @@ pub unsafe extern "C" fn mh_worker_stop(
     fallible!(out_error, "worker_stop", {
         let worker = &handle!(worker)?.worker;
         worker.stop(stop_timeout(worker, timeout_ms))
+    })
+}
+
+/// What an operator asked of the worker last, by the operation "worker_order": "quiet", "pause", "resume" or "stop"; a stop
+/// is not taken back. NULL when nothing was asked, and for NULL. The worker does by itself what it can; on "stop" the program
+/// should call mh_worker_stop() and end.
+///
+/// Ownership: the text is the library's own.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_ordered(worker: *const mh_worker) -> *const c_char {
+    read!(worker, ptr::null(), |worker: &mh_worker| match worker.worker.ordered() {
+        None => ptr::null(),
+        Some(Order::Quiet) => c"quiet".as_ptr(),
+        Some(Order::Pause) => c"pause".as_ptr(),
+        Some(Order::Resume) => c"resume".as_ptr(),
+        Some(Order::Stop) => c"stop".as_ptr(),
     })
 }
 

@@ -293,6 +293,21 @@ export class Client {
   }
 
   /**
+   * Ask a worker to take no more jobs for good (`quiet`) or for now (`pause`), to take them again (`resume`), or to end when its
+   * jobs have (`stop`). It learns it within a second.
+   *
+   * @param worker its name, or `*`: all that were heard of within a minute, at most 1000.
+   * @returns how many will learn it: 0 when the one named is not known, or is lost.
+   *
+   * Source: core/src/engine/ops/worker_order.lua
+   */
+  async order(worker: string, order: "quiet" | "pause" | "resume" | "stop"): Promise<number> {
+    const operation = "worker_order";
+    const args = { worker: text(worker, "worker", operation), order: text(order, "order", operation) };
+    return (await this.#door.ask(operation, args)) as number;
+  }
+
+  /**
    * Drop workers from the list. Jobs that they have in hand go on, or are handed on when their leases end; a worker that lives
    * is back with its next pulse.
    *

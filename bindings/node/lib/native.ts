@@ -104,6 +104,8 @@ export interface NativeWorker {
   pause(): void;
   resume(): void;
   isPaused(): boolean;
+  /** What an operator asked last: `quiet`, `pause`, `resume` or `stop`, of which the host does only the last. */
+  ordered(): string | null;
   /** A handler did not end within `kill_timeout_ms` after its interrupt `timeout`: the process should. */
   isStuck(): boolean;
   /** Of `max_jobs` fewer starts are left than there are `threads`: time for a successor. */

@@ -47,7 +47,8 @@ export interface WorkerStatus {
   readonly running: number;
   /** How many jobs it has in hand whose leases have run out. */
   readonly stalled: number;
-  /** What it says of itself: language, version, host, pid, threads, queues, kinds, running, quiet; null before its first pulse. */
+  /** What it says of itself: language, version, host, pid, threads, queues, kinds, running, quiet, paused, since_ms
+   * (how long it lives), memory (bytes), jobs (at most 100 it performs: jid, kind, queue, since_ms); null before its first pulse. */
   readonly status: Readonly<Record<string, unknown>> | null;
 }
 

@@ -206,6 +206,12 @@ impl Worker {
         self.shared.core.is_paused()
     }
 
+    /// What an operator asked last: quiet, pause, resume or stop.
+    #[napi(catch_unwind)]
+    pub fn ordered(&self) -> Option<String> {
+        self.shared.core.ordered().map(|order| order.name().to_owned())
+    }
+
     /// Whether a handler did not end after its time-out.
     #[napi(catch_unwind)]
     pub fn is_stuck(&self) -> bool {

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
 from manyhands import _native
 from manyhands._listings import Listings
@@ -226,6 +226,18 @@ class Client(Listings):
         """
         arguments = {"group": group, "limit": limit, **given({"queue": queue})}
         return cast("int", self.call("failure_unfail", arguments))
+
+    def order(self, worker: str, order: Literal["quiet", "pause", "resume", "stop"]) -> int:
+        """Ask a worker to take no more jobs for good or for now, to take them again, or to end when its jobs have.
+
+        worker: its name, or "*": all that were heard of within a minute, at most 1000.
+
+        They learn it within a second. Returns how many will: 0 when the one named is not known, or is lost.
+        Raises InvalidArgument. Releases the GIL.
+
+        Source: core/src/engine/ops/worker_order.lua
+        """
+        return cast("int", self.call("worker_order", {"worker": worker, "order": order}))
 
     def deregister(self, workers: Iterable[str]) -> int:
         """Drop workers from the list; the jobs they have in hand go on. One that lives is back with its next pulse.

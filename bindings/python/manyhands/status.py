@@ -10,7 +10,8 @@ class WorkerStatus(TypedDict):
 
     name: its name. silent: seconds since it was last heard of. lost: declared so by its supervisor.
     running, stalled: its jobs in hand. status: what it says of itself (language, version, host, pid, threads, queues,
-        kinds, running, quiet), or None.
+        kinds, running, quiet, paused, since: seconds it lives, memory: bytes, jobs: at most 100 of those it performs,
+        each with jid, kind, queue and since), or None.
     """
 
     name: str

@@ -97,6 +97,11 @@ impl Worker {
         self.core.is_paused()
     }
 
+    /// What an operator asked last: quiet, pause, resume or stop.
+    fn ordered(&self) -> Option<&'static str> {
+        self.core.ordered().map(manyhands::Order::name)
+    }
+
     /// Whether a handler did not end after its time-out.
     fn is_stuck(&self) -> bool {
         self.core.is_stuck()

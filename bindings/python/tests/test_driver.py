@@ -49,6 +49,7 @@ CALLS: Calls = [
     ("job_log", {"jid": "a", "message": "m"}),
     ("worker_jobs", {"worker": "w", **LISTED}),
     ("worker_list", LISTED),
+    ("worker_order", {"worker": "w", "order": "pause"}),
     ("worker_deregister", {"workers": ["w"]}),
     ("job_complete", {"held": "a"}),
     ("job_fail", {"held": "c", "group": "g"}),

@@ -116,6 +116,11 @@ impl Worker {
         Ok(this.core(ruby)?.is_paused())
     }
 
+    /// What an operator asked last: quiet, pause, resume or stop.
+    fn ordered(ruby: &Ruby, this: &Worker) -> Result<Option<&'static str>, Error> {
+        Ok(this.core(ruby)?.ordered().map(manyhands::Order::name))
+    }
+
     /// Whether a handler did not end after its time-out.
     fn is_stuck(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
         Ok(this.core(ruby)?.is_stuck())
@@ -173,6 +178,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("pause", method!(Worker::pause, 0))?;
     class.define_method("resume", method!(Worker::resume, 0))?;
     class.define_method("paused?", method!(Worker::is_paused, 0))?;
+    class.define_method("ordered", method!(Worker::ordered, 0))?;
     class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
     class.define_method("spent?", method!(Worker::is_spent, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;

@@ -46,4 +46,4 @@ pub use recurring::{Recurring, RecurringPut, RecurringUpdate};
 pub(crate) use signals::SignalsHeld;
 pub use sweep::Swept;
 pub use throttle::{Throttle, ThrottleView};
-pub use workers::{WorkerJobs, WorkerView};
+pub use workers::{Order, WorkerJobs, WorkerView};

@@ -18,7 +18,9 @@ pub struct WorkerView {
     pub running: u64,
     /// How many more whose leases ran out.
     pub stalled: u64,
-    /// What it says of itself, as JSON: `language`, `version`, `host`, `pid`, `threads`, `queues`, `kinds`, `running`, `quiet`.
+    /// What it says of itself, as JSON: `language`, `version`, `host`, `pid`, `threads`, `queues`, `kinds`, `running`, `quiet`,
+    /// `paused`, `since_ms` (how long it lives), `memory` (bytes), and `jobs`, at most 100 of those it performs: `jid`, `kind`, `queue`,
+    /// `since_ms`.
     pub status: Option<String>,
 }
 
@@ -67,6 +69,47 @@ impl Client {
     /// Source: core/src/engine/ops/worker_deregister.lua
     pub fn deregister<T: Into<String>>(&self, names: impl IntoIterator<Item = T>) -> Result<u64> {
         self.ask("worker_deregister", Arguments::new().with("workers", texts(names)))?.number()
+    }
+}
+
+/// What an operator asks of workers. See [`Client::order`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// No new jobs from now on.
+    Quiet,
+    /// No new jobs until it is resumed.
+    Pause,
+    /// Jobs again after a pause.
+    Resume,
+    /// No new jobs, and end when the running ones have.
+    Stop,
+}
+
+impl Order {
+    const ALL: [(Order, &'static str); 4] =
+        [(Order::Quiet, "quiet"), (Order::Pause, "pause"), (Order::Resume, "resume"), (Order::Stop, "stop")];
+
+    /// The word used on the wire.
+    pub fn name(self) -> &'static str {
+        Order::ALL.iter().find(|(order, _)| *order == self).map_or("quiet", |(_, name)| name)
+    }
+
+    /// The order of this name.
+    pub fn named(name: &str) -> Option<Order> {
+        Order::ALL.iter().find(|(_, known)| *known == name).map(|(order, _)| *order)
+    }
+}
+
+impl Client {
+    /// Asks a worker, or all that were heard of within a minute (`*`; at most 1000), to do something. They learn it with their
+    /// next pulse, within a second. Answers how many will: 0 when the one named is not known, or is lost.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    ///
+    /// Source: core/src/engine/ops/worker_order.lua
+    pub fn order(&self, worker: &str, order: Order) -> Result<u64> {
+        self.ask("worker_order", Arguments::new().with("worker", worker).with("order", order.name()))?.number()
     }
 }
 

@@ -139,6 +139,7 @@ operations! {
     reads  worker_jobs       Door::Through;
     reads  worker_list       Door::Listed("workers");
     writes worker_lost       Door::Through;
+    writes worker_order      Door::Through;
     writes worker_pulse      Door::Typed(worker_pulse);
     writes worker_turn       Door::Typed(worker_turn);
 }

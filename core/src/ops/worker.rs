@@ -99,7 +99,7 @@ pub struct WorkerPulse {
 pub struct Pulsed {
     /// For each of [`WorkerPulse::leases`], in order: None when renewed, else why it is lost.
     pub lost: Vec<Option<String>>,
-    /// What an operator asks of this worker.
+    /// What an operator asks of this worker: `quiet`, `pause`, `resume` or `stop`, oldest first.
     pub orders: Vec<String>,
     /// Grows whenever the set of queues changes.
     pub queues_version: i64,

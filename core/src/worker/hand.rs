@@ -174,6 +174,16 @@ impl Hand {
         Some(About { kind: kind.clone(), queue: queue.clone(), attempt: *attempt, took })
     }
 
+    /// Up to `most` jobs whose handlers run, the oldest first: jid, kind, queue and how long.
+    pub fn oldest_started(&self, most: usize, now: Instant) -> impl Iterator<Item = (&str, &str, &str, Duration)> {
+        let mut oldest: Vec<_> = self.started.iter().collect();
+        oldest.sort_unstable_by_key(|(_, started)| started.since);
+        oldest.into_iter().take(most).map(move |(lease, started)| {
+            let ran = now.saturating_duration_since(started.since);
+            (lease.jid.as_str(), started.kind.as_str(), started.queue.as_str(), ran)
+        })
+    }
+
     /// True of a job whose handler runs.
     pub fn is_started(&self, lease: &Lease) -> bool {
         self.started.contains_key(lease)

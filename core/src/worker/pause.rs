@@ -1,6 +1,7 @@
 //! Pause and resume: a worker that takes no jobs for a while.
 
 use super::Worker;
+use crate::client::Order;
 
 impl Worker {
     /// No new jobs until [`Worker::resume`]: unstarted ones go back, [`Worker::next`] waits on, and started ones are finished as
@@ -17,6 +18,13 @@ impl Worker {
     /// True between a pause and the next resume.
     pub fn is_paused(&self) -> bool {
         self.inner("worker_paused").is_ok_and(|inner| inner.shared.shift().is_paused())
+    }
+
+    /// What an operator asked of this worker last ([`crate::Client::order`]); a stop is not taken back. The worker does by itself
+    /// what it can; whoever runs it should look now and then, and end it on [`Order::Stop`] as on a QUIT: with
+    /// [`Worker::stop`] and [`Worker::shutdown_timeout`].
+    pub fn ordered(&self) -> Option<Order> {
+        self.inner("worker_ordered").ok()?.shared.shift().ordered()
     }
 
     fn set_paused(&self, call: &str, paused: bool) {

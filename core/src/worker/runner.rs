@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::options::MAX_QUEUES;
 use super::patterns::{self, Served};
 use super::shared::Shared;
-use super::shift::Step;
+use super::shift::{Shift, Step};
 use crate::check;
-use crate::client::Lane;
+use crate::client::{Lane, Order};
 use crate::error::Result;
 use crate::ops::{Lease, WorkerPulse, WorkerTurn};
 
@@ -141,8 +141,9 @@ impl Runner {
         let now = Instant::now();
         let mut shift = self.shared.shift();
         match answer {
-            Ok((lost, queues_version)) => {
+            Ok(Renewed { lost, orders, queues_version }) => {
                 shift.hear(queues_version);
+                obey(&self.shared, &mut shift, &orders);
                 for (lease, reason) in lost {
                     shift.hand.lose(lease, &reason);
                 }
@@ -170,24 +171,40 @@ impl Runner {
     }
 }
 
-/// Sends the pulse, in as many calls as the leases need. Returns the lost ones with their reasons, and the version of the
-/// set of queues.
-fn renew<'a>(
-    lane: &mut Lane,
-    worker: &str,
-    status: &str,
-    leases: &'a [Lease],
-) -> Result<(Vec<(&'a Lease, String)>, i64)> {
-    let mut lost = Vec::new();
+/// Does what an operator asks, oldest first. One that this version does not know is left.
+fn obey(shared: &Shared, shift: &mut Shift, orders: &[String]) {
+    for order in orders.iter().filter_map(|name| Order::named(name)) {
+        shift.obey(order);
+    }
+    if !orders.is_empty() {
+        for bell in [&shared.hosts, &shared.waiter, &shared.end] {
+            bell.ring_all();
+        }
+    }
+}
+
+/// What a pulse learned.
+struct Renewed<'a> {
+    /// The lost leases with their reasons.
+    lost: Vec<(&'a Lease, String)>,
+    /// What an operator asks.
+    orders: Vec<String>,
+    queues_version: i64,
+}
+
+/// Sends the pulse, in as many calls as the leases need.
+fn renew<'a>(lane: &mut Lane, worker: &str, status: &str, leases: &'a [Lease]) -> Result<Renewed<'a>> {
+    let (mut lost, mut orders) = (Vec::new(), Vec::new());
     let mut rest = leases;
     loop {
         let (slice, others) = rest.split_at(rest.len().min(check::MAX_ITEMS));
         let pulse = WorkerPulse { worker: worker.to_owned(), status: status.to_owned(), leases: slice.to_vec() };
         let pulsed = lane.send(&pulse)?;
         lost.extend(slice.iter().zip(pulsed.lost).filter_map(|(lease, reason)| Some((lease, reason?))));
+        orders.extend(pulsed.orders);
         rest = others;
         if rest.is_empty() {
-            return Ok((lost, pulsed.queues_version));
+            return Ok(Renewed { lost, orders, queues_version: pulsed.queues_version });
         }
     }
 }

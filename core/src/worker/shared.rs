@@ -16,6 +16,9 @@ use crate::middleware::{Hooked, Log, Statsd};
 /// How long a native thread's lane tries before the thread looks around: whether to leave, and whether to pulse first.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Most jobs of a status.
+const MOST_JOBS: usize = 100;
+
 /// The queues that are served now, and where their wake tokens come.
 pub struct Wakes {
     pub queues: Vec<String>,
@@ -40,6 +43,7 @@ pub struct Shared {
     /// The connection on which the waiter blocks, as Redis numbers it; 0 before the first.
     pub blocked: AtomicI64,
     pub hooks: Hooked,
+    since: Instant,
 }
 
 impl Wakes {
@@ -77,6 +81,7 @@ impl Shared {
             end: Bell::default(),
             blocked: AtomicI64::new(0),
             hooks,
+            since: Instant::now(),
         }
     }
 
@@ -110,7 +115,18 @@ impl Shared {
     /// The worker's status, as a pulse tells it.
     pub fn status(&self, shift: &Shift) -> String {
         let WorkerOptions { threads, kinds, language, .. } = &self.options;
+        let now = Instant::now();
+        let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let jobs: Vec<_> = shift
+            .hand
+            .oldest_started(MOST_JOBS, now)
+            .map(|(jid, kind, queue, ran)| serde_json::json!({"jid": jid, "kind": kind, "queue": queue, "since_ms": ms(ran)}))
+            .collect();
         serde_json::json!({
+            "since_ms": ms(now.saturating_duration_since(self.since)),
+            "memory": identity::memory(),
+            "paused": shift.is_paused(),
+            "jobs": jobs,
             "language": language,
             "version": env!("CARGO_PKG_VERSION"),
             "host": identity::host(),

@@ -14,6 +14,7 @@ use super::patterns::Served;
 use super::strategy::{Asking, Queues};
 use super::timeouts::Timeouts;
 use super::trouble::{Meaning, Trouble, meaning};
+use crate::client::Order;
 use crate::error::{Code, Error};
 use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
 
@@ -55,6 +56,7 @@ pub struct Shift {
     trouble: Option<Trouble>,
     quiet: bool,
     paused: bool,
+    ordered: Option<Order>,
     leave_by: Option<Instant>,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
@@ -81,6 +83,7 @@ impl Shift {
             trouble: None,
             quiet: false,
             paused: false,
+            ordered: None,
             leave_by: None,
             over: false,
             waiter_here: false,
@@ -366,6 +369,23 @@ impl Shift {
     /// True while no new jobs are handed out, though they will be.
     pub fn is_paused(&self) -> bool {
         self.paused
+    }
+
+    /// Does what an operator asks.
+    pub fn obey(&mut self, order: Order) {
+        if self.ordered != Some(Order::Stop) {
+            self.ordered = Some(order);
+        }
+        match order {
+            Order::Quiet | Order::Stop => self.quiet = true,
+            Order::Pause => self.pause(true),
+            Order::Resume => self.pause(false),
+        }
+    }
+
+    /// What an operator asked last; a stop is not taken back.
+    pub fn ordered(&self) -> Option<Order> {
+        self.ordered
     }
 
     fn takes_none(&self) -> bool {

@@ -251,6 +251,7 @@ once! {
     throttle_release: "limited throttled", {"id": "t", "jid": "a"} => "1";
     throttle_set: "", {"id": "t", "limit": 3} => r#""OK""#, throttle_get {"id": "t"} "/limit" == 3;
     worker_deregister: "pulsed", {"workers": ["w"]} => "1";
+    worker_order: "pulsed", {"worker": "w", "order": "pause"} => "1";
 }
 
 #[test]

@@ -74,6 +74,7 @@ worker_deregister: workers! names 1..250
 worker_jobs: worker! name, offset whole 0..9007199254740992, limit whole 1..250
 worker_list: offset whole 0..9007199254740992, limit whole 1..100
 worker_lost: worker! name, started names 0..1000
+worker_order: worker! name, order! choice="pause"
 "#;
 
 /// Operations with a list of arguments: those of the call; after `|` those of one item.

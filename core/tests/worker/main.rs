@@ -8,6 +8,7 @@ mod interrupts;
 mod limits;
 mod loss;
 mod middleware;
+mod orders;
 mod outage;
 mod patterns;
 mod pause;

@@ -48,6 +48,7 @@ static void null_is_named(void)
     CHECK(mh_worker_name(NULL) == NULL);
     CHECK(mh_job_interrupted(NULL) == NULL);
     CHECK_NUMBER(mh_worker_running(NULL), 0);
+    CHECK(mh_worker_ordered(NULL) == NULL);
     CHECK(!mh_worker_is_stuck(NULL) && !mh_worker_is_spent(NULL));
     CHECK(text == NULL && job == NULL && count == 0);
     mh_worker_free(NULL);

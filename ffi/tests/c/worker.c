@@ -2,6 +2,8 @@
 #include "harness.h"
 
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 
 static void stop_and_free(mh_worker *worker, mh_client *client)
 {
@@ -217,6 +219,28 @@ static void handlers_are_told_to_end(void)
     stop_and_free(worker, client);
 }
 
+static void an_operator_orders(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    char arguments[600];
+    char *reply = NULL;
+    mh_job *job = NULL;
+    CHECK(mh_worker_ordered(worker) == NULL);
+    snprintf(arguments, sizeof arguments, "{\"worker\":\"%s\",\"order\":\"stop\"}", mh_worker_name(worker));
+    /* The worker is known from its first pulse on. */
+    do {
+        mh_string_free(reply);
+        CHECK_OK(mh_worker_next(worker, 10, &job, &failure));
+        CHECK_OK(mh_client_call(client, "worker_order", arguments, &reply, &failure));
+    } while (strcmp(reply, "0") == 0);
+    CHECK_TEXT(reply, "1");
+    mh_string_free(reply);
+    CHECK_ERROR(mh_worker_next(worker, 10000, &job, &failure), MH_CODE_CLOSED, "no more jobs");
+    CHECK_TEXT(mh_worker_ordered(worker), "stop");
+    stop_and_free(worker, client);
+}
+
 static void stop_leaves_what_is_not_ended_to_its_lease(void)
 {
     mh_client *client = open_client();
@@ -283,6 +307,7 @@ const struct test worker_tests[] = {
     {"a lost job is told, and its outcome refused", a_lost_job_is_told_and_its_outcome_refused},
     {"the pulse tells of a lost job", the_pulse_tells_of_a_lost_job},
     {"handlers are told to end, and a pause holds jobs back", handlers_are_told_to_end},
+    {"a worker obeys an operator", an_operator_orders},
     {"stop leaves what is not ended to its lease", stop_leaves_what_is_not_ended_to_its_lease},
     {"a job may outlive its worker", a_job_may_outlive_its_worker},
     {"a worker takes every option", takes_every_option},

@@ -340,6 +340,7 @@ const METHODS = {
   ),
   worker_deregister: known(["workers"], (client, { workers }) => client.deregister(workers)),
   worker_jobs: (client, _, { worker, ...page }) => client.workerJobs(worker, page),
+  worker_order: known(["worker", "order"], (client, { worker, order }) => client.order(worker, order)),
   worker_list: (client, _, page) =>
     listed(client.workers(page), "workers", ({ name, silent, ...others }) => ({
       worker: name,

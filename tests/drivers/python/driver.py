@@ -373,6 +373,7 @@ METHODS = {
     "throttle_set": of_throttle(lambda throttle, limit, **args: ok(use(throttle.set, limit, **args))),
     "worker_deregister": lambda client, _label, workers: client.deregister(workers),
     "worker_jobs": worker_jobs,
+    "worker_order": lambda client, _label, **args: use(client.order, **args),
     "worker_list": lambda client, _label, **at: named(use(client.workers, **at), "workers", "worker"),
     **{f"job_{verb}": end(verb) for verb in ("complete", "fail", "retry", "snooze", "release")},
 }

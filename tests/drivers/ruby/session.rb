@@ -175,6 +175,7 @@ class Session
     { **jids_of(found), stalled: found.stalled }
   end
 
+  def worker_order(worker: nil, order: nil) = @client.order(worker, order)
   def worker_deregister(workers:) = @client.deregister(workers)
 
   def throttle_get(**named) = in_ms(throttle(named).counts)

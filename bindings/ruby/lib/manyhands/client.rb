@@ -233,7 +233,9 @@ module Manyhands
     #
     # @param limit [Integer] 1 to 100
     # @return [Page] of Hashes: :name; :silent, seconds since it was last heard; :lost, whether its supervisor saw it
-    #   die; :running and :stalled, how many jobs it has in hand; :status, what it says of itself, or nil
+    #   die; :running and :stalled, how many jobs it has in hand; :status, what it says of itself, or nil: language,
+    #   version, host, pid, threads, queues, kinds, running, quiet, paused, since (seconds it lives), memory (bytes),
+    #   jobs (at most 100 it performs: jid, kind, queue, since)
     #
     # Source: core/src/engine/ops/worker_list.lua
     def workers(offset: 0, limit: 25)
@@ -250,6 +252,17 @@ module Manyhands
     def worker_jobs(worker, offset: 0, limit: 25)
       WorkerJobs.ask(self, "worker_jobs", { worker:, offset:, limit: })
     end
+
+    # Asks a worker to take no more jobs for good or for now, to take them again, or to end when its jobs have. It learns
+    # it within a second. Releases the GVL.
+    #
+    # @param worker [String] its name, or "*": all that were heard of within a minute, at most 1000
+    # @param order [String, Symbol] quiet, pause, resume or stop
+    # @return [Integer] how many will learn it: 0 when the one named is not known, or is lost
+    # @raise [InvalidArgument]
+    #
+    # Source: core/src/engine/ops/worker_order.lua
+    def order(worker, order) = call("worker_order", { worker:, order: })
 
     # Drops workers from the list. Jobs that they still have in hand go on, or are handed on when their leases end; a
     # worker that lives is back within a second. Releases the GVL.

@@ -160,6 +160,10 @@ end
 function keys.worker_jobs(name)
   return ns .. 'worker-jobs:' .. name
 end
+-- List of what the worker is asked to do.
+function keys.orders(name)
+  return ns .. 'orders:' .. name
+end
 -- Held for a second by whoever swept last.
 function keys.swept()
   return ns .. 'swept'

@@ -14,6 +14,7 @@ local TYPES = {
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
   due = 'zset', workers = 'zset', kinds = 'zset',
   meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
+  orders = 'list',
 }
 TYPES['worker-jobs'] = 'zset'
 

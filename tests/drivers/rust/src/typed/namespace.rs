@@ -76,6 +76,17 @@ pub fn perform(client: &Client, operation: &str, a: &mut Args) -> Option<Result<
             let found = client.worker_jobs(&name, offset, limit);
             found.map(|jobs| json!({"total": jobs.total, "stalled": jobs.stalled, "jids": jobs.jids}))
         }
+        "worker_order" => {
+            let (worker, order) = (a.text("worker")?, a.text("order")?);
+            a.end()?;
+            // What is no order at all, only the door can ask for.
+            match manyhands::Order::named(&order) {
+                Some(order) => reply(client.order(&worker, order)),
+                None => client
+                    .call("worker_order", &json!({"worker": worker, "order": order}).to_string())
+                    .map(|_| json!(null)),
+            }
+        }
         "worker_deregister" => {
             let names = a.texts("workers")?;
             a.end()?;
