@@ -4,6 +4,7 @@
 //! slices and every other thread in one piece.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -70,30 +71,26 @@ pub fn aside<T: Send + 'static>(py: Python<'_>, call: impl FnOnce() -> T + Send 
     if !is_main_thread(py)? {
         return Ok(py.detach(call));
     }
-    let (sender, receiver) = sync_channel(1);
-    // Nobody listens any more after Ctrl-C.
-    let caller = thread::Builder::new().name("mh-call".to_owned()).spawn(move || drop(sender.send(call())))?;
-    let answer = until(py, None, move |span| match receiver.recv_timeout(span) {
-        Ok(answer) => Some(Some(answer)),
-        Err(RecvTimeoutError::Disconnected) => Some(None),
-        Err(RecvTimeoutError::Timeout) => None,
+    let (sender, receiver) = sync_channel::<()>(0);
+    // The channel says that the thread is at its end, and the thread itself how it ended.
+    let caller = thread::Builder::new().name("mh-call".to_owned()).spawn(move || {
+        let _ends = sender;
+        call()
     })?;
-    match answer.flatten() {
-        Some(answer) => Ok(answer),
-        None => match py.detach(|| caller.join()) {
-            Err(panic) => resume_unwind(panic),
-            Ok(()) => unreachable!("the thread ends without an answer only by a panic"),
-        },
-    }
+    until(py, None, move |span| match receiver.recv_timeout(span) {
+        Err(RecvTimeoutError::Timeout) => None,
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => Some(()),
+    })?;
+    py.detach(|| caller.join()).map_or_else(|panic| resume_unwind(panic), Ok)
 }
 
 /// What may wait when it ends, as the last user of an `embedded:` server waits for that server's end: this ends without
 /// the interpreter lock.
-pub struct EndsAside<T: Send>(Option<T>);
+pub struct EndsAside<T: Send>(ManuallyDrop<T>);
 
 impl<T: Send> EndsAside<T> {
     pub fn new(it: T) -> EndsAside<T> {
-        EndsAside(Some(it))
+        EndsAside(ManuallyDrop::new(it))
     }
 }
 
@@ -101,13 +98,14 @@ impl<T: Send> Deref for EndsAside<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("it is there until it ends")
+        &self.0
     }
 }
 
 impl<T: Send> Drop for EndsAside<T> {
     fn drop(&mut self) {
-        let last = self.0.take();
+        // SAFETY: this is its end: nobody takes it or looks at it again.
+        let last = unsafe { ManuallyDrop::take(&mut self.0) };
         // Without an interpreter, as at its end, the closure takes it along.
         Python::try_attach(|py| py.detach(|| drop(last)));
     }
