@@ -47,10 +47,12 @@ from manyhands.errors import (
 )
 from manyhands.events import Event, Events
 from manyhands.job import Failure, Job, Progress
+from manyhands.middleware import Middleware, Next, PutMiddleware
 from manyhands.outcome import Fail, Retry, Snooze
 from manyhands.page import Jids, Page, WorkerJobs
 from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
-from manyhands.queue import Counts, Placed, Queue, QueueCounts, Sample, Stats
+from manyhands.put import Placed, Put
+from manyhands.queue import Counts, Queue, QueueCounts, Sample, Stats
 from manyhands.recurring import Recurring
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
 from manyhands.throttle import Throttle, ThrottleCounts
@@ -78,6 +80,8 @@ __all__ = [
     "JobExists",
     "JobNotFound",
     "LockLost",
+    "Middleware",
+    "Next",
     "NoServerProgram",
     "OutOfMemory",
     "OutcomeUnknown",
@@ -86,6 +90,8 @@ __all__ = [
     "Patterns",
     "Placed",
     "Progress",
+    "Put",
+    "PutMiddleware",
     "Queue",
     "QueueCounts",
     "ReadOnly",

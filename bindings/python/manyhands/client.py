@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, TypeVar, cast
 
 from manyhands import _native
 from manyhands._listings import Listings
@@ -15,17 +15,23 @@ from manyhands.config import Config
 from manyhands.errors import InvalidArgument
 from manyhands.events import Events
 from manyhands.job import Job
+from manyhands.middleware import PutMiddleware
 from manyhands.patterns import Patterns
+from manyhands.put import Putting
 from manyhands.queue import Queue
 from manyhands.recurring import Recurring
 from manyhands.status import Explanation, Swept, Violation
 from manyhands.throttle import Throttle
 
+_AnyPutMiddleware = TypeVar("_AnyPutMiddleware", bound=PutMiddleware)
+_AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
+
 
 class Client(Listings):
     """A connection to the jobs of one namespace in one Redis.
 
-    Threads share it, forked children may go on using it, and it pickles (by URL and options).
+    Threads share it, forked children may go on using it, and it pickles (by URL and options, without middleware and
+    hooks).
     Connects when first used, not when made. Works as a context manager that closes at the end.
 
         with Client() as client:
@@ -64,6 +70,7 @@ class Client(Listings):
             options["timeout_ms"] = milliseconds(timeout, "timeout", None, least=1, most=_native.MAX_TIMEOUT_MS)
         self._options = object_text({name: value for name, value in options.items() if value is not None}, None)
         self._native = _native.Client(url, self._options)
+        self._putting = Putting()
 
     @property
     def url(self) -> str:
@@ -84,6 +91,42 @@ class Client(Listings):
     def patterns(self) -> Patterns:
         """The namespace's saved lists of queue patterns."""
         return Patterns(self)
+
+    def use(self, middleware: _AnyPutMiddleware) -> _AnyPutMiddleware:
+        """Put middleware around every `Queue.put` and `put_many` from now on; a decorator.
+
+        middleware: called as middleware(puts, next). puts: the jobs of this call, a list of Put, which may be changed.
+            next(): the middleware registered later and in the end the put itself; gives a Placed per job, which the
+            middleware returns, or another one per job. Exceptions go outward. The first registered is the outermost.
+
+        Not called: nothing is put. Recurring jobs are put by Redis and pass no middleware.
+
+            @client.use
+            def traced(puts, next):
+                for put in puts:
+                    put.options.setdefault("tags", []).append(current_request())
+                return next()
+
+        Raises InvalidArgument for what cannot be called; in the middleware WrongState when it calls next twice, and in
+        the put when the middleware does not return a Placed per job.
+        """
+        self._putting.use(middleware)
+        return middleware
+
+    def on(self, hook: Literal["before_put", "after_put"]) -> Callable[[_AnyHook], _AnyHook]:
+        """Register what to call when something is put; a decorator.
+
+        hook: before_put, called with the list of Put before the middleware; or after_put, called with that list and the
+            list of Placed after them, unless something was raised.
+
+        What it raises is logged and changes nothing: see `use` for what may. Raises InvalidArgument for another name.
+        """
+
+        def register(called: _AnyHook) -> _AnyHook:
+            self._putting.hooks.add(hook, called)
+            return called
+
+        return register
 
     def queue(self, name: str) -> Queue:
         """The queue of this name; it comes into being with its first job.
@@ -323,6 +366,7 @@ def _reopen(url: str, options: str) -> Client:
     client = Client.__new__(Client)
     client._options = options
     client._native = _native.Client(url, options)
+    client._putting = Putting()
     return client
 
 

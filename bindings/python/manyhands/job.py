@@ -64,6 +64,7 @@ class Job(Managed):
         self._data: Any = UNCHANGED
         self._data_changed = False
         self._view: dict[str, Any] | None = None if self._reserved else fields
+        self._locals: dict[str, Any] | None = None
         self.jid: str = fields["jid"]
         self.kind: str = fields["kind"]
         self.queue: str = fields["queue"]
@@ -115,7 +116,7 @@ class Job(Managed):
         return cls(client, ClientHolder(client), view_fields(reply))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_client": None, "_holder": None}
+        return {**self.__dict__, "_client": None, "_holder": None, "_locals": None}
 
     def _record(self, *, with_data: bool = True) -> Job:
         """The same job without what was read from it, to be kept for a while; without its data it is small."""
@@ -147,6 +148,13 @@ class Job(Managed):
     def data(self, value: Any) -> None:
         self._carry(json_text(value, "data", "job_complete"))
         self._data_changed = True
+
+    @property
+    def locals(self) -> dict[str, Any]:
+        """A dictionary for the middleware and the handler of this run; nothing of it is kept. Copies have their own."""
+        if self._locals is None:
+            self._locals = {}
+        return self._locals
 
     @property
     def result(self) -> Any:

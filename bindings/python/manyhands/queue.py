@@ -6,13 +6,15 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, cast
 
 from manyhands import _native
-from manyhands._wire import given, in_seconds, integer, milliseconds, object_text, refuse_unknown, renamed, text
-from manyhands.errors import InvalidArgument, raised
+from manyhands._wire import given, in_seconds, integer, object_text, refuse_unknown, renamed, text
+from manyhands.errors import InvalidArgument
 from manyhands.job import Job
 from manyhands.page import Jids, Page, page_of_jids
+from manyhands.put import OPERATION as _PUT
+from manyhands.put import Placed, Put
 from manyhands.recurring import Recurring, recurring_fields
 from manyhands.throttle import Throttle
 
@@ -20,24 +22,9 @@ if TYPE_CHECKING:
     from manyhands.client import Client
 
 
-_PUT = "queue_put"
 _RESERVE = "queue_reserve"
 
 ListedState = Literal["waiting", "scheduled", "blocked", "throttled", "running", "stalled", "recurring"]
-
-
-class Placed(NamedTuple):
-    """What became of one put.
-
-    jid: the job's id, the caller's own or a generated one.
-    outcome: put, replaced (an older job of that jid gave way), kept (the older one stays), or, from put_many only,
-        exists (refused by on_conflict='reject').
-    satisfied: those of its dependencies that it need not wait for: completed, or unknown.
-    """
-
-    jid: str
-    outcome: Literal["put", "replaced", "kept", "exists"]
-    satisfied: tuple[str, ...] = ()
 
 
 class Counts(TypedDict):
@@ -141,10 +128,7 @@ class Queue:
             "missing": missing,
             "on_conflict": on_conflict,
         }
-        reply = self._put([self._item({"kind": kind, "data": data, **given(options)})])[0]
-        if error := reply.get("error"):
-            raise raised(error)
-        return _placed(reply)
+        return self._put([Put(self.name, kind, data, given(options))], alone=True)[0]
 
     def put_many(self, jobs: Iterable[Mapping[str, Any]]) -> list[Placed]:
         """Place several jobs in this queue, in their order; when an argument is bad, none of them.
@@ -167,25 +151,11 @@ class Queue:
         for at, job in enumerate(several):
             if not isinstance(job, Mapping):
                 raise InvalidArgument(f"jobs[{at}] must be a mapping, not {type(job).__name__}", operation=_PUT)
-        items = [self._item(job, f"jobs[{at}]." if len(several) > 1 else "") for at, job in enumerate(several)]
-        return [_placed(reply) for reply in self._put(items)]
+        puts = [Put.of(self.name, job, f"jobs[{at}]." if len(several) > 1 else "") for at, job in enumerate(several)]
+        return self._put(puts, alone=False)
 
-    def _put(self, items: list[str]) -> list[dict[str, Any]]:
-        replies: list[dict[str, Any]] = json.loads(self._client._native.call(_PUT, f'{{"jobs":[{",".join(items)}]}}'))
-        return replies
-
-    def _item(self, job: Mapping[str, Any], within: str = "") -> str:
-        """One job of a put as the core reads it. `within` says in errors which one it is."""
-        item = {"queue": self.name, **job}
-        if "queue" in job:
-            message = f"{within}queue is not an option of a put: it goes to the queue it is called on"
-            raise InvalidArgument(message, operation=_PUT)
-        if "delay_ms" in job:
-            message = f"{within}delay_ms is not an option of a put: say delay, in seconds"
-            raise InvalidArgument(message, operation=_PUT)
-        if (delay := item.pop("delay", None)) is not None:
-            item["delay_ms"] = milliseconds(delay, f"{within}delay", _PUT)
-        return object_text(item, _PUT, within)
+    def _put(self, puts: list[Put], *, alone: bool) -> list[Placed]:
+        return self._client._putting.put(self._client, puts, alone=alone)
 
     def reserve(self, limit: int = 1, *, worker: str | None = None) -> list[Job]:
         """Take up to `limit` jobs of this queue under a lease.
@@ -360,7 +330,3 @@ class Queue:
 
     def __repr__(self) -> str:
         return f"<manyhands.Queue {self.name!r}>"
-
-
-def _placed(reply: dict[str, Any]) -> Placed:
-    return Placed(reply["jid"], reply["outcome"], tuple(reply["satisfied"]))

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
-import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from types import TracebackType
-from typing import NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 from manyhands import _native
-from manyhands._finished import Finished
+from manyhands._crew import Crew, Order, Orders
+from manyhands._duties import Duties, Handler
 from manyhands._holder import WorkerHolder
-from manyhands._perform import UNKNOWN_KIND, Handler, failed, performed
+from manyhands._performer import Performer
 from manyhands._signals import stopped_by_signals
 from manyhands._wire import milliseconds, object_text, refuse_unknown, text, texts
 from manyhands.client import Client
 from manyhands.errors import Closed, Error, InvalidArgument, WrongState
 from manyhands.job import Job
+from manyhands.middleware import Middleware
 
 _log = logging.getLogger("manyhands")
 
-_REFUSED_EVERY = 0.1
-"""Seconds between two looks for outcomes that the engine refused."""
-
-_THREAD_ENDED = -1.0
-"""What a worker thread says last; a stop says its seconds, 0 or more."""
-
 _LockLost = TypeVar("_LockLost", bound=Callable[[Job, str], object])
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
+_AnyMiddleware = TypeVar("_AnyMiddleware", bound=Middleware)
+_AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
+
+Hook = Literal["before_perform", "after_perform", "failure", "lock_lost", "start", "stop"]
 
 
 class Worker:
@@ -89,17 +86,14 @@ class Worker:
         self._options = {name: value for name, value in options.items() if value is not None}
         self._threads = 1 if threads is None else threads
         self._shutdown_timeout = grace_ms / 1000
-        self._handlers: dict[str, Handler] = {}
-        self._on_lock_lost: Callable[[Job, str], object] | None = None
-        self._finished = Finished()
-        self._events: SimpleQueue[float] = SimpleQueue()
+        self._duties = Duties()
+        self._orders: Orders = SimpleQueue()
         self._started = self._over = False
-        self._crashes: list[BaseException] = []
         self._open()
 
     def _open(self) -> None:
         """The native worker knows its kinds from the start; until it is used, another one may take its place."""
-        options = {**self._options, "kinds": list(self._handlers), "language": "python"}
+        options = {**self._options, "kinds": self._duties.kinds, "language": "python"}
         self._native = _native.Worker(self._client._native, object_text(options, None))
         self._holder = WorkerHolder(self._native)
         self._pid = os.getpid()
@@ -136,33 +130,82 @@ class Worker:
         """
 
         def register(handler: _AnyHandler) -> _AnyHandler:
-            if self._started:
-                raise WrongState(f"the worker has started: a handler for {kind} comes too late")
+            self._refuse_started(f"a handler for {kind}")
             text(kind, "kind", None)
-            known = dict(self._handlers)
-            self._handlers[kind] = handler
+            known, self._duties = self._duties, self._duties.copy()
             try:
+                self._duties.perform(kind, handler)
                 self._open()
             except InvalidArgument:
-                self._handlers = known
+                self._duties = known
                 raise
             return handler
 
         return register
 
+    def use(self, middleware: _AnyMiddleware) -> _AnyMiddleware:
+        """Put middleware around every job that has a handler; a decorator. The first registered is the outermost.
+
+        middleware: called as middleware(job, next) on the handler's thread; next() is the middleware registered later
+            and in the end the handler. What it returns is the job's result: that of next, or another.
+
+        Not calling next skips the handler; the job is completed with what the middleware returns, unless it raises or
+        has ended the job itself. Exceptions go outward, Fail, Retry and Snooze too. `job.locals` is a dictionary for
+        this run, which all middleware and the handler share.
+
+            @worker.use
+            def measured(job, next):
+                began = time.monotonic()
+                try:
+                    return next()
+                finally:
+                    timings.add(job.kind, time.monotonic() - began)
+
+        Raises InvalidArgument for what cannot be called, WrongState when the worker has started; in the middleware
+        WrongState when it calls next twice.
+        """
+        self._refuse_started("middleware")
+        self._duties.use(middleware)
+        return middleware
+
+    def on(self, hook: Hook) -> Callable[[_AnyHook], _AnyHook]:
+        """Register what to call when something happens; a decorator. Of several, all are called in their order.
+
+        hook: one of
+            before_perform, called with the job before the middleware and the handler, on their thread;
+            after_perform, with the job after them, unless they raised an error (Fail, Retry and Snooze are none);
+            failure, with the job and the exception when they raised one;
+            lock_lost, with the job and the reason: see `on_lock_lost`;
+            start, with the worker before the first job, and stop, with it after the last, on the thread of `run`.
+
+        What it raises is logged and changes nothing: who wants to change what happens uses middleware (`use`).
+
+            @worker.on("failure")
+            def report(job, error):
+                errors.report(error, jid=job.jid)
+
+        Raises InvalidArgument for another name, WrongState when the worker has started.
+        """
+
+        def register(called: _AnyHook) -> _AnyHook:
+            self._refuse_started("a hook")
+            self._duties.hooks.add(hook, called)
+            return called
+
+        return register
+
     def on_lock_lost(self, callback: _LockLost) -> _LockLost:
-        """Register what to call when the outcome of a performed job was refused; a decorator.
+        """Register what to call when the outcome of a performed job was refused; a decorator, `on("lock_lost")`.
 
         callback: gets a Job and the reason: expired, cancelled, replaced, finished or unknown for a lost lease, else
             the error's text. Called on the thread of `run`, one at a time; what it raises is logged. Default: nothing
-            is called.
+            is called. Several are called in their order.
 
         The Job is as its handler left it, though not the same object. When many ended meanwhile, it may have lost its
         `data`, which then raises WrongState: of the last 1,000 jobs 16 MiB in all are kept. The refusal is logged too.
         By then another worker may have performed the job.
         """
-        self._on_lock_lost = callback
-        return callback
+        return self.on("lock_lost")(callback)
 
     def run(self) -> None:
         """Perform jobs until stopped; then end well: outcomes sent, jobs that had not begun given back.
@@ -179,28 +222,26 @@ class Worker:
         if self._over:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._begin()
-        threads = [
-            threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True)
-            for number in range(self._threads)
-        ]
-        _log.info("worker %s started: queues %s, kinds %s", self.name, self._options["queues"], list(self._handlers))
+        performer = Performer(self._native, self._duties)
+        crew = Crew(self._native, performer, self._orders, self._shutdown_timeout)
+        _log.info("worker %s started: queues %s, kinds %s", self.name, self._options["queues"], self._duties.kinds)
         with stopped_by_signals(self._stop_within, self._shutdown_timeout):
             try:
-                for thread in threads:
-                    thread.start()
-                self._wait(len(threads))
+                self._duties.hooks.tell("start", self)
+                crew.work(self._threads, self.next)
                 self._end(0)
             except BaseException as error:
                 with suppress(Error):
                     self._end(0)
-                if self._crashes and isinstance(error, Error):
-                    raise self._crashes[0] from error
+                if crew.crashes and isinstance(error, Error):
+                    raise crew.crashes[0] from error
                 raise
             finally:
-                self._report_refused()
+                performer.report_refused()
+                self._duties.hooks.tell("stop", self)
                 _log.info("worker %s stopped", self.name)
-        if self._crashes:
-            raise self._crashes[0]
+        if crew.crashes:
+            raise crew.crashes[0]
 
     def stop(self) -> None:
         """Ask `run` to end: no new jobs, `shutdown_timeout` seconds for running handlers. Returns at once.
@@ -247,71 +288,11 @@ class Worker:
         self._native.stop(timeout_ms)
 
     def _stop_within(self, grace: float) -> None:
-        self._events.put(grace)  # a SimpleQueue: the one lock that a signal handler may take
+        self._orders.put((Order.STOP, grace))
 
-    def _wait(self, running: int) -> None:
-        """Until all `running` threads have ended, or the time that a stop gave them is over."""
-        until = math.inf
-        while running and (left := until - time.monotonic()) > 0:
-            try:
-                grace = self._events.get(timeout=min(left, _REFUSED_EVERY))
-            except Empty:
-                grace = math.inf
-            else:
-                if grace == _THREAD_ENDED:  # stopped like the others, or crashed: then the others stop too
-                    running -= 1
-                    grace = self._shutdown_timeout
-                _log.info("worker %s is stopping", self.name)
-                self._native.quiet()
-            until = min(until, time.monotonic() + grace)
-            self._report_refused()
-
-    def _work(self) -> None:
-        try:
-            while (fields := self._native.next(None)) is not None:
-                self._perform(Job(self._client, self._holder, fields))
-        except BaseException as error:  # noqa: BLE001  run raises it
-            self._crashes.append(error)
-        finally:
-            self._events.put(_THREAD_ENDED)
-
-    def _perform(self, job: Job) -> None:
-        try:
-            handler = self._handlers.get(job.kind)
-            outcome = UNKNOWN_KIND if handler is None else performed(handler, job)
-        except Exception as error:  # noqa: BLE001  a handler may raise anything
-            _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
-            outcome = failed(error)
-        except BaseException as error:
-            self._finish(job, failed(error))
-            raise
-        self._finish(job, outcome)
-
-    def _finish(self, job: Job, outcome: str) -> None:
-        if job.token is None or not job.in_hand:  # the handler has ended it itself
-            return
-        if self._on_lock_lost is not None:
-            self._finished.keep(job, job.token)
-        try:
-            self._native.finish(job.jid, job.token, outcome)
-        except InvalidArgument as error:  # such as a failure group of 300 bytes
-            _log.warning("job %s (%s): its outcome was refused", job.jid, job.kind, exc_info=error)
-            self._native.finish(job.jid, job.token, failed(error))
-        except WrongState:  # it ended the job itself and was refused: that is reported, and the job out of hand
-            _log.info("job %s (%s) is out of hand already", job.jid, job.kind)
-        except Closed:
-            _log.warning("job %s (%s) ended after the worker had stopped: its lease runs out", job.jid, job.kind)
-
-    def _report_refused(self) -> None:
-        for jid, token, operation, reason in self._native.take_refused():
-            _log.warning("job %s: %s was refused: %s", jid, operation, reason)
-            job = self._finished.take(jid, token)
-            if job is None or self._on_lock_lost is None:
-                continue
-            try:
-                self._on_lock_lost(job, reason)
-            except Exception:  # noqa: BLE001  the callback is the user's
-                _log.exception("on_lock_lost raised for job %s", jid)
+    def _refuse_started(self, what: str) -> None:
+        if self._started:
+            raise WrongState(f"the worker has started: {what} comes too late")
 
     def __repr__(self) -> str:
         return f"<manyhands.Worker {self.name}>"

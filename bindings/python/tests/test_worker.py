@@ -355,7 +355,7 @@ def test_lock_lost_is_told(client: Client, caplog: pytest.LogCaptureFixture) -> 
         worker.run()
     assert told == [({"n": 1}, "replaced")]
     assert f"job {placed.jid}: job_complete was refused" in caplog.text
-    assert "on_lock_lost raised" in caplog.text
+    assert "a lock_lost hook raised" in caplog.text
     assert found(client, placed.jid).state == "waiting"
 
 

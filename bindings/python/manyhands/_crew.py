@@ -1,0 +1,75 @@
+"""The threads of a running worker, and the one that looks after them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manyhands import _native
+    from manyhands._performer import Performer
+    from manyhands.job import Job
+
+_log = logging.getLogger("manyhands")
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks for what the runtime has to tell."""
+
+
+class Order(Enum):
+    """What a crew may be told."""
+
+    ENDED = "a thread has ended"
+    STOP = "take no new jobs; leave the running ones that many seconds"
+
+
+Orders = SimpleQueue[tuple[Order, float]]
+"""A SimpleQueue: the one lock that a signal handler may take."""
+
+
+class Crew:
+    """As many threads as a worker performs jobs at once."""
+
+    def __init__(self, native: _native.Worker, performer: Performer, orders: Orders, shutdown_timeout: float) -> None:
+        self._native = native
+        self._performer = performer
+        self._orders = orders
+        self._shutdown_timeout = shutdown_timeout
+        self._running = 0
+        self._until = math.inf
+        self.crashes: list[BaseException] = []
+
+    def work(self, threads: int, take: Callable[[], Job | None]) -> None:
+        """Perform jobs until stopped: until all threads have ended, or the time that a stop gave them is over."""
+        for number in range(threads):
+            name = f"{self._native.name}-{number}"
+            threading.Thread(target=self._perform, args=(take,), name=name, daemon=True).start()
+            self._running += 1
+        while self._running and (left := self._until - time.monotonic()) > 0:
+            with suppress(Empty):
+                self._obey(*self._orders.get(timeout=min(left, _LOOK_EVERY)))
+            self._performer.report_refused()
+
+    def _obey(self, order: Order, seconds: float) -> None:
+        if order is Order.ENDED:  # stopped like the others, or crashed: then the others stop too
+            self._running -= 1
+            seconds = self._shutdown_timeout
+        _log.info("worker %s is stopping", self._native.name)
+        self._native.quiet()
+        self._until = min(self._until, time.monotonic() + seconds)
+
+    def _perform(self, take: Callable[[], Job | None]) -> None:
+        try:
+            while (job := take()) is not None:
+                self._performer.perform(job)
+        except BaseException as error:  # noqa: BLE001  run raises it
+            self.crashes.append(error)
+        finally:
+            self._orders.put((Order.ENDED, 0))

@@ -1,0 +1,41 @@
+"""Functions that were registered under names, called in the order of their registration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from manyhands.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from manyhands.job import Job
+
+_log = logging.getLogger("manyhands")
+
+
+class Hooks:
+    """The hooks of a worker or a client: they observe, and what they raise is logged."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._hooks: dict[str, tuple[Callable[..., object], ...]] = dict.fromkeys(names, ())
+
+    def add(self, name: str, hook: Callable[..., object]) -> None:
+        """Register one; InvalidArgument for a name there is not, or what cannot be called."""
+        if name not in self._hooks:
+            raise InvalidArgument(f"hook {name!r} is unknown; there are {', '.join(self._hooks)}")
+        if not callable(hook):
+            raise InvalidArgument(f"hook {name} must be callable, not {type(hook).__name__}")
+        self._hooks[name] = (*self._hooks[name], hook)  # a whole new one: a thread may be walking through the old
+
+    def any(self, name: str) -> bool:
+        """Whether somebody listens."""
+        return bool(self._hooks[name])
+
+    def tell(self, name: str, *about: Any, job: Job | None = None) -> None:
+        """Call them all."""
+        for hook in self._hooks[name]:
+            try:
+                hook(*about)
+            except Exception:  # noqa: BLE001  the hook is the user's
+                _log.exception("a %s hook raised%s", name, f" for job {job.jid}" if job else "")

@@ -1,0 +1,41 @@
+"""What became of a run, as the core reads it: an outcome's JSON text."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from manyhands._holder import outcome_text
+from manyhands.errors import Error
+
+UNKNOWN_KIND = outcome_text("unknown_kind", {})
+"""The outcome of a job whose kind has no handler here."""
+
+
+def failed(error: BaseException) -> str:
+    """The outcome of a run that raised `error`: run again with backoff until no retry is left."""
+    said = described(error)
+    return outcome_text("error", {"class": class_of(error), **said})
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """What an error says: its message and its trace."""
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {"message": _clean(_message(error)), "trace": _clean(trace)}
+
+
+def class_of(error: BaseException) -> str:
+    """What names the failure group: of our own errors the code, which is the same in every language."""
+    return error.name if isinstance(error, Error) and error.code else type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  the handler's own __str__ may raise anything
+        return "<its __str__ raised>"
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which file names may hold, are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,109 @@
+"""Jobs on their way into Redis, and what became of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from manyhands._hooks import Hooks
+from manyhands._wire import milliseconds, object_text
+from manyhands.errors import InvalidArgument, WrongState, raised
+from manyhands.middleware import PutMiddleware, chained
+
+if TYPE_CHECKING:
+    from manyhands.client import Client
+
+OPERATION = "queue_put"
+
+_HOOKS = ("before_put", "after_put")
+
+
+class Placed(NamedTuple):
+    """What became of one put.
+
+    jid: the job's id, the caller's own or a generated one.
+    outcome: put, replaced (an older job of that jid gave way), kept (the older one stays), or, from put_many only,
+        exists (refused by on_conflict='reject').
+    satisfied: those of its dependencies that it need not wait for: completed, or unknown.
+    """
+
+    jid: str
+    outcome: Literal["put", "replaced", "kept", "exists"]
+    satisfied: tuple[str, ...] = ()
+
+
+@dataclass
+class Put:
+    """One job that is about to be put, for the middleware of a client, which may change it.
+
+    queue, kind, data: where it goes, the name of its handler, its payload.
+    options: the other arguments of `Queue.put` that were given, by name.
+    """
+
+    queue: str
+    kind: str
+    data: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, queue: str, job: Mapping[str, Any], within: str = "") -> Put:
+        """What a mapping with the arguments of `Queue.put` asks for. `within` says in errors which job it is."""
+        options = dict(job)
+        if "queue" in options:
+            message = f"{within}queue is not an option of a put: it goes to the queue it is called on"
+            raise InvalidArgument(message, operation=OPERATION)
+        if "delay_ms" in options:
+            message = f"{within}delay_ms is not an option of a put: say delay, in seconds"
+            raise InvalidArgument(message, operation=OPERATION)
+        if "kind" not in options:
+            raise InvalidArgument(f"{within}kind is missing", operation=OPERATION)
+        return cls(queue, options.pop("kind"), options.pop("data", None), options)
+
+    def text(self, within: str = "") -> str:
+        """The job as the core reads it."""
+        item = {"queue": self.queue, "kind": self.kind, "data": self.data, **self.options}
+        if (delay := item.pop("delay", None)) is not None:
+            item["delay_ms"] = milliseconds(delay, f"{within}delay", OPERATION)
+        return object_text(item, OPERATION, within)
+
+
+class Putting:
+    """How a client puts: middleware and hooks around, and in the middle who sends."""
+
+    def __init__(self) -> None:
+        self.hooks = Hooks(_HOOKS)
+        self.send: Callable[[Client, list[Put], bool], list[Placed]] = send
+        self._middleware: tuple[PutMiddleware, ...] = ()
+
+    def use(self, middleware: PutMiddleware) -> None:
+        """Put it around every put from now on, inside of those that are there."""
+        if not callable(middleware):
+            raise InvalidArgument(f"middleware must be callable, not {type(middleware).__name__}")
+        self._middleware = (*self._middleware, middleware)
+
+    def put(self, client: Client, puts: list[Put], *, alone: bool) -> list[Placed]:
+        """Put jobs. `alone`: the one job's errors are raised; of several, `Placed.outcome` says what happened."""
+        self.hooks.tell("before_put", puts)
+        of = len(puts)
+        send = self.send
+        placed = chained(self._middleware, lambda puts: send(client, puts, alone))(puts)
+        if self._middleware and not _is_answer(placed, of):
+            message = f"middleware must return what became of each of the {of} jobs, a list of Placed as next gives it"
+            raise WrongState(message, operation=OPERATION)
+        self.hooks.tell("after_put", puts, placed)
+        return placed
+
+
+def send(client: Client, puts: list[Put], alone: bool) -> list[Placed]:
+    """Put jobs into Redis."""
+    items = [put.text(f"jobs[{at}]." if len(puts) > 1 else "") for at, put in enumerate(puts)]
+    replies = json.loads(client._native.call(OPERATION, f'{{"jobs":[{",".join(items)}]}}'))
+    if alone and (error := replies[0].get("error")):
+        raise raised(error)
+    return [Placed(reply["jid"], reply["outcome"], tuple(reply["satisfied"])) for reply in replies]
+
+
+def _is_answer(placed: object, of: int) -> bool:
+    return isinstance(placed, list) and len(placed) == of and all(isinstance(one, Placed) for one in placed)
