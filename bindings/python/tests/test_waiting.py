@@ -68,7 +68,7 @@ def test_a_call_off_the_main_thread_lets_others_run(client: Client, redis: Plain
     redis("CLIENT", "PAUSE", 60_000, "WRITE")
     thread = threading.Thread(target=lambda: client.queue("q").put("k"))
     thread.start()
-    while not sys._current_frames()[thread.ident or 0].f_code.co_filename.endswith("manyhands/queue.py"):
+    while not sys._current_frames()[thread.ident or 0].f_code.co_filename.endswith("manyhands/put.py"):
         pass
     redis("CLIENT", "UNPAUSE")
     thread.join()
