@@ -47,11 +47,12 @@ from manyhands.errors import (
 )
 from manyhands.events import Event, Events
 from manyhands.job import Failure, Job, Progress
+from manyhands.job_class import JobClass, job
 from manyhands.middleware import Middleware, Next, PutMiddleware
 from manyhands.outcome import Fail, Retry, Snooze
 from manyhands.page import Jids, Page, WorkerJobs
 from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
-from manyhands.put import Placed, Put
+from manyhands.put import Placed, Put, PutOptions
 from manyhands.queue import Counts, Queue, QueueCounts, Sample, Stats
 from manyhands.recurring import Recurring
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
@@ -77,6 +78,7 @@ __all__ = [
     "InvalidArgument",
     "Jids",
     "Job",
+    "JobClass",
     "JobExists",
     "JobNotFound",
     "LockLost",
@@ -92,6 +94,7 @@ __all__ = [
     "Progress",
     "Put",
     "PutMiddleware",
+    "PutOptions",
     "Queue",
     "QueueCounts",
     "ReadOnly",
@@ -119,4 +122,5 @@ __all__ = [
     "WrongPartition",
     "WrongState",
     "__version__",
+    "job",
 ]

@@ -22,6 +22,7 @@ class Duties:
 
     def __init__(self) -> None:
         self.hooks = Hooks(_HOOKS)
+        self.timeouts: dict[str, int] = {}
         self._handlers: dict[str, Handler] = {}
         self._middleware: tuple[Middleware, ...] = ()
         self._runs: dict[str, Handler] = {}
@@ -31,11 +32,14 @@ class Duties:
         """Those that have a handler."""
         return list(self._handlers)
 
-    def perform(self, kind: str, handler: Handler) -> None:
-        """Add or replace the handler of a kind."""
+    def perform(self, kind: str, handler: Handler, timeout_ms: int | None) -> None:
+        """Add or replace the handler of a kind, and how long it may run."""
         if not callable(handler):
             raise InvalidArgument(f"the handler of {kind} must be callable, not {type(handler).__name__}")
         self._arrange({**self._handlers, kind: handler}, self._middleware)
+        self.timeouts.pop(kind, None)
+        if timeout_ms is not None:
+            self.timeouts[kind] = timeout_ms
 
     def use(self, middleware: Middleware) -> None:
         """Put it around every handler, inside of the middleware that is there."""
@@ -50,7 +54,7 @@ class Duties:
     def copy(self) -> Duties:
         """The same, to be changed apart."""
         duties = Duties()
-        duties.hooks = self.hooks
+        duties.hooks, duties.timeouts = self.hooks, dict(self.timeouts)
         duties._arrange(self._handlers, self._middleware)
         return duties
 

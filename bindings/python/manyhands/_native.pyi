@@ -13,6 +13,9 @@ MAX_TIMEOUT_MS: int
 
 VERSION: str
 
+def check_put(queue: str, kind: str, options: str) -> None:
+    """Refuse what a put of this job would refuse before it asks Redis."""
+
 def members(text: str) -> dict[str, str]:
     """The members of a JSON object, each as the JSON text it is."""
 

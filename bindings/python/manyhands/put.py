@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from manyhands._hooks import Hooks
 from manyhands._wire import milliseconds, object_text
@@ -32,6 +33,21 @@ class Placed(NamedTuple):
     jid: str
     outcome: Literal["put", "replaced", "kept", "exists"]
     satisfied: tuple[str, ...] = ()
+
+
+class PutOptions(TypedDict, total=False):
+    """The options of a put: see `Queue.put`."""
+
+    jid: str | None
+    priority: int | None
+    delay: float | timedelta | None
+    retries: int | None
+    tags: Sequence[str] | None
+    route: Sequence[str] | None
+    throttles: Sequence[str] | None
+    dependencies: Sequence[str] | None
+    missing: str | None
+    on_conflict: str | None
 
 
 @dataclass
@@ -63,10 +79,16 @@ class Put:
 
     def text(self, within: str = "") -> str:
         """The job as the core reads it."""
-        item = {"queue": self.queue, "kind": self.kind, "data": self.data, **self.options}
-        if (delay := item.pop("delay", None)) is not None:
-            item["delay_ms"] = milliseconds(delay, f"{within}delay", OPERATION)
+        item = {"queue": self.queue, "kind": self.kind, "data": self.data, **in_milliseconds(self.options, within)}
         return object_text(item, OPERATION, within)
+
+
+def in_milliseconds(options: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    """The options of a put as the core knows them."""
+    options = dict(options)
+    if (delay := options.pop("delay", None)) is not None:
+        options["delay_ms"] = milliseconds(delay, f"{within}delay", OPERATION)
+    return options
 
 
 class Putting:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Literal, NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar, overload
 
 from manyhands import _native
 from manyhands._crew import Crew, Order, Orders
@@ -21,6 +21,7 @@ from manyhands._wire import milliseconds, object_text, refuse_unknown, text, tex
 from manyhands.client import Client
 from manyhands.errors import Closed, Error, InvalidArgument, WrongState
 from manyhands.job import Job
+from manyhands.job_class import JobClass
 from manyhands.middleware import Middleware
 
 _log = logging.getLogger("manyhands")
@@ -58,6 +59,8 @@ class Worker:
         threads: int | None = None,
         strategy: str | None = None,
         shutdown_timeout: float | timedelta = 25.0,
+        timeout: float | timedelta | None = None,
+        max_jobs: int | None = None,
         **unknown: NoReturn,
     ) -> None:
         """Describe the worker; only checks its arguments. Nothing starts before `run` or `next`.
@@ -71,6 +74,10 @@ class Worker:
         threads: handlers at once, 1 to 1000. Default 1.
         strategy: ordered (the first queue that has a job) or round_robin. Default ordered.
         shutdown_timeout: seconds that a stop leaves to running handlers, 0 or more. Default 25.
+        timeout: seconds that a handler may run, at least 0.001; then it is interrupted (see JobInterrupted) and spends
+            a retry. One that goes on for 2 s more ends the worker: no new jobs, `shutdown_timeout` for its neighbours,
+            then `run` raises SystemExit(70). Default: as long as it likes.
+        max_jobs: how many jobs `run` starts before it ends. Default: no limit.
 
         Raises InvalidArgument naming the argument.
 
@@ -82,6 +89,8 @@ class Worker:
         queues = texts(queues, "queues", None)
         grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout", None)
         options = {"queues": queues, "threads": threads, "strategy": strategy, "shutdown_timeout_ms": grace_ms}
+        timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)
+        options |= {"timeout_ms": timeout_ms, "max_jobs": max_jobs}
         self._client = client
         self._options = {name: value for name, value in options.items() if value is not None}
         self._threads = 1 if threads is None else threads
@@ -93,7 +102,12 @@ class Worker:
 
     def _open(self) -> None:
         """The native worker knows its kinds from the start; until it is used, another one may take its place."""
-        options = {**self._options, "kinds": self._duties.kinds, "language": "python"}
+        options = {
+            **self._options,
+            "kinds": self._duties.kinds,
+            "timeouts": self._duties.timeouts,
+            "language": "python",
+        }
         self._native = _native.Worker(self._client._native, object_text(options, None))
         self._holder = WorkerHolder(self._native)
         self._pid = os.getpid()
@@ -112,10 +126,19 @@ class Worker:
         """
         return self._native.name
 
-    def perform(self, kind: str) -> Callable[[_AnyHandler], _AnyHandler]:
-        """Register the handler of a kind; a decorator.
+    @overload
+    def perform(
+        self, kind: str, *, timeout: float | timedelta | None = None
+    ) -> Callable[[_AnyHandler], _AnyHandler]: ...
+    @overload
+    def perform(self, kind: JobClass, *, timeout: float | timedelta | None = None) -> JobClass: ...
+    def perform(
+        self, kind: str | JobClass, *, timeout: float | timedelta | None = None
+    ) -> JobClass | Callable[[_AnyHandler], _AnyHandler]:
+        """Register the handler of a kind; a decorator, or with a job class (`manyhands.job`) a call.
 
-        kind: 1 to 255 bytes; registering it again replaces the handler.
+        kind: 1 to 255 bytes; registering it again replaces the handler. Or a job class.
+        timeout: seconds that the handler may run: see `Worker`. Default: the job class's, else the worker's.
 
         The handler gets the Job. What it returns is stored as the job's result, and the job goes on along its route.
         Raising Fail, Retry or Snooze says otherwise. Any other exception runs the job again with growing delays until
@@ -129,19 +152,27 @@ class Worker:
         Raises InvalidArgument for a bad kind, WrongState when the worker has started.
         """
 
+        if isinstance(kind, JobClass):
+            self._register(kind.kind, kind, kind.timeout if timeout is None else timeout)
+            return kind
+        text(kind, "kind", None)
+
         def register(handler: _AnyHandler) -> _AnyHandler:
-            self._refuse_started(f"a handler for {kind}")
-            text(kind, "kind", None)
-            known, self._duties = self._duties, self._duties.copy()
-            try:
-                self._duties.perform(kind, handler)
-                self._open()
-            except InvalidArgument:
-                self._duties = known
-                raise
+            self._register(kind, handler, timeout)
             return handler
 
         return register
+
+    def _register(self, kind: str, handler: Handler, timeout: float | timedelta | None) -> None:
+        self._refuse_started(f"a handler for {kind}")
+        timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)
+        known, self._duties = self._duties, self._duties.copy()
+        try:
+            self._duties.perform(kind, handler, timeout_ms)
+            self._open()
+        except InvalidArgument:
+            self._duties = known
+            raise
 
     def use(self, middleware: _AnyMiddleware) -> _AnyMiddleware:
         """Put middleware around every job that has a handler; a decorator. The first registered is the outermost.

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use manyhands::Job;
+use manyhands::ops::QueuePut;
+use manyhands::{Job, Put};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::value::RawValue;
+
+use crate::errors::exception;
 
 /// A reserved job as the dict from which `manyhands.Job` is made.
 pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
@@ -26,6 +29,15 @@ pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     fields.set_item("parent", &job.parent)?;
     fields.set_item("tracked", job.tracked)?;
     Ok(fields)
+}
+
+/// Refuses what a put of this job would refuse before it asks Redis.
+#[pyfunction]
+pub fn check_put(py: Python<'_>, queue: &str, kind: &str, options: &str) -> PyResult<()> {
+    let put = Put::new(kind).queue(queue).with_options(options);
+    put.and_then(|put| QueuePut::new(vec![put]).split())
+        .map(drop)
+        .map_err(|error| exception(py, error.renamed(&[("options.", "")])))
 }
 
 /// The members of a JSON object, each as the text it is.

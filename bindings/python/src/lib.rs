@@ -18,7 +18,7 @@ mod _native {
     #[pymodule_export]
     use super::events::Events;
     #[pymodule_export]
-    use super::job::{elements, members};
+    use super::job::{check_put, elements, members};
     #[pymodule_export]
     use super::worker::Worker;
 

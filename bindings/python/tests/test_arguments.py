@@ -264,7 +264,7 @@ REFUSED: list[tuple[Act, str, str | None]] = [
     (lambda client: Worker(client, ["q"], strategy="best"), "strategy best is unknown", None),
     (lambda client: Worker(client, ["q"], shutdown_timeout=LONG), "shutdown_timeout must be 0 to", None),
     (lambda client: Worker(client, ["q"]).perform("")(print), "kind is empty", None),
-    (lambda client: Worker(client, ["q"]).perform(7)(print), "kind must be a text", None),  # type: ignore[arg-type]
+    (lambda client: Worker(client, ["q"]).perform(7)(print), "kind must be a text", None),  # type: ignore[call-overload]
     *((ending(act), message, operation) for act, message, operation in ENDS),
     *((working(act), message, operation) for act, message, operation in ENDS),
 ]

@@ -1,0 +1,153 @@
+"""Job classes: a kind, the handler that performs it, and what its puts say when they do not say otherwise."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from manyhands import _native
+from manyhands._wire import given, milliseconds, object_text, refuse_unknown, text
+from manyhands.errors import InvalidArgument
+from manyhands.put import OPERATION, Placed, in_milliseconds
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from manyhands.client import Client
+    from manyhands.job import Job
+    from manyhands.put import PutOptions
+
+
+class Performs(Protocol):
+    """A class whose objects perform one job each."""
+
+    def perform(self, job: Job, /) -> Any: ...
+
+
+class JobClass:
+    """A kind of job, made by the decorator `job`. Calling it calls its handler.
+
+    kind: names its jobs.
+    handler: what was decorated, as a function of the Job.
+    queue: where its jobs are put, or None.
+    timeout: seconds its handler may run in a worker, or None.
+    options: the other defaults of its puts, by the names of `Queue.put`.
+    """
+
+    def __init__(
+        self, kind: str, handler: Callable[[Job], Any], queue: str | None, timeout: float | None, options: PutOptions
+    ) -> None:
+        """For this package only: a program uses the decorator."""
+        self.kind = kind
+        self.handler = handler
+        self.queue = queue
+        self.timeout = timeout
+        self.options = options
+        update_wrapper(self, handler, updated=())
+
+    def __call__(self, job: Job) -> Any:
+        """Run the handler: for tests, with `Job.build`."""
+        return self.handler(job)
+
+    def put(
+        self, client: Client, data: Any = None, *, queue: str | None = None, **overrides: Unpack[PutOptions]
+    ) -> Placed:
+        """Put one of its jobs.
+
+        client: whose namespace it is put into.
+        data: anything JSON can say. Default None.
+        queue: where. Default: its own.
+        overrides: as in `Queue.put`, in place of the defaults.
+
+        Raises InvalidArgument, also when neither it nor this call names a queue; else what `Queue.put` raises. Releases
+        the GIL.
+
+        Source: core/src/engine/ops/queue_put.lua
+        """
+        queue = self.queue if queue is None else queue
+        if queue is None:
+            raise InvalidArgument(f"queue is missing: {self.kind} has no default", operation=OPERATION)
+        return client.queue(queue).put(self.kind, data, **{**self.options, **given(overrides)})
+
+    def __repr__(self) -> str:
+        return f"<manyhands.JobClass {self.kind!r}>"
+
+
+def job(
+    kind: str,
+    *,
+    queue: str | None = None,
+    priority: int | None = None,
+    delay: float | timedelta | None = None,
+    retries: int | None = None,
+    timeout: float | timedelta | None = None,
+    tags: Sequence[str] | None = None,
+    route: Sequence[str] | None = None,
+    throttles: Sequence[str] | None = None,
+    **unknown: NoReturn,
+) -> Callable[[Callable[[Job], Any] | type[Performs]], JobClass]:
+    """Make a function the handler of a kind, with defaults for its puts; a decorator.
+
+    kind: 1 to 255 bytes.
+    queue: where its jobs are put. Default: each put says it.
+    timeout: seconds that the handler may run: see `Worker.perform`. Default: the worker's.
+    priority, delay, retries, tags, route, throttles: as in `Queue.put`.
+
+    What is decorated may also be a class with a method `perform(job)`, of which each job gets an object. Type checkers
+    then want it written as a call: `welcome = manyhands.job("welcome")(Welcome)`.
+
+        @manyhands.job("welcome", queue="mail", retries=3)
+        def welcome(job):
+            return send(job.data["to"])
+
+        welcome.put(client, {"to": "ann@example.com"}, delay=5)
+        worker.perform(welcome)
+
+    Raises InvalidArgument naming the argument.
+    """
+    refuse_unknown(unknown, None)
+    text(kind, "kind", None)
+    options = {"priority": priority, "delay": delay, "retries": retries, "tags": tags, "route": route}
+    defaults: Any = given({**options, "throttles": throttles})
+    _check("any" if queue is None else text(queue, "queue", None), kind, defaults)
+    seconds = None if timeout is None else milliseconds(timeout, "timeout", None, least=1) / 1000
+
+    def declare(performs: Callable[[Job], Any] | type[Performs]) -> JobClass:
+        return JobClass(kind, _handler(performs, kind), queue, seconds, defaults)
+
+    return declare
+
+
+def _check(queue: str, kind: str, options: dict[str, Any]) -> None:
+    try:
+        _native.check_put(queue, kind, object_text(in_milliseconds(options), None))
+    except InvalidArgument as error:  # nothing is put yet
+        raise InvalidArgument(error.message) from None
+
+
+def _handler(performs: Any, kind: str) -> Any:
+    if not isinstance(performs, type):
+        if not callable(performs):
+            raise InvalidArgument(f"the handler of {kind} must be callable, not {type(performs).__name__}")
+        return performs
+    method = getattr(performs, "perform", None)
+    if not callable(method):
+        raise InvalidArgument(f"{performs.__name__} has no method perform")
+    return _of_async_class(performs) if inspect.iscoroutinefunction(method) else _of_class(performs)
+
+
+def _of_class(performs: Any) -> Callable[[Job], Any]:
+    def perform(job: Job) -> Any:
+        return performs().perform(job)
+
+    return update_wrapper(perform, performs, updated=())
+
+
+def _of_async_class(performs: Any) -> Callable[[Job], Any]:
+    async def perform(job: Job) -> Any:
+        return await performs().perform(job)
+
+    return update_wrapper(perform, performs, updated=())

@@ -1,0 +1,104 @@
+"""Job classes: their defaults, what puts say instead, their handlers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import manyhands
+from manyhands import Client, InvalidArgument, Job, JobClass, Next, Worker
+
+
+@manyhands.job("welcome", queue="mail", priority=3, retries=2, tags=["new"], route=["archive"], timeout=30)
+def welcome(job: Job) -> Any:
+    """Greets."""
+    return f"Hello, {job.data['name']}!"
+
+
+def test_defaults_and_what_a_put_says_instead(client: Client) -> None:
+    welcome.put(client, {"name": "ann"})
+    welcome.put(client, {"name": "bob"}, queue="other", priority=-1, tags=[], jid="b", retries=None)
+    (ann,), (bob,) = client.queue("mail").reserve(5), client.queue("other").reserve(5)
+    assert (ann.kind, ann.data, ann.priority, ann.retries, ann.tags) == ("welcome", {"name": "ann"}, 3, 2, ["new"])
+    assert (bob.jid, bob.priority, bob.retries, bob.tags, bob.route) == ("b", -1, 2, [], ["archive"])
+
+
+def test_it_is_its_handler(client: Client) -> None:
+    assert isinstance(welcome, JobClass)
+    assert welcome(Job.build("welcome", {"name": "ann"})) == "Hello, ann!"
+    assert (welcome.__doc__, repr(welcome)) == ("Greets.", "<manyhands.JobClass 'welcome'>")
+    placed = welcome.put(client, {"name": "ann"}, route=[])
+    worker = Worker(client, ["mail"])
+    assert worker.perform(welcome) is welcome
+
+    @worker.use
+    def once(_job: Job, next: Next[Any]) -> Any:
+        worker.stop()
+        return next()
+
+    worker.run()
+    job = client.job(placed.jid)
+    assert job is not None
+    assert job.result == "Hello, ann!"
+
+
+def test_a_class_has_an_object_for_each_job() -> None:
+    class Count:
+        def __init__(self) -> None:
+            self.n = 0
+
+        def perform(self, job: Job) -> int:
+            self.n += job.data
+            return self.n
+
+    count = manyhands.job("count")(Count)
+    assert [count(Job.build("count", 2)) for _ in range(2)] == [2, 2]
+
+
+def test_without_a_queue(client: Client) -> None:
+    nowhere = manyhands.job("nowhere")(lambda _job: None)
+    with pytest.raises(InvalidArgument, match="queue is missing: nowhere has no default") as caught:
+        nowhere.put(client)
+    assert caught.value.operation == "queue_put"
+    assert nowhere.put(client, queue="q").outcome == "put"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": ""}, "kind is empty"),
+        ({"kind": 5}, "kind must be a text"),
+        ({"queue": "a\nb"}, "queue has a control character"),
+        ({"priority": 128}, "priority 128 is outside -128..127"),
+        ({"delay": -1}, "delay must be 0 to 3155760000 seconds, not -1"),
+        ({"retries": 256}, "retries 256 is outside 0..255"),
+        ({"tags": "abc"}, 'tags "abc" is not a list'),
+        ({"route": [""]}, "route[0] is empty"),
+        ({"throttles": ["t"] * 33}, "throttles has 33 entries, at most 32"),
+        ({"timeout": 0}, "timeout must be 0.001 to"),
+        ({"colour": 1}, "colour is not an option here"),
+    ],
+)
+def test_bad_defaults_are_refused_at_once(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        manyhands.job(**{"kind": "k", **options})
+    assert caught.value.message.startswith(said)
+    assert caught.value.operation is None
+
+
+def test_what_cannot_perform() -> None:
+    with pytest.raises(InvalidArgument, match="the handler of k must be callable, not int"):
+        manyhands.job("k")(5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="str has no method perform"):
+        manyhands.job("k")(str)
+
+
+def test_bad_timeouts(client: Client) -> None:
+    worker = Worker(client, ["q"])
+    with pytest.raises(InvalidArgument, match="timeout must be "):
+        worker.perform("k", timeout=0)(lambda _job: None)
+    with pytest.raises(InvalidArgument, match="timeout must be "):
+        Worker(client, ["q"], timeout=-1)
+    with pytest.raises(InvalidArgument, match="max_jobs"):
+        Worker(client, ["q"], max_jobs=-1)
