@@ -1,21 +1,22 @@
-"""What became of a run, as the core reads it: an outcome's JSON text."""
+"""What became of a run, as the core knows it."""
 
 from __future__ import annotations
 
 import traceback
 from typing import Any
 
-from manyhands._holder import outcome_text
 from manyhands.errors import Error
 
-UNKNOWN_KIND = outcome_text("unknown_kind", {})
+Ending = tuple[str, dict[str, Any]]
+"""An outcome's verb and its fields."""
+
+UNKNOWN_KIND: Ending = ("unknown_kind", {})
 """The outcome of a job whose kind has no handler here."""
 
 
-def failed(error: BaseException) -> str:
+def failed(error: BaseException) -> Ending:
     """The outcome of a run that raised `error`: run again with backoff until no retry is left."""
-    said = described(error)
-    return outcome_text("error", {"class": class_of(error), **said})
+    return "error", {"class": class_of(error), **described(error)}
 
 
 def described(error: BaseException) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from manyhands._finished import Finished
 from manyhands._holder import outcome_text
-from manyhands._outcomes import UNKNOWN_KIND, failed
+from manyhands._outcomes import UNKNOWN_KIND, Ending, failed
 from manyhands.errors import Closed, InvalidArgument, WrongState
 from manyhands.outcome import Outcome
 
@@ -30,15 +30,15 @@ class Performer:
     def perform(self, job: Job) -> None:
         """Perform a job and tell its outcome; raises what ends the thread, after the job has been told of."""
         try:
-            outcome = self.outcome_of(job)
+            ending = self.outcome_of(job)
         except BaseException as error:
-            self._finish(job, self._failed(job, error))
+            self._finish(job, self.failed(job, error))
             if not isinstance(error, Exception):
                 raise
         else:
-            self._finish(job, outcome)
+            self._finish(job, ending)
 
-    def outcome_of(self, job: Job) -> str:
+    def outcome_of(self, job: Job) -> Ending:
         """Run a job's handler with all that is around it; what it chose by returning, or raising an Outcome.
 
         Any other exception, and InvalidArgument for a result that JSON cannot say, comes through.
@@ -48,26 +48,27 @@ class Performer:
             return UNKNOWN_KIND
         tell = self._duties.hooks.tell
         tell("before_perform", job, job=job)
-        outcome = _performed(run, job)
+        ending = _performed(run, job)
         tell("after_perform", job, job=job)
-        return outcome
+        return ending
 
-    def _failed(self, job: Job, error: BaseException) -> str:
+    def failed(self, job: Job, error: BaseException) -> Ending:
+        """Tell of what a run raised; its outcome."""
         if isinstance(error, Exception):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
         self._duties.hooks.tell("failure", job, error, job=job)
         return failed(error)
 
-    def _finish(self, job: Job, outcome: str) -> None:
+    def _finish(self, job: Job, ending: Ending) -> None:
         if job.token is None or not job.in_hand:  # the handler has ended it itself
             return
         if self._duties.hooks.any("lock_lost"):
             self._finished.keep(job, job.token)
         try:
-            self._native.finish(job.jid, job.token, outcome)
+            self._native.finish(job.jid, job.token, outcome_text(*ending))
         except InvalidArgument as error:  # such as a failure group of 300 bytes
             _log.warning("job %s (%s): its outcome was refused", job.jid, job.kind, exc_info=error)
-            self._native.finish(job.jid, job.token, failed(error))
+            self._native.finish(job.jid, job.token, outcome_text(*failed(error)))
         except WrongState:  # it ended the job itself and was refused: that is reported, and the job out of hand
             _log.info("job %s (%s) is out of hand already", job.jid, job.kind)
         except Closed:
@@ -82,9 +83,9 @@ class Performer:
                 self._duties.hooks.tell("lock_lost", job, reason, job=job)
 
 
-def _performed(run: Handler, job: Job) -> str:
+def _performed(run: Handler, job: Job) -> Ending:
     try:
         result = run(job)
     except Outcome as chosen:
-        return outcome_text(chosen.verb, chosen.fields())
-    return outcome_text("complete", job._completion(result))
+        return chosen.verb, chosen.fields()
+    return "complete", job._completion(result)

@@ -92,6 +92,7 @@ class Worker:
         timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)
         options |= {"timeout_ms": timeout_ms, "max_jobs": max_jobs}
         self._client = client
+        self._queues = queues
         self._options = {name: value for name, value in options.items() if value is not None}
         self._threads = 1 if threads is None else threads
         self._shutdown_timeout = grace_ms / 1000

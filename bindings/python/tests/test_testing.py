@@ -1,0 +1,131 @@
+"""manyhands.testing, and the example in docs/testing.md."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from manyhands import Client, Fail, InvalidArgument, Job, Next, Placed, Put, Snooze, Worker
+from manyhands.testing import drain, inline, perform, recorded_puts
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.fixture
+def worker(client: Client) -> Worker:
+    """Adds numbers and puts what is left."""
+    worker = Worker(client, ["q", "next"])
+
+    @worker.perform("count")
+    def count(job: Job) -> int:
+        if job.data:
+            client.queue("q").put("count", job.data - 1)
+        return int(job.data)
+
+    @worker.perform("raise")
+    def raises(job: Job) -> None:
+        errors = {"fail": Fail("group"), "snooze": Snooze(60), "error": RuntimeError("broken")}
+        raise errors[job.data]
+
+    return worker
+
+
+def states(client: Client, jids: list[str]) -> list[str | None]:
+    """Where jobs are."""
+    return [job.state if job else None for job in client.jobs(jids)]
+
+
+def test_drain_performs_what_may_run(client: Client, worker: Worker) -> None:
+    queue = client.queue("q")
+    first = queue.put("count", 3, route=["next"])
+    later = queue.put("count", 0, delay=60)
+    unknown = queue.put("unknown")
+    assert drain(worker) == 4 + 1 + 4  # the first again in its next queue
+    assert states(client, [first.jid, later.jid, unknown.jid]) == ["completed", "scheduled", "failed"]
+    assert drain(worker) == 0
+
+
+def test_drain_raises_what_handlers_raise(client: Client, worker: Worker) -> None:
+    jids = [client.queue("q").put("raise", what, retries=1).jid for what in ("fail", "snooze", "error", "error")]
+    with pytest.raises(RuntimeError, match="broken"):
+        drain(worker)
+    assert states(client, jids) == ["failed", "scheduled", "scheduled", "waiting"]
+    assert drain(worker, raises=False) == 1
+    job = client.job(jids[3])
+    assert job is not None
+    assert job.failure is not None
+    assert (job.state, job.remaining, job.failure["message"]) == ("scheduled", 0, "broken")
+    spent = client.queue("q").put("raise", "error", retries=0)
+    drain(worker, raises=False)
+    job = client.job(spent.jid)
+    assert job is not None
+    assert job.failure is not None
+    assert job.failure["group"] == "raise:RuntimeError"
+
+
+def test_patterns_are_not_drained(client: Client) -> None:
+    with pytest.raises(InvalidArgument, match=r"q-\* is a pattern"):
+        drain(Worker(client, ["q-*"]))
+
+
+def test_inline_performs_at_once(client: Client, worker: Worker) -> None:
+    with inline(worker):
+        placed = client.queue("q").put("count", 2)
+        assert states(client, [placed.jid]) == ["completed"]
+        assert client.queue("q").length() == 0
+        with pytest.raises(RuntimeError):
+            client.queue("q").put("raise", "error")
+    assert states(client, [client.queue("q").put("count", 0).jid]) == ["waiting"]
+
+
+def test_perform_needs_no_server() -> None:
+    worker = Worker(Client("unix:///nowhere"), ["q"])
+    worker.perform("k")(lambda job: job.data * 2)
+
+    @worker.use
+    def plus_one(_job: Job, next: Next[int]) -> int:
+        return next() + 1
+
+    assert perform(worker, Job.build("k", 20)) == 41
+    with pytest.raises(InvalidArgument, match="no handler for other"):
+        perform(worker, Job.build("other"))
+
+
+def test_puts_are_recorded_without_a_server() -> None:
+    client = Client("unix:///nowhere")
+
+    @client.use
+    def traced(puts: list[Put], next: Next[list[Placed]]) -> list[Placed]:
+        for put in puts:
+            put.options["tags"] = ["traced"]
+        return next()
+
+    with recorded_puts(client) as puts:
+        assert client.queue("q").put("k", {"n": (1, 2)}, delay=timedelta(minutes=1), jid="a") == Placed("a", "put")
+        client.queue("r").put_many([{"kind": "k"}, {"kind": "other", "priority": 3}])
+        with pytest.raises(InvalidArgument, match=r"jobs\[1\].priority 128 is outside"):
+            client.queue("r").put_many([{"kind": "k"}, {"kind": "k", "priority": 128}])
+        with pytest.raises(InvalidArgument, match="kind must be a text"):
+            client.queue("q").put(7)  # type: ignore[arg-type]
+    assert len(puts) == 3
+    assert puts.assert_put("k", queue="q", data={"n": [1, 2]}, delay=60, tags=["traced"]).options["jid"] == "a"
+    assert puts.assert_put("other", priority=3).queue == "r"
+    puts.assert_not_put("k", queue="r", data=1)
+    puts.assert_not_put("other", queue="q")
+    with pytest.raises(AssertionError, match="no job 'k' queue='q' data=5 was put, but"):
+        puts.assert_put("k", queue="q", data=5)
+    with pytest.raises(AssertionError, match=r"kind='other'.* was put"):
+        puts.assert_not_put("other")
+
+
+def test_the_documented_example(tmp_path: Path) -> None:
+    section = (DOCS / "testing.md").read_text().split("## Python: pytest")[1]
+    (tmp_path / "test_example.py").write_text(section.split("```python\n")[1].split("```")[0])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, check=False, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "5 passed" in done.stdout
