@@ -46,6 +46,7 @@ from manyhands.errors import (
     WrongState,
 )
 from manyhands.events import Event, Events
+from manyhands.interrupted import JobInterrupted
 from manyhands.job import Failure, Job, Progress
 from manyhands.job_class import JobClass, job
 from manyhands.middleware import Middleware, Next, PutMiddleware
@@ -80,6 +81,7 @@ __all__ = [
     "Job",
     "JobClass",
     "JobExists",
+    "JobInterrupted",
     "JobNotFound",
     "LockLost",
     "Middleware",

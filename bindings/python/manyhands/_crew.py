@@ -28,6 +28,10 @@ class Order(Enum):
 
     ENDED = "a thread has ended"
     STOP = "take no new jobs; leave the running ones that many seconds"
+    KILL = "interrupt the running jobs"
+    PAUSE = "take no new jobs until told to"
+    RESUME = "take new jobs again"
+    SHOW = "say what each thread does"
 
 
 Orders = SimpleQueue[tuple[Order, float]]
@@ -45,6 +49,7 @@ class Crew:
         self._running = 0
         self._until = math.inf
         self.crashes: list[BaseException] = []
+        self.stuck = False
 
     def work(self, threads: int, take: Callable[[], Job | None]) -> None:
         """Perform jobs until stopped: until all threads have ended, or the time that a stop gave them is over."""
@@ -52,15 +57,34 @@ class Crew:
             name = f"{self._native.name}-{number}"
             threading.Thread(target=self._perform, args=(take,), name=name, daemon=True).start()
             self._running += 1
-        while self._running and (left := self._until - time.monotonic()) > 0:
+        while self._goes_on() and (left := self._until - time.monotonic()) > 0:
             with suppress(Empty):
                 self._obey(*self._orders.get(timeout=min(left, _LOOK_EVERY)))
-            self._performer.report_refused()
+            self._performer.look()
+            if not self.stuck and self._native.is_stuck():
+                _log.error("worker %s has a handler that goes on after its time is over", self._native.name)
+                self.stuck = True
+                self._stop(self._shutdown_timeout)
+
+    def _goes_on(self) -> bool:
+        """Whether there is a thread that will end."""
+        return self._running > (self._performer.timed_out() if self.stuck else 0)
 
     def _obey(self, order: Order, seconds: float) -> None:
         if order is Order.ENDED:  # stopped like the others, or crashed: then the others stop too
             self._running -= 1
-            seconds = self._shutdown_timeout
+            self._stop(self._shutdown_timeout)
+        elif order is Order.STOP:
+            self._stop(seconds)
+        elif order is Order.KILL:
+            self._native.kill_running()
+        elif order is Order.SHOW:
+            self._performer.show()
+        else:
+            _log.info("worker %s is told to %s", self._native.name, order.name.lower())
+            self._native.pause() if order is Order.PAUSE else self._native.resume()
+
+    def _stop(self, seconds: float) -> None:
         _log.info("worker %s is stopping", self._native.name)
         self._native.quiet()
         self._until = min(self._until, time.monotonic() + seconds)

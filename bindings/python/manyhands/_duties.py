@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from manyhands._hooks import Hooks
+from manyhands._running import awaited
 from manyhands.errors import InvalidArgument
 from manyhands.middleware import Middleware, chained
 
@@ -59,5 +62,32 @@ class Duties:
         return duties
 
     def _arrange(self, handlers: dict[str, Handler], middleware: tuple[Middleware, ...]) -> None:
-        runs = {kind: chained(middleware, handler) for kind, handler in handlers.items()}
+        runs = {kind: _run(middleware, kind, handler) for kind, handler in handlers.items()}
         self._handlers, self._middleware, self._runs = handlers, middleware, runs
+
+    @property
+    def awaits(self) -> bool:
+        """Whether a handler is `async def`."""
+        return any(_is_async(handler) for handler in self._handlers.values())
+
+
+def _run(middleware: tuple[Middleware, ...], kind: str, handler: Handler) -> Handler:
+    """The handler with all middleware around it. `async def` middleware runs with the handler on the event loop."""
+    asynchronous = [_is_async(one) for one in middleware]
+    split = asynchronous.index(True) if True in asynchronous else len(middleware)
+    if split < len(middleware) and not _is_async(handler):
+        raise InvalidArgument(f"middleware {_name(middleware[split])} is async def, but the handler of {kind} is not")
+    if not all(asynchronous[split:]):
+        inner = middleware[split + asynchronous[split:].index(False)]
+        raise InvalidArgument(f"middleware {_name(inner)} is not async def, but comes after one that is")
+    innermost = partial(awaited, chained(middleware[split:], handler)) if _is_async(handler) else handler
+    return chained(middleware[:split], innermost)
+
+
+def _is_async(function: Any) -> bool:
+    function = getattr(function, "handler", function)  # of a job class
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", type(function).__name__)

@@ -1,6 +1,10 @@
 """The native module: passes calls to the Rust core. No defaults here; the modules beside it are the interface."""
 
-from typing import Any, final
+from collections.abc import Callable
+from typing import Any, TypeVar, final
+
+_About = TypeVar("_About")
+_Answer = TypeVar("_Answer")
 
 CODES: list[tuple[int, str, str, bool]]
 """Number, name, class name and `retryable` of every error code."""
@@ -42,6 +46,15 @@ class Events:
     def closed(self) -> bool: ...
     @property
     def gaps(self) -> int: ...
+
+@final
+class Run:
+    """One run of a handler, which other threads may interrupt with an exception: inside of it and nowhere else."""
+
+    def __new__(cls, thread: int) -> Run: ...
+    def call(self, function: Callable[[_About], _Answer], about: _About) -> _Answer: ...
+    def wait(self, function: Callable[[], _Answer]) -> _Answer | None: ...
+    def interrupt(self, exception: type[BaseException]) -> bool | None: ...
 
 @final
 class Worker:

@@ -13,6 +13,9 @@ Ending = tuple[str, dict[str, Any]]
 UNKNOWN_KIND: Ending = ("unknown_kind", {})
 """The outcome of a job whose kind has no handler here."""
 
+RELEASE: Ending = ("release", {})
+"""The outcome of a job that somebody wanted to end: it waits again, and no retry is spent."""
+
 
 def failed(error: BaseException) -> Ending:
     """The outcome of a run that raised `error`: run again with backoff until no retry is left."""

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from manyhands._finished import Finished
 from manyhands._holder import outcome_text
-from manyhands._outcomes import UNKNOWN_KIND, Ending, failed
+from manyhands._outcomes import RELEASE, UNKNOWN_KIND, Ending, failed
+from manyhands._running import Running, Runs
 from manyhands.errors import Closed, InvalidArgument, WrongState
+from manyhands.interrupted import JobInterrupted
 from manyhands.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("manyhands")
 
+KILLED, TIMEOUT = "killed", "timeout"
+
 
 class Performer:
     """What the threads of a worker share: what to do, and where to tell its end."""
@@ -26,20 +35,31 @@ class Performer:
         self._native = native
         self._duties = duties
         self._finished = Finished()
+        self._runs = Runs()
 
     def perform(self, job: Job) -> None:
         """Perform a job and tell its outcome; raises what ends the thread, after the job has been told of."""
-        try:
-            ending = self.outcome_of(job)
-        except BaseException as error:
-            self._finish(job, self.failed(job, error))
-            if not isinstance(error, Exception):
-                raise
-        else:
-            self._finish(job, ending)
+        ended: BaseException | None = None
 
-    def outcome_of(self, job: Job) -> Ending:
+        def act(running: Running) -> Ending:
+            nonlocal ended
+            try:
+                return self.outcome_of(job, running.perform)
+            except JobInterrupted as error:
+                return self._interrupted(running, error)
+            except BaseException as error:  # noqa: BLE001  SystemExit and the like are raised when the job knows
+                if not isinstance(error, Exception):
+                    ended = error
+                return RELEASE if running.reason == KILLED and ended is None else self.failed(job, error)
+
+        self._finish(job, self._runs.perform(job, act))
+        if ended is not None:
+            raise ended
+
+    def outcome_of(self, job: Job, perform: Callable[[Handler], Any]) -> Ending:
         """Run a job's handler with all that is around it; what it chose by returning, or raising an Outcome.
+
+        perform: calls what it is given with the job.
 
         Any other exception, and InvalidArgument for a result that JSON cannot say, comes through.
         """
@@ -48,13 +68,44 @@ class Performer:
             return UNKNOWN_KIND
         tell = self._duties.hooks.tell
         tell("before_perform", job, job=job)
-        ending = _performed(run, job)
+        try:
+            ending: Ending = ("complete", job._completion(perform(run)))
+        except Outcome as chosen:
+            ending = chosen.verb, chosen.fields()
         tell("after_perform", job, job=job)
         return ending
 
+    def look(self) -> None:
+        """Pass on what the runtime has to tell: interrupts to the handlers, refused outcomes to the hooks."""
+        for jid, token, reason in self._native.take_interrupts():
+            self._runs.interrupt(jid, token, reason)
+        self.report_refused()
+
+    def timed_out(self) -> int:
+        """How many runs have been told that their time is over, and go on."""
+        return sum(running.reason == TIMEOUT for running in self._runs.all())
+
+    def show(self) -> None:
+        """What each thread does, to the log."""
+        frames = sys._current_frames()
+        for running in self._runs.all():
+            stack = "".join(traceback.format_stack(frames.get(running.thread.ident or 0)))
+            if running.waiting is not None and running.waiting.task is not None:
+                stack += "awaiting\n" + "".join(_line(frame) for frame in running.waiting.task.get_stack())
+            job, seconds = running.job, time.monotonic() - running.since
+            said = "thread %s performs job %s (%s) for %.1f s\n%s"
+            _log.warning(said, running.thread.name, job.jid, job.kind, seconds, stack)
+
+    def _interrupted(self, running: Running, error: JobInterrupted) -> Ending:
+        job, reason = running.job, running.reason
+        if reason in (None, TIMEOUT):
+            return self.failed(job, error)
+        _log.info("job %s (%s) was interrupted: %s", job.jid, job.kind, reason)
+        return RELEASE if reason == KILLED else failed(error)  # a lost one is refused, and that is told
+
     def failed(self, job: Job, error: BaseException) -> Ending:
         """Tell of what a run raised; its outcome."""
-        if isinstance(error, Exception):
+        if isinstance(error, (Exception, JobInterrupted)):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
         self._duties.hooks.tell("failure", job, error, job=job)
         return failed(error)
@@ -83,9 +134,5 @@ class Performer:
                 self._duties.hooks.tell("lock_lost", job, reason, job=job)
 
 
-def _performed(run: Handler, job: Job) -> Ending:
-    try:
-        result = run(job)
-    except Outcome as chosen:
-        return chosen.verb, chosen.fields()
-    return "complete", job._completion(result)
+def _line(frame: FrameType) -> str:
+    return f'  File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}\n'

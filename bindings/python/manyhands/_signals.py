@@ -1,45 +1,59 @@
-"""TERM, INT and QUIT while a worker runs on the main thread."""
+"""Signals while a worker runs on the main thread."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
+
+from manyhands._crew import Order, Orders
 
 KILL_TIMEOUT = 2.0
 """Seconds that TERM and INT leave to running handlers."""
 
 
-@contextmanager
-def stopped_by_signals(stop: Callable[[float], object], shutdown_timeout: float) -> Iterator[None]:
-    """While inside, QUIT calls stop(shutdown_timeout), TERM and INT stop(KILL_TIMEOUT).
+_ORDERS = {
+    signal.SIGUSR1: [(Order.KILL, 0.0)],
+    signal.SIGUSR2: [(Order.PAUSE, 0.0)],
+    signal.SIGCONT: [(Order.RESUME, 0.0)],
+    signal.SIGTTIN: [(Order.SHOW, 0.0)],
+}
 
-    A second TERM or INT ends the process now. Does nothing off the main thread, which alone gets signals. The handlers
-    found are put back at the end. `stop` runs between any two steps of the main thread, so it may not take a lock that
-    the main thread takes.
+
+@contextmanager
+def obeying_signals(orders: Orders, shutdown_timeout: float) -> Iterator[None]:
+    """While inside, signals become orders.
+
+    QUIT: stop within shutdown_timeout. TERM, INT: stop within KILL_TIMEOUT and interrupt what runs; a second one ends
+    the process now. USR1: interrupt what runs. USR2, CONT: pause, resume. TTIN: say what each thread does. Does nothing
+    off the main thread, which alone gets signals. The handlers found are put back at the end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     owner = os.getpid()
-    found = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)}
+    now = [(Order.STOP, KILL_TIMEOUT), (Order.KILL, 0.0)]
+    quitting = {signal.SIGQUIT: [(Order.STOP, shutdown_timeout)], signal.SIGTERM: now, signal.SIGINT: now}
+    meanings = {**_ORDERS, **quitting}
+    found = {number: signal.getsignal(number) for number in meanings}
     asked: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        meant = signal.Signals(number)
         if os.getpid() != owner:  # a child that a handler forked: what it had before we came
-            signal.signal(number, found[signal.Signals(number)] or signal.SIG_DFL)
+            signal.signal(number, found[meant] or signal.SIG_DFL)
             signal.raise_signal(number)
-        elif number == signal.SIGQUIT:
-            stop(shutdown_timeout)
-        elif asked:
-            _die(number)
-        else:
+            return
+        if meant in (signal.SIGTERM, signal.SIGINT):
+            if asked:
+                _die(number)
             asked.append(number)
-            stop(KILL_TIMEOUT)
+        for order in meanings[meant]:
+            orders.put(order)
 
     for number in found:
         signal.signal(number, handle)

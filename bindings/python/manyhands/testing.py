@@ -159,7 +159,7 @@ def _perform(worker: Worker, job: Job) -> Exception | None:
     performer = Performer(worker._native, worker._duties)
     raised = None
     try:
-        verb, fields = performer.outcome_of(job)
+        verb, fields = performer.outcome_of(job, lambda run: run(job))
     except Exception as error:  # noqa: BLE001  a handler may raise anything
         raised = error
         verb, fields = performer.failed(job, error)

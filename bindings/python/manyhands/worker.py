@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from queue import SimpleQueue
 from types import TracebackType
@@ -14,9 +14,10 @@ from typing import Literal, NoReturn, TypeVar, overload
 from manyhands import _native
 from manyhands._crew import Crew, Order, Orders
 from manyhands._duties import Duties, Handler
+from manyhands._event_loop import event_loop
 from manyhands._holder import WorkerHolder
 from manyhands._performer import Performer
-from manyhands._signals import stopped_by_signals
+from manyhands._signals import obeying_signals
 from manyhands._wire import milliseconds, object_text, refuse_unknown, text, texts
 from manyhands.client import Client
 from manyhands.errors import Closed, Error, InvalidArgument, WrongState
@@ -30,6 +31,9 @@ _LockLost = TypeVar("_LockLost", bound=Callable[[Job, str], object])
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 _AnyMiddleware = TypeVar("_AnyMiddleware", bound=Middleware)
 _AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
+
+_STUCK = 70
+"""The exit status of a process that has a handler which will not end."""
 
 Hook = Literal["before_perform", "after_perform", "failure", "lock_lost", "start", "stop"]
 
@@ -243,11 +247,15 @@ class Worker:
         """Perform jobs until stopped; then end well: outcomes sent, jobs that had not begun given back.
 
         On the main thread QUIT stops as `stop` does: no new jobs, and `shutdown_timeout` for running handlers. TERM and
-        INT (Ctrl-C) leave them 2 s, also when they come after QUIT; a second TERM or INT ends the process now. A
-        handler that outlasts its time goes on while `run` returns; its job is neither completed nor given back, but
-        performed again when its lease runs out, which spends a retry. Raises Closed when the worker has stopped before
-        or was used before a fork; Unavailable when the last outcomes did not reach Redis; and what keeps it from
-        working at all, such as Denied. Of several that end it, the first is raised.
+        INT (Ctrl-C) interrupt these with JobInterrupted and leave them 2 s, also when they come after QUIT; a second
+        TERM or INT ends the process now. USR1 interrupts what runs and goes on; USR2 pauses, CONT resumes; TTIN writes
+        each thread's job and backtrace to the log. An interrupted job is given back and no retry is spent. A handler
+        that outlasts its time goes on while `run` returns; its job is neither completed nor given back, but performed
+        again when its lease runs out, which spends a retry.
+
+        Raises Closed when the worker has stopped before or was used before a fork; Unavailable when the last outcomes
+        did not reach Redis; SystemExit(70) when a handler goes on after its `timeout`; and what keeps it from working
+        at all, such as Denied. Of several that end it, the first is raised.
 
         Source: core/src/worker/mod.rs
         """
@@ -257,11 +265,16 @@ class Worker:
         performer = Performer(self._native, self._duties)
         crew = Crew(self._native, performer, self._orders, self._shutdown_timeout)
         _log.info("worker %s started: queues %s, kinds %s", self.name, self._options["queues"], self._duties.kinds)
-        with stopped_by_signals(self._stop_within, self._shutdown_timeout):
+        with (
+            obeying_signals(self._orders, self._shutdown_timeout),
+            event_loop().used() if self._duties.awaits else nullcontext(),
+        ):
             try:
                 self._duties.hooks.tell("start", self)
                 crew.work(self._threads, self.next)
                 self._end(0)
+                if crew.stuck:
+                    raise SystemExit(_STUCK)  # noqa: TRY301  a handler that will not end ends the process
             except BaseException as error:
                 with suppress(Error):
                     self._end(0)
@@ -281,6 +294,26 @@ class Worker:
         May be called from any thread, handler or signal handler.
         """
         self._stop_within(self._shutdown_timeout)
+
+    def pause(self) -> None:
+        """Take no new jobs until `resume`; running ones go on, those that had not begun are given back."""
+        self._native.pause()
+
+    def resume(self) -> None:
+        """Take new jobs again."""
+        self._native.resume()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it takes no jobs until it is resumed."""
+        return self._native.is_paused()
+
+    def kill_running(self) -> None:
+        """Interrupt all running handlers with JobInterrupted; their jobs are given back and spend no retry.
+
+        Returns at once. The worker goes on.
+        """
+        self._native.kill_running()
 
     def next(self, timeout: float | timedelta | None = None) -> Job | None:
         """Wait for a job and take it. For programs that do not use `run`.

@@ -6,6 +6,7 @@ mod client;
 mod errors;
 mod events;
 mod job;
+mod run;
 mod wait;
 mod worker;
 
@@ -19,6 +20,8 @@ mod _native {
     use super::events::Events;
     #[pymodule_export]
     use super::job::{check_put, elements, members};
+    #[pymodule_export]
+    use super::run::Run;
     #[pymodule_export]
     use super::worker::Worker;
 

@@ -7,31 +7,59 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
-from manyhands import Client, Job, Worker
+from manyhands import Client, Job, JobInterrupted, Worker
 
 
-class SaysStopping(logging.Handler):
-    """Says on standard output that the worker has been asked to stop."""
+class SaysOrders(logging.Handler):
+    """Says on standard output what the worker has been asked."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "stopping" in record.getMessage():
+        message = record.getMessage()
+        if "stopping" in message:
             print("stopping", flush=True)
+        elif "told to" in message or "performs job" in message:
+            print(message, flush=True)
 
 
 def never_ends(client: Client) -> None:
-    """A worker whose handler says the jid and hangs."""
+    """A worker whose handler says the jid and hangs, whatever it is told."""
     log = logging.getLogger("manyhands")
     log.setLevel(logging.INFO)
-    log.addHandler(SaysStopping())
+    log.addHandler(SaysOrders())
     worker = Worker(client, ["q"])
 
     @worker.perform("work")
     def work(job: Job) -> None:
-        print("started", job.jid, flush=True)
-        threading.Event().wait()
+        while True:
+            with suppress(JobInterrupted):
+                print("started", job.jid, flush=True)
+                threading.Event().wait()
 
     worker.run()
+
+
+def spins(client: Client) -> None:
+    """A worker whose handler says the jid and computes without end, or until it is interrupted; other kinds return."""
+    log = logging.getLogger("manyhands")
+    log.setLevel(logging.INFO)
+    log.addHandler(SaysOrders())
+    worker = Worker(client, ["q"])
+
+    @worker.perform("spin")
+    def spin(job: Job) -> None:
+        try:
+            print("started", job.jid, flush=True)
+            while True:
+                pass
+        except JobInterrupted as interrupted:
+            print("interrupted", interrupted.reason, flush=True)
+            raise
+
+    worker.perform("work")(lambda job: print("performed", job.jid, flush=True))
+    worker.run()
+    print("ended", flush=True)
 
 
 def waits(client: Client) -> None:

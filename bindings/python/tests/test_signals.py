@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from servers import wait_for_line
 
-from manyhands import Client
+from manyhands import Client, Worker
 
 Program = Callable[..., "subprocess.Popen[str]"]
 
@@ -51,6 +51,69 @@ def test_term_leaves_a_hanging_handler(client: Client, program: Program, first: 
     job = client.job(placed.jid)
     assert job is not None
     assert job.state == "running"  # until its lease runs out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_term_and_int_give_back_what_runs(client: Client, program: Program, number: signal.Signals) -> None:
+    jids = [client.queue("q").put("spin", retries=0).jid, client.queue("q").put("work").jid]
+    process = program("spins")
+    wait_for_line(process.stdout, "started")
+    process.send_signal(number)
+    wait_for_line(process.stdout, "interrupted killed")
+    wait_for_line(process.stdout, "ended")
+    assert process.wait(10) == 0
+    found = [job for job in client.jobs(jids) if job]
+    assert [(job.state, job.remaining) for job in found] == [("waiting", 0), ("waiting", 5)]
+
+
+def test_quit_waits_for_what_runs(client: Client, program: Program) -> None:
+    placed = client.queue("q").put("spin")
+    process = program("spins")
+    wait_for_line(process.stdout, "started")
+    process.send_signal(signal.SIGQUIT)
+    wait_for_line(process.stdout, "stopping")
+    client.cancel([placed.jid])
+    wait_for_line(process.stdout, "interrupted cancelled")
+    wait_for_line(process.stdout, "ended")
+    assert process.wait(10) == 0
+
+
+def test_usr1_interrupts_and_goes_on(client: Client, program: Program) -> None:
+    client.queue("q").put("spin", jid="a", retries=0)
+    process = program("spins")
+    wait_for_line(process.stdout, "started a")
+    process.send_signal(signal.SIGUSR1)
+    wait_for_line(process.stdout, "interrupted killed")
+    wait_for_line(process.stdout, "started a")
+    client.queue("q").put("work", jid="b")
+    client.cancel(["a"])
+    wait_for_line(process.stdout, "performed b")
+
+
+def test_usr2_pauses_and_cont_resumes(client: Client, program: Program) -> None:
+    client.queue("q").put("work", jid="a")
+    process = program("spins")
+    wait_for_line(process.stdout, "performed a")
+    process.send_signal(signal.SIGUSR2)
+    wait_for_line(process.stdout, "told to pause")
+    client.queue("q").put("work", jid="b")
+    with Worker(client, ["q"]) as other:
+        job = other.next(10)
+        assert job is not None
+        assert job.jid == "b"
+        job.release()
+    process.send_signal(signal.SIGCONT)
+    wait_for_line(process.stdout, "told to resume")
+    wait_for_line(process.stdout, "performed b")
+
+
+def test_ttin_shows_what_runs(client: Client, program: Program) -> None:
+    placed = client.queue("q").put("spin")
+    process = program("spins")
+    wait_for_line(process.stdout, "started")
+    process.send_signal(signal.SIGTTIN)
+    wait_for_line(process.stdout, f"performs job {placed.jid} (spin)")
+    wait_for_line(process.stdout, "in spin")
 
 
 def test_ctrl_c_ends_next(client: Client, program: Program) -> None:

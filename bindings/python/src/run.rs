@@ -1,0 +1,100 @@
+//! One run of a handler on its thread, which others may interrupt with an exception: inside of it and nowhere else.
+//!
+//! Python delivers such an exception only between two steps of Python code. From the handler's return to the end of
+//! [`Run::call`] there is none, so one that was not delivered by then is taken back in time.
+
+use std::ffi::c_long;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// Where a run stands. Only ever looked at with the interpreter lock held.
+enum Stage {
+    /// Not begun; with what is to be raised at once when it begins.
+    Before(Option<Py<PyType>>),
+    /// Python code of the handler runs on its thread; whether an exception is on its way there.
+    Inside { raised: bool },
+    /// The thread waits for something that others can cancel.
+    Waiting,
+    /// Over.
+    After,
+}
+
+/// See the module.
+#[pyclass(frozen, module = "manyhands._native")]
+pub struct Run {
+    thread: c_long,
+    stage: Mutex<Stage>,
+}
+
+impl Run {
+    /// Puts a stage in place of the one that was.
+    fn turn(&self, stage: Stage) -> Stage {
+        std::mem::replace(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner), stage)
+    }
+
+    /// Sends an exception to the thread, or with None takes back one that has not arrived.
+    fn send(&self, _py: Python<'_>, exception: Option<&Bound<'_, PyType>>) {
+        let exception = exception.map_or(std::ptr::null_mut(), Bound::as_ptr);
+        // SAFETY: the interpreter lock is held, and Python takes its own reference to the class.
+        unsafe { pyo3::ffi::PyThreadState_SetAsyncExc(self.thread, exception) };
+    }
+}
+
+#[pymethods]
+impl Run {
+    /// `thread`: what threading.get_ident() says on the thread that calls.
+    #[new]
+    fn open(thread: u64) -> Run {
+        Run { thread: thread.cast_signed() as c_long, stage: Mutex::new(Stage::Before(None)) }
+    }
+
+    /// Calls `function(about)`; what `interrupt` raises meanwhile is raised inside of it. Once.
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        function: &Bound<'py, PyAny>,
+        about: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Stage::Before(Some(exception)) = self.turn(Stage::Inside { raised: false }) {
+            self.turn(Stage::After);
+            return Err(PyErr::from_type(exception.into_bound(py), ()));
+        }
+        let answer = function.call1((about,));
+        if let Stage::Inside { raised: true } = self.turn(Stage::After) {
+            self.send(py, None);
+        }
+        answer
+    }
+
+    /// Inside of `call`, on its thread: calls `function()`, which waits and is cancelled otherwise than by an exception.
+    /// None, and not called, when an exception is on its way.
+    fn wait<'py>(&self, function: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.turn(Stage::Waiting) {
+            Stage::Inside { raised: false } => {}
+            other => {
+                self.turn(other);
+                return Ok(None);
+            }
+        }
+        let answer = function.call0();
+        self.turn(Stage::Inside { raised: false });
+        answer.map(Some)
+    }
+
+    /// Raises the class in the handler. False when the thread waits: then it is to be cancelled. None when it is over.
+    fn interrupt(&self, py: Python<'_>, exception: &Bound<'_, PyType>) -> Option<bool> {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *stage {
+            Stage::Before(first) => *first = Some(exception.clone().unbind()),
+            Stage::Inside { raised } => {
+                *raised = true;
+                self.send(py, Some(exception));
+            }
+            Stage::Waiting => return Some(false),
+            Stage::After => return None,
+        }
+        Some(true)
+    }
+}

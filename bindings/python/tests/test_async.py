@@ -1,0 +1,142 @@
+"""`async def` handlers and middleware."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+import pytest
+
+from manyhands import Client, InvalidArgument, Job, Next, Worker
+from manyhands.testing import drain
+
+request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="none")
+
+
+def test_handlers_share_one_loop_and_wait_together(client: Client) -> None:
+    client.queue("q").put_many([{"kind": "meet", "jid": jid} for jid in ("a", "b", "c")])
+    worker = Worker(client, ["q"], threads=3)
+    here: list[asyncio.AbstractEventLoop] = []
+    met = asyncio.Event()
+
+    @worker.perform("meet")
+    async def meet(_job: Job) -> int:
+        here.append(asyncio.get_running_loop())
+        if len(here) == 3:
+            met.set()
+            worker.stop()
+        await met.wait()
+        return len(here)
+
+    worker.run()
+    assert len(set(map(id, here))) == 1
+    assert [job.result for job in client.jobs(["a", "b", "c"]) if job] == [3, 3, 3]
+    assert not [thread for thread in threading.enumerate() if thread.name == "mh-loop"]
+
+
+def test_middleware_around_async_handlers(client: Client) -> None:
+    client.queue("q").put("k", jid="a")
+    worker = Worker(client, ["q"])
+    trace: list[str] = []
+
+    @worker.use
+    def outer(job: Job, next: Next[Any]) -> Any:
+        token = request.set(job.jid)
+        try:
+            return {"outer": next()}
+        finally:
+            request.reset(token)
+
+    @worker.use
+    async def inner(_job: Job, next: Next[Any]) -> Any:
+        trace.append(f"inner of {request.get()}")
+        try:
+            return await next()
+        finally:
+            trace.append("inner after")
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> str:
+        trace.append(f"handler of {request.get()}")
+        await asyncio.sleep(0)
+        return "done"
+
+    assert drain(worker) == 1
+    job = client.job("a")
+    assert job is not None
+    assert job.result == {"outer": "done"}
+    assert trace == ["inner of a", "handler of a", "inner after"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), asyncio.CancelledError()])
+def test_what_async_handlers_raise(client: Client, error: BaseException) -> None:
+    client.queue("q").put("k", jid="a", retries=0)
+    worker = Worker(client, ["q"])
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> None:
+        worker.stop()
+        raise error
+
+    worker.run()
+    job = client.job("a")
+    assert job is not None
+    assert job.failure is not None
+    assert job.failure["group"] == f"k:{type(error).__name__}"
+
+
+def test_a_system_exit_ends_the_worker_and_not_the_loop(client: Client) -> None:
+    client.queue("q").put("k", jid="a")
+    worker = Worker(client, ["q"])
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        worker.run()
+    assert client.queue("q").counts()["running"] == 0
+
+
+def test_a_killed_async_handler_is_cancelled(client: Client) -> None:
+    client.queue("q").put("k", jid="a", retries=0)
+    worker = Worker(client, ["q"])
+    reasons: list[object] = []
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> str:
+        if reasons:
+            worker.stop()
+            return "again"
+        worker.kill_running()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            reasons.extend(error.args)
+            raise
+        return "not cancelled"
+
+    worker.run()
+    job = client.job("a")
+    assert job is not None
+    assert (job.result, job.remaining, reasons) == ("again", 0, ["killed"])
+
+
+def test_async_middleware_is_refused_where_it_cannot_be(client: Client) -> None:
+    async def around(_job: Job, next: Next[Any]) -> Any:
+        return await next()
+
+    worker = Worker(client, ["q"])
+    worker.perform("k")(lambda _job: None)
+    with pytest.raises(InvalidArgument, match="around is async def, but the handler of k is not"):
+        worker.use(around)
+    worker = Worker(client, ["q"])
+    worker.use(around)
+    worker.use(lambda _job, next: next())
+
+    async def handler(_job: Job) -> None: ...
+
+    with pytest.raises(InvalidArgument, match="is not async def, but comes after one that is"):
+        worker.perform("k")(handler)

@@ -1,0 +1,235 @@
+"""Handlers that are interrupted, and that nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, NoReturn
+
+import pytest
+
+from manyhands import Client, Job, JobInterrupted, Next, Worker, _native
+from manyhands.interrupted import interrupted_as
+
+
+def spin() -> NoReturn:
+    """Python code without end."""
+    while True:
+        pass
+
+
+def run_beside(worker: Worker) -> tuple[threading.Thread, list[BaseException]]:
+    """Run a worker on a thread; what its run raised."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run()
+        except BaseException as error:  # noqa: BLE001
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+def found(client: Client, jid: str) -> Job:
+    """A job as Redis has it now."""
+    job = client.job(jid)
+    assert job is not None
+    return job
+
+
+def test_a_killed_run_gives_its_job_back(client: Client) -> None:
+    placed = client.queue("q").put("k", retries=0)
+    worker = Worker(client, ["q"])
+    entered: SimpleQueue[int] = SimpleQueue()
+    seen: list[str] = []
+    told: list[object] = []
+    worker.on("failure")(lambda _job, error: told.append(error))
+
+    @worker.use
+    def around(_job: Job, next: Next[Any]) -> Any:
+        try:
+            return next()
+        except JobInterrupted as error:
+            seen.append(f"{error.reason}: {error}")
+            raise
+
+    @worker.perform("k")
+    def handler(_job: Job) -> str | None:
+        entered.put(1)
+        if not seen:
+            spin()
+        worker.stop()
+        return "again"
+
+    thread, raised = run_beside(worker)
+    entered.get()
+    worker.kill_running()
+    thread.join()
+    job = found(client, placed.jid)
+    assert (job.state, job.result, job.remaining, raised, told) == ("completed", "again", 0, [], [])
+    assert seen == ["killed: the run of the job was interrupted: killed"]
+
+
+def test_a_handler_may_end_its_job_though_killed(client: Client) -> None:
+    placed = client.queue("q").put("k")
+    worker = Worker(client, ["q"])
+
+    @worker.perform("k")
+    def handler(_job: Job) -> str:
+        worker.kill_running()
+        worker.stop()
+        try:
+            spin()
+        except JobInterrupted:
+            return "cleaned up"
+
+    worker.run()
+    assert found(client, placed.jid).result == "cleaned up"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_lost_job_interrupts_its_handler(client: Client, asynchronous: bool) -> None:
+    placed = client.queue("q").put("k")
+    worker = Worker(client, ["q"])
+    reasons: list[tuple[str, str]] = []
+    entered: SimpleQueue[int] = SimpleQueue()
+
+    @worker.on_lock_lost
+    def lost(job: Job, reason: str) -> None:
+        reasons.append((job.jid, reason))
+        worker.stop()
+
+    def handler(_job: Job) -> None:
+        entered.put(1)
+        spin()
+
+    async def async_handler(_job: Job) -> None:
+        entered.put(1)
+        await asyncio.Event().wait()
+
+    worker.perform("k")(async_handler if asynchronous else handler)
+    thread, raised = run_beside(worker)
+    entered.get()
+    client.cancel([placed.jid])
+    thread.join()
+    assert (reasons, raised) == ([(placed.jid, "cancelled")], [])
+
+
+def test_a_run_past_its_time_spends_a_retry(client: Client) -> None:
+    placed = client.queue("q").put("slow", retries=0)
+    worker = Worker(client, ["q"])
+    told: list[str] = []
+    worker.perform("slow", timeout=0.05)(lambda _job: spin())
+
+    @worker.on("failure")
+    def failure(_job: Job, error: JobInterrupted) -> None:
+        told.append(error.reason)
+        worker.stop()
+
+    worker.run()
+    failure_ = found(client, placed.jid).failure
+    assert failure_ is not None
+    assert (told, failure_["group"]) == (["timeout"], "slow:JobInterrupted")
+
+
+def test_a_handler_that_does_not_end_ends_the_worker(client: Client) -> None:
+    client.queue("q").put_many([{"kind": "stuck"}, {"kind": "good", "jid": "good"}])
+    worker = Worker(client, ["q"], threads=2, timeout=0.01)
+    go, over = threading.Event(), threading.Event()
+
+    @worker.perform("stuck")
+    def stuck(_job: Job) -> None:
+        over.wait()
+
+    @worker.perform("good", timeout=60)
+    def good(_job: Job) -> str:
+        go.wait()
+        return "finished"
+
+    thread, raised = run_beside(worker)
+    while not worker._native.is_stuck():
+        threading.Event().wait(0.01)
+    go.set()
+    thread.join()
+    over.set()
+    assert [str(error) for error in raised] == ["70"]
+    assert found(client, "good").result == "finished"
+
+
+def test_nothing_is_raised_outside_of_a_run() -> None:
+    """The worker's own steps around a run, as fast as they go, under interrupts as fast as they go."""
+    current: list[_native.Run] = []
+    over = threading.Event()
+    sent: list[bool | None] = []
+
+    def disturb() -> None:
+        while not over.is_set():
+            for run in current[-1:]:
+                sent.append(run.interrupt(interrupted_as("killed")))
+
+    threads = [threading.Thread(target=disturb) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    inside = 0
+    try:
+        until = time.monotonic() + 5
+        for number in range(200_000):
+            run = _native.Run(threading.get_ident())
+            current[:] = [run]
+            try:
+                run.call(lambda n: sum(range(n % 50)), number)
+            except JobInterrupted:
+                inside += 1
+            if time.monotonic() > until:
+                break
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert inside > 10
+    assert {True, None} <= set(sent)
+
+
+def test_a_storm_of_kills_harms_only_runs(client: Client) -> None:
+    jids = [placed.jid for placed in client.queue("q").put_many([{"kind": "k", "retries": 0}] * 300)]
+    worker = Worker(client, ["q"], threads=4)
+    performed: list[str] = []
+
+    @worker.perform("k")
+    def handler(job: Job) -> None:
+        sum(range(20_000))
+        performed.append(job.jid)
+
+    thread, raised = run_beside(worker)
+    while len(set(performed)) < 300:
+        worker.kill_running()
+        threading.Event().wait(0.02)
+    while {job.state for job in client.jobs(jids) if job} != {"completed"} and thread.is_alive():
+        threading.Event().wait(0.02)
+    worker.stop()
+    thread.join()
+    assert raised == []
+    assert {(job.state, job.remaining) for job in client.jobs(jids) if job} == {("completed", 0)}
+
+
+def test_an_interrupt_before_the_run_is_raised_when_it_begins() -> None:
+    run = _native.Run(threading.get_ident())
+    assert run.interrupt(interrupted_as("killed"))
+    called: list[int] = []
+    with pytest.raises(JobInterrupted):
+        run.call(called.append, 1)
+    assert (called, run.interrupt(interrupted_as("killed"))) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "act", [lambda run: run.wait(lambda: 5), lambda run: run.call(lambda _: run.wait(lambda: 5), 0)]
+)
+def test_waiting_is_part_of_a_run(act: Callable[[Any], Any]) -> None:
+    run = _native.Run(threading.get_ident())
+    assert act(run) in (None, 5)
