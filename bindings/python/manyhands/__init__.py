@@ -56,11 +56,13 @@ from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
 from manyhands.put import Placed, Put, PutOptions
 from manyhands.queue import Counts, Queue, QueueCounts, Sample, Stats
 from manyhands.recurring import Recurring
+from manyhands.retry_rules import Backoff, RetryRules
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
 from manyhands.throttle import Throttle, ThrottleCounts
 from manyhands.worker import Worker
 
 __all__ = [
+    "Backoff",
     "Client",
     "Closed",
     "Config",
@@ -102,6 +104,7 @@ __all__ = [
     "ReadOnly",
     "Recurring",
     "Retry",
+    "RetryRules",
     "Sample",
     "SavedPatterns",
     "SchemaMismatch",

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from manyhands._hooks import Hooks
 from manyhands._running import awaited
 from manyhands.errors import InvalidArgument
+from manyhands.job_class import JobClass
 from manyhands.middleware import Middleware, chained
 
 if TYPE_CHECKING:
     from manyhands.job import Job
+    from manyhands.retry_rules import Backoff
 
 Handler = Callable[["Job"], Any]
 
@@ -26,6 +28,7 @@ class Duties:
     def __init__(self) -> None:
         self.hooks = Hooks(_HOOKS)
         self.timeouts: dict[str, int] = {}
+        self.backoffs: dict[str, Backoff] = {}
         self._handlers: dict[str, Handler] = {}
         self._middleware: tuple[Middleware, ...] = ()
         self._runs: dict[str, Handler] = {}
@@ -35,14 +38,17 @@ class Duties:
         """Those that have a handler."""
         return list(self._handlers)
 
-    def perform(self, kind: str, handler: Handler, timeout_ms: int | None) -> None:
-        """Add or replace the handler of a kind, and how long it may run."""
+    def perform(self, kind: str, handler: Handler, timeout_ms: int | None, backoff: Backoff | None) -> None:
+        """Add or replace the handler of a kind, how long it may run, and how long it waits after an error."""
         if not callable(handler):
             raise InvalidArgument(f"the handler of {kind} must be callable, not {type(handler).__name__}")
         self._arrange({**self._handlers, kind: handler}, self._middleware)
         self.timeouts.pop(kind, None)
         if timeout_ms is not None:
             self.timeouts[kind] = timeout_ms
+        self.backoffs.pop(kind, None)
+        if backoff is not None:
+            self.backoffs[kind] = backoff
 
     def use(self, middleware: Middleware) -> None:
         """Put it around every handler, inside of the middleware that is there."""
@@ -57,7 +63,8 @@ class Duties:
     def copy(self) -> Duties:
         """The same, to be changed apart."""
         duties = Duties()
-        duties.hooks, duties.timeouts = self.hooks, dict(self.timeouts)
+        duties.hooks = self.hooks
+        duties.timeouts, duties.backoffs = dict(self.timeouts), dict(self.backoffs)
         duties._arrange(self._handlers, self._middleware)
         return duties
 
@@ -85,7 +92,8 @@ def _run(middleware: tuple[Middleware, ...], kind: str, handler: Handler) -> Han
 
 
 def _is_async(function: Any) -> bool:
-    function = getattr(function, "handler", function)  # of a job class
+    if isinstance(function, JobClass):
+        function = function.handler
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 

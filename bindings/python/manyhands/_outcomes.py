@@ -10,6 +10,9 @@ from manyhands.errors import Error
 Ending = tuple[str, dict[str, Any]]
 """An outcome's verb and its fields."""
 
+_LONGEST_NAME = 255
+"""Bytes."""
+
 UNKNOWN_KIND: Ending = ("unknown_kind", {})
 """The outcome of a job whose kind has no handler here."""
 
@@ -20,6 +23,13 @@ RELEASE: Ending = ("release", {})
 def failed(error: BaseException) -> Ending:
     """The outcome of a run that raised `error`: run again with backoff until no retry is left."""
     return "error", {"class": class_of(error), **described(error)}
+
+
+def failed_by_rule(kind: str, error: BaseException, delay_ms: int | None) -> Ending:
+    """The same with a wait that somebody has chosen; None: no run follows."""
+    group = f"{kind}:{class_of(error)}".encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+    said = {"group": group, **described(error)}
+    return ("fail", said) if delay_ms is None else ("retry", {"delay_ms": delay_ms, **said})
 
 
 def described(error: BaseException) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from manyhands._finished import Finished
 from manyhands._holder import outcome_text
-from manyhands._outcomes import RELEASE, UNKNOWN_KIND, Ending, failed
+from manyhands._outcomes import RELEASE, UNKNOWN_KIND, Ending, failed, failed_by_rule
 from manyhands._running import Running, Runs
 from manyhands.errors import Closed, InvalidArgument, WrongState
 from manyhands.interrupted import JobInterrupted
@@ -108,7 +108,11 @@ class Performer:
         if isinstance(error, (Exception, JobInterrupted)):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
         self._duties.hooks.tell("failure", job, error, job=job)
-        return failed(error)
+        ruled, delay_ms = job._rule or (None, None)
+        if ruled is error:
+            return failed_by_rule(job.kind, error, delay_ms)
+        backoff = self._duties.backoffs.get(job.kind)
+        return failed(error) if backoff is None else failed_by_rule(job.kind, error, backoff._after_ms(job))
 
     def _finish(self, job: Job, ending: Ending) -> None:
         if job.token is None or not job.in_hand:  # the handler has ended it itself

@@ -65,6 +65,7 @@ class Job(Managed):
         self._data_changed = False
         self._view: dict[str, Any] | None = None if self._reserved else fields
         self._locals: dict[str, Any] | None = None
+        self._rule: tuple[BaseException, int | None] | None = None
         self.jid: str = fields["jid"]
         self.kind: str = fields["kind"]
         self.queue: str = fields["queue"]
@@ -116,7 +117,7 @@ class Job(Managed):
         return cls(client, ClientHolder(client), view_fields(reply))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_client": None, "_holder": None, "_locals": None}
+        return {**self.__dict__, "_client": None, "_holder": None, "_locals": None, "_rule": None}
 
     def _record(self, *, with_data: bool = True) -> Job:
         """The same job without what was read from it, to be kept for a while; without its data it is small."""

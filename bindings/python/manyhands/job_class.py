@@ -12,6 +12,7 @@ from manyhands import _native
 from manyhands._wire import given, milliseconds, object_text, refuse_unknown, text
 from manyhands.errors import InvalidArgument
 from manyhands.put import OPERATION, Placed, in_milliseconds
+from manyhands.retry_rules import Backoff, BackoffLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -34,17 +35,26 @@ class JobClass:
     handler: what was decorated, as a function of the Job.
     queue: where its jobs are put, or None.
     timeout: seconds its handler may run in a worker, or None.
+    backoff: how long its jobs wait after an error, or None.
     options: the other defaults of its puts, by the names of `Queue.put`.
     """
 
     def __init__(
-        self, kind: str, handler: Callable[[Job], Any], queue: str | None, timeout: float | None, options: PutOptions
+        self,
+        kind: str,
+        handler: Callable[[Job], Any],
+        *,
+        queue: str | None,
+        timeout: float | None,
+        backoff: Backoff | None,
+        options: PutOptions,
     ) -> None:
         """For this package only: a program uses the decorator."""
         self.kind = kind
         self.handler = handler
         self.queue = queue
         self.timeout = timeout
+        self.backoff = backoff
         self.options = options
         update_wrapper(self, handler, updated=())
 
@@ -84,6 +94,7 @@ def job(
     delay: float | timedelta | None = None,
     retries: int | None = None,
     timeout: float | timedelta | None = None,
+    backoff: BackoffLike | None = None,
     tags: Sequence[str] | None = None,
     route: Sequence[str] | None = None,
     throttles: Sequence[str] | None = None,
@@ -93,7 +104,7 @@ def job(
 
     kind: 1 to 255 bytes.
     queue: where its jobs are put. Default: each put says it.
-    timeout: seconds that the handler may run: see `Worker.perform`. Default: the worker's.
+    timeout, backoff: seconds that the handler may run, and that its jobs wait after an error: see `Worker.perform`.
     priority, delay, retries, tags, route, throttles: as in `Queue.put`.
 
     What is decorated may also be a class with a method `perform(job)`, of which each job gets an object. Type checkers
@@ -114,9 +125,11 @@ def job(
     defaults: Any = given({**options, "throttles": throttles})
     _check("any" if queue is None else text(queue, "queue", None), kind, defaults)
     seconds = None if timeout is None else milliseconds(timeout, "timeout", None, least=1) / 1000
+    waits = None if backoff is None else Backoff.of(backoff)
 
     def declare(performs: Callable[[Job], Any] | type[Performs]) -> JobClass:
-        return JobClass(kind, _handler(performs, kind), queue, seconds, defaults)
+        handler = _handler(performs, kind)
+        return JobClass(kind, handler, queue=queue, timeout=seconds, backoff=waits, options=defaults)
 
     return declare
 

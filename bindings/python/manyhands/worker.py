@@ -24,6 +24,7 @@ from manyhands.errors import Closed, Error, InvalidArgument, WrongState
 from manyhands.job import Job
 from manyhands.job_class import JobClass
 from manyhands.middleware import Middleware
+from manyhands.retry_rules import Backoff, BackoffLike
 
 _log = logging.getLogger("manyhands")
 
@@ -133,17 +134,21 @@ class Worker:
 
     @overload
     def perform(
-        self, kind: str, *, timeout: float | timedelta | None = None
+        self, kind: str, *, timeout: float | timedelta | None = None, backoff: BackoffLike | None = None
     ) -> Callable[[_AnyHandler], _AnyHandler]: ...
     @overload
-    def perform(self, kind: JobClass, *, timeout: float | timedelta | None = None) -> JobClass: ...
     def perform(
-        self, kind: str | JobClass, *, timeout: float | timedelta | None = None
+        self, kind: JobClass, *, timeout: float | timedelta | None = None, backoff: BackoffLike | None = None
+    ) -> JobClass: ...
+    def perform(
+        self, kind: str | JobClass, *, timeout: float | timedelta | None = None, backoff: BackoffLike | None = None
     ) -> JobClass | Callable[[_AnyHandler], _AnyHandler]:
         """Register the handler of a kind; a decorator, or with a job class (`manyhands.job`) a call.
 
         kind: 1 to 255 bytes; registering it again replaces the handler. Or a job class.
         timeout: seconds that the handler may run: see `Worker`. Default: the job class's, else the worker's.
+        backoff: how long its jobs wait after an error that no RetryRules name: a Backoff, or seconds. Default: the job
+            class's, else 1 s doubling to an hour.
 
         The handler gets the Job. What it returns is stored as the job's result, and the job goes on along its route.
         Raising Fail, Retry or Snooze says otherwise. Any other exception runs the job again with growing delays until
@@ -158,22 +163,26 @@ class Worker:
         """
 
         if isinstance(kind, JobClass):
-            self._register(kind.kind, kind, kind.timeout if timeout is None else timeout)
+            chosen = kind.backoff if backoff is None else backoff
+            self._register(kind.kind, kind, kind.timeout if timeout is None else timeout, chosen)
             return kind
         text(kind, "kind", None)
 
         def register(handler: _AnyHandler) -> _AnyHandler:
-            self._register(kind, handler, timeout)
+            self._register(kind, handler, timeout, backoff)
             return handler
 
         return register
 
-    def _register(self, kind: str, handler: Handler, timeout: float | timedelta | None) -> None:
+    def _register(
+        self, kind: str, handler: Handler, timeout: float | timedelta | None, backoff: BackoffLike | None
+    ) -> None:
         self._refuse_started(f"a handler for {kind}")
         timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)
+        waits = None if backoff is None else Backoff.of(backoff)
         known, self._duties = self._duties, self._duties.copy()
         try:
-            self._duties.perform(kind, handler, timeout_ms)
+            self._duties.perform(kind, handler, timeout_ms, waits)
             self._open()
         except InvalidArgument:
             self._duties = known
