@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import Any, NoReturn
 
 import pytest
+from performing import found
 
 from manyhands import Client, Job, JobInterrupted, Next, Worker, _native
 from manyhands.interrupted import interrupted_as
@@ -34,13 +35,6 @@ def run_beside(worker: Worker) -> tuple[threading.Thread, list[BaseException]]:
     thread = threading.Thread(target=run)
     thread.start()
     return thread, raised
-
-
-def found(client: Client, jid: str) -> Job:
-    """A job as Redis has it now."""
-    job = client.job(jid)
-    assert job is not None
-    return job
 
 
 def test_a_killed_run_gives_its_job_back(client: Client) -> None:
