@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Literal, NoReturn, TypeVar, overload
+from typing import Any, Literal, NoReturn, TypeVar, overload
 
 from manyhands import _native
 from manyhands._crew import Crew, Order, Orders
@@ -66,6 +66,9 @@ class Worker:
         shutdown_timeout: float | timedelta = 25.0,
         timeout: float | timedelta | None = None,
         max_jobs: int | None = None,
+        log: Literal["off", "text", "json"] | None = None,
+        verbose: bool | None = None,
+        statsd: Mapping[str, Any] | None = None,
         **unknown: NoReturn,
     ) -> None:
         """Describe the worker; only checks its arguments. Nothing starts before `run` or `next`.
@@ -83,6 +86,10 @@ class Worker:
             a retry. One that goes on for 2 s more ends the worker: no new jobs, `shutdown_timeout` for its neighbours,
             then `run` raises SystemExit(70). Default: as long as it likes.
         max_jobs: how many jobs `run` starts before it ends. Default: no limit.
+        log: text or json writes a line on standard error when a job ends, with its kind, outcome, duration and attempt;
+            verbose also when it starts. Default off.
+        statsd: host, port (default 8125) and key (default manyhands) of a StatsD server, which gets a counter and a
+            timing per kind. Default: none.
 
         Raises InvalidArgument naming the argument.
 
@@ -93,9 +100,14 @@ class Worker:
             raise InvalidArgument(f"client must be a Client, not {type(client).__name__}")
         queues = texts(queues, "queues", None)
         grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout", None)
-        options = {"queues": queues, "threads": threads, "strategy": strategy, "shutdown_timeout_ms": grace_ms}
+        options: dict[str, Any] = {
+            "queues": queues,
+            "threads": threads,
+            "strategy": strategy,
+            "shutdown_timeout_ms": grace_ms,
+        }
         timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)
-        options |= {"timeout_ms": timeout_ms, "max_jobs": max_jobs}
+        options |= {"timeout_ms": timeout_ms, "max_jobs": max_jobs, "log": log, "verbose": verbose, "statsd": statsd}
         self._client = client
         self._queues = queues
         self._options = {name: value for name, value in options.items() if value is not None}

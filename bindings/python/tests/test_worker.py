@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import threading
@@ -257,6 +258,9 @@ BAD_WORKERS: list[tuple[dict[str, Any], str]] = [
     ({"queues": ["q"], "threads": 0}, "threads"),
     ({"queues": ["q"], "threads": 1.5}, "threads"),
     ({"queues": ["q"], "strategy": "sideways"}, "strategy"),
+    ({"queues": ["q"], "log": "loud"}, "log loud is unknown"),
+    ({"queues": ["q"], "statsd": {"host": "localhost", "port": 0}}, "statsd.port 0 is outside"),
+    ({"queues": ["q"], "statsd": {"port": 1}}, "statsd.host is missing"),
     ({"queues": ["q"], "shutdown_timeout": -1}, "shutdown_timeout"),
     ({"queues": ["q"], "shutdown_timeout": float("nan")}, "shutdown_timeout"),
 ]
@@ -267,6 +271,15 @@ def test_bad_options(client: Client, options: dict[str, Any], argument: str) -> 
     with pytest.raises(InvalidArgument, match=argument) as caught:
         Worker(client, **options)
     assert caught.value.code == 100
+
+
+def test_a_line_is_logged_for_each_job(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    placed = client.queue("q").put("k")
+    worker = Worker(client, ["q"], log="json")
+    worker.perform("k")(lambda _job: worker.stop())
+    worker.run()
+    (line,) = (json.loads(line) for line in capfd.readouterr().err.splitlines() if placed.jid in line)
+    assert (line["kind"], line["queue"], line["attempt"]) == ("k", "q", 1)
 
 
 def test_more_bad_arguments(client: Client) -> None:
