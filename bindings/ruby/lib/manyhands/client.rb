@@ -11,6 +11,8 @@ module Manyhands
   #
   # Source: core/src/client/
   class Client
+    include Putting
+
     # @api private
     # @return [Native::Client]
     attr_reader :native
@@ -34,6 +36,8 @@ module Manyhands
       timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_TIMEOUT_MS)
       options = Wire.object({ namespace:, timeout_ms:, engine_upgrade: }.compact, nil)
       @native = Native::Client.open(url, options)
+      @put_middleware = Middleware.new(:around_put)
+      @put_hooks = Hooks.new(%i[before_put after_put])
     end
 
     # Makes a client, yields it and closes it, whatever happens in the block.

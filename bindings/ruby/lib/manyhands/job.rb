@@ -101,6 +101,11 @@ module Manyhands
       @data_changed = true
     end
 
+    # What middleware and the handler tell one another during one run of the job. Empty at its begin, never stored.
+    #
+    # @return [Hash]
+    def locals = @locals ||= {}
+
     # The eight that follow a job in hand does not carry: the first one asked for reads them all in one call, which
     # releases the GVL. They are empty for a job that exists no more. One that was changed here is read anew.
 

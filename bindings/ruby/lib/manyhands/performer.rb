@@ -11,19 +11,15 @@ module Manyhands
     RELEASE = { release: {} }.freeze
     KILLED = { error: { class: "ThreadKilled", message: "the thread was killed while it performed the job" } }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
-    # What ends a handler but not its thread. SystemExit and signals end both.
-    SURVIVED = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
-    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :SURVIVED
+    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND
 
     # @param native [Native::Worker]
-    # @param handlers [Hash{String => Proc}] by kind
+    # @param duties [Duties]
     # @param logger [Logger]
-    # @param lock_lost [Proc, nil] hears of refused outcomes
-    def initialize(native, handlers, logger, lock_lost)
-      @unanswered = Unanswered.new(native, keep: !lock_lost.nil?)
-      @handlers = handlers
+    def initialize(native, duties, logger)
+      @unanswered = Unanswered.new(native, keep: duties.hooks.any?(:lock_lost))
+      @duties = duties
       @logger = logger
-      @lock_lost = lock_lost
       @dismissed = false
     end
 
@@ -41,7 +37,7 @@ module Manyhands
         outcome = KILLED
         outcome_of(job)
       end
-    rescue *SURVIVED => e
+    rescue *Raised::SURVIVED => e
       outcome = failed(job, e)
     rescue Exception => e # rubocop:disable Lint/RescueException -- SystemExit: the job hears of it, the thread ends
       outcome = failed(job, e)
@@ -50,50 +46,47 @@ module Manyhands
       finish(job, outcome)
     end
 
-    # Reports the outcomes that were refused since the last call, to the log and to the block of {Worker#on_lock_lost}.
+    # Reports the outcomes that were refused since the last call, to the log and to the lock_lost hooks.
     def report_refused
       @unanswered.take_refused.each do |jid, job, operation, reason|
         @logger.warn { "job #{jid}: #{operation} was refused: #{reason}" }
-        @lock_lost.call(job, reason) if job
-      rescue StandardError => e
-        @logger.error { "on_lock_lost raised #{name_of(e.class)} for job #{jid}: #{said(e, :message)}" }
+        tell_hooks(:lock_lost, job, reason) if job
+      end
+    end
+
+    # Calls the hooks of that name. What they raise is logged.
+    #
+    # @param name [Symbol]
+    # @param about [Object] the job, if it is about one, or the worker; and the rest
+    def tell_hooks(name, about, *rest)
+      @duties.hooks.tell(name, about, *rest) do |e|
+        of_job = " for job #{about.jid}" if about.is_a?(Job)
+        @logger.error { "on_#{name} raised#{of_job} #{Raised.line(e)}" }
       end
     end
 
     private
 
     def outcome_of(job)
-      handler = @handlers[job.kind] or return UNKNOWN_KIND
-      result = handler.call(job)
+      return UNKNOWN_KIND unless @duties.known?(job.kind)
+
+      tell_hooks(:before_perform, job)
+      outcome = performed(job)
+      tell_hooks(:after_perform, job)
+      outcome
+    end
+
+    def performed(job)
+      result = @duties.perform(job)
       { complete: job.completion(result) } if job.held? # else the handler has ended it
     rescue Outcome => e
       { e.verb => e.fields }
     end
 
     def failed(job, exception)
-      described = { class: class_of(exception), message: said(exception, :message), trace: said(exception, :backtrace) }
-      @logger.warn { "job #{job.jid} (#{job.kind}) raised #{name_of(exception.class)}: #{described[:message]}" }
-      { error: described }
-    end
-
-    # What names the failure group: of our own errors the code, which is the same in every language.
-    def class_of(exception)
-      exception.is_a?(Error) && exception.code.positive? ? exception.code_name : name_of(exception.class)
-    end
-
-    # The name of a class, or of the nearest above it that has one; whatever its own `name` says.
-    def name_of(named)
-      name = Module.instance_method(:name)
-      named = named.superclass until name.bind_call(named)
-      name.bind_call(named)
-    end
-
-    # What an exception says of itself, as text. Its methods are the handler's own and may raise anything too.
-    def said(exception, what)
-      text = exception.public_send(what)
-      Wire.scrub(text.is_a?(Array) ? text.join("\n") : text)
-    rescue *SURVIVED
-      "<its #{what} raised>"
+      @logger.warn { "job #{job.jid} (#{job.kind}) raised #{Raised.line(exception)}" }
+      tell_hooks(:failure, job, exception)
+      { error: Raised.describe(exception) }
     end
 
     def finish(job, outcome)

@@ -1,25 +1,10 @@
 # frozen_string_literal: true
 
 module Manyhands
-  # What became of one put.
-  #
-  # @!attribute [r] jid
-  #   @return [String] the job's id, the caller's own or a generated one
-  # @!attribute [r] outcome
-  #   @return [String] "put", "replaced" (an older job of that jid gave way), "kept" (the older one stays) or, from
-  #     {Queue#put_many}, "exists" (refused by `on_conflict: "reject"`)
-  # @!attribute [r] satisfied
-  #   @return [Array<String>] those of its dependencies that it need not wait for: completed, or unknown
-  Placed = Struct.new(:jid, :outcome, :satisfied)
-
   # A named line of jobs. Get it by {Client#queue}.
   class Queue
-    OPTIONS = %i[
-      kind data jid priority delay retries tags route throttles dependencies missing on_conflict
-    ].freeze
-    PUT = "queue_put"
     RESERVE = "queue_reserve"
-    private_constant :OPTIONS, :PUT, :RESERVE
+    private_constant :RESERVE
 
     # @return [String]
     attr_reader :name
@@ -51,7 +36,7 @@ module Manyhands
     #   "satisfied"
     # @option options [String] :on_conflict when the jid exists: "replace" (unless it is running, then keep), "move"
     #   (always replace), "keep" or "reject". Default "replace"
-    # @return [Placed]
+    # @return [Placed] (or what middleware returned as the first, see {Client#use})
     # @raise [InvalidArgument] naming the argument, before anything is written
     # @raise [JobExists] when the jid exists and `on_conflict` is "reject"
     # @raise [UnknownDependency] when a dependency does not exist and `missing` is "reject"
@@ -62,10 +47,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/queue_put.lua
     def put(kind, data = nil, **options)
-      placed = put_items([item(options.merge(kind:, data:), "")]).first
-      raise Error.from(placed["error"]) if placed["error"]
-
-      placed_of(placed)
+      @client.place(@name, [options.merge(kind:, data:)], Placing::ONE).first
     end
 
     # Places several jobs in this queue, in their order; when an argument is bad, none of them. Releases the GVL.
@@ -82,15 +64,7 @@ module Manyhands
     #   client.queue("mail").put_many([{ kind: "welcome", data: 1 }, { kind: "bye", data: 2, priority: 5 }])
     #
     # Source: core/src/engine/ops/queue_put.lua
-    def put_many(jobs)
-      Wire.refuse("jobs must be an Array, not #{jobs.class}", PUT) unless jobs.is_a?(Array)
-
-      items = jobs.each_with_index.map do |job, index|
-        Wire.refuse("jobs[#{index}] must be a Hash, not #{job.class}", PUT) unless job.is_a?(Hash)
-        item(job, jobs.one? ? "" : "jobs[#{index}].")
-      end
-      put_items(items).map { |placed| placed_of(placed) }
-    end
+    def put_many(jobs) = @client.place(@name, jobs, Placing::MANY)
 
     # Takes up to `limit` jobs of this queue under a lease. Does not wait: a {Worker} does. Releases the GVL.
     #
@@ -241,22 +215,6 @@ module Manyhands
       @client.call(operation, { queues: [@name] }) == 1
     rescue InvalidArgument => e
       raise e.exception(e.message.sub("queues[0]", "queue"))
-    end
-
-    # One job of a put as the core reads it. `within` says in errors which one it is.
-    def item(job, within)
-      delay_ms = job[:delay] && Wire.milliseconds(job[:delay], "#{within}delay", PUT)
-      Wire.check_options(job, OPTIONS, PUT, within)
-      job.each { |option, value| Wire.check(value, "#{within}#{option}", PUT) }
-      { queue: @name, **job.except(:delay), delay_ms: }
-    end
-
-    def put_items(items)
-      Wire.parse(@native.call(PUT, JSON.generate({ jobs: items }, max_nesting: 0)))
-    end
-
-    def placed_of(placed)
-      Placed.new(placed.fetch("jid"), placed.fetch("outcome"), placed.fetch("satisfied", [])).freeze
     end
   end
 end

@@ -15,11 +15,9 @@ module Manyhands
   #
   # Source: core/src/worker/
   class Worker
-    # Seconds between two looks for refused outcomes and for a wish to stop.
-    LOOK = 0.1
     # Seconds that TERM and INT leave to running handlers, and that a killed handler has for its `ensure` parts.
     KILL = 2
-    private_constant :LOOK, :KILL
+    private_constant :KILL
 
     # Describes the worker; only checks its arguments. Nothing starts before {#run} or {#next}.
     #
@@ -46,8 +44,7 @@ module Manyhands
       threads = Wire.integer(threads, "threads", nil)
       shutdown_timeout_ms = shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout", nil)
       @options = { queues:, threads:, strategy:, language: "ruby", shutdown_timeout_ms: }
-      @handlers = {}
-      @lock_lost = nil
+      @duties = Duties.new
       @started = @stopping = @ended = false
       @deadline = Float::INFINITY
       open
@@ -77,31 +74,70 @@ module Manyhands
     # @raise [WrongState] when the worker has started
     def perform(kind, &handler)
       raise InvalidArgument, "perform needs a block" unless handler
-      raise WrongState, "the worker has started: a handler for #{kind} comes too late" if @started
 
-      before = @handlers
-      @handlers = { **before, kind.to_s => handler }
-      open
+      check_not_started("a handler for #{kind}")
+      @duties.add(kind.to_s, handler) { open }
       self
-    rescue InvalidArgument
-      @handlers = before if before
-      raise
     end
 
-    # Registers what to call when the outcome of a performed job was refused: by then another worker may have performed
-    # it. Called on the thread of {#run}, one at a time; what it raises is logged. The refusal is logged too.
+    # Puts a module around every job that has a handler; the first one registered is the outermost.
+    #
+    # Its `around_perform(job)` calls `super` for the next module and in the end for the handler, and returns the job's
+    # result: that of `super` or another. Without `super` the handler is skipped. Exceptions go outward; {Fail},
+    # {Retry} and {Snooze} do too. Each job gets an object of its own, so instance variables are of one run, as is
+    # {Job#locals}, which all modules and the handler share.
+    #
+    # @param middleware [Module] with a public method `around_perform`
+    # @return [self]
+    # @raise [InvalidArgument] for anything else
+    # @raise [WrongState] when the worker has started; and in the module when it calls `super` twice
+    # @example
+    #   module Connected
+    #     def around_perform(job)
+    #       job.locals[:db] = DB.checkout
+    #       super
+    #     ensure
+    #       DB.checkin(job.locals[:db])
+    #     end
+    #   end
+    #   worker.use(Connected)
+    def use(middleware)
+      check_not_started("middleware")
+      @duties.middleware.use(middleware)
+      self
+    end
+
+    # Registers what to call when something happens; of several, in their order. What it raises is logged and changes
+    # nothing: who wants to change what happens uses middleware ({#use}).
+    #
+    # - `:before_perform` (job) before the middleware and the handler, on their thread
+    # - `:after_perform` (job) after them, unless they raised an error ({Fail}, {Retry} and {Snooze} are none)
+    # - `:failure` (job, exception) when they raised one
+    # - `:lock_lost` (job, reason) when the outcome of a performed job was refused: by then another worker may have
+    #   performed it. The reason is expired, cancelled, replaced, finished or unknown; or what the engine said of an
+    #   outcome that it could not take, such as a result larger than `max-data`. On the thread of {#run}, one at a time.
+    #   The refusal is logged too
+    # - `:start` (worker) before the first job and `:stop` (worker) after the last, on the thread of {#run}
+    #
+    # @param hook [Symbol] one of these names
+    # @return [self]
+    # @raise [InvalidArgument] for another name, or without a block
+    # @raise [WrongState] when the worker has started
+    # @example
+    #   worker.on(:failure) { |job, exception| Errors.report(exception, jid: job.jid) }
+    def on(hook, &block)
+      check_not_started("a hook")
+      @duties.hooks.add(hook, block)
+      self
+    end
+
+    # The same as `on(:lock_lost)`.
     #
     # @yieldparam job [Job] as it was performed
-    # @yieldparam reason [String] expired, cancelled, replaced, finished or unknown; or what the engine said of an
-    #   outcome that it could not take, such as a result larger than `max-data`
+    # @yieldparam reason [String]
     # @return [self]
-    # @raise [InvalidArgument] without a block
-    def on_lock_lost(&block)
-      raise InvalidArgument, "on_lock_lost needs a block" unless block
-
-      @lock_lost = block
-      self
-    end
+    # @see #on
+    def on_lock_lost(&) = on(:lock_lost, &)
 
     # Performs jobs until stopped; then ends well: outcomes told, jobs that had not begun given back.
     #
@@ -123,11 +159,12 @@ module Manyhands
       raise Closed.new("the worker was stopped; make another one", operation: "worker_run") if @ended
 
       begin_work
-      performer = Performer.new(@native, @handlers, @logger, @lock_lost)
-      crew = []
+      performer = Performer.new(@native, @duties, @logger)
+      crew = Crew.new(performer) { take(nil) }
       # Signals first: one that came while threads are hired would be an exception that leaves them behind.
       StopSignals.during(method(:stop_by_signal)) do
-        hire(crew, performer)
+        performer.tell_hooks(:start, self)
+        crew.hire(@options[:threads])
         supervise(crew, performer)
       end
       nil
@@ -194,7 +231,7 @@ module Manyhands
 
     # The native worker knows its kinds from the start; until it is used, another one may take its place.
     def open
-      @native = Native::Worker.open(@client.native, Wire.object({ **@options, kinds: @handlers.keys }.compact, nil))
+      @native = Native::Worker.open(@client.native, Wire.object({ **@options, kinds: @duties.kinds }.compact, nil))
       @holder = WorkerHolder.new(@native)
       @pid = Process.pid
     end
@@ -210,31 +247,19 @@ module Manyhands
       fields && Job.of_reserved(fields, @holder, @client.native)
     end
 
-    # The threads that perform. They hold interrupts back except while they wait for a job or run a handler.
-    def hire(crew, performer)
-      Thread.handle_interrupt(Object => :on_blocking) do
-        @options[:threads].times do |number|
-          crew << Thread.new do
-            Thread.current.name = "manyhands-#{number}"
-            Thread.current.report_on_exception = false # the join in `look` raises it
-            while (job = take(nil))
-              performer.perform(job)
-            end
-          end
-        end
-      end
+    def check_not_started(what)
+      raise WrongState, "the worker has started: #{what} comes too late" if @started
     end
 
     # Until somebody wants to stop or a thread has ended; then until all have, or the time for that is over.
     def supervise(crew, performer)
-      look(crew, performer) until @stopping || !crew.all?(&:alive?)
+      look(crew, performer) until @stopping || !crew.complete?
       stop
-      look(crew, performer) while crew.any?(&:alive?) && now < @deadline
+      look(crew, performer) until crew.gone? || now >= @deadline
     end
 
     def look(crew, performer)
-      crew.find(&:alive?)&.join(LOOK)
-      crew.each { |thread| thread.join unless thread.alive? }
+      crew.look
       performer.report_refused
     end
 
@@ -242,12 +267,11 @@ module Manyhands
     def dismiss(crew, performer)
       @ended = true
       performer.dismiss
-      late = crew.select(&:alive?).each(&:kill)
-      deadline = now + KILL
-      late.each { |thread| thread.join([deadline - now, 0].max) }
+      crew.kill(KILL)
       @native.stop(0)
     ensure # also when not all outcomes could be told
       performer.report_refused
+      performer.tell_hooks(:stop, self)
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -1,0 +1,63 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # The threads of a worker that perform its jobs.
+  #
+  # @api private
+  class Crew
+    # Longest time between two looks at a thread, in seconds.
+    LOOK = 0.1
+    private_constant :LOOK
+
+    # @param performer [Performer]
+    # @yieldreturn [Job, nil] the next job; nil when there will be none
+    def initialize(performer, &take)
+      @performer = performer
+      @take = take
+      @threads = []
+    end
+
+    # Starts threads. They hold interrupts back except while they wait for a job or run a handler.
+    #
+    # @param count [Integer]
+    def hire(count)
+      Thread.handle_interrupt(Object => :on_blocking) do
+        count.times do |number|
+          @threads << Thread.new do
+            Thread.current.name = "manyhands-#{number}"
+            Thread.current.report_on_exception = false # the join in `look` raises it
+            while (job = @take.call)
+              @performer.perform(job)
+            end
+          end
+        end
+      end
+    end
+
+    # @return [Boolean] whether no thread has ended
+    def complete? = @threads.all?(&:alive?)
+
+    # @return [Boolean] whether every thread has ended
+    def gone? = @threads.none?(&:alive?)
+
+    # Waits a little for a thread to end. What ended one is raised here.
+    def look
+      @threads.find(&:alive?)&.join(LOOK)
+      @threads.each { |thread| thread.join unless thread.alive? }
+    end
+
+    # Kills the threads that there still are.
+    #
+    # @param grace [Numeric] seconds for their `ensure` parts
+    def kill(grace)
+      late = @threads.select(&:alive?).each(&:kill)
+      deadline = now + grace
+      late.each { |thread| thread.join([deadline - now, 0].max) }
+    end
+
+    private
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+  private_constant :Crew
+end

@@ -1,0 +1,51 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # What a worker was told to do: its handlers, the middleware around them, its hooks.
+  #
+  # @api private
+  class Duties
+    # A handler as the innermost of its middleware.
+    Handler = Struct.new(:block) do
+      def around_perform(job) = block.call(job)
+    end
+    HOOKS = %i[before_perform after_perform failure lock_lost start stop].freeze
+    private_constant :Handler, :HOOKS
+
+    # @return [Hooks]
+    attr_reader :hooks
+    # @return [Middleware]
+    attr_reader :middleware
+
+    def initialize
+      @handlers = {}
+      @middleware = Middleware.new(:around_perform)
+      @hooks = Hooks.new(HOOKS)
+    end
+
+    # @return [Array<String>]
+    def kinds = @handlers.keys
+
+    # @return [Boolean] whether there is a handler for the kind
+    def known?(kind) = @handlers.key?(kind)
+
+    # @param kind [String]
+    # @param block [Proc]
+    # @yield to try the new kinds; when it raises the old ones hold
+    def add(kind, block)
+      before = @handlers
+      @handlers = { **before, kind => Handler.new(block) }
+      yield
+    rescue InvalidArgument
+      @handlers = before
+      raise
+    end
+
+    # Performs a job of a known kind, middleware and all.
+    #
+    # @param job [Job]
+    # @return [Object] its result
+    def perform(job) = @middleware.around(@handlers.fetch(job.kind)).around_perform(job)
+  end
+  private_constant :Duties
+end

@@ -1,0 +1,47 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # What is told of an exception that a user's code raised. Its methods are the user's own and may raise anything too.
+  #
+  # @api private
+  module Raised
+    # What ends a handler but not its thread. SystemExit and signals end both.
+    SURVIVED = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
+
+    class << self
+      # @param exception [Exception]
+      # @return [Hash{Symbol => String}] as the core reads an error
+      def describe(exception)
+        { class: group_of(exception), message: said(exception, :message), trace: said(exception, :backtrace) }
+      end
+
+      # One line for the log.
+      #
+      # @param exception [Exception]
+      # @return [String]
+      def line(exception) = "#{name_of(exception.class)}: #{said(exception, :message)}"
+
+      private
+
+      # What names the failure group: of our own errors the code, which is the same in every language.
+      def group_of(exception)
+        exception.is_a?(Error) && exception.code.positive? ? exception.code_name : name_of(exception.class)
+      end
+
+      # The name of a class, or of the nearest above it that has one; whatever its own `name` says.
+      def name_of(named)
+        name = Module.instance_method(:name)
+        named = named.superclass until name.bind_call(named)
+        name.bind_call(named)
+      end
+
+      def said(exception, what)
+        text = exception.public_send(what)
+        Wire.scrub(text.is_a?(Array) ? text.join("\n") : text)
+      rescue *SURVIVED
+        "<its #{what} raised>"
+      end
+    end
+  end
+  private_constant :Raised
+end
