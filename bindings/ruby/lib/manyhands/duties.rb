@@ -30,11 +30,11 @@ module Manyhands
     def known?(kind) = @handlers.key?(kind)
 
     # @param kind [String]
-    # @param block [Proc]
+    # @param handler [#perform, Class, #call] see {Worker#perform}
     # @yield to try the new kinds; when it raises the old ones hold
-    def add(kind, block)
+    def add(kind, handler)
       before = @handlers
-      @handlers = { **before, kind => Handler.new(block) }
+      @handlers = { **before, kind => Handler.new(block_of(handler)) }
       yield
     rescue InvalidArgument
       @handlers = before
@@ -46,6 +46,17 @@ module Manyhands
     # @param job [Job]
     # @return [Object] its result
     def perform(job) = @middleware.around(@handlers.fetch(job.kind)).around_perform(job)
+
+    private
+
+    # Methods are looked up for each job: code may be loaded anew meanwhile.
+    def block_of(handler)
+      return ->(job) { handler.perform(job) } if handler.respond_to?(:perform)
+      return handler if handler.respond_to?(:call)
+      return ->(job) { handler.new.perform(job) } if handler.is_a?(Class) && handler.public_method_defined?(:perform)
+
+      Wire.refuse("handler #{handler.inspect} has no perform(job)", nil)
+    end
   end
   private_constant :Duties
 end

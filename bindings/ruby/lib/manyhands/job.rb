@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Manyhands
-  # One unit of work. Comes from a {Worker}, {Queue#reserve} or {Client#job}.
+  # One unit of work. Comes from a {Worker}, {Queue#reserve}, {Client#job} or {Job.build}.
   #
   # Source: core/src/ops/job.rs
   class Job
@@ -42,7 +42,38 @@ module Manyhands
     # @return [String] the data as JSON text, byte for byte as it was put (or as the assignment to {#data=} made it)
     attr_reader :raw_data
 
+    # The server of a job that was built.
+    class NoServer
+      def call(operation, _) = raise(WrongState.new("the job was built: it reaches no server", operation:))
+    end
+    private_constant :NoServer
+
     class << self
+      # Makes a job without a server, to test a handler with. Nobody holds it, so it cannot be completed.
+      #
+      # @param kind [String] names its handler
+      # @param data [Object] anything JSON can say
+      # @param jid [String] as in {Queue#put}, like all that follow
+      # @param queue [String]
+      # @param priority [Integer]
+      # @param retries [Integer]
+      # @param tags [Array<String>]
+      # @param route [Array<String>]
+      # @param throttles [Array<String>]
+      # @return [Job]
+      # @raise [InvalidArgument] for data that JSON cannot say
+      # @example
+      #   assert_equal "greeted ann", Welcome.perform(Manyhands::Job.build("welcome", { to: "ann" }))
+      def build(kind, data = nil, jid: "built", queue: "built", priority: 0, retries: 5, tags: [], route: [],
+                throttles: [])
+        names = { jid:, kind:, queue: }.to_h { |argument, text| [argument, Wire.text(text, argument, nil)] }
+        lists = { tags:, route:, throttles: }.to_h do |argument, texts|
+          [argument, texts.map { |text| Wire.text(text, argument, nil) }]
+        end
+        fields = { **names, **lists, data: Wire.json(data, "data", nil), priority:, retries:, remaining: retries }
+        new({ **fields, tracked: false, state: "running", stalled: false, put_at_ms: 0 }, nil, NoServer.new)
+      end
+
       # @api private
       # @param fields [Hash{Symbol => Object}] as ext/job.rs makes them
       def of_reserved(fields, holder, native) = new(fields.merge(state: "running", stalled: false), holder, native)

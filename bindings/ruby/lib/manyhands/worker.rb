@@ -66,17 +66,30 @@ module Manyhands
     # nothing more to say. Jobs of a kind without a handler are left to workers that have one; when there is none they
     # fail in the group `unknown-kind:<kind>`.
     #
-    # @param kind [String, Symbol] 1 to 255 bytes
+    # Instead of a block it may be an object with `perform(job)`: a class, a module or any other. A class that has it
+    # only for its instances gets a new one for each job. One that {Performs} says its kind itself.
+    #
+    # @param kind [String, Symbol, Performs] 1 to 255 bytes
+    # @param handler [#perform, Class, nil]
     # @yieldparam job [Job]
     # @yieldreturn [Object] the job's result
     # @return [self]
-    # @raise [InvalidArgument] for a bad kind, or without a block
+    # @raise [InvalidArgument] for a bad kind, without a handler, or with two
     # @raise [WrongState] when the worker has started
-    def perform(kind, &handler)
-      raise InvalidArgument, "perform needs a block" unless handler
+    # @example
+    #   worker.perform("welcome") { |job| deliver(job.data["to"]) }
+    #   worker.perform("resize", Resize)
+    #   worker.perform(Welcome) # extends Manyhands::Performs
+    def perform(kind, handler = nil, &block)
+      if kind.is_a?(Performs)
+        handler ||= kind
+        kind = kind.kind
+      end
+      Wire.refuse("handler and block are both given for #{kind}", nil) if handler && block
+      Wire.refuse("perform needs a block", nil) unless handler || block
 
       check_not_started("a handler for #{kind}")
-      @duties.add(kind.to_s, handler) { open }
+      @duties.add(kind.to_s, handler || block) { open }
       self
     end
 

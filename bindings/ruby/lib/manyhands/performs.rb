@@ -1,0 +1,68 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # Makes a class or module a kind of job: its handler, and what its puts say when they do not say otherwise.
+  #
+  # The handler is `self.perform(job)`; or, in a class, `perform(job)`, and then each job gets an object of its own,
+  # made by `new`. It is registered by {Worker#perform}.
+  #
+  # @example
+  #   class Welcome
+  #     extend Manyhands::Performs
+  #     performs "welcome", queue: "mail", retries: 3
+  #
+  #     def self.perform(job) = deliver(job.data["to"])
+  #   end
+  #
+  #   Welcome.put(client, { to: "ann@example.com" }, delay: 5)
+  #   worker.perform(Welcome)
+  module Performs
+    # What can be said of a kind. A timeout is the worker's affair, the rest goes with each put.
+    DEFAULTS = %i[queue priority delay retries tags route throttles timeout].freeze
+    private_constant :DEFAULTS
+
+    # Says what it performs. Called again it replaces what was said.
+    #
+    # @param kind [String, Symbol] 1 to 255 bytes
+    # @param defaults [Hash] see below
+    # @option defaults [String] :queue where its jobs are put
+    # @option defaults [Integer] :priority as in {Queue#put}, like all that follow; checked when a job is put
+    # @option defaults [Numeric] :delay
+    # @option defaults [Integer] :retries
+    # @option defaults [Array<String>] :tags
+    # @option defaults [Array<String>] :route
+    # @option defaults [Array<String>] :throttles
+    # @option defaults [Numeric] :timeout seconds that its handler may run, see {Worker#perform}
+    # @return [void]
+    # @raise [InvalidArgument] for an unknown option
+    def performs(kind, **defaults)
+      Wire.check_options(defaults, DEFAULTS, nil)
+      @kind = Wire.text(kind, "kind", nil)
+      @defaults = defaults.compact.freeze
+      nil
+    end
+
+    # @return [String] names its jobs
+    # @raise [WrongState] before {#performs} was called
+    def kind = @kind || raise(WrongState, "#{self} performs nothing yet: say `performs \"its-kind\"`")
+
+    # @return [Hash{Symbol => Object}] what {#performs} was told
+    def defaults = @defaults || {}.freeze
+
+    # Puts one of its jobs. Releases the GVL.
+    #
+    # @param client [Client]
+    # @param data [Object] anything JSON can say
+    # @param options [Hash] as in {Queue#put}, and :queue; instead of the defaults. nil is the same as not given
+    # @return [Placed]
+    # @raise [InvalidArgument] naming the argument; also when neither the defaults nor the options name a queue
+    # @raise [Error] as {Queue#put}
+    def put(client, data = nil, **options)
+      options = { **defaults.except(:timeout), **options.compact }
+      queue = options.delete(:queue)
+      Wire.refuse("queue is missing: #{self} has no default", "queue_put") unless queue
+
+      client.queue(queue).put(kind, data, **options)
+    end
+  end
+end
