@@ -38,6 +38,7 @@ module Manyhands
       @native = Native::Client.open(url, options)
       @put_middleware = Middleware.new(:around_put)
       @put_hooks = Hooks.new(%i[before_put after_put])
+      @diversion = nil
     end
 
     # Makes a client, yields it and closes it, whatever happens in the block.

@@ -40,6 +40,21 @@ module Manyhands
       end
     end
 
+    # The jobs as the core reads them.
+    #
+    # @param puts [Array<Hash{Symbol => Object}>]
+    # @return [Array<Hash{Symbol => Object}>]
+    # @raise [InvalidArgument] for what can be told here to be wrong
+    def self.items(puts)
+      puts.each_with_index.map do |put, index|
+        within = puts.one? ? "" : "jobs[#{index}]."
+        delay_ms = put[:delay] && Wire.milliseconds(put[:delay], "#{within}delay", OPERATION)
+        Wire.check_options(put, [*OPTIONS, :queue], OPERATION, within)
+        put.each { |option, value| Wire.check(value, "#{within}#{option}", OPERATION) }
+        { **put.except(:delay), delay_ms: }
+      end
+    end
+
     # @param native [Native::Client]
     # @param one [Boolean] ONE or MANY
     def initialize(native, one)
@@ -50,8 +65,8 @@ module Manyhands
     # @param puts [Array<Hash{Symbol => Object}>]
     # @return [Array<Placed>] one per job, in order
     def around_put(puts)
-      items = puts.each_with_index.map { |put, index| item(put, puts.one? ? "" : "jobs[#{index}].") }
-      replies = Wire.parse(@native.call(OPERATION, JSON.generate({ jobs: items }, max_nesting: 0)))
+      jobs = Placing.items(puts)
+      replies = Wire.parse(@native.call(OPERATION, JSON.generate({ jobs: }, max_nesting: 0)))
       refused = replies.find { |reply| reply["error"] } if @one
       raise Error.from(refused["error"]) if refused
 
@@ -59,14 +74,6 @@ module Manyhands
     end
 
     private
-
-    # One job as the core reads it. `within` says in errors which one it is.
-    def item(put, within)
-      delay_ms = put[:delay] && Wire.milliseconds(put[:delay], "#{within}delay", OPERATION)
-      Wire.check_options(put, [*OPTIONS, :queue], OPERATION, within)
-      put.each { |option, value| Wire.check(value, "#{within}#{option}", OPERATION) }
-      { **put.except(:delay), delay_ms: }
-    end
 
     def placed_of(reply)
       Placed.new(reply.fetch("jid"), reply.fetch("outcome"), reply.fetch("satisfied", [])).freeze
@@ -76,6 +83,10 @@ module Manyhands
 
   # A {Client}'s middleware and hooks around its puts.
   module Putting
+    # @api private
+    # @return [#around_put, nil] where puts go instead of to the server
+    attr_accessor :diversion
+
     # Puts a module around every put of this client ({Queue#put} and {Queue#put_many}); the first one registered is the
     # outermost.
     #
@@ -121,7 +132,7 @@ module Manyhands
     def place(queue, jobs, one)
       puts = Placing.puts(queue, jobs)
       tell_hooks(:before_put, puts)
-      placed = @put_middleware.around(Placing.new(native, one)).around_put(puts)
+      placed = @put_middleware.around(diversion || Placing.new(native, one)).around_put(puts)
       unless placed.is_a?(Array)
         raise WrongState, "around_put returned #{placed.inspect}, not an Array such as super returns"
       end

@@ -19,6 +19,16 @@ module Manyhands
     KILL = 2
     private_constant :KILL
 
+    # @api private
+    # @return [Client]
+    attr_reader :client
+    # @api private
+    # @return [Duties]
+    attr_reader :duties
+    # @api private
+    # @return [Logger]
+    attr_reader :logger
+
     # Describes the worker; only checks its arguments. Nothing starts before {#run} or {#next}.
     #
     # @param client [Client] whose namespace it works in
@@ -52,6 +62,10 @@ module Manyhands
 
     # @return [String] what others see this worker as: host:pid:random. Changes when a handler is registered
     def name = @native.name
+
+    # @api private
+    # @return [Array<String>] as they were given
+    def queues = @options[:queues]
 
     # @return [String]
     def inspect = "#<#{self.class} #{name}>"

@@ -1,0 +1,109 @@
+# frozen_string_literal: true
+
+module Manyhands
+  module Testing
+    # Performs what stands in a worker's queues.
+    #
+    # @api private
+    class Drain
+      # Where a performer tells outcomes: the engine hears of them at once.
+      class Told
+        # Seconds to the next run after an error: doubled by each, as of any worker.
+        LONGEST = 3600
+
+        def initialize(client)
+          @client = client
+          @job = nil
+        end
+
+        # The job that is performed now.
+        attr_writer :job
+
+        # @see Native::Worker#finish
+        def finish(jid, token, outcome)
+          verb, fields = Wire.parse(outcome).first
+          verb, fields = *again(fields) if verb == "error"
+          verb, fields = *unknown_kind if verb == "unknown_kind"
+          told = @client.call("job_#{verb}", { jobs: [{ jid:, token:, **fields }] }).first
+          raise Error.from(told["error"]) if told["error"]
+        end
+
+        private
+
+        def unknown_kind = ["fail", { group: "unknown-kind:#{@job.kind}" }]
+
+        def again(error)
+          delay_ms = [2**(@job.retries - @job.remaining), LONGEST].min * 1000
+          ["retry", { delay_ms:, group: "#{@job.kind}:#{error['class']}", **error.slice("message", "trace") }]
+        end
+      end
+      private_constant :Told
+
+      # @param worker [Worker]
+      def initialize(worker)
+        @client = worker.client
+        @queues = worker.queues.map(&:to_s)
+        @told = Told.new(@client)
+        @performer = Performer.new(@told, worker.duties, worker.logger)
+      end
+
+      # @return [Integer] how many were performed
+      def run
+        count = 0
+        while (job = reserve)
+          @told.job = job
+          Thread.handle_interrupt(Object => :on_blocking) { @performer.perform(job) }
+          count += 1
+        end
+        count
+      end
+
+      private
+
+      # The next job of the first queue that has one.
+      def reserve
+        names.each do |name|
+          job = @client.queue(name).reserve.first
+          return job if job
+        end
+        nil
+      end
+
+      # The queues that the worker's patterns stand for now.
+      def names
+        lists = @client.patterns.get[:identifiers]
+        entries = @queues.flat_map { |entry| expanded(entry, lists) }
+        entries.unshift("*") if entries.first&.start_with?("!")
+        entries.reduce([]) do |found, entry|
+          entry.start_with?("!") ? found - matching(found, entry[1..]) : found | named(entry)
+        end
+      end
+
+      def expanded(entry, lists)
+        return [entry] unless entry.match?(/\A!?@/)
+
+        list = lists.fetch(entry.delete_prefix("!").delete_prefix("@"), [])
+        return list unless entry.start_with?("!")
+
+        list.map { |one| one.start_with?("!") ? one[1..] : "!#{one}" }
+      end
+
+      def named(entry) = entry.include?("*") ? matching(all, entry) : [entry]
+
+      def matching(names, pattern)
+        shape = Regexp.new("\\A#{pattern.split('*', -1).map { |part| Regexp.escape(part) }.join('.*')}\\z")
+        names.grep(shape)
+      end
+
+      def all
+        names = []
+        loop do
+          page = @client.queues(offset: names.size, limit: 500)
+          names.concat(page.map { |queue| queue[:name] })
+          return names.sort if page.none? || names.size >= page.total
+        end
+      end
+    end
+    private_constant :Drain
+  end
+end

@@ -1,0 +1,154 @@
+# frozen_string_literal: true
+
+require_relative "case"
+require "manyhands/testing"
+
+# What the gem gives to the tests of its users.
+class TestingTest < Case
+  # Reaches no server: there is none.
+  def unserved = @unserved ||= Manyhands::Client.new("unix:///nowhere/redis.sock", timeout: 0.001)
+
+  module Welcome
+    extend Manyhands::Performs
+    performs "welcome", queue: "mail", priority: 3
+
+    def self.perform(job) = job.data["to"]
+  end
+
+  def test_recorded_puts_reach_no_server
+    recorded = Manyhands::Testing.recorded_puts(unserved) do
+      Welcome.put(unserved, { to: "ann" }, delay: 1)
+      placed = unserved.queue("mail").put_many([{ kind: "bye", jid: "j" }, { kind: :bye, data: [1] }])
+      assert_equal %w[j put], [placed.first.jid, placed.first.outcome]
+    end
+    assert_equal %w[welcome bye bye], recorded.map(&:kind)
+    put = recorded.assert_put("welcome", queue: "mail", data: { to: "ann" }, priority: 3, delay: 1)
+    assert_equal({ "to" => "ann" }, put.data)
+    assert_match(/\A\h{32}\z/, put.jid)
+    recorded.assert_put(Welcome)
+    recorded.assert_put(:bye, data: [1], queue: :mail)
+    recorded.assert_put("bye", jid: "j", data: nil)
+    recorded.refute_put("bye", queue: "other")
+    assert_equal 2, recorded.matching("bye").size
+    recorded.clear
+    recorded.refute_put("bye")
+    assert_raises(Manyhands::Error) { unserved.queue("mail").put("k") }
+  end
+
+  def test_a_failed_assertion_says_what_was_put
+    recorded = Manyhands::Testing.recorded_puts(unserved)
+    message = assert_raises(Minitest::Assertion) { recorded.assert_put("k", data: 1) }.message
+    assert_equal 'no "k", data: 1 was put, but nothing', message
+    unserved.queue("q").put("k", { n: 2 }, jid: "j")
+    message = assert_raises(Minitest::Assertion) { recorded.assert_put("k", data: 1) }.message
+    assert_includes message, '"n"=>2'
+    message = assert_raises(Minitest::Assertion) { recorded.refute_put("k", jid: "j") }.message
+    assert_includes message, '"k", jid: "j" was put: '
+  ensure
+    recorded.stop
+  end
+
+  def test_recorded_puts_are_checked_and_seen_by_middleware
+    tagging = Module.new do
+      def around_put(puts)
+        puts.each { |put| put[:tags] = ["t"] }
+        super
+      end
+    end
+    unserved.use(tagging)
+    recorded = Manyhands::Testing.recorded_puts(unserved) do
+      unserved.queue("q").put("k")
+      assert_raises(Manyhands::InvalidArgument) { unserved.queue("q").put("k", Object.new) }
+      assert_raises(Manyhands::InvalidArgument) { unserved.queue("q").put("k", unknown: 1) }
+    end
+    recorded.assert_put("k", tags: ["t"])
+    assert_equal 1, recorded.count
+  end
+
+  def unserved_worker = Manyhands::Worker.new(unserved, queues: ["q"])
+
+  def test_inline_performs_at_once_and_raises
+    log = []
+    worker = unserved_worker.perform("k") { |job| log << [job.queue, job.data, job.tags, job.held?] }
+    worker.perform("bad") { raise KeyError, "no" }.perform("fails") { raise Manyhands::Fail, "given-up" }
+    worker.use(Module.new { define_method(:around_perform) { |job| (log << :around) && super(job) } })
+    Manyhands::Testing.inline(worker) do
+      assert_equal "put", unserved.queue("q").put("k", { n: 1 }, tags: ["t"], delay: 60).outcome
+      assert_equal [:around, ["q", { "n" => 1 }, ["t"], true]], log
+      assert_raises(KeyError) { unserved.queue("q").put("bad") }
+      assert_raises(Manyhands::Fail) { unserved.queue("q").put("fails") }
+      assert_refused(Manyhands::InvalidArgument, "no handler for kind other") { unserved.queue("q").put("other") }
+    end
+  end
+
+  def test_inline_follows_the_route_and_what_a_handler_says
+    seen = []
+    worker = unserved_worker.perform("k") do |job|
+      seen << [job.queue, job.data, job.route]
+      job.progress(0.5)
+      job.log("half")
+      job.heartbeat(data: job.data)
+      job.data = job.data + 1
+      job.complete(nil, queue: "aside") if job.queue == "b"
+      job.cancel if job.data == 9
+      nil
+    end
+    Manyhands::Testing.inline(worker) do
+      unserved.queue("a").put("k", 1, route: %w[b c])
+      assert_raises(Manyhands::WrongState) { unserved.queue("a").put("k", 8) }
+    end
+    assert_equal [["a", 1, %w[b c]], ["b", 2, %w[c]], ["aside", 3, %w[c]], ["c", 4, []], ["a", 8, []]], seen
+  end
+
+  def test_drain_performs_what_is_due_and_what_that_puts
+    queue.put("k", 2, jid: "j")
+    queue.put("bad", jid: "bad", retries: 1)
+    queue.put("ends", jid: "ends")
+    queue.put("later", delay: 60)
+    queue.put("unknown", jid: "unknown")
+    threads = []
+    worker = new_worker.perform("k") do |job|
+      threads << Thread.current
+      queue.put("k", job.data - 1) if job.data.positive?
+      job.data
+    end
+    worker.perform("bad") { raise KeyError, "no" }.perform("ends") { |job| job.fail("mine") }
+    failures = []
+    worker.on(:failure) { |job, error| failures << [job.jid, error.class] }
+    assert_equal 6, Manyhands::Testing.drain(worker)
+    assert_equal 0, Manyhands::Testing.drain(worker)
+    assert_equal [Thread.current], threads.uniq
+    assert_equal 2, client.job("j").result
+    found = client.jobs(%w[bad ends unknown]).map { |job| [job.state, job.failure[:group]] }
+    assert_equal [%w[scheduled bad:KeyError], %w[failed mine], %w[failed unknown-kind:unknown]], found
+    assert_equal [["bad", KeyError]], failures
+    assert_includes log.string, "KeyError: no"
+  end
+
+  def test_drain_follows_patterns
+    client.patterns.set(identifiers: { "slow" => ["mail-bulk"] })
+    %w[mail-a mail-b mail-bulk other].each { |name| client.queue(name).put("k", name) }
+    seen = []
+    shared = { ["mail-*", "!@slow"] => %w[mail-a mail-b], ["!other"] => %w[mail-bulk], ["*"] => %w[other] }
+    shared.each do |queues, found|
+      worker = Manyhands::Worker.new(client, queues:).perform("k") { |job| (seen << job.data) && nil }
+      assert_equal found.size, Manyhands::Testing.drain(worker)
+      assert_equal found, seen
+      seen.clear
+      worker.close
+    end
+  end
+
+  # The examples of docs/testing.md, as they stand there.
+  def test_the_documented_example_passes
+    page = File.read(File.expand_path("../../../docs/testing.md", __dir__))
+    example = page[/^```ruby\n(.*?)^```/m, 1]
+    paths = $LOAD_PATH.map { |path| "-I#{path}" }
+    output = IO.popen([RbConfig.ruby, *paths, "-"], "r+", err: %i[child out]) do |child|
+      child.write(example)
+      child.close_write
+      child.read
+    end
+    assert_match(/^[1-9]\d* runs, .* 0 failures, 0 errors, 0 skips/, output)
+  end
+end
