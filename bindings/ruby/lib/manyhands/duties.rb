@@ -6,8 +6,15 @@ module Manyhands
   # @api private
   class Duties
     # A handler as the innermost of its middleware.
-    Handler = Struct.new(:block) do
-      def around_perform(job) = block.call(job)
+    Handler = Struct.new(:block, :backoff, :timeout_ms) do
+      def around_perform(job)
+        block.call(job)
+      rescue Outcome
+        raise
+      rescue *Raised::SURVIVED => e
+        job.rule(e, "retry", backoff.after(job)) if backoff
+        raise
+      end
     end
     HOOKS = %i[before_perform after_perform failure lock_lost start stop].freeze
     private_constant :Handler, :HOOKS
@@ -29,12 +36,17 @@ module Manyhands
     # @return [Boolean] whether there is a handler for the kind
     def known?(kind) = @handlers.key?(kind)
 
+    # @return [Hash{String => Integer}] the milliseconds that a handler may run, by kind
+    def timeouts = @handlers.transform_values(&:timeout_ms).compact
+
     # @param kind [String]
-    # @param handler [#perform, Class, #call] see {Worker#perform}
+    # @param handler [#perform, Class, #call] see {Worker#perform}, like the rest
     # @yield to try the new kinds; when it raises the old ones hold
-    def add(kind, handler)
+    def add(kind, handler, timeout: nil, backoff: nil)
+      timeout &&= Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
+      backoff &&= Backoff.of(backoff)
       before = @handlers
-      @handlers = { **before, kind => Handler.new(block_of(handler)) }
+      @handlers = { **before, kind => Handler.new(block_of(handler), backoff, timeout) }
       yield
     rescue InvalidArgument
       @handlers = before

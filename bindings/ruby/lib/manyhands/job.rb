@@ -450,6 +450,28 @@ module Manyhands
       UNCHANGED.equal?(data) ? fields : fields.merge(data:)
     end
 
+    # What is to become of the job when its run ends with that exception.
+    #
+    # @api private
+    # @param verb [String] "retry" or "fail"
+    # @param delay [Numeric] seconds before it runs again
+    def rule(exception, verb, delay = 0)
+      @ruled = [exception, verb, Wire.milliseconds(delay, "backoff", "job_retry")]
+    end
+
+    # The outcome that was ruled for the exception, if any: in the group and with the message of an error.
+    #
+    # @api private
+    # @param described [Hash{Symbol => String}] the exception as {Raised} describes it
+    # @return [Hash{String => Hash}, nil]
+    def ruled(exception, described)
+      for_it, verb, delay_ms = @ruled
+      return unless exception.equal?(for_it)
+
+      failure = { group: "#{kind}:#{described[:class]}", **described.slice(:message, :trace) }
+      { verb => verb == "retry" ? { delay_ms:, **failure } : failure }
+    end
+
     # Takes the job out of this program's hands: its end was told, or cannot be.
     #
     # @api private

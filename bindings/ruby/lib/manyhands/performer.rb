@@ -86,7 +86,8 @@ module Manyhands
     def failed(job, exception)
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{Raised.line(exception)}" }
       tell_hooks(:failure, job, exception)
-      { error: Raised.describe(exception) }
+      described = Raised.describe(exception)
+      job.ruled(exception, described) || { error: described }
     end
 
     def finish(job, outcome)

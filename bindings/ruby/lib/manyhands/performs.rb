@@ -17,9 +17,10 @@ module Manyhands
   #   Welcome.put(client, { to: "ann@example.com" }, delay: 5)
   #   worker.perform(Welcome)
   module Performs
-    # What can be said of a kind. A timeout is the worker's affair, the rest goes with each put.
-    DEFAULTS = %i[queue priority delay retries tags route throttles timeout].freeze
-    private_constant :DEFAULTS
+    # What can be said of a kind. What is the worker's affair does not go with its puts.
+    DEFAULTS = %i[queue priority delay retries tags route throttles timeout backoff].freeze
+    OF_WORKER = %i[timeout backoff].freeze
+    private_constant :DEFAULTS, :OF_WORKER
 
     # Says what it performs. Called again it replaces what was said.
     #
@@ -33,6 +34,7 @@ module Manyhands
     # @option defaults [Array<String>] :route
     # @option defaults [Array<String>] :throttles
     # @option defaults [Numeric] :timeout seconds that its handler may run, see {Worker#perform}
+    # @option defaults [Backoff, Numeric, Array<Numeric>] :backoff how long its jobs wait after an error, see the same
     # @return [void]
     # @raise [InvalidArgument] for an unknown option
     def performs(kind, **defaults)
@@ -58,7 +60,7 @@ module Manyhands
     # @raise [InvalidArgument] naming the argument; also when neither the defaults nor the options name a queue
     # @raise [Error] as {Queue#put}
     def put(client, data = nil, **options)
-      options = { **defaults.except(:timeout), **options.compact }
+      options = { **defaults.except(*OF_WORKER), **options.compact }
       queue = options.delete(:queue)
       Wire.refuse("queue is missing: #{self} has no default", "queue_put") unless queue
 

@@ -85,6 +85,10 @@ module Manyhands
     #
     # @param kind [String, Symbol, Performs] 1 to 255 bytes
     # @param handler [#perform, Class, nil]
+    # @param timeout [Numeric, nil] seconds that it may run, 0.001 or more; after them {JobInterrupted} is raised in it,
+    #   see {#run}. Default: that of {Performs}, else of the worker
+    # @param backoff [Backoff, Numeric, Array<Numeric>, nil] how long its jobs wait after an error; {RetryRules} can say
+    #   more. Default: that of {Performs}, else 1 s to 1 h, doubling
     # @yieldparam job [Job]
     # @yieldreturn [Object] the job's result
     # @return [self]
@@ -94,16 +98,18 @@ module Manyhands
     #   worker.perform("welcome") { |job| deliver(job.data["to"]) }
     #   worker.perform("resize", Resize)
     #   worker.perform(Welcome) # extends Manyhands::Performs
-    def perform(kind, handler = nil, &block)
+    def perform(kind, handler = nil, timeout: nil, backoff: nil, &block)
+      limits = { timeout:, backoff: }.compact
       if kind.is_a?(Performs)
-        handler ||= kind
+        handler ||= kind unless block
+        limits = { **kind.defaults.slice(:timeout, :backoff), **limits }
         kind = kind.kind
       end
       Wire.refuse("handler and block are both given for #{kind}", nil) if handler && block
       Wire.refuse("perform needs a block", nil) unless handler || block
 
       check_not_started("a handler for #{kind}")
-      @duties.add(kind.to_s, handler || block) { open }
+      @duties.add(kind.to_s, handler || block, **limits) { open }
       self
     end
 
@@ -258,7 +264,8 @@ module Manyhands
 
     # The native worker knows its kinds from the start; until it is used, another one may take its place.
     def open
-      @native = Native::Worker.open(@client.native, Wire.object({ **@options, kinds: @duties.kinds }.compact, nil))
+      options = { **@options, kinds: @duties.kinds, timeouts: @duties.timeouts }.compact
+      @native = Native::Worker.open(@client.native, Wire.object(options, nil))
       @holder = WorkerHolder.new(@native)
       @pid = Process.pid
     end

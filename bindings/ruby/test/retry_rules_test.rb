@@ -1,0 +1,114 @@
+# frozen_string_literal: true
+
+require_relative "case"
+
+# When jobs run again, by the class of the error.
+class RetryRulesTest < Case
+  B = Manyhands::Backoff
+
+  def test_backoff
+    assert_equal [5, 5], delays(B.of(5), 1, 9)
+    assert_equal [1, 10, 60, 60], delays(B.of([1, 10, 60]), 1, 2, 3, 300)
+    assert_equal [3, 6, 12, 20, 20], delays(B.exponential(3, most: 20, jitter: 0), 1, 2, 3, 4, 5000)
+    assert_equal [2, 6, 18], delays(B.exponential(2, factor: 3, jitter: 0), 1, 2, 3)
+    assert_equal [7], delays(B.of(->(errors) { errors + 6 }), 1)
+    seen = Array.new(200) { B.fixed(100, jitter: 0.5).delay(1) }
+    assert_operator seen.min, :>=, 50
+    assert_operator seen.max, :<=, 150
+    assert_operator seen.max - seen.min, :>, 10
+  end
+
+  def delays(backoff, *errors) = errors.map { |n| backoff.delay(n) }
+
+  def test_what_is_no_rule_is_refused
+    assert_refused(Manyhands::InvalidArgument, "backoff must be 0 to") { B.list([1, -1]) }
+    assert_refused(Manyhands::InvalidArgument, "backoff has no seconds") { B.of([]) }
+    assert_refused(Manyhands::InvalidArgument, 'not "soon"') { B.of("soon") }
+    assert_refused(Manyhands::InvalidArgument, "jitter must be 0 to 1, not 2") { B.fixed(1, jitter: 2) }
+    assert_refused(Manyhands::InvalidArgument, "factor must be 1 or more, not 0") { B.exponential(factor: 0) }
+    assert_refused(Manyhands::InvalidArgument, '"KeyError" is no class') do
+      Manyhands::RetryRules.new(retry_on: { "KeyError" => 1 })
+    end
+    assert_refused(Manyhands::InvalidArgument, "timeout must be 0.001 to") do
+      new_worker.perform("k", timeout: 0) { nil }
+    end
+  end
+
+  # What became of a job of which each kind raises its own error, once.
+  def fates(worker, errors)
+    errors.each { |kind, error| worker.perform(kind) { |job| raise error, "no #{job.jid}" } }
+    running(worker) { eventually { queue.counts.values_at(:waiting, :running).sum.zero? } }
+    errors.to_h { |kind, _| [kind, client.job(kind)] }
+  end
+
+  def test_an_error_s_class_says_when_its_job_runs_again
+    %w[key index discard other].each { |kind| queue.put(kind, jid: kind) }
+    queue.put("last", jid: "last", retries: 0)
+    rules = Manyhands::RetryRules.new(
+      retry_on: { KeyError => [500, 9], StandardError => ->(errors) { errors * 1000 } }, discard_on: [ZeroDivisionError]
+    )
+    seen = Thread::Queue.new
+    worker = new_worker.use(outside(seen)).use(rules)
+    worker.on(:failure) { |_, error| seen << error.class }
+    found = fates(worker, "key" => KeyError, "index" => IndexError, "discard" => ZeroDivisionError,
+                          "other" => NotImplementedError, "last" => KeyError)
+    assert_equal(%w[scheduled scheduled failed scheduled failed], found.values.map(&:state))
+    assert_equal ["key:KeyError", "no key", 4], [*found["key"].failure.values_at(:group, :message),
+                                                 found["key"].remaining]
+    assert_includes found["key"].failure[:trace], __FILE__
+    assert_in_delta 500, found["key"].due_at - found["key"].failure[:at], 1
+    assert_in_delta 1000, found["index"].due_at - found["index"].failure[:at], 1
+    assert_in_delta 1, found["other"].due_at - found["other"].failure[:at], 1, "no rule: as without rules"
+    assert_equal ["discard:ZeroDivisionError", "no discard"], found["discard"].failure.values_at(:group, :message)
+    assert_equal "last:KeyError", found["last"].failure[:group]
+    told = Array.new(seen.size) { seen.pop }
+    assert_equal 5, told.each_slice(2).count { |around, hook| around == hook }
+    assert_includes log.string, "KeyError: no key"
+  end
+
+  # Middleware outside the rules hears of the errors themselves.
+  def outside(seen)
+    Module.new do
+      define_method(:around_perform) do |job|
+        super(job)
+      rescue StandardError, ScriptError => e
+        seen << e.class
+        raise
+      end
+    end
+  end
+
+  def test_a_rule_holds_for_its_own_error
+    queue.put("k", jid: "k")
+    worker = new_worker.use(Module.new do
+      def around_perform(job)
+        super
+      rescue KeyError
+        raise "another"
+      end
+    end)
+    worker.use(Manyhands::RetryRules.new(discard_on: KeyError))
+    found = fates(worker, "k" => KeyError)["k"]
+    assert_equal ["scheduled", "k:RuntimeError"], [found.state, found.failure[:group]]
+  end
+
+  class Slow
+    extend Manyhands::Performs
+    performs "slow", queue: "q", backoff: 700
+
+    def self.perform(_job) = raise(KeyError, "no")
+  end
+
+  def test_a_handler_has_a_backoff_of_its_own
+    Slow.put(client, 1, jid: "slow")
+    queue.put("quick", jid: "quick")
+    queue.put("fail", jid: "fail")
+    worker = new_worker.perform(Slow).perform("quick", backoff: [300]) { raise KeyError, "no" }
+    worker.perform("fail", backoff: 1) { raise Manyhands::Fail, "given-up" }
+    running(worker) { eventually { queue.counts.values_at(:waiting, :running).sum.zero? } }
+    waits = %w[slow quick].map { |jid| client.job(jid) }.map { |job| job.due_at - job.failure[:at] }
+    assert_in_delta 700, waits.first, 1
+    assert_in_delta 300, waits.last, 1
+    assert_equal "given-up", client.job("fail").failure[:group]
+  end
+end
