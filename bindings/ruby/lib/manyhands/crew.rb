@@ -34,6 +34,9 @@ module Manyhands
       end
     end
 
+    # @return [Integer] how many threads there still are
+    def size = @threads.count(&:alive?)
+
     # @return [Boolean] whether no thread has ended
     def complete? = @threads.all?(&:alive?)
 

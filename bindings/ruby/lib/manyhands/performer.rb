@@ -11,7 +11,13 @@ module Manyhands
     RELEASE = { release: {} }.freeze
     KILLED = { error: { class: "ThreadKilled", message: "the thread was killed while it performed the job" } }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
-    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND
+    # Reasons of interrupts that leave the lease as it is.
+    TIMEOUT = "timeout"
+    KILL = "killed"
+    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :KILL
+
+    # @return [Runs] the jobs that are performed now
+    attr_reader :runs
 
     # @param native [Native::Worker]
     # @param duties [Duties]
@@ -21,6 +27,8 @@ module Manyhands
       @duties = duties
       @logger = logger
       @dismissed = false
+      @runs = Runs.new
+      @lost = Thread::Queue.new
     end
 
     # From now on the job of a killed thread is given back, and spends no retry: somebody wanted the worker to end.
@@ -32,22 +40,13 @@ module Manyhands
     #
     # @param job [Job]
     def perform(job)
-      outcome = RELEASE
-      outcome = Thread.handle_interrupt(Object => :immediate) do
-        outcome = KILLED
-        outcome_of(job)
-      end
-    rescue *Raised::SURVIVED => e
-      outcome = failed(job, e)
-    rescue Exception => e # rubocop:disable Lint/RescueException -- SystemExit: the job hears of it, the thread ends
-      outcome = failed(job, e)
-      raise
-    ensure
-      finish(job, outcome)
+      @runs.during(job) { |run| outcome_within(run) { |outcome| finish(run, outcome) } }
     end
 
-    # Reports the outcomes that were refused since the last call, to the log and to the lock_lost hooks.
+    # Reports the outcomes that were refused since the last call, and the handlers that were interrupted because theirs
+    # would have been, to the log and to the lock_lost hooks.
     def report_refused
+      tell_hooks(:lock_lost, *@lost.pop) until @lost.empty?
       @unanswered.take_refused.each do |jid, job, operation, reason|
         @logger.warn { "job #{jid}: #{operation} was refused: #{reason}" }
         tell_hooks(:lock_lost, job, reason) if job
@@ -67,6 +66,22 @@ module Manyhands
 
     private
 
+    # Yields the outcome of a run, however it ends.
+    def outcome_within(run)
+      outcome = RELEASE
+      outcome = Thread.handle_interrupt(Object => :immediate) do
+        outcome = KILLED
+        outcome_of(run.job)
+      end
+    rescue JobInterrupted, *Raised::SURVIVED => e
+      outcome = ended_by(run.job, e)
+    rescue Exception => e # rubocop:disable Lint/RescueException -- SystemExit: the job hears of it, the thread ends
+      outcome = ended_by(run.job, e)
+      raise
+    ensure
+      yield outcome
+    end
+
     def outcome_of(job)
       return UNKNOWN_KIND unless @duties.known?(job.kind)
 
@@ -83,6 +98,30 @@ module Manyhands
       { e.verb => e.fields }
     end
 
+    # The outcome of a run that an exception ended.
+    def ended_by(job, exception)
+      interrupt = JobInterrupted.behind(exception)
+      interrupt ? interrupted(job, interrupt) : failed(job, exception)
+    end
+
+    # Releasing a job whose lease is lost does nothing but let the native worker forget it.
+    def interrupted(job, interrupt)
+      @logger.warn { interrupt.message }
+      case interrupt.reason
+      when TIMEOUT
+        tell_hooks(:failure, job, interrupt)
+        timed_out(Raised.describe(interrupt)[:trace])
+      when KILL then RELEASE
+      else
+        @lost << [job, interrupt.reason]
+        RELEASE
+      end
+    end
+
+    def timed_out(trace = "")
+      { error: { class: TIMEOUT, message: "the handler ran longer than its timeout", trace: } }
+    end
+
     def failed(job, exception)
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{Raised.line(exception)}" }
       tell_hooks(:failure, job, exception)
@@ -90,10 +129,11 @@ module Manyhands
       job.ruled(exception, described) || { error: described }
     end
 
-    def finish(job, outcome)
+    def finish(run, outcome)
+      job = run.job
       return unless job.held?
 
-      outcome = RELEASE if @dismissed && outcome.equal?(KILLED)
+      outcome = of_killed(run) if outcome.equal?(KILLED)
       tell(job, outcome)
     rescue Closed
       @logger.warn { "job #{job.jid} (#{job.kind}) ended after its worker: it runs again when its lease runs out" }
@@ -101,6 +141,13 @@ module Manyhands
       job.let_go("refused")
     rescue Error => e # the outcome cannot be kept: a failure group of 300 bytes, for one
       tell(job, failed(job, e))
+    end
+
+    # The outcome of a run whose thread was killed.
+    def of_killed(run)
+      return timed_out if run.reasons.include?(TIMEOUT)
+
+      @dismissed ? RELEASE : KILLED
     end
 
     def tell(job, outcome)

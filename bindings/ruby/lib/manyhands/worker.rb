@@ -15,9 +15,9 @@ module Manyhands
   #
   # Source: core/src/worker/
   class Worker
-    # Seconds that TERM and INT leave to running handlers, and that a killed handler has for its `ensure` parts.
-    KILL = 2
-    private_constant :KILL
+    # How a process ends in which a handler went on after its timeout.
+    STUCK = 70
+    private_constant :STUCK
 
     # @api private
     # @return [Client]
@@ -40,11 +40,14 @@ module Manyhands
     # @param threads [Integer] handlers at once, 1 to 1000
     # @param strategy [String, nil] "ordered" (the first queue that has a job) or "round_robin". Default "ordered"
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
+    # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
+    # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
     # @param logger [Logger] hears of raised exceptions and refused outcomes. Default: warnings on standard error
     # @raise [InvalidArgument] naming a bad or unknown option
     #
     # Source: core/src/worker/options.rs
-    def initialize(client, queues:, threads: 1, strategy: nil, shutdown_timeout: nil,
+    def initialize(client, queues:, threads: 1, strategy: nil, shutdown_timeout: nil, timeout: nil,
+                   kill_timeout: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
       Wire.check_options(unknown, [], nil)
       Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
@@ -53,15 +56,23 @@ module Manyhands
       @logger = logger
       threads = Wire.integer(threads, "threads", nil)
       shutdown_timeout_ms = shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout", nil)
-      @options = { queues:, threads:, strategy:, language: "ruby", shutdown_timeout_ms: }
+      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
+      @kill_timeout = kill_timeout || 2
+      kill_timeout_ms = Wire.milliseconds(@kill_timeout, "kill_timeout", nil)
+      @options = { queues:, threads:, strategy:, language: "ruby", shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms: }
       @duties = Duties.new
-      @started = @stopping = @ended = false
-      @deadline = Float::INFINITY
+      @watch = Watch.new(logger)
+      @performer = nil
+      @started = @ended = false
       open
     end
 
     # @return [String] what others see this worker as: host:pid:random. Changes when a handler is registered
     def name = @native.name
+
+    # @api private
+    # @return [Runs, nil] what it performs in {#run}
+    def runs = @performer&.runs
 
     # @api private
     # @return [Array<String>] as they were given
@@ -145,11 +156,11 @@ module Manyhands
     #
     # - `:before_perform` (job) before the middleware and the handler, on their thread
     # - `:after_perform` (job) after them, unless they raised an error ({Fail}, {Retry} and {Snooze} are none)
-    # - `:failure` (job, exception) when they raised one
-    # - `:lock_lost` (job, reason) when the outcome of a performed job was refused: by then another worker may have
-    #   performed it. The reason is expired, cancelled, replaced, finished or unknown; or what the engine said of an
-    #   outcome that it could not take, such as a result larger than `max-data`. On the thread of {#run}, one at a time.
-    #   The refusal is logged too
+    # - `:failure` (job, exception) when they raised one, or a {JobInterrupted} as they ran too long
+    # - `:lock_lost` (job, reason) when the outcome of a performed job was refused, or its handler was interrupted as it
+    #   would have been: by then another worker may have performed it. The reason is expired, cancelled, replaced,
+    #   finished or unknown; or what the engine said of an outcome that it could not take, such as a result larger than
+    #   `max-data`. On the thread of {#run}, one at a time. It is logged too
     # - `:start` (worker) before the first job and `:stop` (worker) after the last, on the thread of {#run}
     #
     # @param hook [Symbol] one of these names
@@ -174,32 +185,42 @@ module Manyhands
 
     # Performs jobs until stopped; then ends well: outcomes told, jobs that had not begun given back.
     #
-    # On the main thread QUIT stops it as {#stop} does: no new jobs, and the `shutdown_timeout` for running handlers.
-    # TERM and INT leave them 2 s, also when they come after QUIT; a second TERM or INT ends the process now. The thread
-    # of a handler that outlasts its time is killed, and when it is dead the job is given back, which spends no retry.
-    # Should its `ensure` parts last more than 2 s, the job is neither completed nor given back, but performed again
-    # when its lease runs out, which spends a retry. An exception from outside (Timeout, Thread#kill) ends it at once:
-    # handlers are killed, their jobs given back. An outage of Redis does not end it.
+    # On the main thread signals order it about:
+    #
+    # - QUIT stops it as {#stop} does: no new jobs, and the `shutdown_timeout` for running handlers
+    # - TERM and INT stop it now, also after QUIT: running handlers are interrupted as killed and have the
+    #   `kill_timeout` to end; a second one ends the process
+    # - USR1 interrupts running handlers as killed; the worker goes on
+    # - USR2 takes no new jobs until CONT
+    # - TTIN writes every thread's job and backtrace to the log
+    #
+    # There the process listing shows its queues and what it performs.
+    #
+    # {JobInterrupted} is raised in a running handler whose lease is lost, within 2 s of the cause; that ran longer than
+    # its timeout; or that somebody wants to end. A killed one's job is given back when it has ended, which spends no
+    # retry. One that ran too long spends one, failing in the group `<kind>:timeout`; should it go on for the
+    # `kill_timeout`, the worker stops as by {#stop} and ends the process with status 70.
+    #
+    # The thread of a handler that outlasts a stop is killed, and when it is dead the job is given back, which spends no
+    # retry. Should its `ensure` parts last longer than the `kill_timeout`, the job is neither completed nor given back,
+    # but performed again when its lease runs out, which spends a retry. An exception from outside (Timeout,
+    # Thread#kill) ends it at once: handlers are killed, their jobs given back. An outage of Redis does not end it.
     #
     # @return [void]
     # @raise [Closed] when the worker was stopped before
     # @raise [Error] what keeps it from working and cannot pass by itself: {Denied}, {SchemaMismatch}, ...
     # @raise [Unavailable] when outcomes did not reach Redis before the end; their jobs run again
-    # @raise [SystemExit] when a handler called `exit`
+    # @raise [SystemExit] when a handler called `exit`, or went on after its timeout
     #
     # Source: core/src/worker/mod.rs
     def run
       raise Closed.new("the worker was stopped; make another one", operation: "worker_run") if @ended
 
       begin_work
-      performer = Performer.new(@native, @duties, @logger)
+      performer = @performer = Performer.new(@native, @duties, @logger)
       crew = Crew.new(performer) { take(nil) }
       # Signals first: one that came while threads are hired would be an exception that leaves them behind.
-      StopSignals.during(method(:stop_by_signal)) do
-        performer.tell_hooks(:start, self)
-        crew.hire(@options[:threads])
-        supervise(crew, performer)
-      end
+      Signals.during(method(:obey)) { work(crew, performer) }
       nil
     ensure
       Thread.handle_interrupt(Object => :never) { dismiss(crew, performer) } if crew
@@ -251,15 +272,31 @@ module Manyhands
 
     private
 
-    def stop_by_signal(urgent)
-      urgent ? stop_within(KILL) : stop
+    def work(crew, performer)
+      performer.tell_hooks(:start, self)
+      crew.hire(@options[:threads])
+      Title.during(queues, @options[:threads]) do |title|
+        @watch.over(crew, performer, @native, title) { stop }
+      end
     end
 
-    # A later call can only shorten the time.
+    # What a signal says. Between any two steps of the main thread, so it takes no lock of Ruby's.
+    def obey(signal)
+      case signal
+      when "QUIT" then stop
+      when "TERM", "INT"
+        stop_within(@kill_timeout)
+        @native.kill_running
+      when "USR1" then @native.kill_running
+      when "USR2" then @native.pause
+      when "CONT" then @native.resume
+      when "TTIN" then @watch.dump_soon
+      end
+    end
+
     def stop_within(grace)
-      @deadline = [@deadline, now + grace].min
-      @stopping = true
-      @native.quiet # takes no lock of Ruby's, so that a signal handler may call it
+      @watch.end_within(grace)
+      @native.quiet # takes no lock of Ruby's either
     end
 
     # The native worker knows its kinds from the start; until it is used, another one may take its place.
@@ -285,29 +322,24 @@ module Manyhands
       raise WrongState, "the worker has started: #{what} comes too late" if @started
     end
 
-    # Until somebody wants to stop or a thread has ended; then until all have, or the time for that is over.
-    def supervise(crew, performer)
-      look(crew, performer) until @stopping || !crew.complete?
-      stop
-      look(crew, performer) until crew.gone? || now >= @deadline
-    end
-
-    def look(crew, performer)
-      crew.look
-      performer.report_refused
-    end
-
     # Leaves no thread behind that can be ended.
     def dismiss(crew, performer)
       @ended = true
       performer.dismiss
-      crew.kill(KILL)
+      crew.kill(@kill_timeout)
       @native.stop(0)
     ensure # also when not all outcomes could be told
       performer.report_refused
       performer.tell_hooks(:stop, self)
+      end_process(crew) if @watch.stuck
     end
 
-    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    # A thread that nothing ends would keep Ruby from ending.
+    def end_process(crew)
+      exit(STUCK) if crew.gone?
+
+      [$stdout, $stderr].each(&:flush)
+      exit!(STUCK)
+    end
   end
 end

@@ -1,28 +1,28 @@
 # frozen_string_literal: true
 
 module Manyhands
-  # TERM, INT and QUIT while a worker runs on the main thread.
+  # The signals that a worker obeys while it runs on the main thread.
   #
   # @api private
-  module StopSignals
-    NAMES = %w[TERM INT QUIT].freeze
+  module Signals
+    NAMES = %w[TERM INT QUIT USR1 USR2 CONT TTIN].freeze
     # Who asks a second time with one of these does not want to wait.
     URGENT = %w[TERM INT].freeze
     private_constant :NAMES, :URGENT
 
-    # While the block runs, QUIT calls `stop` with false, TERM and INT with true; a second TERM or INT ends the process.
-    # Off the main thread nothing happens. The handlers found are put back at the end.
+    # While the block runs, a signal calls `obey` with its name; a second TERM or INT ends the process. Off the main
+    # thread nothing happens. The handlers found are put back at the end.
     #
-    # `stop` is called between any two steps of the main thread, so it may take no lock.
+    # `obey` is called between any two steps of the main thread, so it may take no lock of Ruby's.
     #
-    # @param stop [Method]
+    # @param obey [Method]
     # @return [Object] what the block returns
-    def self.during(stop, &block)
+    def self.during(obey, &block)
       return yield unless Thread.current == Thread.main
 
       found = {}
       state = { owner: Process.pid, hurried: false, found: }
-      NAMES.each { |name| found[name] = Signal.trap(name) { handle(name, state, stop) } }
+      NAMES.each { |name| found[name] = Signal.trap(name) { handle(name, state, obey) } }
       block.call
     ensure
       found&.each { |name, handler| Signal.trap(name, handler || "SYSTEM_DEFAULT") }
@@ -30,8 +30,8 @@ module Manyhands
 
     # @param name [String] the signal's
     # @param state [Hash{Symbol => Object}]
-    # @param stop [Method]
-    def self.handle(name, state, stop)
+    # @param obey [Method]
+    def self.handle(name, state, obey)
       if Process.pid != state[:owner] # a child that a handler forked: what it had before we came
         Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
         Process.kill(name, Process.pid)
@@ -39,7 +39,7 @@ module Manyhands
         die(name)
       else
         state[:hurried] ||= URGENT.include?(name)
-        stop.call(URGENT.include?(name))
+        obey.call(name)
       end
     end
 
@@ -51,5 +51,5 @@ module Manyhands
     end
     private_class_method :handle, :die
   end
-  private_constant :StopSignals
+  private_constant :Signals
 end

@@ -1,0 +1,78 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # What the thread of {Worker#run} does while others perform: it carries interrupts to handlers, tells of refused
+  # outcomes, and knows when to end.
+  #
+  # @api private
+  class Watch
+    # @return [Boolean] whether a handler went on after its timeout: the process has to end
+    attr_reader :stuck
+
+    # @param logger [Logger]
+    def initialize(logger)
+      @logger = logger
+      @deadline = Float::INFINITY
+      @stopping = @stuck = @dump = false
+    end
+
+    # The end is to come within so many seconds. A later call can only shorten the time. Takes no lock.
+    def end_within(seconds)
+      @deadline = [@deadline, now + seconds].min
+      @stopping = true
+    end
+
+    # What every thread does is to be written to the log soon. Takes no lock.
+    def dump_soon = @dump = true
+
+    # Until somebody wants to stop or a thread has ended; then until all have, or the time for that is over.
+    #
+    # @param crew [Crew]
+    # @param performer [Performer]
+    # @param native [Native::Worker]
+    # @param title [Title, nil]
+    # @yield to let the end begin
+    def over(crew, performer, native, title)
+      look(crew, performer, native, title) until @stopping || !crew.complete? || stuck?(native)
+      yield
+      look(crew, performer, native, title) until crew.gone? || now >= @deadline || only_stuck?(crew, performer, native)
+    end
+
+    private
+
+    def look(crew, performer, native, title)
+      native.take_interrupts.each { |jid, token, reason| performer.runs.interrupt(jid, token, reason) }
+      dump(performer.runs) if @dump
+      title&.show(performer.runs.list, state(native))
+      crew.look
+      performer.report_refused
+    end
+
+    def state(native)
+      return "stopping" if @stopping
+
+      "paused" if native.paused?
+    end
+
+    def stuck?(native) = @stuck ||= native.stuck?
+
+    # Nobody is left to wait for.
+    def only_stuck?(crew, performer, native)
+      runs = performer.runs.list
+      stuck?(native) && runs.size == crew.size && runs.all? { |run| run.reasons.include?(Performer::TIMEOUT) }
+    end
+
+    def dump(runs)
+      @dump = false
+      jobs = runs.list.to_h { |run| [run.thread, run] }
+      Thread.list.each do |thread|
+        run = jobs[thread]
+        work = run && " performs #{run.job.kind} #{run.job.jid} for #{(now - run.began).round(1)} s"
+        @logger.warn { ["thread #{thread.name || thread.inspect}#{work}:", *thread.backtrace].join("\n  ") }
+      end
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+  private_constant :Watch
+end

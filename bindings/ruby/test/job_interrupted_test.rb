@@ -1,0 +1,187 @@
+# frozen_string_literal: true
+
+require_relative "case"
+
+# What running handlers are told: that their lease is lost, that they ran too long, or that somebody wants them to end.
+class JobInterruptedTest < Case
+  def native(worker) = worker.instance_variable_get(:@native)
+
+  # A handler that only an interrupt ends, and what that said.
+  def hanging(worker, started, heard, **limits)
+    worker.perform("k", **limits) do |job|
+      started << job.jid
+      Thread::Queue.new.pop
+    rescue Manyhands::JobInterrupted => e
+      heard << [e.jid, e.reason]
+      raise
+    end
+  end
+
+  def test_a_lost_job_ends_its_handler_and_is_told
+    queue.put("k", jid: "j")
+    started, heard, lost = Array.new(3) { Thread::Queue.new }
+    worker = new_worker.on(:lock_lost) { |job, reason| lost << [job.jid, reason] }
+    hanging(worker, started, heard)
+    running(worker) do
+      take(started)
+      began = now
+      client.job("j").cancel
+      assert_equal %w[j cancelled], take(heard)
+      assert_operator now - began, :<, 5, "the promise is 2 s"
+      assert_equal %w[j cancelled], take(lost)
+    end
+    assert_nil client.job("j")
+    assert_includes log.string, "job j was interrupted: cancelled"
+  end
+
+  def test_a_handler_that_runs_too_long_spends_a_retry
+    queue.put("k", jid: "j")
+    queue.put("k", jid: "last", retries: 0)
+    started, heard, failures = Array.new(3) { Thread::Queue.new }
+    worker = new_worker(threads: 2).on(:failure) { |job, error| failures << [job.jid, error.class] }
+    hanging(worker, started, heard, timeout: 0.2)
+    running(worker) { eventually { client.job("last").state == "failed" && client.job("j").state == "scheduled" } }
+    assert_equal [%w[j timeout], %w[last timeout]], [take(heard), take(heard)].sort
+    assert_equal 4, client.job("j").remaining
+    failure = client.job("last").failure
+    assert_equal ["k:timeout", "the handler ran longer than its timeout"], failure.values_at(:group, :message)
+    assert_includes failure[:trace], __FILE__
+    assert_equal [["j", Manyhands::JobInterrupted], ["last", Manyhands::JobInterrupted]],
+                 [take(failures), take(failures)].sort_by(&:first)
+  end
+
+  def test_the_timeout_of_a_worker_holds_for_kinds_without_one
+    queue.put("k", jid: "j", retries: 0)
+    queue.put("patient", jid: "patient")
+    started, heard = Array.new(2) { Thread::Queue.new }
+    worker = new_worker(threads: 2, timeout: 0.1)
+    hanging(worker, started, heard)
+    worker.perform("patient", timeout: PATIENCE) { eventually { client.job("j").state == "failed" } && "done" }
+    running(worker) { eventually { unfinished.zero? } }
+    assert_equal %w[j timeout], take(heard)
+    assert_equal "done", client.job("patient").result
+  end
+
+  def test_a_killed_job_is_given_back_when_its_handler_has_ended
+    queue.put("k", jid: "j")
+    started, heard, leave = Array.new(3) { Thread::Queue.new }
+    worker = new_worker.perform("k") do |job|
+      next "again" if started.size.positive?
+
+      started << job.jid
+      begin
+        Thread::Queue.new.pop
+      ensure
+        heard << :cleaning
+        Thread.handle_interrupt(Object => :never) { leave.pop }
+      end
+    end
+    running(worker) do
+      eventually { started.size.positive? }
+      native(worker).kill_running
+      take(heard)
+      assert_state "running", "j"
+      leave << 1
+      eventually { client.job("j").state == "completed" }
+    end
+    assert_equal ["again", 5], [client.job("j").result, client.job("j").remaining]
+  end
+
+  def test_an_error_of_the_clean_up_after_a_kill_spends_no_retry
+    queue.put("k", jid: "j")
+    runs = Thread::Queue.new
+    worker = new_worker.perform("k") do
+      runs << 1
+      next "again" if runs.size > 1
+
+      Thread::Queue.new.pop
+    ensure
+      raise "no clean end" if runs.size == 1
+    end
+    running(worker) do
+      eventually { runs.size == 1 }
+      native(worker).kill_running
+      eventually { client.job("j").state == "completed" }
+    end
+    assert_equal 5, client.job("j").remaining
+  end
+
+  def test_who_swallows_an_interrupt_ends_as_usual
+    queue.put("k", jid: "j")
+    started = Thread::Queue.new
+    worker = new_worker.perform("k") do
+      started << 1
+      Thread::Queue.new.pop
+    rescue Manyhands::JobInterrupted
+      "finished anyway"
+    end
+    running(worker) do
+      take(started)
+      native(worker).kill_running
+      eventually { client.job("j").state == "completed" }
+    end
+    assert_equal "finished anyway", client.job("j").result
+  end
+
+  RUNS = Manyhands.const_get(:Runs)
+
+  # Lets interrupts in as the place of a handler does.
+  def let_in
+    Thread.handle_interrupt(Object => :immediate) { Thread.pass }
+    :none
+  rescue Manyhands::JobInterrupted => e
+    e.reason
+  end
+
+  def job(jid) = Manyhands::Job.build("k", jid:)
+
+  def test_an_interrupt_that_comes_too_late_is_gone
+    runs = RUNS.new
+    runs.during(job("j")) do
+      Thread.new { 3.times { runs.interrupt("j", nil, "killed") } }.join
+      assert_equal "killed", let_in
+    end
+    assert_equal :none, let_in
+    runs.during(job("next")) { assert_equal :none, let_in }
+    assert_empty runs.list
+  end
+
+  def test_an_interrupt_that_comes_before_its_run_waits_for_it
+    runs = RUNS.new
+    1000.times { |n| runs.interrupt("ended-#{n}", nil, "killed") }
+    runs.interrupt("j", nil, "cancelled")
+    runs.during(job("other")) { assert_equal :none, let_in }
+    runs.during(job("ended-0")) { assert_equal :none, let_in, "the oldest was forgotten" }
+    runs.during(job("j")) { assert_equal "cancelled", let_in }
+  end
+
+  # Interrupts that hit at any instruction of a run, before and after it: every job is performed to its end, no thread
+  # dies, and no interrupt is left over for the next job.
+  def test_interrupts_never_hit_outside_a_handler
+    jobs = 400
+    jobs.times { |n| queue.put("k", n) }
+    finished = Thread::Queue.new
+    kills = 0
+    worker = new_worker(threads: 4).perform("k") do |job|
+      (job.data % 7).times { Thread.pass }
+      Thread.handle_interrupt(Manyhands::JobInterrupted => :never) { (finished << job.data) && nil }
+    end
+    running(worker) do |thread|
+      runs = eventually { worker.runs }
+      until unfinished.zero?
+        assert_predicate thread, :alive?
+        kills += kill_at_any_time(runs, worker)
+      end
+    end
+    assert_operator kills, :>, 0
+    assert_equal (0...jobs).to_a, Array.new(finished.size) { finished.pop }.uniq.sort
+    assert(client.jobs(client.completed(limit: 400).to_a).all? { |job| job.remaining == 5 })
+    refute_includes log.string, "raised"
+  end
+
+  # Calls at any time, whatever the threads do.
+  def kill_at_any_time(runs, worker)
+    native(worker).kill_running
+    native(worker).take_interrupts.each { |one| runs.interrupt(*one) }.size
+  end
+end

@@ -1,0 +1,152 @@
+# frozen_string_literal: true
+
+require_relative "case"
+
+# Signals to the process of a single worker, and what becomes of its jobs.
+class SignalsTest < Case
+  # A worker that tells what happens to its jobs; `k` runs until it is interrupted, `quick` does nothing.
+  WORKER = <<~RUBY
+    worker = Manyhands::Worker.new(CLIENT, queues: ["q"], threads: 2, logger: Logger.new($stdout))
+    worker.perform("quick") { |job| puts "quick \#{job.jid}" }
+    worker.perform("k") do |job|
+      puts "started \#{job.jid}"
+      Thread::Queue.new.pop
+    rescue Manyhands::JobInterrupted => e
+      puts "interrupted \#{e.reason}"
+      raise
+    end
+  RUBY
+
+  # Reads what a program says up to a line that matches.
+  def heard(output, line)
+    lines = []
+    lines << output.gets until lines.last&.match?(line) || output.eof?
+    assert_match line, lines.last.to_s, "after #{lines}"
+    lines.last
+  end
+
+  def working(text = "worker.run\nputs 'ended'\n")
+    queue.put("k", jid: "j")
+    output = program(WORKER + text)
+    heard(output, /started j/)
+    yield output
+    output.close
+    $CHILD_STATUS
+  end
+
+  %w[TERM INT].each do |signal|
+    define_method("test_#{signal}_interrupts_handlers_and_gives_their_jobs_back") do
+      status = working do |output|
+        Process.kill(signal, output.pid)
+        heard(output, /interrupted killed/)
+        heard(output, /^ended/)
+      end
+      assert_predicate status, :success?
+      assert_equal ["waiting", 5], [client.job("j").state, client.job("j").remaining]
+    end
+  end
+
+  def test_usr1_interrupts_handlers_and_the_worker_goes_on
+    working do |output|
+      Process.kill("USR1", output.pid)
+      heard(output, /interrupted killed/)
+      heard(output, /started j/)
+      queue.put("quick", jid: "next")
+      heard(output, /quick next/)
+      Process.kill("TERM", output.pid)
+      heard(output, /^ended/)
+    end
+    assert_equal ["waiting", 5], [client.job("j").state, client.job("j").remaining]
+  end
+
+  def test_usr2_takes_no_new_jobs_until_cont
+    working do |output|
+      Process.kill("USR2", output.pid)
+      eventually { title(output).include?("manyhands worker paused [q] 1/2 k j") }
+      queue.put("quick", jid: "next")
+      assert_state "waiting", "next"
+      Process.kill("CONT", output.pid)
+      heard(output, /quick next/)
+      Process.kill("INT", output.pid)
+      heard(output, /^ended/)
+    end
+  end
+
+  def test_quit_waits_for_running_handlers_and_takes_no_others
+    working do |output|
+      Process.kill("QUIT", output.pid)
+      eventually { title(output).include?("manyhands worker stopping [q] 1/2 k j") }
+      queue.put("quick", jid: "next")
+      Process.kill("TERM", output.pid)
+      heard(output, /^ended/)
+    end
+    assert_state "waiting", "next"
+  end
+
+  def test_ttin_writes_every_thread_s_job_and_backtrace_to_the_log
+    working do |output|
+      Process.kill("TTIN", output.pid)
+      heard(output, /thread manyhands-\d performs k j for \d+\.\d s:/)
+      heard(output, /-e:\d+:in /)
+      Process.kill("TERM", output.pid)
+      heard(output, /^ended/)
+    end
+  end
+
+  def test_the_title_shows_queues_and_jobs_while_it_runs
+    working("worker.run\nputs 'ended'\n$stdin.read\n") do |output|
+      eventually { title(output).include?("manyhands worker [q] 1/2 k j") }
+      Process.kill("TERM", output.pid)
+      heard(output, /^ended/)
+      refute_includes title(output), "manyhands worker"
+    end
+  end
+
+  def title(output) = File.read("/proc/#{output.pid}/cmdline").tr("\0", " ")
+
+  # What a handler does that goes on after its timeout, and how the process then ends.
+  STUBBORN = {
+    "is_killed" => "loop { begin; sleep; rescue Exception; end }",
+    "is_not_even_killed" => "Thread.handle_interrupt(Object => :never) { sleep }"
+  }.freeze
+
+  STUBBORN.each do |what, act|
+    define_method("test_a_handler_that_goes_on_after_its_timeout_ends_the_process_when_it_#{what}") do
+      queue.put("stubborn", jid: "s")
+      queue.put("neighbour", jid: "n")
+      output = program(<<~RUBY)
+        options = { queues: ["q"], threads: 2, kill_timeout: 0.1, logger: Logger.new(File::NULL) }
+        worker = Manyhands::Worker.new(CLIENT, **options)
+        worker.perform("stubborn", timeout: 0.1) { #{act} }
+        worker.perform("neighbour") { puts "started"; $stdin.read; "finished" }
+        worker.on(:stop) { puts "stopped" }
+        worker.run
+      RUBY
+      assert_equal "started\n", output.gets
+      eventually { title(output).include?("stopping") }
+      output.close_write
+      assert_equal "stopped\n", output.gets
+      output.close
+      assert_equal 70, $CHILD_STATUS.exitstatus
+      assert_equal "finished", client.job("n").result
+      assert_equal(what == "is_killed" ? ["scheduled", 4] : ["running", 5],
+                   [client.job("s").state, client.job("s").remaining])
+    end
+  end
+
+  def test_a_child_that_a_handler_forks_obeys_its_own_signals
+    queue.put("fork", jid: "f")
+    output = program(<<~RUBY)
+      trap("USR1") { puts "own" }
+      worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
+      worker.perform("fork") do
+        child = fork { Process.kill("USR1", Process.pid); sleep 0.01; exit!(0) }
+        Process.wait(child)
+        worker.stop
+      end
+      worker.run
+    RUBY
+    assert_equal "own\n", output.gets
+    output.close
+  end
+end
