@@ -158,7 +158,7 @@ class JobInterruptedTest < Case
   # Interrupts that hit at any instruction of a run, before and after it: every job is performed to its end, no thread
   # dies, and no interrupt is left over for the next job.
   def test_interrupts_never_hit_outside_a_handler
-    jobs = 400
+    jobs = 200
     jobs.times { |n| queue.put("k", n) }
     finished = Thread::Queue.new
     kills = 0
@@ -175,7 +175,7 @@ class JobInterruptedTest < Case
     end
     assert_operator kills, :>, 0
     assert_equal (0...jobs).to_a, Array.new(finished.size) { finished.pop }.uniq.sort
-    assert(client.jobs(client.completed(limit: 400).to_a).all? { |job| job.remaining == 5 })
+    assert(client.jobs(client.completed(limit: 200).to_a).all? { |job| job.remaining == 5 })
     refute_includes log.string, "raised"
   end
 

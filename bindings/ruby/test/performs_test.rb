@@ -22,10 +22,6 @@ class PerformsTest < Case
     def perform(_job) = @runs = @runs.to_i + 1
   end
 
-  class Unsaid
-    extend Manyhands::Performs
-  end
-
   def test_a_job_class_puts_with_its_defaults_and_performs
     jid = Welcome.put(client, { to: "ann" }).jid
     job = client.job(jid)
@@ -56,15 +52,6 @@ class PerformsTest < Case
                  jids.map { |jid| client.job(jid).result })
   end
 
-  def test_what_cannot_perform_is_refused
-    assert_refused(Manyhands::InvalidArgument, "has no perform(job)") { new_worker.perform("k", 5) }
-    assert_refused(Manyhands::InvalidArgument, "has no perform(job)") { new_worker.perform("k", Class.new) }
-    assert_refused(Manyhands::InvalidArgument, "both given") { new_worker.perform("k", Welcome) { nil } }
-    assert_refused(Manyhands::InvalidArgument, "perform needs a block") { new_worker.perform("k") }
-    assert_refused(Manyhands::WrongState, "Unsaid performs nothing yet") { new_worker.perform(Unsaid) }
-    assert_refused(Manyhands::InvalidArgument, "kinds is unknown") { Unsaid.performs("k", kinds: 1) }
-  end
-
   def test_a_job_is_built_without_a_server
     job = Manyhands::Job.build("resize", { width: 3 }, tags: ["t"], retries: 2, queue: :images)
     assert_equal ["resize", { "width" => 3 }, '{"width":3}', "images", ["t"], 2, 2, 0, "built", "running"],
@@ -75,7 +62,5 @@ class PerformsTest < Case
     assert_refused(Manyhands::WrongState, "not in this program's hands") { job.complete }
     assert_refused(Manyhands::WrongState, "reaches no server") { job.log("hello") }
     assert_refused(Manyhands::WrongState, "reaches no server") { job.result }
-    assert_refused(Manyhands::InvalidArgument, "data holds a Object") { Manyhands::Job.build("k", Object.new) }
-    assert_refused(Manyhands::InvalidArgument, "tags must be a String") { Manyhands::Job.build("k", tags: [1]) }
   end
 end

@@ -20,20 +20,6 @@ class RetryRulesTest < Case
 
   def delays(backoff, *errors) = errors.map { |n| backoff.delay(n) }
 
-  def test_what_is_no_rule_is_refused
-    assert_refused(Manyhands::InvalidArgument, "backoff must be 0 to") { B.list([1, -1]) }
-    assert_refused(Manyhands::InvalidArgument, "backoff has no seconds") { B.of([]) }
-    assert_refused(Manyhands::InvalidArgument, 'not "soon"') { B.of("soon") }
-    assert_refused(Manyhands::InvalidArgument, "jitter must be 0 to 1, not 2") { B.fixed(1, jitter: 2) }
-    assert_refused(Manyhands::InvalidArgument, "factor must be 1 or more, not 0") { B.exponential(factor: 0) }
-    assert_refused(Manyhands::InvalidArgument, '"KeyError" is no class') do
-      Manyhands::RetryRules.new(retry_on: { "KeyError" => 1 })
-    end
-    assert_refused(Manyhands::InvalidArgument, "timeout must be 0.001 to") do
-      new_worker.perform("k", timeout: 0) { nil }
-    end
-  end
-
   # What became of a job of which each kind raises its own error, once.
   def fates(worker, errors)
     errors.each { |kind, error| worker.perform(kind) { |job| raise error, "no #{job.jid}" } }

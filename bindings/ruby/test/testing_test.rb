@@ -65,39 +65,42 @@ class TestingTest < Case
     assert_equal 1, recorded.count
   end
 
-  def unserved_worker = Manyhands::Worker.new(unserved, queues: ["q"])
-
-  def test_inline_performs_at_once_and_raises
-    log = []
-    worker = unserved_worker.perform("k") { |job| log << [job.queue, job.data, job.tags, job.held?] }
-    worker.perform("bad") { raise KeyError, "no" }.perform("fails") { raise Manyhands::Fail, "given-up" }
-    worker.use(Module.new { define_method(:around_perform) { |job| (log << :around) && super(job) } })
-    Manyhands::Testing.inline(worker) do
-      assert_equal "put", unserved.queue("q").put("k", { n: 1 }, tags: ["t"], delay: 60).outcome
-      assert_equal [:around, ["q", { "n" => 1 }, ["t"], true]], log
-      assert_raises(KeyError) { unserved.queue("q").put("bad") }
-      assert_raises(Manyhands::Fail) { unserved.queue("q").put("fails") }
-      assert_refused(Manyhands::InvalidArgument, "no handler for kind other") { unserved.queue("q").put("other") }
+  def test_a_built_job_goes_through_middleware_without_a_server
+    worker = Manyhands::Worker.new(unserved, queues: ["q"]).perform(Welcome).perform("bad") { raise KeyError, "no" }
+    worker.use(Module.new { def around_perform(job) = "dear #{super}" })
+    assert_equal "dear ann", Manyhands::Testing.perform(worker, Manyhands::Job.build("welcome", { to: "ann" }))
+    assert_raises(KeyError) { Manyhands::Testing.perform(worker, Manyhands::Job.build("bad")) }
+    assert_refused(Manyhands::InvalidArgument, "no handler for kind other") do
+      Manyhands::Testing.perform(worker, Manyhands::Job.build("other"))
     end
   end
 
-  def test_inline_follows_the_route_and_what_a_handler_says
-    seen = []
-    worker = unserved_worker.perform("k") do |job|
-      seen << [job.queue, job.data, job.route]
-      job.progress(0.5)
-      job.log("half")
-      job.heartbeat(data: job.data)
-      job.data = job.data + 1
-      job.complete(nil, queue: "aside") if job.queue == "b"
-      job.cancel if job.data == 9
+  def test_inline_performs_what_is_put_before_the_put_returns
+    performed = []
+    worker = new_worker.perform("k") do |job|
+      performed << [job.data, Thread.current]
+      queue.put("k", job.data - 1) if job.data.positive?
       nil
     end
+    worker.perform("bad") { raise KeyError, "no" }
     Manyhands::Testing.inline(worker) do
-      unserved.queue("a").put("k", 1, route: %w[b c])
-      assert_raises(Manyhands::WrongState) { unserved.queue("a").put("k", 8) }
+      jid = queue.put("k", 2, route: ["q"]).jid
+      assert_equal([2, 1, 0, 2, 1, 0], performed.map(&:first))
+      assert_equal [Thread.current], performed.map(&:last).uniq
+      assert_state "completed", jid
+      assert_equal "no", assert_raises(KeyError) { queue.put("bad", jid: "bad") }.message
     end
-    assert_equal [["a", 1, %w[b c]], ["b", 2, %w[c]], ["aside", 3, %w[c]], ["c", 4, []], ["a", 8, []]], seen
+    assert_equal "bad:KeyError", client.job("bad").failure[:group]
+    queue.put("k", 0, jid: "later")
+    assert_state "waiting", "later"
+  end
+
+  def test_inline_lasts_until_its_stop
+    worker = new_worker.perform("k") { "done" }
+    inline = Manyhands::Testing.inline(worker)
+    jid = queue.put("k").jid
+    inline.stop
+    assert_equal %w[done waiting], [client.job(jid).result, client.job(queue.put("k").jid).state]
   end
 
   def test_drain_performs_what_is_due_and_what_that_puts
@@ -115,7 +118,7 @@ class TestingTest < Case
     worker.perform("bad") { raise KeyError, "no" }.perform("ends") { |job| job.fail("mine") }
     failures = []
     worker.on(:failure) { |job, error| failures << [job.jid, error.class] }
-    assert_equal 6, Manyhands::Testing.drain(worker)
+    assert_equal 6, Manyhands::Testing.drain(worker, raises: false)
     assert_equal 0, Manyhands::Testing.drain(worker)
     assert_equal [Thread.current], threads.uniq
     assert_equal 2, client.job("j").result
@@ -123,6 +126,16 @@ class TestingTest < Case
     assert_equal [%w[scheduled bad:KeyError], %w[failed mine], %w[failed unknown-kind:unknown]], found
     assert_equal [["bad", KeyError]], failures
     assert_includes log.string, "KeyError: no"
+  end
+
+  def test_drain_raises_what_a_handler_raised_when_its_job_was_told
+    queue.put("bad", jid: "bad")
+    queue.put("k", jid: "next")
+    worker = new_worker.perform("bad") { raise KeyError, "no" }.perform("k") { raise Manyhands::Fail, "said" }
+    assert_raises(KeyError) { Manyhands::Testing.drain(worker) }
+    assert_state "scheduled", "bad"
+    assert_equal 1, Manyhands::Testing.drain(worker)
+    assert_equal "said", client.job("next").failure[:group]
   end
 
   def test_drain_follows_patterns

@@ -66,9 +66,9 @@ module Manyhands
       #   assert_equal "greeted ann", Welcome.perform(Manyhands::Job.build("welcome", { to: "ann" }))
       def build(kind, data = nil, jid: "built", queue: "built", priority: 0, retries: 5, tags: [], route: [],
                 throttles: [])
-        names = { jid:, kind:, queue: }.to_h { |argument, text| [argument, Wire.text(text, argument, nil)] }
+        names = { jid:, kind:, queue: }.to_h { |argument, text| [argument, Wire.text(text, argument.name, nil)] }
         lists = { tags:, route:, throttles: }.to_h do |argument, texts|
-          [argument, texts.map { |text| Wire.text(text, argument, nil) }]
+          [argument, texts.map { |text| Wire.text(text, argument.name, nil) }]
         end
         fields = { **names, **lists, data: Wire.json(data, "data", nil), priority:, retries:, remaining: retries }
         new({ **fields, tracked: false, state: "running", stalled: false, put_at_ms: 0 }, nil, NoServer.new)

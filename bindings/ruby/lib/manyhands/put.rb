@@ -84,7 +84,7 @@ module Manyhands
   # A {Client}'s middleware and hooks around its puts.
   module Putting
     # @api private
-    # @return [#around_put, nil] where puts go instead of to the server
+    # @return [Testing::Diversion, nil] has puts go elsewhere than to the server
     attr_accessor :diversion
 
     # Puts a module around every put of this client ({Queue#put} and {Queue#put_many}); the first one registered is the
@@ -132,7 +132,8 @@ module Manyhands
     def place(queue, jobs, one)
       puts = Placing.puts(queue, jobs)
       tell_hooks(:before_put, puts)
-      placed = @put_middleware.around(diversion || Placing.new(native, one)).around_put(puts)
+      placing = Placing.new(native, one)
+      placed = @put_middleware.around(diversion ? diversion.in_place_of(placing) : placing).around_put(puts)
       unless placed.is_a?(Array)
         raise WrongState, "around_put returned #{placed.inspect}, not an Array such as super returns"
       end

@@ -8,8 +8,8 @@ require "manyhands/testing/drain"
 module Manyhands
   # For tests of programs that use Manyhands, in any test framework. `require "manyhands/testing"` loads it.
   #
-  # {.recorded_puts} and {.inline} need no server, nor does {Job.build}, which makes a job to call a handler with;
-  # {.drain} performs what stands in a server, for which `Client.new("embedded:#{Dir.mktmpdir}")` will do.
+  # {.recorded_puts} and {.perform} need no server, nor does {Job.build}; {.drain} and {.inline} perform what stands in
+  # one, for which `Client.new("embedded:#{Dir.mktmpdir}")` will do.
   module Testing
     class << self
       # From now on the client's puts are only recorded: nothing is sent. They are checked as far as that goes without a
@@ -23,11 +23,34 @@ module Manyhands
       #   recorded.assert_put("welcome", queue: "mail", data: { to: "ann@example.com" })
       def recorded_puts(client, &) = divert(RecordedPuts.new(client), &)
 
-      # From now on a put by the worker's client performs the job at once, on the thread that puts it, with the worker's
-      # handler and middleware: no server, no hooks. The job then goes on along its route. Delays, throttles and
-      # dependencies are passed over.
+      # Runs a job through the worker's middleware and its handler, without a server.
       #
-      # What the handler raises the put raises, {Fail}, {Retry} and {Snooze} too.
+      # @param worker [Worker] has a handler for its kind
+      # @param job [Job] of {Job.build}
+      # @return [Object] what they return
+      # @raise what they raise
+      # @raise [InvalidArgument] when there is no handler
+      def perform(worker, job)
+        Wire.refuse("the worker has no handler for kind #{job.kind}", nil) unless worker.duties.known?(job.kind)
+
+        worker.duties.perform(job)
+      end
+
+      # Performs the jobs that may run now in the worker's queues, and those that they put there, on this thread until
+      # there are none. Handlers, middleware, hooks and outcomes are as in {Worker#run}.
+      #
+      # @param worker [Worker] is not started
+      # @param raises [Boolean] raise the first error of a handler, when its job has been told of it; false leaves it to
+      #   the job, as in {Worker#run}
+      # @return [Integer] how many were performed
+      # @raise what a handler raises
+      # @example
+      #   client.queue("mail").put("welcome", { to: "ann@example.com" })
+      #   assert_equal 1, Manyhands::Testing.drain(worker)
+      def drain(worker, raises: true) = Drain.new(worker, raises).run
+
+      # From now on a put by the worker's client performs what may run before it returns, see {.drain}. What a handler
+      # raises comes out of the put, when the job has been told of it.
       #
       # @param worker [Worker] is not started
       # @yieldparam inline [Inline] until the block ends
@@ -36,18 +59,6 @@ module Manyhands
       #   Manyhands::Testing.inline(worker) { client.queue("mail").put("welcome", { to: "ann@example.com" }) }
       #   assert_equal 1, deliveries.size
       def inline(worker, &) = divert(Inline.new(worker), &)
-
-      # Performs the jobs that are due in the worker's queues, and those that they put there, on this thread until there
-      # are none. Handlers, middleware, hooks and outcomes are as in {Worker#run}: an error is logged, and the job runs
-      # again later.
-      #
-      # @param worker [Worker] is not started
-      # @return [Integer] how many were performed
-      # @raise [Error] as any call
-      # @example
-      #   client.queue("mail").put("welcome", { to: "ann@example.com" })
-      #   assert_equal 1, Manyhands::Testing.drain(worker)
-      def drain(worker) = Drain.new(worker).run
 
       private
 

@@ -37,14 +37,29 @@ module Manyhands
           ["retry", { delay_ms:, group: "#{@job.kind}:#{error['class']}", **error.slice("message", "trace") }]
         end
       end
-      private_constant :Told
+
+      # Keeps the first error for the test.
+      class Attentive < Performer
+        # @return [Exception, nil]
+        attr_reader :error
+
+        private
+
+        def failed(_job, exception)
+          @error ||= exception
+          super
+        end
+      end
+      private_constant :Told, :Attentive
 
       # @param worker [Worker]
-      def initialize(worker)
+      # @param raises [Boolean] whether an error of a handler is the test's affair too
+      def initialize(worker, raises)
+        @raises = raises
         @client = worker.client
         @queues = worker.queues.map(&:to_s)
         @told = Told.new(@client)
-        @performer = Performer.new(@told, worker.duties, worker.logger)
+        @performer = Attentive.new(@told, worker.duties, worker.logger)
       end
 
       # @return [Integer] how many were performed
@@ -53,6 +68,8 @@ module Manyhands
         while (job = reserve)
           @told.job = job
           Thread.handle_interrupt(Object => :on_blocking) { @performer.perform(job) }
+          raise @performer.error if @raises && @performer.error
+
           count += 1
         end
         count

@@ -27,10 +27,9 @@ module Manyhands
         nil
       end
 
-      private
-
-      # The data as its handler will see it.
-      def as_sent(value) = Wire.parse(Wire.json(value, "data", nil))
+      # @param placing [Placing] what puts on the server
+      # @return [#around_put] what is called instead
+      def in_place_of(_placing) = self
     end
     private_constant :Diversion
 
@@ -111,6 +110,9 @@ module Manyhands
       def of(put, name) = normal(name, put.to_h.fetch(name) { put.options[name] })
 
       def normal(name, value) = %i[queue kind].include?(name) ? value.to_s : as_sent(value)
+
+      # As its handler will see it.
+      def as_sent(value) = Wire.parse(Wire.json(value, "data", nil))
 
       def description(kind, expected)
         kind = kind.kind if kind.is_a?(Performs)

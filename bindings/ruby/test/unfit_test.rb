@@ -1,0 +1,65 @@
+# frozen_string_literal: true
+
+require_relative "case"
+
+# What is neither middleware, nor a hook, a handler, a rule or a job.
+class UnfitTest < Case
+  def test_what_is_no_middleware_is_refused
+    bare = Module.new
+    [Class.new, 5, nil, bare].each do |wrong|
+      assert_refused(Manyhands::InvalidArgument, wrong.equal?(bare) ? "around_perform" : "middleware") do
+        new_worker.use(wrong)
+      end
+    end
+    assert_refused(Manyhands::InvalidArgument, "around_put") { client.use(bare) }
+    assert_refused(Manyhands::InvalidArgument, "hook began is unknown") { new_worker.on(:began) { nil } }
+    assert_refused(Manyhands::InvalidArgument, "hook start needs a block") { new_worker.on(:start) }
+    assert_refused(Manyhands::InvalidArgument, "hook start is unknown") { client.on(:start) { nil } }
+  end
+
+  def test_middleware_that_returns_no_list_is_refused
+    client.use(Module.new { def around_put(puts) = super && nil })
+    assert_refused(Manyhands::WrongState, "around_put returned nil") { queue.put("k") }
+  end
+
+  module Welcome
+    extend Manyhands::Performs
+    performs "welcome"
+
+    def self.perform(_job) = nil
+  end
+
+  class Unsaid
+    extend Manyhands::Performs
+  end
+
+  def test_what_cannot_perform_is_refused
+    assert_refused(Manyhands::InvalidArgument, "has no perform(job)") { new_worker.perform("k", 5) }
+    assert_refused(Manyhands::InvalidArgument, "has no perform(job)") { new_worker.perform("k", Class.new) }
+    assert_refused(Manyhands::InvalidArgument, "both given") { new_worker.perform("k", Welcome) { nil } }
+    assert_refused(Manyhands::InvalidArgument, "perform needs a block") { new_worker.perform("k") }
+    assert_refused(Manyhands::WrongState, "Unsaid performs nothing yet") { new_worker.perform(Unsaid) }
+    assert_refused(Manyhands::InvalidArgument, "kinds is unknown") { Unsaid.performs("k", kinds: 1) }
+  end
+
+  def test_a_job_that_json_cannot_say_is_not_built
+    assert_refused(Manyhands::InvalidArgument, "data holds a Object") { Manyhands::Job.build("k", Object.new) }
+    assert_refused(Manyhands::InvalidArgument, "tags must be a String") { Manyhands::Job.build("k", tags: [1]) }
+  end
+
+  B = Manyhands::Backoff
+
+  def test_what_is_no_rule_is_refused
+    assert_refused(Manyhands::InvalidArgument, "backoff must be 0 to") { B.list([1, -1]) }
+    assert_refused(Manyhands::InvalidArgument, "backoff has no seconds") { B.of([]) }
+    assert_refused(Manyhands::InvalidArgument, 'not "soon"') { B.of("soon") }
+    assert_refused(Manyhands::InvalidArgument, "jitter must be 0 to 1, not 2") { B.fixed(1, jitter: 2) }
+    assert_refused(Manyhands::InvalidArgument, "factor must be 1 or more, not 0") { B.exponential(factor: 0) }
+    assert_refused(Manyhands::InvalidArgument, '"KeyError" is no class') do
+      Manyhands::RetryRules.new(retry_on: { "KeyError" => 1 })
+    end
+    assert_refused(Manyhands::InvalidArgument, "timeout must be 0.001 to") do
+      new_worker.perform("k", timeout: 0) { nil }
+    end
+  end
+end
