@@ -291,6 +291,29 @@ class WorkerTest < Case
     assert_equal ["scheduled", 4], [client.job("j").state, client.job("j").remaining]
   end
 
+  def test_it_ends_when_it_has_started_so_many_jobs
+    5.times { |n| queue.put("k", n) }
+    done = Thread::Queue.new
+    worker = new_worker(threads: 2, max_jobs: 3).perform("k") { |job| (done << job.data) && nil }
+    worker.run
+    assert_equal [3, 2], [done.size, queue.counts[:waiting]]
+  end
+
+  def test_what_it_does_is_logged_and_counted
+    sink = UDPSocket.new.tap { |socket| socket.bind("127.0.0.1", 0) }
+    queue.put("k", jid: "j")
+    _, written = capture_subprocess_io do
+      worker = new_worker(log: "json", max_jobs: 1, statsd: { host: "127.0.0.1", port: sink.addr[1], key: "jobs" })
+      worker.perform("k") { nil }.run
+    end
+    line = written.lines.filter_map { |text| JSON.parse(text) if text.start_with?("{") }.first
+    assert_equal %w[k j], line.values_at("kind", "jid")
+    assert sink.wait_readable(PATIENCE)
+    assert_includes sink.recv(1500), "jobs.k."
+  ensure
+    sink.close
+  end
+
   def test_next_is_for_loops_of_one_s_own
     worker = new_worker
     assert_nil worker.next(timeout: 0)

@@ -12,7 +12,7 @@ module Manyhands
     private_constant :Run, :EARLY
 
     def initialize
-      @runs = {}.freeze
+      @runs = {}
       @early = {}
       @lock = Mutex.new
     end
@@ -26,13 +26,13 @@ module Manyhands
       Thread.handle_interrupt(JobInterrupted => :never) do
         run = Run.new(job, Thread.current, now, [].freeze)
         key = [job.jid, job.token]
-        change do
+        alone do
+          @runs[key] = run
           (early = @early.delete(key)) && send_to(run, early)
-          @runs.merge(key => run)
         end
         block.call(run)
       ensure
-        change { @runs.except(key) }
+        alone { @runs.delete(key) }
         swallow(run.reasons.size)
       end
     end
@@ -43,14 +43,12 @@ module Manyhands
     # @param token [String]
     # @param reason [String]
     def interrupt(jid, token, reason)
-      Thread.handle_interrupt(Object => :never) do
-        @lock.synchronize do
-          run = @runs[[jid, token]]
-          next send_to(run, reason) if run
+      alone do
+        run = @runs[[jid, token]]
+        next send_to(run, reason) if run
 
-          @early[[jid, token]] = reason
-          @early.shift if @early.size > EARLY # of runs that have ended
-        end
+        @early[[jid, token]] = reason
+        @early.shift if @early.size > EARLY # of runs that have ended
       end
     end
 
@@ -65,9 +63,7 @@ module Manyhands
     end
 
     # A thread that dies here would leave its job in nobody's hands.
-    def change
-      Thread.handle_interrupt(Object => :never) { @lock.synchronize { @runs = yield.freeze } }
-    end
+    def alone(&) = Thread.handle_interrupt(Object => :never) { @lock.synchronize(&) }
 
     # Interrupts that came too late for the handler. No more can come: its run is not listed any longer.
     #

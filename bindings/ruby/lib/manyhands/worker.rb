@@ -42,12 +42,18 @@ module Manyhands
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
     # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
     # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
+    # @param max_jobs [Integer, nil] how many jobs it starts before {#run} ends by itself. Default: no limit
+    # @param log [String, nil] "text" or "json": a line on standard error when a job has ended, with `verbose` also when
+    #   it starts: time, level, worker, pid, queue, kind, jid, outcome, duration, attempt. Default "off"
+    # @param verbose [Boolean, nil]
+    # @param statsd [Hash{Symbol => Object}, nil] :host, :port (8125) and :key: per kind counters
+    #   `<key>.<kind>.count`, and by outcome, and the timing `<key>.<kind>.time`, over UDP
     # @param logger [Logger] hears of raised exceptions and refused outcomes. Default: warnings on standard error
     # @raise [InvalidArgument] naming a bad or unknown option
     #
     # Source: core/src/worker/options.rs
     def initialize(client, queues:, threads: 1, strategy: nil, shutdown_timeout: nil, timeout: nil,
-                   kill_timeout: nil,
+                   kill_timeout: nil, max_jobs: nil, log: nil, verbose: nil, statsd: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
       Wire.check_options(unknown, [], nil)
       Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
@@ -59,7 +65,8 @@ module Manyhands
       timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
       @kill_timeout = kill_timeout || 2
       kill_timeout_ms = Wire.milliseconds(@kill_timeout, "kill_timeout", nil)
-      @options = { queues:, threads:, strategy:, language: "ruby", shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms: }
+      spans = { shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms: }
+      @options = { queues:, threads:, strategy:, language: "ruby", max_jobs:, log:, verbose:, statsd:, **spans }
       @duties = Duties.new
       @watch = Watch.new(logger)
       @performer = nil
