@@ -18,6 +18,7 @@ mod patterns;
 mod pause;
 mod perform;
 mod runner;
+mod settings;
 mod shared;
 mod shift;
 mod strategy;
@@ -43,6 +44,7 @@ use threads::Threads;
 pub use interrupts::Interrupt;
 pub use outcome::Outcome;
 pub use outcomes::Refused;
+pub use settings::{WORK_SETTINGS, WorkSetting, WorkSettings};
 
 /// How long [`Worker::finish_wait`] waits for an engine that does not answer.
 const ANSWER: Duration = Duration::from_secs(60);

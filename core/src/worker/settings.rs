@@ -1,0 +1,437 @@
+//! What a user sets of workers from outside their programs: one list, from which every language's command has its flags,
+//! its help and its checks.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::strategy::Strategy;
+use crate::error::{Error, Result};
+
+const MAX_PROCESSES: u64 = 1_000;
+const MAX_THREADS: u64 = 1_000;
+const MAX_SECONDS: f64 = 86_400.0;
+
+/// One setting, as a help text shows it. Its name is that of its environment variable.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkSetting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// Another environment variable, which counts when the first is absent or empty.
+    pub also: Option<&'static str>,
+    /// The flag, without its two dashes.
+    pub flag: &'static str,
+    /// What it is when nobody says; empty: nothing.
+    pub default: &'static str,
+    /// What the value counts or is; empty for a switch, whose flag takes no value.
+    pub unit: &'static str,
+    /// A sentence or two.
+    pub help: &'static str,
+}
+
+const fn setting(
+    name: &'static str,
+    flag: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    help: &'static str,
+) -> WorkSetting {
+    WorkSetting { name, also: None, flag, default, unit, help }
+}
+
+/// All of them, in the order of a help text.
+pub const WORK_SETTINGS: [WorkSetting; 16] = [
+    setting(
+        "QUEUES",
+        "queues",
+        "",
+        "names",
+        "The queues to serve, parted by commas, in the order they are asked. Patterns are followed: mail-*, !mail-bulk, @saved-list.",
+    ),
+    WorkSetting {
+        also: Some("JOB_RESERVER"),
+        ..setting(
+            "RESERVATION",
+            "reservation",
+            "ordered",
+            "strategy",
+            "How a worker chooses among its queues, for example ordered or round_robin. JOB_RESERVER means the same.",
+        )
+    },
+    setting("WORKER_COUNT", "worker-count", "1", "processes", "Worker processes that serve at once."),
+    setting("THREAD_COUNT", "thread-count", "1", "jobs", "Jobs that one process performs at once."),
+    setting(
+        "JOBS_PER_FORK",
+        "jobs-per-fork",
+        "0",
+        "jobs",
+        "A process that began so many jobs is replaced by a fresh one, without a gap. 0: no limit; 1: a process per job.",
+    ),
+    setting(
+        "INTERVAL",
+        "interval",
+        "2",
+        "seconds",
+        "The longest an idle worker waits before it looks again for what nobody told it.",
+    ),
+    setting("VERBOSE", "verbose", "", "", "Logs every job when it ends."),
+    setting("VVERBOSE", "very-verbose", "", "", "Logs every job when it starts and when it ends."),
+    setting(
+        "RUN_AS_SINGLE_PROCESS",
+        "run-as-single-process",
+        "",
+        "",
+        "Performs the jobs in this very process, without a master: for debugging.",
+    ),
+    setting(
+        "STATSD_HOST",
+        "statsd-host",
+        "",
+        "host",
+        "Sends a counter and a timing for every job to this StatsD server, over UDP.",
+    ),
+    setting("STATSD_PORT", "statsd-port", "8125", "port", "The port of the StatsD server."),
+    setting("STATSD_KEY", "statsd-key", "", "prefix", "What the names of these figures begin with."),
+    setting(
+        "MANYHANDS_URL",
+        "url",
+        "",
+        "URL",
+        "Where the jobs are: redis://, unix:// or embedded:. Default: REDIS_URL, else embedded:.manyhands.",
+    ),
+    setting("NAMESPACE", "namespace", "mh", "name", "The namespace of the jobs."),
+    setting(
+        "SHUTDOWN_TIMEOUT",
+        "shutdown-timeout",
+        "25",
+        "seconds",
+        "How long started jobs may run on after QUIT before their process is killed.",
+    ),
+    setting(
+        "MAX_MEMORY_MB",
+        "max-memory-mb",
+        "0",
+        "MB",
+        "A process with more resident memory is replaced by a fresh one, without a gap. 0: no limit.",
+    ),
+];
+
+/// The settings of one master or worker, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkSettings {
+    /// Names and patterns; empty when nobody said: the program's own count then.
+    pub queues: Vec<String>,
+    /// The strategy's name; None when nobody said.
+    pub strategy: Option<String>,
+    /// WORKER_COUNT.
+    pub processes: usize,
+    /// THREAD_COUNT; None when nobody said: the program's own counts then.
+    pub threads: Option<usize>,
+    /// JOBS_PER_FORK; 0: no limit.
+    pub jobs_per_process: u64,
+    /// INTERVAL; None when nobody said.
+    pub interval_ms: Option<u64>,
+    /// VERBOSE or VVERBOSE.
+    pub verbose: bool,
+    /// VVERBOSE.
+    pub very_verbose: bool,
+    /// RUN_AS_SINGLE_PROCESS.
+    pub single_process: bool,
+    /// Host, port and prefix.
+    pub statsd: Option<(String, u16, String)>,
+    /// MANYHANDS_URL, when given.
+    pub url: Option<String>,
+    /// NAMESPACE, when given.
+    pub namespace: Option<String>,
+    /// SHUTDOWN_TIMEOUT.
+    pub shutdown_ms: u64,
+    /// MAX_MEMORY_MB; 0: no limit.
+    pub max_memory_mb: u64,
+    /// What was said by flags, by the names of the environment variables.
+    said: BTreeMap<&'static str, String>,
+}
+
+impl WorkSettings {
+    /// From this process's environment.
+    ///
+    /// # Errors
+    /// Those of [`WorkSettings::read`].
+    pub fn from_environment() -> Result<WorkSettings> {
+        WorkSettings::read(&BTreeMap::new(), |name| std::env::var(name).ok())
+    }
+
+    /// From flags, which win, and an environment. `flags`: value by the flag's name without dashes; that of a switch is `true`.
+    /// A flag or variable that is empty counts as absent.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the flag or the variable, as it was written.
+    pub fn read(
+        flags: &BTreeMap<String, String>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<WorkSettings> {
+        if let Some(unknown) = flags.keys().find(|flag| WORK_SETTINGS.iter().all(|known| known.flag != **flag)) {
+            return Err(Error::invalid(format!("--{unknown} is unknown")));
+        }
+        let given = Given { flags, environment: &environment };
+        let queues = given.text("QUEUES").map_or(Vec::new(), |said| {
+            said.value.split(',').map(str::trim).filter(|queue| !queue.is_empty()).map(str::to_owned).collect()
+        });
+        let very_verbose = given.switch("VVERBOSE")?;
+        let statsd_port = given.whole("STATSD_PORT", 1, u64::from(u16::MAX))?.unwrap_or(8125) as u16;
+        let statsd_key = given.text("STATSD_KEY").map_or(String::new(), |said| said.value);
+        Ok(WorkSettings {
+            queues,
+            strategy: given.strategy()?,
+            processes: given.whole("WORKER_COUNT", 1, MAX_PROCESSES)?.unwrap_or(1) as usize,
+            threads: given.whole("THREAD_COUNT", 1, MAX_THREADS)?.map(|threads| threads as usize),
+            jobs_per_process: given.whole("JOBS_PER_FORK", 0, 1 << 53)?.unwrap_or(0),
+            interval_ms: given.milliseconds("INTERVAL", 0.01)?,
+            verbose: given.switch("VERBOSE")? || very_verbose,
+            very_verbose,
+            single_process: given.switch("RUN_AS_SINGLE_PROCESS")?,
+            statsd: given.text("STATSD_HOST").map(|host| (host.value, statsd_port, statsd_key)),
+            url: given.text("MANYHANDS_URL").map(|said| said.value),
+            namespace: given.text("NAMESPACE").map(|said| said.value),
+            shutdown_ms: given.milliseconds("SHUTDOWN_TIMEOUT", 0.0)?.unwrap_or(25_000),
+            max_memory_mb: given.whole("MAX_MEMORY_MB", 0, 1 << 33)?.unwrap_or(0),
+            said: WORK_SETTINGS.iter().filter_map(|setting| Some((setting.name, given.flag(setting)?))).collect(),
+        })
+    }
+
+    /// The variables that a program must find in its environment to read the same settings: those that flags said.
+    pub fn environment(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.said.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// A worker's options (a JSON object, for [`Worker::open`](super::Worker::open)) under these settings, which win.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when `options` is no JSON object.
+    pub fn worker_options(&self, options: &str) -> Result<String> {
+        let mut options: serde_json::Map<String, serde_json::Value> = serde_json::from_str(options)
+            .map_err(|error| Error::invalid(format!("options is not a JSON object: {error}")))?;
+        options.extend(self.options());
+        Ok(serde_json::Value::Object(options).to_string())
+    }
+
+    fn options(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut options = serde_json::Map::new();
+        let mut set = |name: &str, value: Option<serde_json::Value>| {
+            if let Some(value) = value {
+                options.insert(name.to_owned(), value);
+            }
+        };
+        let queues = (!self.queues.is_empty()).then_some(&self.queues);
+        set("queues", queues.map(|queues| json!(queues)));
+        set("strategy", self.strategy.as_ref().map(|name| json!(name)));
+        set("threads", self.threads.map(|threads| json!(threads)));
+        set("max_jobs", (self.jobs_per_process > 0).then(|| json!(self.jobs_per_process)));
+        set("shutdown_timeout_ms", Some(json!(self.shutdown_ms)));
+        set("log", self.verbose.then(|| json!("text")));
+        set("verbose", self.very_verbose.then_some(json!(true)));
+        set("statsd", self.statsd.as_ref().map(|(host, port, key)| json!({"host": host, "port": port, "key": key})));
+        options
+    }
+
+    /// The settings as a JSON object: `processes`, `single_process`, `shutdown_timeout_ms`, `max_memory_mb`, `verbose`,
+    /// `very_verbose`, `interval_ms`, `url`, `namespace` (null when nobody said), and `worker`, the options for
+    /// [`Worker::open`](super::Worker::open) that somebody set.
+    pub fn to_json(&self) -> String {
+        json!({
+            "processes": self.processes,
+            "single_process": self.single_process,
+            "shutdown_timeout_ms": self.shutdown_ms,
+            "max_memory_mb": self.max_memory_mb,
+            "verbose": self.verbose,
+            "very_verbose": self.very_verbose,
+            "interval_ms": self.interval_ms,
+            "url": self.url,
+            "namespace": self.namespace,
+            "worker": self.options(),
+        })
+        .to_string()
+    }
+
+    /// The list as JSON, for a host that makes its flags from it: objects with the members of [`WorkSetting`].
+    pub fn table_json() -> String {
+        let row = |row: &WorkSetting| {
+            let WorkSetting { name, also, flag, default, unit, help } = row;
+            json!({"name": name, "also": also, "flag": flag, "default": default, "unit": unit, "help": help})
+        };
+        serde_json::Value::Array(WORK_SETTINGS.iter().map(row).collect()).to_string()
+    }
+}
+
+/// Something that was said, and how its user calls it.
+struct Said {
+    place: String,
+    value: String,
+}
+
+struct Given<'a> {
+    flags: &'a BTreeMap<String, String>,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Given<'_> {
+    fn flag(&self, setting: &WorkSetting) -> Option<String> {
+        self.flags.get(setting.flag).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn text(&self, name: &str) -> Option<Said> {
+        let setting = WORK_SETTINGS.iter().find(|setting| setting.name == name)?;
+        if let Some(value) = self.flag(setting) {
+            return Some(Said { place: format!("--{}", setting.flag), value });
+        }
+        [Some(setting.name), setting.also].into_iter().flatten().find_map(|name| {
+            let value = (self.environment)(name).filter(|value| !value.is_empty())?;
+            Some(Said { place: name.to_owned(), value })
+        })
+    }
+
+    fn number(&self, name: &str, least: f64, most: f64, whole: bool) -> Result<Option<f64>> {
+        let Some(Said { place, value }) = self.text(name) else { return Ok(None) };
+        let number = value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        match number.filter(|number| !whole || number.fract() == 0.0) {
+            None => {
+                Err(Error::invalid(format!("{place} {value} is not a {}number", if whole { "whole " } else { "" })))
+            }
+            Some(number) if number < least || number > most => {
+                Err(Error::invalid(format!("{place} {value} is outside {least}..{most}")))
+            }
+            number => Ok(number),
+        }
+    }
+
+    fn whole(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>> {
+        Ok(self.number(name, least as f64, most as f64, true)?.map(|number| number as u64))
+    }
+
+    fn milliseconds(&self, name: &str, least: f64) -> Result<Option<u64>> {
+        Ok(self.number(name, least, MAX_SECONDS, false)?.map(|seconds| (seconds * 1_000.0).round() as u64))
+    }
+
+    fn switch(&self, name: &str) -> Result<bool> {
+        let Some(Said { place, value }) = self.text(name) else { return Ok(false) };
+        match value.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "y" | "on" => Ok(true),
+            "0" | "false" | "no" | "n" | "off" => Ok(false),
+            _ => Err(Error::invalid(format!("{place} {value} is neither yes nor no (1, true, on; 0, false, off)"))),
+        }
+    }
+
+    fn strategy(&self) -> Result<Option<String>> {
+        let Some(Said { place, value }) = self.text("RESERVATION") else { return Ok(None) };
+        let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
+        let known = Strategy::NAMES.into_iter().map(|(name, _)| name);
+        match known.clone().find(|name| plain(name) == plain(&value)) {
+            Some(name) => Ok(Some(name.to_owned())),
+            None => {
+                let known = known.collect::<Vec<_>>().join(", ");
+                Err(Error::invalid(format!("{place} {value} is unknown; known are {known}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<WorkSettings> {
+        let flags = flags.iter().map(|(flag, value)| ((*flag).to_owned(), (*value).to_owned())).collect();
+        WorkSettings::read(&flags, |name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn refused(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> String {
+        read(flags, variables).unwrap_err().message
+    }
+
+    #[test]
+    fn without_a_word_everything_has_its_default() {
+        let settings = read(&[], &[("WORKER_COUNT", ""), ("VERBOSE", "")]).unwrap();
+        assert_eq!((settings.processes, settings.threads, settings.jobs_per_process), (1, None, 0));
+        assert_eq!((settings.shutdown_ms, settings.max_memory_mb, settings.verbose), (25_000, 0, false));
+        assert_eq!(settings.worker_options("{\"threads\":3}").unwrap(), r#"{"shutdown_timeout_ms":25000,"threads":3}"#);
+    }
+
+    #[test]
+    fn defaults_in_the_list_are_those_that_are_read() {
+        let of = |name: &str| WORK_SETTINGS.iter().find(|setting| setting.name == name).unwrap().default;
+        let settings = read(&[], &[]).unwrap();
+        assert_eq!(of("WORKER_COUNT"), settings.processes.to_string());
+        assert_eq!(of("JOBS_PER_FORK"), settings.jobs_per_process.to_string());
+        assert_eq!(of("MAX_MEMORY_MB"), settings.max_memory_mb.to_string());
+        assert_eq!(of("SHUTDOWN_TIMEOUT"), (settings.shutdown_ms / 1_000).to_string());
+        let statsd = read(&[], &[("STATSD_HOST", "h")]).unwrap().statsd.unwrap();
+        assert_eq!(of("STATSD_PORT"), statsd.1.to_string());
+    }
+
+    #[test]
+    fn flags_win() {
+        let settings = read(
+            &[("worker-count", "4"), ("queues", "a, b,")],
+            &[
+                ("WORKER_COUNT", "2"),
+                ("QUEUES", "c"),
+                ("THREAD_COUNT", "8"),
+                ("VVERBOSE", "1"),
+                ("JOB_RESERVER", "RoundRobin"),
+            ],
+        )
+        .unwrap();
+        assert_eq!((settings.processes, settings.threads, settings.verbose), (4, Some(8), true));
+        assert_eq!(
+            (settings.queues.as_slice(), settings.strategy.as_deref()),
+            (["a".to_owned(), "b".to_owned()].as_slice(), Some("round_robin"))
+        );
+        let environment: Vec<_> = settings.environment().collect();
+        assert_eq!(environment, [("QUEUES", "a, b,"), ("WORKER_COUNT", "4")]);
+    }
+
+    #[test]
+    fn the_first_name_of_two_counts() {
+        let two = read(&[], &[("RESERVATION", "ordered"), ("JOB_RESERVER", "round_robin")]).unwrap();
+        assert_eq!(two.strategy.as_deref(), Some("ordered"));
+    }
+
+    #[test]
+    fn spans_are_seconds_with_parts() {
+        let settings = read(&[("shutdown-timeout", "1.5")], &[("INTERVAL", "0.25")]).unwrap();
+        assert_eq!((settings.shutdown_ms, settings.interval_ms), (1_500, Some(250)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_the_name_it_was_written_under() {
+        assert_eq!(refused(&[("worker-count", "0")], &[]), "--worker-count 0 is outside 1..1000");
+        assert_eq!(refused(&[], &[("THREAD_COUNT", "many")]), "THREAD_COUNT many is not a whole number");
+        assert_eq!(refused(&[], &[("JOBS_PER_FORK", "1.5")]), "JOBS_PER_FORK 1.5 is not a whole number");
+        assert_eq!(refused(&[], &[("SHUTDOWN_TIMEOUT", "-1")]), "SHUTDOWN_TIMEOUT -1 is outside 0..86400");
+        assert_eq!(refused(&[], &[("INTERVAL", "nan")]), "INTERVAL nan is not a number");
+        assert_eq!(refused(&[], &[("STATSD_PORT", "70000")]), "STATSD_PORT 70000 is outside 1..65535");
+        assert!(refused(&[], &[("VERBOSE", "maybe")]).starts_with("VERBOSE maybe is neither yes nor no"));
+        assert!(
+            refused(&[], &[("JOB_RESERVER", "fair")]).starts_with("JOB_RESERVER fair is unknown; known are ordered, ")
+        );
+        assert_eq!(refused(&[("wroker-count", "2")], &[]), "--wroker-count is unknown");
+    }
+
+    #[test]
+    fn a_worker_has_what_was_set() {
+        let settings = read(
+            &[("statsd-host", "metrics"), ("statsd-key", "jobs"), ("jobs-per-fork", "100"), ("verbose", "true")],
+            &[("QUEUES", "mail-*,!mail-bulk")],
+        )
+        .unwrap();
+        let options: serde_json::Value = serde_json::from_str(&settings.worker_options("{}").unwrap()).unwrap();
+        assert_eq!(options["statsd"], json!({"host": "metrics", "port": 8125, "key": "jobs"}));
+        assert_eq!((&options["max_jobs"], &options["log"]), (&json!(100), &json!("text")));
+        assert_eq!(options["queues"], json!(["mail-*", "!mail-bulk"]));
+        let all: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
+        assert_eq!((&all["processes"], &all["worker"]["max_jobs"]), (&json!(1), &json!(100)));
+        let table: serde_json::Value = serde_json::from_str(&WorkSettings::table_json()).unwrap();
+        assert_eq!((table.as_array().unwrap().len(), &table[1]["also"]), (16, &json!("JOB_RESERVER")));
+    }
+}
