@@ -35,4 +35,6 @@ pub use nanny::{Nanny, NannyNews};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};
-pub use worker::{Interrupt, Next, Outcome, Refused, WORK_SETTINGS, WorkSetting, WorkSettings, Worker};
+pub use worker::{
+    Interrupt, Next, Outcome, Refused, Signal, Supervisor, Task, WORK_SETTINGS, WorkSetting, WorkSettings, Worker,
+};

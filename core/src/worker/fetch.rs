@@ -60,6 +60,11 @@ impl Fetch {
         self.starts_left == Some(0)
     }
 
+    /// How many jobs may still be started; None: no limit.
+    pub fn starts_left(&self) -> Option<u64> {
+        self.starts_left
+    }
+
     /// True when fewer jobs may be started than there are threads. Not before the first: a successor would be spent as well.
     pub fn is_spent(&self) -> bool {
         self.begun && self.starts_left.is_some_and(|left| left < self.threads as u64)

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::interrupts::{Interrupts, KILLED};
+use super::marks::{Mark, Region};
 use super::pace::{KindId, Pace};
 use super::timeouts::{TIMEOUT, Timeouts};
 use crate::middleware::{About, attempt};
@@ -39,6 +40,7 @@ pub struct Started {
     /// When it has run too long.
     ends_by: Option<Instant>,
     timed_out: bool,
+    mark: Option<Mark>,
 }
 
 /// How many more jobs may be held ahead, and how many would be when nothing were held.
@@ -57,6 +59,8 @@ pub struct Hand {
     /// Started jobs that were lost, since they were last asked for.
     pub lost: Vec<(Lease, String)>,
     pub timeouts: Timeouts,
+    /// Where a master finds what has begun.
+    pub marks: Option<Region>,
     pace: Pace,
     last_finish: Option<Instant>,
 }
@@ -78,6 +82,7 @@ impl Hand {
         }
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
+        let mark = self.marks.as_mut().and_then(|marks| marks.begin(&job.jid));
         let started = Started {
             kind: job.kind.clone(),
             queue: job.queue.clone(),
@@ -90,6 +95,7 @@ impl Hand {
             killed: false,
             ends_by: self.timeouts.of(&job.kind).and_then(|span| now.checked_add(span)),
             timed_out: false,
+            mark,
         };
         self.started.insert(lease(&job), started);
         Some(job)
@@ -98,6 +104,9 @@ impl Hand {
     /// Takes a started job back from its handler, with how long it ran; None when it is not in hand.
     pub fn finish(&mut self, lease: &Lease, now: Instant) -> Option<(Started, Duration)> {
         let started = self.started.remove(lease)?;
+        if let (Some(marks), Some(mark)) = (&mut self.marks, started.mark) {
+            marks.end(mark);
+        }
         let run = now.saturating_duration_since(started.since);
         self.pace.record(started.pace, run);
         self.last_finish = Some(now);

@@ -10,6 +10,7 @@ mod fetch;
 mod following;
 mod hand;
 mod interrupts;
+mod marks;
 mod options;
 mod outcome;
 mod outcomes;
@@ -21,7 +22,10 @@ mod runner;
 mod settings;
 mod shared;
 mod shift;
+mod signals;
 mod strategy;
+mod supervised;
+mod supervisor;
 mod threads;
 mod timeouts;
 mod trouble;
@@ -45,6 +49,7 @@ pub use interrupts::Interrupt;
 pub use outcome::Outcome;
 pub use outcomes::Refused;
 pub use settings::{WORK_SETTINGS, WorkSetting, WorkSettings};
+pub use supervisor::{Signal, Supervisor, Task};
 
 /// How long [`Worker::finish_wait`] waits for an engine that does not answer.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -148,6 +153,7 @@ impl Worker {
             if shift.fetch.runs_low(&shift.hand) {
                 shared.runner.ring();
             }
+            shared.report_start(&shift);
             if shift.is_quiet() {
                 // It was the last.
                 shared.hosts.ring_all();
@@ -167,6 +173,7 @@ impl Worker {
             }
             let now = Instant::now();
             if let Some(job) = shift.start(now) {
+                shared.report_start(&shift);
                 if shift.is_quiet() {
                     shared.hosts.ring_all();
                 }

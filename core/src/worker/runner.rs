@@ -148,6 +148,7 @@ impl Runner {
                     shift.hand.lose(lease, &reason);
                 }
                 shift.pulsed(now);
+                self.shared.report_pulse(&shift, now);
             }
             Err(error) => shift.failed(error, now),
         }

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 const MAX_PROCESSES: u64 = 1_000;
 const MAX_THREADS: u64 = 1_000;
+/// SHUTDOWN_TIMEOUT when nobody says.
+pub const SHUTDOWN_MS: u64 = 25_000;
 const MAX_SECONDS: f64 = 86_400.0;
 
 /// One setting, as a help text shows it. Its name is that of its environment variable.
@@ -143,8 +145,8 @@ pub struct WorkSettings {
     pub url: Option<String>,
     /// NAMESPACE, when given.
     pub namespace: Option<String>,
-    /// SHUTDOWN_TIMEOUT.
-    pub shutdown_ms: u64,
+    /// SHUTDOWN_TIMEOUT; None when nobody said: 25 s for a master, the program's own counts in a worker.
+    pub shutdown_ms: Option<u64>,
     /// MAX_MEMORY_MB; 0: no limit.
     pub max_memory_mb: u64,
     /// What was said by flags, by the names of the environment variables.
@@ -192,7 +194,7 @@ impl WorkSettings {
             statsd: given.text("STATSD_HOST").map(|host| (host.value, statsd_port, statsd_key)),
             url: given.text("MANYHANDS_URL").map(|said| said.value),
             namespace: given.text("NAMESPACE").map(|said| said.value),
-            shutdown_ms: given.milliseconds("SHUTDOWN_TIMEOUT", 0.0)?.unwrap_or(25_000),
+            shutdown_ms: given.milliseconds("SHUTDOWN_TIMEOUT", 0.0)?,
             max_memory_mb: given.whole("MAX_MEMORY_MB", 0, 1 << 33)?.unwrap_or(0),
             said: WORK_SETTINGS.iter().filter_map(|setting| Some((setting.name, given.flag(setting)?))).collect(),
         })
@@ -203,15 +205,21 @@ impl WorkSettings {
         self.said.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
+    /// A client's options (a JSON object, for [`Client::open`](crate::Client::open) beside `url`) under these settings, which win.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when `options` is no JSON object.
+    pub fn client_options(&self, options: &str) -> Result<String> {
+        let namespace = self.namespace.as_ref().map(|name| ("namespace".to_owned(), json!(name)));
+        under(options, namespace)
+    }
+
     /// A worker's options (a JSON object, for [`Worker::open`](super::Worker::open)) under these settings, which win.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` when `options` is no JSON object.
     pub fn worker_options(&self, options: &str) -> Result<String> {
-        let mut options: serde_json::Map<String, serde_json::Value> = serde_json::from_str(options)
-            .map_err(|error| Error::invalid(format!("options is not a JSON object: {error}")))?;
-        options.extend(self.options());
-        Ok(serde_json::Value::Object(options).to_string())
+        under(options, self.options())
     }
 
     fn options(&self) -> serde_json::Map<String, serde_json::Value> {
@@ -226,7 +234,7 @@ impl WorkSettings {
         set("strategy", self.strategy.as_ref().map(|name| json!(name)));
         set("threads", self.threads.map(|threads| json!(threads)));
         set("max_jobs", (self.jobs_per_process > 0).then(|| json!(self.jobs_per_process)));
-        set("shutdown_timeout_ms", Some(json!(self.shutdown_ms)));
+        set("shutdown_timeout_ms", self.shutdown_ms.map(|ms| json!(ms)));
         set("log", self.verbose.then(|| json!("text")));
         set("verbose", self.very_verbose.then_some(json!(true)));
         set("statsd", self.statsd.as_ref().map(|(host, port, key)| json!({"host": host, "port": port, "key": key})));
@@ -240,7 +248,7 @@ impl WorkSettings {
         json!({
             "processes": self.processes,
             "single_process": self.single_process,
-            "shutdown_timeout_ms": self.shutdown_ms,
+            "shutdown_timeout_ms": self.shutdown_ms.unwrap_or(SHUTDOWN_MS),
             "max_memory_mb": self.max_memory_mb,
             "verbose": self.verbose,
             "very_verbose": self.very_verbose,
@@ -260,6 +268,14 @@ impl WorkSettings {
         };
         serde_json::Value::Array(WORK_SETTINGS.iter().map(row).collect()).to_string()
     }
+}
+
+/// JSON options with others that win.
+fn under(options: &str, others: impl IntoIterator<Item = (String, serde_json::Value)>) -> Result<String> {
+    let mut options: serde_json::Map<String, serde_json::Value> = serde_json::from_str(options)
+        .map_err(|error| Error::invalid(format!("options is not a JSON object: {error}")))?;
+    options.extend(others);
+    Ok(serde_json::Value::Object(options).to_string())
 }
 
 /// Something that was said, and how its user calls it.
@@ -353,8 +369,8 @@ mod tests {
     fn without_a_word_everything_has_its_default() {
         let settings = read(&[], &[("WORKER_COUNT", ""), ("VERBOSE", "")]).unwrap();
         assert_eq!((settings.processes, settings.threads, settings.jobs_per_process), (1, None, 0));
-        assert_eq!((settings.shutdown_ms, settings.max_memory_mb, settings.verbose), (25_000, 0, false));
-        assert_eq!(settings.worker_options("{\"threads\":3}").unwrap(), r#"{"shutdown_timeout_ms":25000,"threads":3}"#);
+        assert_eq!((settings.shutdown_ms, settings.max_memory_mb, settings.verbose), (None, 0, false));
+        assert_eq!(settings.worker_options("{\"threads\":3}").unwrap(), r#"{"threads":3}"#);
     }
 
     #[test]
@@ -364,7 +380,7 @@ mod tests {
         assert_eq!(of("WORKER_COUNT"), settings.processes.to_string());
         assert_eq!(of("JOBS_PER_FORK"), settings.jobs_per_process.to_string());
         assert_eq!(of("MAX_MEMORY_MB"), settings.max_memory_mb.to_string());
-        assert_eq!(of("SHUTDOWN_TIMEOUT"), (settings.shutdown_ms / 1_000).to_string());
+        assert_eq!(of("SHUTDOWN_TIMEOUT"), (SHUTDOWN_MS / 1_000).to_string());
         let statsd = read(&[], &[("STATSD_HOST", "h")]).unwrap().statsd.unwrap();
         assert_eq!(of("STATSD_PORT"), statsd.1.to_string());
     }
@@ -400,7 +416,7 @@ mod tests {
     #[test]
     fn spans_are_seconds_with_parts() {
         let settings = read(&[("shutdown-timeout", "1.5")], &[("INTERVAL", "0.25")]).unwrap();
-        assert_eq!((settings.shutdown_ms, settings.interval_ms), (1_500, Some(250)));
+        assert_eq!((settings.shutdown_ms, settings.interval_ms), (Some(1_500), Some(250)));
     }
 
     #[test]

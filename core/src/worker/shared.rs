@@ -2,13 +2,16 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::options::WorkerOptions;
 use super::patterns::{self, Served};
 use super::shift::Shift;
+use super::signals::Told;
 use super::strategy::Queues;
+use super::supervised::Link;
+use super::supervisor::Word;
 use crate::client::{Client, Lane};
 use crate::identity;
 use crate::middleware::{Hooked, Log, Statsd};
@@ -44,6 +47,10 @@ pub struct Shared {
     pub blocked: AtomicI64,
     pub hooks: Hooked,
     since: Instant,
+    /// Signals of the master that the host has not looked at.
+    pub told: Told,
+    /// The master, when there is one.
+    pub link: OnceLock<Arc<Link>>,
 }
 
 impl Wakes {
@@ -82,6 +89,8 @@ impl Shared {
             blocked: AtomicI64::new(0),
             hooks,
             since: Instant::now(),
+            told: Told::default(),
+            link: OnceLock::new(),
         }
     }
 
@@ -138,6 +147,27 @@ impl Shared {
             "quiet": shift.is_quiet(),
         })
         .to_string()
+    }
+
+    /// Tells the master, if there is one, when a successor is needed soon: while the last tenth is still to be started, so that
+    /// there is time for it to come up.
+    pub fn report_start(&self, shift: &Shift) {
+        let (Some(link), Some(most), Some(left)) = (self.link.get(), self.options.max_jobs, shift.fetch.starts_left())
+        else {
+            return;
+        };
+        if left < (self.options.threads as u64).max(most / 10 + 1) {
+            link.say(Word::Spent);
+        }
+    }
+
+    /// Tells the master, if there is one, that the worker takes jobs, and when a handler does not end.
+    pub fn report_pulse(&self, shift: &Shift, now: Instant) {
+        let Some(link) = self.link.get() else { return };
+        link.say(Word::Ready);
+        if shift.hand.is_stuck(now) {
+            link.say(Word::Stuck);
+        }
     }
 
     /// A connection of a native thread's own.

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
-use super::{runner, waiter};
+use super::{runner, supervised, waiter};
 use crate::client::SignalsHeld;
 use crate::error::{Code, Error, Result};
 
@@ -57,6 +57,7 @@ impl Threads {
         if let Stage::New = *stage {
             // They inherit this mask for life: signals are the host's business.
             let _held = SignalsHeld::new();
+            supervised::join(shared);
             let (begin, begun) = sync_channel(1);
             let wait: Run = Box::new(move |shared| {
                 // Without a runner there is nothing to wait for.
@@ -133,7 +134,12 @@ fn spawn(name: &str, shared: &Arc<Shared>, run: Run) -> Result<JoinHandle<()>> {
 }
 
 fn delivered(shared: &Shared) -> Result<()> {
-    let left = shared.shift().outcomes.unanswered();
+    let shift = shared.shift();
+    let (left, running) = (shift.outcomes.unanswered(), shift.hand.started());
+    if let Some(marks) = shift.hand.marks.as_ref().filter(|_| left + running == 0) {
+        marks.let_go();
+    }
+    drop(shift);
     if left == 0 {
         return Ok(());
     }

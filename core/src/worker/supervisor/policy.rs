@@ -1,0 +1,495 @@
+//! What a master does when: which processes there are, who is asked to end, and what that costs the jobs of a dead one.
+//!
+//! No clock, no process, no socket: events come in with their time (milliseconds of a clock that never goes back), actions
+//! go out. Processes have numbers of our own, which are never used again as pids are.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::word::{Signal, Word};
+
+/// A process that ended sooner after it was ready had not proved itself: its successor may wait.
+const PROVED_MS: u64 = 10_000;
+/// The wait before the third process in a row that does not prove itself; it doubles from then on.
+const BACKOFF_MS: u64 = 1_000;
+const MOST_BACKOFF_MS: u64 = 60_000;
+/// What a process has beyond the time it was given, before it is killed: it ends by itself first.
+const MARGIN_MS: u64 = 1_000;
+/// Most processes of one place: one that serves and one that comes or goes.
+const MOST_IN_PLACE: usize = 2;
+/// The status of a master whose program cannot be started.
+const NO_PROGRAM_STATUS: u8 = 127;
+
+/// A process's number.
+pub type Number = u64;
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Processes that serve at once.
+    pub processes: usize,
+    /// How long started jobs may run on after QUIT.
+    pub shutdown_ms: u64,
+    /// How long handlers have after TERM.
+    pub kill_ms: u64,
+    /// A process with more memory than this (bytes) is replaced.
+    pub memory: Option<u64>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Status(i32),
+    Signal(i32),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing but that time passed. The first one begins.
+    Tick,
+    /// The process asked for by [`Action::Start`] is there.
+    Started { number: Number, pid: u32 },
+    /// It could not be made.
+    NotStarted { number: Number, why: String },
+    /// It wrote a line.
+    Said { number: Number, word: Word },
+    /// This is how much memory it has, in bytes.
+    Weighed { number: Number, memory: u64 },
+    /// It has been waited for.
+    Ended { number: Number, how: Ended },
+    /// The master got this signal.
+    Signal(Signal),
+}
+
+/// What to do, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make a process; `told` are lines that it must find when it begins to read.
+    Start { number: Number, told: Vec<Signal> },
+    /// Write this signal's name as a line to the process.
+    Tell { number: Number, signal: Signal },
+    /// Send it SIGTERM: it may not read lines yet.
+    Terminate { number: Number },
+    /// Send it SIGKILL.
+    Kill { number: Number },
+    /// The process is dead: what it held goes back. What its handlers had begun spends a retry when `spends`.
+    Settle { number: Number, spends: bool },
+    /// Every process has come up for the first time.
+    Ready,
+    /// The master is about to end.
+    Stopping,
+    /// How the service does, when that has changed.
+    Status(String),
+    /// A line for the log.
+    Say(String),
+    /// End with this status.
+    Exit(u8),
+}
+
+/// Why a process ends, when somebody knew before it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// It has begun all the jobs it was made for.
+    Spent,
+    /// It had too much memory.
+    Memory,
+    /// One of its handlers cannot be ended.
+    Stuck,
+    /// Somebody wanted it.
+    Asked,
+}
+
+struct Process {
+    place: usize,
+    pid: Option<u32>,
+    ready_at: Option<u64>,
+    cause: Option<Cause>,
+    kill_at: Option<u64>,
+}
+
+/// One of the processes that serve at once, through all its incarnations.
+#[derive(Default)]
+struct Place {
+    /// The one that serves, or is to.
+    current: Option<Number>,
+    /// One that serves until the current one is ready, and why it then ends.
+    predecessor: Option<(Number, Cause)>,
+    /// Processes in a row that did not prove themselves.
+    failures: u32,
+    start_at: u64,
+}
+
+/// How the master ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stop {
+    Quit,
+    Term,
+    Kill,
+}
+
+/// The state of a master.
+pub struct Policy {
+    rules: Rules,
+    places: Vec<Place>,
+    processes: BTreeMap<Number, Process>,
+    last: Number,
+    paused: bool,
+    stop: Option<Stop>,
+    /// Processes still to be replaced, one after another, after HUP.
+    reload: VecDeque<Number>,
+    was_ready: bool,
+    any_started: bool,
+    any_killed: bool,
+    status: String,
+    actions: Vec<Action>,
+}
+
+impl Policy {
+    pub fn new(rules: Rules) -> Policy {
+        Policy {
+            rules,
+            places: (0..rules.processes).map(|_| Place::default()).collect(),
+            processes: BTreeMap::new(),
+            last: 0,
+            paused: false,
+            stop: None,
+            reload: VecDeque::new(),
+            was_ready: false,
+            any_started: false,
+            any_killed: false,
+            status: String::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes an event; answers what is to be done.
+    pub fn on(&mut self, event: Event, now: u64) -> Vec<Action> {
+        match event {
+            Event::Tick => {}
+            Event::Started { number, pid } => self.started(number, pid, now),
+            Event::NotStarted { number, why } => self.not_started(number, &why, now),
+            Event::Said { number, word } => self.said(number, word, now),
+            Event::Weighed { number, memory } => self.weighed(number, memory),
+            Event::Ended { number, how } => self.ended(number, how, now),
+            Event::Signal(signal) => self.signal(signal, now),
+        }
+        self.kill_overdue(now);
+        self.reload_next();
+        self.fill(now);
+        self.report();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When the next tick is needed, if nothing happens until then.
+    pub fn tick_at(&self) -> Option<u64> {
+        let kills = self.processes.values().filter_map(|process| process.kill_at);
+        let starts = (0..self.places.len()).filter(|place| self.may_fill(*place)).map(|at| self.places[at].start_at);
+        kills.chain(starts).min()
+    }
+
+    fn started(&mut self, number: Number, pid: u32, now: u64) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        process.pid = Some(pid);
+        self.any_started = true;
+        if let Some(stop) = self.stop {
+            self.end(number, stop, now);
+        }
+    }
+
+    fn not_started(&mut self, number: Number, why: &str, now: u64) {
+        let Some(process) = self.processes.remove(&number) else { return };
+        if !self.any_started {
+            self.say(format!("no process can be started: {why}"));
+            self.stop = Some(Stop::Quit);
+            self.actions.push(Action::Exit(NO_PROGRAM_STATUS));
+            return;
+        }
+        let wait = self.failed(process.place, now);
+        self.say(format!("a process cannot be started: {why}; {}", again(wait)));
+    }
+
+    fn said(&mut self, number: Number, word: Word, now: u64) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        let at = process.place;
+        match word {
+            Word::Ready => {
+                process.ready_at.get_or_insert(now);
+                if self.stop.is_some() {
+                    return;
+                }
+                if let Some((predecessor, cause)) = self.places[at].predecessor.take_if(|(other, _)| *other != number) {
+                    self.quit(predecessor, cause, now);
+                }
+            }
+            // Both take no new jobs from now on, or soon: somebody else must.
+            Word::Spent => self.leaves(number, Cause::Spent),
+            Word::Stuck => {
+                process.kill_at.get_or_insert(now + self.rules.shutdown_ms + self.rules.kill_ms + MARGIN_MS);
+                let name = self.name(number);
+                self.say(format!("{name} has a handler that does not end; it is replaced"));
+                self.leaves(number, Cause::Stuck);
+            }
+        }
+    }
+
+    fn weighed(&mut self, number: Number, memory: u64) {
+        let (Some(most), Some(process)) = (self.rules.memory, self.processes.get(&number)) else { return };
+        let serves = process.ready_at.is_some() && process.cause.is_none();
+        if memory > most && serves && self.stop.is_none() && self.replace(number, Cause::Memory) {
+            let mib = |bytes: u64| bytes / (1024 * 1024);
+            let name = self.name(number);
+            self.say(format!("{name} has {} MB of memory, more than {}; it is replaced", mib(memory), mib(most)));
+        }
+    }
+
+    fn ended(&mut self, number: Number, how: Ended, now: u64) {
+        let name = self.name(number);
+        let Some(process) = self.processes.remove(&number) else { return };
+        self.actions.push(Action::Settle { number, spends: spends(process.cause, how) });
+        let place = &mut self.places[process.place];
+        place.predecessor.take_if(|(other, _)| *other == number);
+        let served = place.current.take_if(|current| *current == number).is_some();
+        if self.stop.is_some() {
+            if self.processes.is_empty() {
+                self.actions.push(Action::Exit(u8::from(self.any_killed)));
+            }
+            return;
+        }
+        let proved = process.ready_at.is_some_and(|at| now - at >= PROVED_MS);
+        match process.cause {
+            Some(Cause::Spent) if how == Ended::Status(0) => self.places[process.place].failures = 0,
+            Some(Cause::Asked | Cause::Memory | Cause::Stuck) => {}
+            // Another is there already.
+            _ if !served => self.say(format!("{name} {}", told(how))),
+            _ => {
+                if proved {
+                    self.places[process.place].failures = 0;
+                }
+                let wait = if proved { 0 } else { self.failed(process.place, now) };
+                self.say(format!("{name} {}; {}", told(how), again(wait)));
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: Signal, now: u64) {
+        match signal {
+            Signal::Quit => self.stop(Stop::Quit, now),
+            Signal::Term | Signal::Int if self.stop >= Some(Stop::Term) => self.stop(Stop::Kill, now),
+            Signal::Term | Signal::Int => self.stop(Stop::Term, now),
+            Signal::Hup if self.stop.is_none() => {
+                self.reload = self.places.iter().filter_map(|place| place.current).collect();
+            }
+            Signal::Hup => {}
+            Signal::Usr2 | Signal::Cont => {
+                self.paused = signal == Signal::Usr2;
+                self.tell_all(signal);
+            }
+            Signal::Usr1 => self.tell_all(signal),
+            Signal::Ttin => {
+                for line in self.processes.keys().map(|number| self.described(*number)).collect::<Vec<_>>() {
+                    self.say(line);
+                }
+                self.tell_all(signal);
+            }
+        }
+    }
+
+    fn stop(&mut self, stop: Stop, now: u64) {
+        if self.stop >= Some(stop) {
+            return;
+        }
+        if self.stop.is_none() {
+            self.actions.push(Action::Stopping);
+        }
+        self.stop = Some(stop);
+        self.reload.clear();
+        for number in self.processes.keys().copied().collect::<Vec<_>>() {
+            self.end(number, stop, now);
+        }
+        if self.processes.is_empty() {
+            self.actions.push(Action::Exit(0));
+        }
+    }
+
+    /// Has one process end as the master does.
+    fn end(&mut self, number: Number, stop: Stop, now: u64) {
+        let Rules { shutdown_ms, kill_ms, .. } = self.rules;
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        // One that is not there yet is ended when it has come.
+        if process.pid.is_none() {
+            return;
+        }
+        // Whatever it was about to end for, now it is somebody's wish.
+        process.cause = Some(Cause::Asked);
+        process.kill_at = match stop {
+            Stop::Quit => Some(now + shutdown_ms + MARGIN_MS),
+            Stop::Term => Some(now + kill_ms + MARGIN_MS),
+            Stop::Kill => Some(now),
+        };
+        let is_ready = process.ready_at.is_some();
+        match stop {
+            Stop::Kill => {}
+            _ if !is_ready => self.actions.push(Action::Terminate { number }),
+            Stop::Quit => self.actions.push(Action::Tell { number, signal: Signal::Quit }),
+            Stop::Term => self.actions.push(Action::Tell { number, signal: Signal::Term }),
+        }
+    }
+
+    /// Asks one process to end after its jobs, because another serves in its place.
+    fn quit(&mut self, number: Number, cause: Cause, now: u64) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        process.cause.get_or_insert(cause);
+        process.kill_at.get_or_insert(now + self.rules.shutdown_ms + MARGIN_MS);
+        self.actions.push(Action::Tell { number, signal: Signal::Quit });
+    }
+
+    /// The process ends by itself: its place is free for another.
+    fn leaves(&mut self, number: Number, cause: Cause) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        process.cause.get_or_insert(cause);
+        let place = &mut self.places[process.place];
+        place.predecessor.take_if(|(other, _)| *other == number);
+        place.current.take_if(|current| *current == number);
+    }
+
+    /// Lets another come up before this one is asked to end; false when it is not the one that serves.
+    fn replace(&mut self, number: Number, cause: Cause) -> bool {
+        let Some(process) = self.processes.get(&number) else { return false };
+        let place = &mut self.places[process.place];
+        if place.predecessor.is_some() || place.current.take_if(|current| *current == number).is_none() {
+            return false;
+        }
+        place.predecessor = Some((number, cause));
+        true
+    }
+
+    /// One after another, so that the machine never holds twice as many processes.
+    fn reload_next(&mut self) {
+        while !self.places.iter().any(|place| matches!(place.predecessor, Some((_, Cause::Asked)))) {
+            let Some(number) = self.reload.pop_front() else { return };
+            self.replace(number, Cause::Asked);
+        }
+    }
+
+    fn kill_overdue(&mut self, now: u64) {
+        for (number, process) in &mut self.processes {
+            if process.kill_at.take_if(|at| *at <= now).is_some() {
+                self.any_killed = true;
+                self.actions.push(Action::Kill { number: *number });
+            }
+        }
+    }
+
+    fn may_fill(&self, at: usize) -> bool {
+        let here = self.processes.values().filter(|process| process.place == at).count();
+        self.stop.is_none() && self.places[at].current.is_none() && here < MOST_IN_PLACE
+    }
+
+    fn fill(&mut self, now: u64) {
+        for at in 0..self.places.len() {
+            if self.may_fill(at) && self.places[at].start_at <= now {
+                self.last += 1;
+                let number = self.last;
+                let process = Process { place: at, pid: None, ready_at: None, cause: None, kill_at: None };
+                self.processes.insert(number, process);
+                self.places[at].current = Some(number);
+                let told = if self.paused { vec![Signal::Usr2] } else { Vec::new() };
+                self.actions.push(Action::Start { number, told });
+            }
+        }
+    }
+
+    /// Counts a process that did not prove itself; answers how long its successor waits.
+    fn failed(&mut self, at: usize, now: u64) -> u64 {
+        let place = &mut self.places[at];
+        place.failures = place.failures.saturating_add(1);
+        let wait = match place.failures {
+            1 => 0,
+            more => MOST_BACKOFF_MS.min(BACKOFF_MS << (more - 2).min(16)),
+        };
+        (place.current, place.start_at) = (None, now + wait);
+        wait
+    }
+
+    fn report(&mut self) {
+        let serve = |place: &Place| {
+            let one = |number| self.processes.get(&number).is_some_and(|process| process.ready_at.is_some());
+            place.current.is_some_and(one) || place.predecessor.is_some_and(|(number, _)| one(number))
+        };
+        let serving = self.places.iter().filter(|place| serve(place)).count();
+        let all = self.places.len();
+        if serving == all && !self.was_ready && self.stop.is_none() {
+            self.was_ready = true;
+            self.actions.push(Action::Ready);
+        }
+        let status = match self.stop {
+            Some(_) => format!("stopping; {} processes left", self.processes.len()),
+            None if self.paused => format!("{serving} of {all} processes serve, paused"),
+            None => format!("{serving} of {all} processes serve"),
+        };
+        if status != self.status {
+            self.status.clone_from(&status);
+            self.actions.push(Action::Status(status));
+        }
+    }
+
+    fn tell_all(&mut self, signal: Signal) {
+        // A line waits for a process that does not read yet; to kill and to describe there is nothing before it does.
+        let lasts = matches!(signal, Signal::Usr2 | Signal::Cont);
+        let heard = self.processes.iter().filter(|(_, process)| lasts || process.ready_at.is_some());
+        self.actions.extend(heard.map(|(number, _)| Action::Tell { number: *number, signal }));
+    }
+
+    fn say(&mut self, line: String) {
+        self.actions.push(Action::Say(line));
+    }
+
+    fn name(&self, number: Number) -> String {
+        match self.processes.get(&number).and_then(|process| process.pid) {
+            Some(pid) => format!("process {number} (pid {pid})"),
+            None => format!("process {number}"),
+        }
+    }
+
+    fn described(&self, number: Number) -> String {
+        let process = &self.processes[&number];
+        let what = match (process.cause, process.ready_at) {
+            (Some(Cause::Spent), _) => "has begun all its jobs",
+            (Some(Cause::Memory), _) => "ends for its memory",
+            (Some(Cause::Stuck), _) => "has a handler that does not end",
+            (Some(Cause::Asked), _) => "was asked to end",
+            (None, Some(_)) => "serves",
+            (None, None) => "comes up",
+        };
+        format!("{} {what}", self.name(number))
+    }
+}
+
+/// Whether the jobs that a dead process had begun spend a retry.
+fn spends(cause: Option<Cause>, how: Ended) -> bool {
+    match (cause, how) {
+        (Some(Cause::Asked), _) => false,
+        (Some(Cause::Memory | Cause::Stuck), _) => true,
+        // It ended as programs do that are asked to, by whomever.
+        (_, Ended::Status(0) | Ended::Signal(1 | 2 | 3 | 15) | Ended::Status(129 | 130 | 131 | 143)) => false,
+        _ => true,
+    }
+}
+
+fn told(how: Ended) -> String {
+    match how {
+        Ended::Status(status) => format!("ended with status {status}"),
+        Ended::Signal(signal) => format!("died of signal {signal}"),
+    }
+}
+
+fn again(wait_ms: u64) -> String {
+    match wait_ms {
+        0 => "another comes up".to_owned(),
+        wait => format!("another comes up in {} s", wait / 1_000),
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;
