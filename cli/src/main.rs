@@ -2,6 +2,7 @@
 
 mod check;
 mod nanny;
+mod work;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ struct Target {
 enum Action {
     /// Does what falls due even when no worker runs, until TERM or INT.
     Nanny(nanny::Options),
+    /// Keeps worker processes of a program: manyhands work [options] -- program arguments…
+    Work(work::Options),
     /// Compares everything in Redis with the jobs' records. Exit status 1 when something differs and was not mended.
     Check(check::Options),
 }
@@ -49,10 +52,12 @@ impl Target {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    let done = command.target.open().and_then(|client| match &command.action {
-        Action::Nanny(options) => nanny::run(client, options),
-        Action::Check(options) => check::run(&client, options),
-    });
+    let Target { url, namespace } = &command.target;
+    let done = match &command.action {
+        Action::Nanny(options) => command.target.open().and_then(|client| nanny::run(client, options)),
+        Action::Work(options) => work::run(url.as_deref(), namespace.as_deref(), options),
+        Action::Check(options) => command.target.open().and_then(|client| check::run(&client, options)),
+    };
     done.unwrap_or_else(|error| {
         eprintln!("manyhands: {error}");
         ExitCode::from(2)

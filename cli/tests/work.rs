@@ -1,0 +1,418 @@
+//! `manyhands work` with real processes and real signals. The program that it keeps is this very test's, see `worker`.
+
+#[path = "../../core/tests/support/mod.rs"]
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use manyhands::{Client, Outcome, Put, WorkSettings, Worker};
+use support::Server;
+
+/// Longer than anything here takes: a test that waits for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Where the handlers of kind `hold` find the test that says when they end.
+const HOLD: &str = "MH_TEST_HOLD";
+
+/// Not a test but the program of all of them.
+#[test]
+#[ignore = "started by the others"]
+fn worker() {
+    let settings = WorkSettings::from_environment().unwrap();
+    let client = Client::open(settings.url.as_deref(), &settings.client_options("{}").unwrap()).unwrap();
+    let options = r#"{"queues":["q"],"kinds":["done","hold","stubborn","crash","grow"]}"#;
+    let worker = Worker::open(&client, &settings.worker_options(options).unwrap()).unwrap();
+    let done = worker.run(|job| match job.kind.as_str() {
+        "hold" => hold(&worker, &job.jid, &job.token),
+        "stubborn" => {
+            say_held(&job.jid);
+            loop {
+                thread::park();
+            }
+        }
+        "crash" => std::process::abort(),
+        "grow" => {
+            std::mem::forget(vec![1_u8; 80 << 20]);
+            Outcome::DONE
+        }
+        _ => Outcome::DONE,
+    });
+    done.unwrap();
+    worker.stop(Duration::from_secs(5)).unwrap();
+}
+
+fn say_held(jid: &str) -> UnixStream {
+    let mut test = UnixStream::connect(std::env::var(HOLD).unwrap()).unwrap();
+    writeln!(test, "{jid} {}", std::process::id()).unwrap();
+    test
+}
+
+/// Runs until the test says so, or an interrupt does.
+fn hold(worker: &Worker, jid: &str, token: &str) -> Outcome {
+    let test = say_held(jid);
+    test.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    loop {
+        match (&test).read(&mut [0]) {
+            Ok(1) => return Outcome::DONE,
+            Ok(_) => panic!("the test is gone"),
+            Err(_) if worker.interrupted(jid, token).is_some() => return Outcome::Release,
+            Err(_) => {}
+        }
+    }
+}
+
+/// A master with its server and what its handlers say.
+struct Master {
+    child: Child,
+    said: BufReader<std::process::ChildStderr>,
+    _server: Server,
+    client: Client,
+    holds: UnixListener,
+}
+
+/// A handler that runs.
+struct Held {
+    jid: String,
+    pid: i32,
+    stream: BufReader<UnixStream>,
+}
+
+impl Held {
+    fn finish(mut self) {
+        self.stream.get_mut().write_all(b"x").unwrap();
+    }
+
+    /// Waits until the handler has ended, or its process.
+    fn ended(&mut self) {
+        let mut rest = String::new();
+        // A process that died may have left our byte unread.
+        let _ = self.stream.read_to_string(&mut rest);
+    }
+}
+
+impl Master {
+    fn start(options: &[&str]) -> Master {
+        Master::start_in(options, &[])
+    }
+
+    fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Master {
+        let server = Server::start();
+        let holds = UnixListener::bind(server.folder.join("hold.sock")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
+        command.args(["work", "--url", &server.url(), "--shutdown-timeout", "20"]).args(options).arg("--");
+        command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact", "worker", "--nocapture"]);
+        command.env(HOLD, server.folder.join("hold.sock")).envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Master { child, said, client: server.client(), _server: server, holds }
+    }
+
+    fn signal(&self, signal: i32) {
+        kill(self.child.id().cast_signed(), signal);
+    }
+
+    fn put(&self, kind: &str, count: usize) {
+        self.client.queue("q").put_many((0..count).map(|_| Put::new(kind).retries(2))).unwrap();
+    }
+
+    fn held(&self) -> Held {
+        let (stream, _) = self.holds.accept().unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let (jid, pid) = line.trim_end().split_once(' ').unwrap();
+        Held { jid: jid.to_owned(), pid: pid.parse().unwrap(), stream }
+    }
+
+    /// What the workers there are now say of themselves.
+    fn statuses(&self) -> Vec<serde_json::Value> {
+        let workers = self.client.workers(0, 100).unwrap().items.into_iter();
+        workers.filter_map(|worker| Some(serde_json::from_str(&worker.status?).unwrap())).collect()
+    }
+
+    fn workers(&self) -> BTreeSet<i64> {
+        self.statuses().iter().map(|status| status["pid"].as_i64().unwrap()).collect()
+    }
+
+    fn all_quiet(&self) -> bool {
+        self.statuses().iter().all(|status| status["quiet"] == true)
+    }
+
+    fn view(&self, jid: &str, pointer: &str) -> serde_json::Value {
+        support::member(&self.client.call("job_get", &format!("{{\"jid\":\"{jid}\"}}")).unwrap(), pointer)
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        let counts = self.client.queue("q").counts().unwrap();
+        (counts.waiting, counts.running)
+    }
+
+    /// Reads the log until a line has this.
+    fn says(&mut self, what: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.said.read_line(&mut line).unwrap() > 0, "the master never said {what}");
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    fn status(&mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn kill(pid: i32, signal: i32) {
+    // SAFETY: a signal to a process of this test that is known to run.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+fn until(what: &str, is_true: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_true() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::yield_now();
+    }
+}
+
+fn is_gone(pid: i32) -> bool {
+    // SAFETY: signal 0 only asks whether there is such a process.
+    unsafe { libc::kill(pid, 0) != 0 }
+}
+
+// A1 A3 A7
+#[test]
+fn as_many_processes_as_asked_for_appear_and_quit_lets_jobs_finish() {
+    let mut master = Master::start_in(&["--worker-count", "3"], &[("WORKER_COUNT", "1"), ("THREAD_COUNT", "2")]);
+    until("three workers", || master.workers().len() == 3);
+    master.put("hold", 6);
+    let held: Vec<Held> = (0..6).map(|_| master.held()).collect();
+    assert_eq!(held.iter().map(|held| i64::from(held.pid)).collect::<BTreeSet<_>>(), master.workers());
+    master.put("done", 1);
+    master.signal(libc::SIGQUIT);
+    until("none takes jobs", || master.all_quiet());
+    let jids: Vec<String> = held.iter().map(|held| held.jid.clone()).collect();
+    held.into_iter().for_each(Held::finish);
+    assert_eq!(master.status(), 0);
+    assert!(jids.iter().all(|jid| master.view(jid, "/state") == "completed"));
+    assert_eq!(master.counts(), (1, 0), "nothing new was begun");
+}
+
+// A2: the retry is spent, and the job is elsewhere within a second.
+#[test]
+fn a_killed_process_costs_its_job_a_retry_and_no_time() {
+    let mut master = Master::start(&["--worker-count", "2"]);
+    until("two workers", || master.workers().len() == 2);
+    master.put("hold", 1);
+    let first = master.held();
+    let begun = Instant::now();
+    kill(first.pid, libc::SIGKILL);
+    let second = master.held();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(second.jid, first.jid);
+    assert_ne!(second.pid, first.pid);
+    assert_eq!(master.view(&first.jid, "/remaining"), 1);
+    assert!(master.says("died of signal 9").contains("another comes up"));
+    second.finish();
+    until("the job is done", || master.view(&first.jid, "/state") == "completed");
+}
+
+// A5
+#[test]
+fn term_releases_what_runs_for_free_and_ends_in_time() {
+    let mut master = Master::start(&["--worker-count", "2"]);
+    master.put("hold", 3);
+    let (mut first, mut second) = (master.held(), master.held());
+    let begun = Instant::now();
+    master.signal(libc::SIGTERM);
+    first.ended();
+    second.ended();
+    assert_eq!(master.status(), 0);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(master.counts(), (3, 0));
+    assert_eq!(master.view(&first.jid, "/remaining"), 2, "free of charge");
+}
+
+#[test]
+fn a_handler_that_does_not_end_at_term_is_killed_and_its_job_goes_back_for_free() {
+    let mut master = Master::start(&[]);
+    master.put("stubborn", 1);
+    let held = master.held();
+    master.signal(libc::SIGTERM);
+    assert_eq!(master.status(), 1);
+    assert!(is_gone(held.pid));
+    assert_eq!((master.counts(), master.view(&held.jid, "/remaining")), ((1, 0), 2.into()));
+}
+
+#[test]
+fn a_second_term_ends_at_once() {
+    let mut master = Master::start(&[]);
+    master.put("stubborn", 1);
+    let mut held = master.held();
+    master.signal(libc::SIGQUIT);
+    until("it is quiet", || master.all_quiet());
+    let begun = Instant::now();
+    master.signal(libc::SIGTERM);
+    // Two equal signals may become one while the first is not taken.
+    master.signal(libc::SIGINT);
+    held.ended();
+    assert_eq!(master.status(), 1);
+    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    assert_eq!((master.counts(), master.view(&held.jid, "/remaining")), ((1, 0), 2.into()));
+}
+
+// A5 A6
+#[test]
+fn usr1_interrupts_what_runs_everywhere_and_the_processes_go_on() {
+    let master = Master::start(&["--worker-count", "2"]);
+    master.put("hold", 2);
+    let (mut first, mut second) = (master.held(), master.held());
+    let before = BTreeSet::from([first.pid, second.pid]);
+    master.signal(libc::SIGUSR1);
+    first.ended();
+    second.ended();
+    let (third, fourth) = (master.held(), master.held());
+    assert_eq!(BTreeSet::from([third.pid, fourth.pid]), before);
+    assert_eq!(BTreeSet::from([&third.jid, &fourth.jid]), BTreeSet::from([&first.jid, &second.jid]));
+    assert_eq!(master.view(&third.jid, "/remaining"), 2);
+}
+
+#[test]
+fn usr2_pauses_also_those_that_come_later_and_cont_resumes() {
+    let mut master = Master::start(&[]);
+    master.put("hold", 1);
+    let held = master.held();
+    master.signal(libc::SIGUSR2);
+    kill(held.pid, libc::SIGKILL);
+    master.says("died of signal 9");
+    until("another worker", || master.workers().iter().any(|pid| *pid != i64::from(held.pid)));
+    master.put("hold", 1);
+    master.signal(libc::SIGTTIN);
+    master.says("serves");
+    assert_eq!(master.counts(), (2, 0));
+    master.signal(libc::SIGCONT);
+    assert_eq!(master.held().jid, held.jid);
+}
+
+#[test]
+fn when_the_master_is_killed_its_processes_end_by_themselves() {
+    let mut master = Master::start(&["--worker-count", "2"]);
+    master.put("hold", 2);
+    let (first, second) = (master.held(), master.held());
+    let (pids, jids) = ([first.pid, second.pid], [first.jid.clone(), second.jid.clone()]);
+    master.child.kill().unwrap();
+    master.child.wait().unwrap();
+    master.put("done", 1);
+    first.finish();
+    second.finish();
+    until("both are gone", || pids.iter().all(|pid| is_gone(*pid)));
+    assert!(jids.iter().all(|jid| master.view(jid, "/state") == "completed"));
+    assert_eq!(master.counts(), (1, 0));
+}
+
+// A2 A3
+#[test]
+fn processes_are_replaced_after_so_many_jobs() {
+    let mut master = Master::start(&["--jobs-per-fork", "50", "--worker-count", "2"]);
+    let seen = RefCell::new(BTreeSet::new());
+    master.put("done", 1_000);
+    until("all is done", || {
+        seen.borrow_mut().extend(master.workers());
+        master.counts() == (0, 0)
+    });
+    master.signal(libc::SIGQUIT);
+    assert_eq!(master.status(), 0);
+    assert!(seen.borrow().len() >= 5, "{seen:?}");
+    let failed = master.client.call("failure_groups", "{}").unwrap();
+    assert_eq!(support::member(&failed, "/groups"), serde_json::json!([]), "nobody crashed");
+}
+
+#[test]
+fn a_successor_takes_jobs_while_its_predecessor_still_runs_its_last() {
+    let mut master = Master::start(&["--jobs-per-fork", "2"]);
+    master.put("hold", 3);
+    let first = master.held();
+    let pid = first.pid;
+    first.finish();
+    let second = master.held();
+    assert_eq!(second.pid, pid);
+    let third = master.held();
+    assert_ne!(third.pid, pid, "another has begun, and the old one is there");
+    assert!(!is_gone(pid));
+    second.finish();
+    until("the old one has ended", || is_gone(pid));
+    third.finish();
+    master.signal(libc::SIGQUIT);
+    assert_eq!(master.status(), 0);
+}
+
+#[test]
+fn one_with_too_much_memory_is_replaced() {
+    let mut master = Master::start(&["--max-memory-mb", "64"]);
+    until("a worker", || master.workers().len() == 1);
+    let before = master.workers();
+    master.put("grow", 1);
+    master.says("more than 64; it is replaced");
+    until("another", || !master.workers().is_subset(&before));
+    until("the old one has ended", || before.iter().all(|pid| is_gone(*pid as i32)));
+    master.signal(libc::SIGTERM);
+    assert_eq!(master.status(), 0);
+}
+
+#[test]
+fn a_job_that_always_crashes_fails_and_its_master_takes_its_time() {
+    let mut master = Master::start(&["--worker-count", "2"]);
+    let jid = master.client.queue("q").put(Put::new("crash").retries(2)).unwrap();
+    let jid = jid.jid;
+    until("it has failed", || master.view(&jid, "/state") == "failed");
+    assert_eq!(master.view(&jid, "/failure/group"), "failed-retries-q");
+    for _ in 0..3 {
+        master.says("died of signal 6");
+    }
+}
+
+#[test]
+fn a_crash_loop_backs_off() {
+    let server = Server::start();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_manyhands"))
+        .args(["work", "--url", &server.url(), "--", "false"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    for wait in ["another comes up", "another comes up in 1 s", "another comes up in 2 s"] {
+        assert!(lines.next().unwrap().ends_with(&format!("ended with status 1; {wait}")));
+    }
+    kill(child.id().cast_signed(), libc::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn nonsense_is_said_and_a_program_that_is_not_there_ends_the_master() {
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
+        let output = command.arg("work").args(arguments).envs(variables.iter().copied()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, said) = run(&["--worker-count", "many", "--", "true"], &[]);
+    assert!(status == 2 && said.contains("--worker-count many is not a whole number"), "{said}");
+    let (status, said) = run(&["--", "true"], &[("MAX_MEMORY_MB", "-1")]);
+    assert!(status == 2 && said.contains("MAX_MEMORY_MB -1 is outside 0.."), "{said}");
+    let (status, said) = run(&["--", "/no/such/program"], &[("MANYHANDS_URL", "unix:///nowhere.sock")]);
+    assert!(status == 127 && said.contains("no process can be started"), "{said}");
+    let (status, said) = run(&["--run-as-single-process", "--", "sh", "-c", "exit 7"], &[]);
+    assert_eq!(status, 7, "{said}");
+}
