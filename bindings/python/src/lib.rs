@@ -7,6 +7,7 @@ mod errors;
 mod events;
 mod job;
 mod run;
+mod supervisor;
 mod wait;
 mod worker;
 
@@ -22,6 +23,8 @@ mod _native {
     use super::job::{check_put, elements, members};
     #[pymodule_export]
     use super::run::Run;
+    #[pymodule_export]
+    use super::supervisor::{Supervisor, work_settings, work_settings_table};
     #[pymodule_export]
     use super::worker::Worker;
 

@@ -112,6 +112,11 @@ impl Worker {
         self.core.is_spent()
     }
 
+    /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
+    fn take_signal(&self) -> Option<&'static str> {
+        self.core.take_signal().map(manyhands::Signal::name)
+    }
+
     /// Takes no new jobs.
     fn quiet(&self) {
         self.core.quiet();

@@ -9,6 +9,7 @@ mod errors;
 mod events;
 mod gvl;
 mod job;
+mod supervisor;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -60,5 +61,6 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.define_singleton_method("items", function!(items, 1))?;
     client::define(ruby, native)?;
     events::define(ruby, native)?;
+    supervisor::define(ruby, native)?;
     worker::define(ruby, native)
 }

@@ -131,6 +131,11 @@ impl Worker {
         Ok(this.core(ruby)?.is_spent())
     }
 
+    /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
+    fn take_signal(ruby: &Ruby, this: &Worker) -> Result<Option<&'static str>, Error> {
+        Ok(this.core(ruby)?.take_signal().map(manyhands::Signal::name))
+    }
+
     /// How many of the last outcomes the engine has not answered.
     fn unanswered(ruby: &Ruby, this: &Worker) -> Result<usize, Error> {
         Ok(this.core(ruby)?.unanswered())
@@ -181,6 +186,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("ordered", method!(Worker::ordered, 0))?;
     class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
     class.define_method("spent?", method!(Worker::is_spent, 0))?;
+    class.define_method("take_signal", method!(Worker::take_signal, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
     class.define_method("stop", method!(Worker::stop, 1))?;

@@ -162,6 +162,17 @@ impl WorkSettings {
         WorkSettings::read(&BTreeMap::new(), |name| std::env::var(name).ok())
     }
 
+    /// From flags, which win, as the members of a JSON object (`{"worker-count":"2","verbose":"true"}`), and this process's
+    /// environment.
+    ///
+    /// # Errors
+    /// Those of [`WorkSettings::read`].
+    pub fn from_flags(flags_json: &str) -> Result<WorkSettings> {
+        let flags = serde_json::from_str(flags_json)
+            .map_err(|error| Error::invalid(format!("flags is not a JSON object of texts: {error}")))?;
+        WorkSettings::read(&flags, |name| std::env::var(name).ok())
+    }
+
     /// From flags, which win, and an environment. `flags`: value by the flag's name without dashes; that of a switch is `true`.
     /// A flag or variable that is empty counts as absent.
     ///

@@ -14,6 +14,7 @@ mod patterns;
 mod pause;
 mod queues;
 mod stop;
+mod supervisor;
 mod wake;
 
 use std::thread::JoinHandle;

@@ -24,7 +24,7 @@
 //! | `forked` | `process` | after a fork, in the child, before anything else; then it sets both variables of the task in its environment |
 //! | `signal` | `name`: QUIT TERM INT USR1 USR2 CONT TTIN HUP | the master got one; from any thread, also during `wait` |
 //!
-//! The answer has `status`, a few words for the process title, and `tasks`, a list (empty but after `wait`) of
+//! The answer has `status`, a few words for the process title (not that to `signal`), and `tasks`, a list (empty but after `wait`) of
 //! `{"do":"start","process":1,"environment":{…}}` and `{"do":"exit","status":0}`. Processes have numbers that are never used
 //! again. An example, answers after the arrows:
 //!
