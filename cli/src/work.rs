@@ -7,15 +7,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
-use manyhands::{Client, Code, Error, Result, Signal, Supervisor, Task, WORK_SETTINGS, WorkSetting, WorkSettings};
+use manyhands::{Client, Code, Error, Result, Signal, Supervisor, WORK_SETTINGS, WorkSetting, WorkSettings};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
-/// What the service manager gave the master and means for nobody else.
-const MASTERS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 const SIGNALS: [(i32, Signal); 8] = [
     (SIGQUIT, Signal::Quit),
     (SIGTERM, Signal::Term),
@@ -100,25 +97,17 @@ pub fn run(url: Option<&str>, namespace: Option<&str>, options: &Options) -> Res
     let client = Client::open(settings.url.as_deref(), &settings.client_options("{}")?)?;
     let supervisor = Arc::new(Supervisor::open(&client, &settings)?);
     hand_on_signals(&supervisor)?;
-    loop {
-        for task in supervisor.wait(Duration::MAX) {
-            match task {
-                Task::Start { number, .. } => {
-                    // The supervisor says so, and tries again.
-                    let _ = supervisor.spawn(number, program(options, &settings).stdin(Stdio::null()));
-                }
-                Task::Exit(status) => return Ok(ExitCode::from(status)),
-            }
-        }
-    }
+    let status = supervisor.keep(|| {
+        let mut command = program(options, &settings);
+        command.stdin(Stdio::null());
+        command
+    });
+    Ok(ExitCode::from(status))
 }
 
 fn program(options: &Options, settings: &WorkSettings) -> Command {
     let mut command = Command::new(&options.program[0]);
     command.args(&options.program[1..]).envs(settings.environment());
-    for name in MASTERS {
-        command.env_remove(name);
-    }
     command
 }
 

@@ -110,6 +110,8 @@ export interface NativeWorker {
   isStuck(): boolean;
   /** Of `max_jobs` fewer starts are left than there are `threads`: time for a successor. */
   isSpent(): boolean;
+  /** The oldest signal of the master that nobody took. */
+  takeSignal(): "QUIT" | "TERM" | "TTIN" | null;
   /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */
   quiet(): void;
   /**
@@ -123,11 +125,25 @@ export interface NativeWorker {
   end(): void;
 }
 
+/** A master of worker processes that are programs of their own. */
+export interface NativeSupervisor {
+  /** Keeps processes of a program until a signal ends it; resolves with the status to end with. */
+  keep(program: string, args: string[]): Promise<number>;
+  /** The master got this signal: QUIT, TERM, INT, USR1, USR2, CONT, TTIN or HUP. */
+  signal(name: string): void;
+}
+
 interface NativeModule {
   version(): string;
   codes(): NativeCode[];
   Client: new (url: string | null, options: string) => NativeClient;
   Worker: new (client: NativeClient, options: string) => NativeWorker;
+  /** `flags`: a JSON object of texts. */
+  Supervisor: new (client: NativeClient, flags: string) => NativeSupervisor;
+  /** The settings that flags and the environment give, as JSON. */
+  workSettings(flags: string): string;
+  /** The list of settings, as JSON. */
+  workSettingsTable(): string;
 }
 
 function load(): NativeModule {

@@ -7,6 +7,7 @@ mod errors;
 mod events;
 mod job;
 mod pool;
+mod supervisor;
 mod worker;
 
 use napi_derive::napi;

@@ -224,6 +224,12 @@ impl Worker {
         self.shared.core.is_spent()
     }
 
+    /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
+    #[napi(catch_unwind)]
+    pub fn take_signal(&self) -> Option<&'static str> {
+        self.shared.core.take_signal().map(manyhands::Signal::name)
+    }
+
     /// Takes no new jobs.
     #[napi(catch_unwind)]
     pub fn quiet(&self) {

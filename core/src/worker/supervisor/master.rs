@@ -16,7 +16,7 @@ use rustix::process::Signal as SystemSignal;
 use super::debts::Debts;
 use super::notify::Notify;
 use super::policy::{Action, Event, Number, Policy, Rules};
-use super::process::{Process, variables};
+use super::process::{self, Process, variables};
 use super::word::Signal;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -185,6 +185,9 @@ impl Master {
         }
         for number in self.processes.keys().copied().collect::<Vec<_>>() {
             self.look_at(number);
+        }
+        if std::process::id() == 1 {
+            process::wait_for_orphans(&self.processes);
         }
         let now = Instant::now();
         self.weigh(now);

@@ -99,6 +99,27 @@ impl Supervisor {
         self.master().wait(timeout)
     }
 
+    /// Keeps processes of a program until a signal ends it, for hosts that do not fork. Answers the status to end with.
+    ///
+    /// `command` makes the command of one process; what the service manager gave the master is taken out of its environment.
+    pub fn keep(&self, mut command: impl FnMut() -> Command) -> u8 {
+        loop {
+            for task in self.wait(Duration::MAX) {
+                match task {
+                    Task::Start { number, .. } => {
+                        let mut command = command();
+                        for name in notify::VARIABLES {
+                            command.env_remove(name);
+                        }
+                        // The policy has said so, and tries again.
+                        let _ = self.spawn(number, &mut command);
+                    }
+                    Task::Exit(status) => return status,
+                }
+            }
+        }
+    }
+
     /// Process `number` was made.
     pub fn started(&self, number: u64, pid: u32) {
         self.master().started(number, pid);

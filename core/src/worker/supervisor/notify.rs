@@ -6,6 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
+/// What a service manager says to the process it has started, and to no other.
+pub const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// Where news goes; nowhere when no service manager asked.
 pub struct Notify {
     manager: Option<(UnixDatagram, SocketAddr)>,

@@ -1,5 +1,6 @@
 //! One worker process, as its master holds it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -149,6 +150,16 @@ impl Process {
             let _ = rustix::process::kill_process(writer, SystemSignal::KILL);
         }
         self.marks.left()
+    }
+}
+
+/// Waits for processes that were left to this one because it is the first of a container, and are not its own.
+pub fn wait_for_orphans(own: &BTreeMap<u64, Process>) {
+    let Ok(entries) = fs::read_dir("/proc") else { return };
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    for pid in numbers.filter_map(Pid::from_raw).filter(|pid| own.values().all(|process| process.pid != Some(*pid))) {
+        // Of one that is nobody's child of ours, or runs, nothing happens.
+        let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
     }
 }
 
