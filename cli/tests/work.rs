@@ -6,7 +6,7 @@ mod support;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -382,6 +382,44 @@ fn a_job_that_always_crashes_fails_and_its_master_takes_its_time() {
     for _ in 0..3 {
         master.says("died of signal 6");
     }
+}
+
+// A7
+#[test]
+fn the_service_manager_learns_when_it_is_up_and_when_it_ends() {
+    let folder = support::Folder::new();
+    let path = folder.join("notify.sock");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let heard = |what: &str| {
+        let mut buffer = [0; 128];
+        while {
+            let length = manager.recv(&mut buffer).expect(what);
+            !buffer[..length].starts_with(what.as_bytes())
+        } {}
+    };
+    let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "20000")];
+    let mut master = Master::start_in(&["--worker-count", "2"], &variables);
+    heard("READY=1");
+    heard("STATUS=2 of 2 processes serve");
+    heard("WATCHDOG=1");
+    heard("WATCHDOG=1");
+    master.signal(libc::SIGQUIT);
+    heard("STOPPING=1");
+    assert_eq!(master.status(), 0);
+}
+
+// A2: HUP is what a service manager sends for a reload.
+#[test]
+fn hup_replaces_every_process_in_turn() {
+    let mut master = Master::start(&["--worker-count", "2"]);
+    until("two workers", || master.workers().len() == 2);
+    let before = master.workers();
+    master.signal(libc::SIGHUP);
+    until("the old ones have ended", || before.iter().all(|pid| is_gone(*pid as i32)));
+    assert!(master.workers().difference(&before).count() >= 2);
+    master.signal(libc::SIGTERM);
+    assert_eq!(master.status(), 0);
 }
 
 #[test]
