@@ -12,6 +12,9 @@ mod worker;
 
 use napi_derive::napi;
 
+// Who lints without Node's registration of it sees no other user.
+pub use errors::codes;
+
 /// The version of the workspace.
 #[napi(catch_unwind)]
 pub fn version() -> &'static str {

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -141,11 +142,11 @@ pub fn hosts(env: &Env) -> napi::Result<()> {
 
 /// What may take long to free: the last user of a private server stops it. The garbage collector frees it on a thread of
 /// the pool; an environment that ends does so at once, or the process might end before.
-pub struct Apart<T: Send + 'static>(Option<T>);
+pub struct Apart<T: Send + 'static>(ManuallyDrop<T>);
 
 impl<T: Send + 'static> Apart<T> {
     pub fn new(value: T) -> Apart<T> {
-        Apart(Some(value))
+        Apart(ManuallyDrop::new(value))
     }
 }
 
@@ -153,13 +154,14 @@ impl<T: Send + 'static> Deref for Apart<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("it is there until the drop")
+        &self.0
     }
 }
 
 impl<T: Send + 'static> Drop for Apart<T> {
     fn drop(&mut self) {
-        let value = self.0.take();
+        // SAFETY: this is the drop, which comes once; nobody looks at it after that.
+        let value = unsafe { ManuallyDrop::take(&mut self.0) };
         if HOSTS.get() {
             // A panic must not end a thread of the pool; the panic hook has reported it.
             let free = || drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
