@@ -14,7 +14,7 @@ import { Patterns } from "./patterns.js";
 import { Queue, type QueueCounts, type QueueSummary } from "./queue.js";
 import { Recurring } from "./recurring.js";
 import { Throttle, type ThrottleCounts } from "./throttle.js";
-import type { WorkerStatus } from "./worker.js";
+import type { WorkerStatus } from "./worker-options.js";
 
 /** Options of {@link Client}. */
 export interface ClientOptions {

@@ -1,7 +1,8 @@
 import { ENDING_NAMES, type Ending } from "./ending.js";
 import { type ErrorFields, errorOf, type Names, settled } from "./errors.js";
 import type { Explanation } from "./explanation.js";
-import { type Holder, Job, type JobOutcome } from "./job.js";
+import type { Holder } from "./held.js";
+import { Job, type JobOutcome } from "./job.js";
 import { camelCase, jsonObject } from "./json.js";
 import type { NativeClient, NativeView } from "./native.js";
 

@@ -46,16 +46,9 @@ export {
 export type { Event, EventName, Events, EventsOptions } from "./events.js";
 export type { Explanation, Reason } from "./explanation.js";
 export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
+export type { CompleteOptions, HeartbeatOptions, Held, RetryOptions } from "./held.js";
 export type { HistoryEntry, JobProgress } from "./history.js";
-export {
-  type BuildOptions,
-  type CompleteOptions,
-  type HeartbeatOptions,
-  Job,
-  type JobOutcome,
-  type JobState,
-  type RetryOptions,
-} from "./job.js";
+export { type BuildOptions, Job, type JobOutcome, type JobState } from "./job.js";
 export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
@@ -80,15 +73,15 @@ export type {
 } from "./queue.js";
 export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
 export type { Throttle, ThrottleCounts, ThrottleOptions } from "./throttle.js";
-export {
-  type Handler,
-  type NextOptions,
-  type RunOptions,
-  Worker,
-  type WorkerEvents,
-  type WorkerOptions,
-  type WorkerStatus,
-} from "./worker.js";
+export { Worker } from "./worker.js";
+export type {
+  Handler,
+  NextOptions,
+  RunOptions,
+  WorkerEvents,
+  WorkerOptions,
+  WorkerStatus,
+} from "./worker-options.js";
 
 import { native } from "./native.js";
 

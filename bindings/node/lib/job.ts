@@ -1,52 +1,15 @@
-import type { Door } from "./door.js";
-import type { Ending } from "./ending.js";
-import { InvalidArgument, wrongState } from "./errors.js";
 import type { JobFailure } from "./failure.js";
+import { Held, type Holder } from "./held.js";
 import type { HistoryEntry, JobProgress } from "./history.js";
-import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
-import { Managed } from "./managed.js";
+import { camelCase, type RawJson, toJson } from "./json.js";
 import type { NativeJob, NativeView } from "./native.js";
-import { coreOptions, milliseconds, optionsObject, plain, text } from "./options.js";
+import { coreOptions, text } from "./options.js";
 
 /** A stored state of a job. */
 export type JobState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "failed" | "completed";
 
 /** The state that an outcome brought the job to. */
 export type JobOutcome = "completed" | "waiting" | "scheduled" | "blocked" | "failed";
-
-/** Options of {@link Job.complete}. */
-export interface CompleteOptions {
-  /** The queue that the job goes to next, with its retries renewed. Default: the next of its route, else it is completed. */
-  queue?: string;
-  /** New data for the next queue, any JSON value or a RawJson. Default: the data last assigned to the job, else unchanged. */
-  data?: unknown;
-  /**
-   * Milliseconds. Before the next queue may run it, 0 or more. Default 0. Where there is no next queue, the job is completed
-   * at once: there is nothing to wait for, and what was done is not refused.
-   */
-  delay?: number;
-  /**
-   * The jids of the jobs that must be completed before the next queue may run it, at most 256; those that are unknown or
-   * completed are not waited for. Default none.
-   */
-  dependencies?: readonly string[];
-}
-
-/** Options of {@link Job.heartbeat}. */
-export interface HeartbeatOptions {
-  /** New data of the job, any JSON value or a RawJson: kept at once, so that another run of it would begin there. */
-  data?: unknown;
-}
-
-/** Options of {@link Job.retry}. */
-export interface RetryOptions {
-  /** Where it fails when no retry is left, 1 to 255 bytes. Default: `failed-retries-<queue>`. */
-  group?: string;
-  /** Text for people, kept as the job's `failure`; cut at 16 KiB. Default: none. */
-  message?: string;
-  /** A stack, cut at 16 KiB. Default: none. */
-  trace?: string;
-}
 
 /** Options of {@link Job.build}. */
 export interface BuildOptions {
@@ -76,10 +39,6 @@ const BUILD_OPTIONS = {
   throttles: "throttles",
 };
 
-const RETRY_OPTIONS = { group: "group", message: "message", trace: "trace" };
-
-const COMPLETE_OPTIONS = { queue: "queue", data: "data", delay: "delay_ms", dependencies: "dependencies" };
-
 /** What is the same for every job that begins its run, or is not read with it. */
 const UNREAD = {
   state: "running",
@@ -92,20 +51,6 @@ const UNREAD = {
   failure: null,
   history: [],
 } as const;
-
-const HEARTBEAT_OPTIONS = { data: "data" };
-
-/** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
-export interface Holder {
-  /** The way of all that needs no holder. */
-  readonly door: Door;
-  /** Resolves to the job's new state. */
-  finish(job: Job, ending: Ending): Promise<JobOutcome>;
-  /** Resolves to the milliseconds that the lease now lasts. */
-  heartbeat(job: Job): Promise<number>;
-  /** Forgets a job whose lease another operation has ended. */
-  drop(job: Job): void;
-}
 
 /** The fields of a job, as a reservation or a look-up gives them. */
 type JobFields = Pick<
@@ -152,7 +97,7 @@ type ViewFields = Omit<JobFields, "progressed"> & { progress: JobProgress | null
  *
  * @typeParam Data what the caller knows `data` to be; it is not checked.
  */
-export class Job<Data = unknown> extends Managed {
+export class Job<Data = unknown> extends Held<Data> {
   /** Names the handler. */
   readonly kind: string;
   /** The queue it is in. */
@@ -166,7 +111,6 @@ export class Job<Data = unknown> extends Managed {
   readonly retries: number;
   /** How many of these are left. */
   readonly remaining: number;
-  /** Proves the lease; text, as it is larger than JavaScript's whole numbers. Null when the job is not running. */
   readonly token: string | null;
   /** The worker that holds it, or null. */
   readonly worker: string | null;
@@ -198,25 +142,9 @@ export class Job<Data = unknown> extends Managed {
   /** The JSON text of the result; null when there is none. */
   readonly rawResult: string | null;
 
-  #holder: Holder | null;
-  #rawData: string;
-  #data: Data | undefined;
-  #parsed = false;
-  #assigned = false;
-  #abort: AbortController | undefined;
-  /** Whether a method has ended it, or is about to. */
-  #ended = false;
-  /** What became of it when its run ended here; null before. */
-  #outcome: string | null = null;
-  /** Whether its own holder is about to end the lease by another operation: that is no loss. */
-  #leaving = false;
-  #lostReason: string | null = null;
-  #since = performance.now();
-  #reserved = false;
-
   /** @internal Made by {@link Job.reserved}, {@link Job.viewed} and {@link Job.build}. */
-  constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder | null) {
-    super(fields.jid, holder?.door ?? null);
+  constructor(fields: JobFields, rawData: string, rawResult: string | null, holder: Holder | null, reserved = false) {
+    super(fields.jid, rawData, holder, reserved);
     this.kind = fields.kind;
     this.queue = fields.queue;
     this.state = fields.state;
@@ -240,8 +168,6 @@ export class Job<Data = unknown> extends Managed {
     this.failure = fields.failure;
     this.history = fields.history;
     this.rawResult = rawResult;
-    this.#rawData = rawData;
-    this.#holder = holder;
   }
 
   /**
@@ -264,281 +190,9 @@ export class Job<Data = unknown> extends Managed {
     return new Job<Data>(fields, toJson(data, "data"), null, null);
   }
 
-  /**
-   * The payload, parsed at the first look.
-   *
-   * Whole numbers beyond 2^53 lose digits in JavaScript; {@link rawData} has them all.
-   *
-   * Assigning new data sends it with the completion, to the job's next queue. Changing the object in place does not.
-   *
-   * @throws InvalidArgument when assigned what JSON cannot hold.
-   */
-  get data(): Data {
-    if (!this.#parsed) {
-      this.#data = JSON.parse(this.#rawData) as Data;
-      this.#parsed = true;
-    }
-    return this.#data as Data;
-  }
-
-  set data(data: Data) {
-    this.#setData(toJson(data, "data", "job_complete"));
-    this.#assigned = true;
-  }
-
-  #setData(json: string): void {
-    this.#rawData = json;
-    this.#data = undefined;
-    this.#parsed = false;
-  }
-
-  /** The payload's JSON text, byte for byte as it was put. */
-  get rawData(): string {
-    return this.#rawData;
-  }
-
   /** What the handler returned, parsed at each look; null when there is none. */
   get result(): unknown {
     return this.rawResult === null ? null : JSON.parse(this.rawResult);
-  }
-
-  /**
-   * Aborted when the worker learns that the lease is lost or the job was cancelled: the handler may then stop, as nothing
-   * it does for this job can be stored any more. The signal's `reason` says why.
-   */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#lostReason !== null && !this.#abort.signal.aborted) {
-      this.#abort.abort(this.#lostReason);
-    }
-    return this.#abort.signal;
-  }
-
-  /**
-   * The job is done; or done in this queue, and goes on to the next.
-   *
-   * @param result any JSON value or a RawJson, stored as `result`. Default: none.
-   * @returns `completed`, or `waiting`, `scheduled` or `blocked` in its next queue.
-   * @throws InvalidArgument for what JSON cannot hold and for an unknown option; LockLost when the token holds no more; Cycle
-   *   and TooDeep for its dependencies; WrongState for a job that nobody holds or that was ended already. When the engine
-   *   refuses what a worker's job asks for (a result too long, a cycle), the worker runs the job again for that error.
-   *
-   * Source: core/src/engine/ops/job_complete.lua
-   */
-  async complete(result?: unknown, options: CompleteOptions = {}): Promise<JobOutcome> {
-    return this.#finish(this.#completion(result, options));
-  }
-
-  /**
-   * Give the job up now, whatever retries are left; it is kept in its failure group.
-   *
-   * @param group failures that share a cause, 1 to 255 bytes.
-   * @param message text for people, cut at 16 KiB. Default empty.
-   * @param trace a stack, cut at 16 KiB. Default empty.
-   * @returns `failed`.
-   * @throws InvalidArgument for a bad group; LockLost when the token holds no more.
-   *
-   * Source: core/src/engine/ops/job_fail.lua
-   */
-  async fail(group: string, message = "", trace = ""): Promise<JobOutcome> {
-    const operation = "job_fail";
-    const fields = {
-      group: text(group, "group", operation),
-      message: text(message, "message", operation),
-      trace: text(trace, "trace", operation),
-    };
-    return this.#finish({ verb: "fail", fields, raw: {} });
-  }
-
-  /**
-   * Run the job again, spending one of its retries; without retries left it fails.
-   *
-   * @param delay Milliseconds. 0 or more. Default 0.
-   * @returns `waiting`, `scheduled` or `failed`.
-   * @throws InvalidArgument for a bad delay and an unknown option; LockLost when the token holds no more.
-   *
-   * Source: core/src/engine/ops/job_retry.lua
-   */
-  async retry(delay = 0, options: RetryOptions = {}): Promise<JobOutcome> {
-    const operation = "job_retry";
-    const said = coreOptions(options, RETRY_OPTIONS, operation);
-    const fields = { delay_ms: milliseconds(delay, "delay", operation), ...said };
-    return this.#finish({ verb: "retry", fields, raw: {} });
-  }
-
-  /**
-   * Run the job again later, spending no retry.
-   *
-   * @param delay Milliseconds. 0 or more.
-   * @returns `waiting` or `scheduled`.
-   * @throws InvalidArgument for a bad delay; LockLost when the token holds no more.
-   *
-   * Source: core/src/engine/ops/job_snooze.lua
-   */
-  async snooze(delay: number): Promise<JobOutcome> {
-    const fields = { delay_ms: milliseconds(delay, "delay", "job_snooze") };
-    return this.#finish({ verb: "snooze", fields, raw: {} });
-  }
-
-  /**
-   * Give the job back at its old place, spending no retry.
-   *
-   * @returns `waiting`.
-   * @throws LockLost when the token holds no more.
-   *
-   * Source: core/src/engine/ops/job_release.lua
-   */
-  async release(): Promise<JobOutcome> {
-    return this.#finish({ verb: "release", fields: {}, raw: {} });
-  }
-
-  /**
-   * Renew the lease. A Worker does this by itself for the jobs that it performs; there it serves to keep new data.
-   *
-   * @returns Milliseconds. How long the lease now lasts.
-   * @throws LockLost when the token holds no more; InvalidArgument for data that JSON cannot hold and an unknown option.
-   *
-   * Source: core/src/engine/ops/job_heartbeat.lua, core/src/engine/ops/job_save.lua
-   */
-  async heartbeat(options: HeartbeatOptions = {}): Promise<number> {
-    const operation = "job_heartbeat";
-    const { data, ...others } = optionsObject(options, operation);
-    coreOptions(others, HEARTBEAT_OPTIONS, operation);
-    return data === undefined ? this.#held(operation).heartbeat(this as Job) : this.#save(data);
-  }
-
-  async #save(value: unknown): Promise<number> {
-    const operation = "job_save";
-    const data = toJson(value, "data", operation);
-    const lease = jsonObject(Job.lease(this as Job, operation), { data });
-    const left = JSON.parse(await this.door(operation).call(operation, lease)) as number;
-    this.#setData(data);
-    this.#assigned = false;
-    return left;
-  }
-
-  /**
-   * Say how far the job is: it is then seen as {@link progressed} by those who look it up.
-   *
-   * @param progress 0 to 1.
-   * @param note text for people, at most 1,024 bytes. Default empty.
-   * @throws InvalidArgument for another number and a bad note; LockLost when the token holds no more.
-   *
-   * Source: core/src/engine/ops/job_progress.lua
-   */
-  async progress(progress: number, note = ""): Promise<void> {
-    const operation = "job_progress";
-    const fields = { progress: plain(progress, "progress", operation), note: text(note, "note", operation) };
-    await this.door(operation).ask(operation, { ...Job.lease(this as Job, operation), ...fields });
-  }
-
-  /**
-   * Add an entry to the job's history. With a job in hand it is an entry of this run; after its end, one by anybody.
-   *
-   * @param message text for people, 1 to 1,024 bytes.
-   * @param data any JSON value or a RawJson that belongs to it; with the message at most 1,024 bytes. Default none.
-   * @throws InvalidArgument for a bad message or data; JobNotFound; LockLost when the job is in hand and its token holds no
-   *   more.
-   *
-   * Source: core/src/engine/ops/job_log.lua
-   */
-  async log(message: string, data?: unknown): Promise<void> {
-    const operation = "job_log";
-    const whose = this.#reserved && this.#outcome === null ? Job.lease(this as Job, operation) : { jid: this.jid };
-    const fields = { ...whose, message: text(message, "message", operation) };
-    const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
-    await this.door(operation).call(operation, jsonObject(fields, raw));
-  }
-
-  #completion(result: unknown, options: CompleteOptions): Ending {
-    const operation = "job_complete";
-    const { data, ...others } = optionsObject(options, operation);
-    return {
-      verb: "complete",
-      fields: coreOptions(others, COMPLETE_OPTIONS, operation),
-      raw: {
-        result: result === undefined ? undefined : toJson(result, "result", operation),
-        data: data !== undefined ? toJson(data, "data", operation) : this.#assigned ? this.#rawData : undefined,
-      },
-    };
-  }
-
-  async #finish(ending: Ending): Promise<JobOutcome> {
-    const holder = this.#held(`job_${ending.verb}`);
-    this.#ended = true;
-    try {
-      this.#outcome = await holder.finish(this as Job, ending);
-      return this.#outcome as JobOutcome;
-    } catch (error) {
-      // A refused argument ended nothing: the handler may still end the job another way.
-      this.#ended = !(error instanceof InvalidArgument);
-      throw error;
-    }
-  }
-
-  #held(operation: string): Holder {
-    Job.lease(this as Job, operation);
-    return this.#holder as Holder;
-  }
-
-  /** @internal */
-  protected override async ending<T>(how: string, act: () => Promise<T>): Promise<T> {
-    this.#leaving = true;
-    try {
-      const answer = await act();
-      if (this.token !== null && this.#outcome === null) {
-        this.#ended = true;
-        this.#outcome = how;
-        this.#holder?.drop(this as Job);
-      }
-      return answer;
-    } finally {
-      this.#leaving = false;
-    }
-  }
-
-  /** @internal What names a job and proves that it is in hand. */
-  static lease(job: Job, operation: string): { jid: string; token: string } {
-    if (job.token === null || job.#outcome !== null) {
-      const what = `job ${job.jid} is ${job.#outcome ?? job.state} and not in this program's hands`;
-      throw wrongState(what, operation, job.jid);
-    }
-    return { jid: job.jid, token: job.token };
-  }
-
-  /** @internal Its run is over, whatever becomes of it. */
-  static letGo(job: Job): void {
-    job.#outcome ??= "finished";
-  }
-
-  /** @internal True when a method above has ended it: the handler's return value then counts no more. */
-  static ended(job: Job): boolean {
-    return job.#ended;
-  }
-
-  /** @internal True when the lease is known to be lost. */
-  static isLost(job: Job): boolean {
-    return job.#lostReason !== null;
-  }
-
-  /** @internal The completion with what the handler returned. */
-  static returned(job: Job, result: unknown): Ending {
-    return job.#completion(result, {});
-  }
-
-  /** @internal Milliseconds. How long ago it was reserved, by the monotonic clock. */
-  static run(job: Job): number {
-    return Math.round(performance.now() - job.#since);
-  }
-
-  /** @internal The lease is known to be lost: aborts the signal. False when that was known before, or is its own doing. */
-  static lose(job: Job, reason: string): boolean {
-    if (job.#lostReason !== null || job.#leaving) {
-      return false;
-    }
-    job.#lostReason = reason;
-    job.#abort?.abort(reason);
-    return true;
   }
 
   /** @internal A job under a lease that was just taken. */
@@ -560,9 +214,7 @@ export class Job<Data = unknown> extends Managed {
       putAt: job.putAtMs,
       ...UNREAD,
     };
-    const reserved = new Job(fields, job.data, null, holder);
-    reserved.#reserved = true;
-    return reserved;
+    return new Job(fields, job.data, null, holder, true);
   }
 
   /** @internal A job that was looked up. */

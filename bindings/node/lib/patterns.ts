@@ -1,6 +1,6 @@
 import type { Door } from "./door.js";
 import { coreOptions } from "./options.js";
-import type { WorkerOptions } from "./worker.js";
+import type { WorkerOptions } from "./worker-options.js";
 
 /** Queues that are served together, in the list of priorities. */
 export interface PatternPriority {

@@ -2,100 +2,24 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
-import { chosenEnding, described, ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "./ending.js";
-import { closed, Internal, InvalidArgument, invalidArgument, settled, sync, WrongState, wrongState } from "./errors.js";
-import { type Holder, Job, type JobOutcome } from "./job.js";
+import { described } from "./ending.js";
+import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
+import { Hands } from "./hands.js";
+import type { Job } from "./job.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { coreOptions, text } from "./options.js";
+import { Performing } from "./performing.js";
 import { die, onExit, onSignal, type StopSignal } from "./process.js";
-
-/** Options of {@link Worker}. */
-export interface WorkerOptions {
-  /**
-   * Queues to reserve from, 1 to 1000 names or patterns; with the strategy `ordered` the earlier go first.
-   *
-   * `mail-*` stands for the queues there are that match (`*`: any text), by name; `!mail-bulk` takes away what
-   * it matches of the entries before it, or, as the first, of all queues; `@slow` stands for a saved list
-   * ({@link Client.patterns}), `!@slow` for the opposite of each of its entries. Patterns are followed while the
-   * worker runs; saved priorities come before the order here.
-   */
-  queues: readonly string[];
-  /** How many handlers may be under way at once, 1 to 1000. Default 1. */
-  concurrency?: number;
-  /** How it chooses among its queues: `ordered` empties the earlier first, `round_robin` serves all alike. Default `ordered`. */
-  strategy?: "ordered" | "round_robin";
-  /** Milliseconds. How long a stop waits for handlers that are under way. Default 25,000. */
-  shutdownTimeout?: number;
-}
-
-const WORKER_OPTIONS = {
-  queues: "queues",
-  concurrency: "threads",
-  strategy: "strategy",
-  shutdownTimeout: "shutdown_timeout_ms",
-};
-
-/** A worker as others see it, in the list of all: {@link Client.workers}. */
-export interface WorkerStatus {
-  /** host:pid:8 hex digits. */
-  readonly name: string;
-  /** Milliseconds. Since it was last heard of. */
-  readonly silent: number;
-  /** True when its supervisor said that it is dead. */
-  readonly lost: boolean;
-  /** How many jobs it has in hand, under leases that hold. */
-  readonly running: number;
-  /** How many jobs it has in hand whose leases have run out. */
-  readonly stalled: number;
-  /** What it says of itself: language, version, host, pid, threads, queues, kinds, running, quiet, paused, since_ms
-   * (how long it lives), memory (bytes), jobs (at most 100 it performs: jid, kind, queue, since_ms); null before its first pulse. */
-  readonly status: Readonly<Record<string, unknown>> | null;
-}
-
-/** What the core says of the kinds that {@link Worker.perform} named. */
-const KIND_NAMES = { kind: "kinds[" };
-
-/** Options of {@link Worker.run}. */
-export interface RunOptions {
-  /**
-   * Whether QUIT, TERM and INT stop the worker. QUIT does what {@link Worker.stop} does: no new jobs, and
-   * `shutdownTimeout` for handlers under way. TERM and INT leave these 2 s, also when they come after QUIT; a second TERM or
-   * INT ends the process now. Only the main thread gets signals. Default true.
-   */
-  signals?: boolean;
-}
-
-/** Options of {@link Worker.next}. */
-export interface NextOptions {
-  /** Milliseconds. How long to wait, 0 or more, a fraction is rounded. Default: until there is a job or the worker is stopped. */
-  timeout?: number;
-}
-
-const NEXT_OPTIONS = { timeout: "timeout_ms" };
-
-/**
- * Performs jobs of one kind. What it returns is stored as the job's result; `undefined` stores none.
- *
- * What it throws makes the job run again with growing delay until its retries are spent; then it fails in the group
- * `<kind>:<class of the error>`, after one of Manyhands' own errors in `<kind>:<name of its code>`: INVALID_ARGUMENT for a
- * result that JSON cannot hold. It is written to the console. {@link Fail}, {@link Retry} and {@link Snooze} say what they say.
- */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler need not return anything
-export type Handler<Data = unknown> = (job: Job<Data>) => unknown | Promise<unknown> | void;
-
-/** The events of a {@link Worker}, for `on` and `once`. */
-export interface WorkerEvents {
-  /**
-   * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored. It is
-   * written to the console too, as is what a listener throws.
-   *
-   * The reason is expired, cancelled, replaced, finished or unknown for a lost lease; else what the engine said of an outcome
-   * that it could not take, such as a result larger than `max-data`, for which the job runs again.
-   */
-  lockLost: [job: Job, reason: string];
-}
-
-const RELEASE = '{"release":{}}';
+import {
+  type Handler,
+  KIND_NAMES,
+  NEXT_OPTIONS,
+  type NextOptions,
+  type RunOptions,
+  WORKER_OPTIONS,
+  type WorkerEvents,
+  type WorkerOptions,
+} from "./worker-options.js";
 
 /** Milliseconds. How often the worker looks, in memory, for leases that were lost. */
 const LOOK_EVERY = 250;
@@ -108,9 +32,6 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Milliseconds. How long jobs are started before the event loop has its turn. */
 const TURN = 5;
-
-/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000. */
-const MOST_UNANSWERED = 2_000;
 
 /**
  * Reserves jobs and performs them, on this thread's event loop.
@@ -127,22 +48,15 @@ const MOST_UNANSWERED = 2_000;
 export class Worker extends EventEmitter<WorkerEvents> {
   #client: Client;
   #options: Record<string, unknown>;
-  #handlers = new Map<string, Handler>();
-  #native: NativeWorker;
-  #holder: Holder;
+  #performing = new Performing();
+  #hands: Hands;
   /** Whether it has begun to take jobs. */
   #begun = false;
   #ran = false;
   #stopping: Promise<void> | undefined;
-  /** Jobs whose handlers are under way. */
-  #running = new Set<Job>();
-  /** Jobs that {@link next} gave and that are not ended. */
-  #taken = new Set<Job>();
-  /** Looks for those that are lost, while there are any. */
+  /** Looks for losses among the jobs that {@link next} gave, while there are any. */
   #watch: NodeJS.Timeout | undefined;
   #unwatchExit: (() => void) | undefined;
-  /** Jobs whose outcome the engine may not have answered yet, for who listens to refusals; null for one whose loss was told. */
-  #unanswered = new Map<string, Job | null>();
   /** Wakes {@link run} when a handler has ended, or the worker has stopped. */
   #wake: (() => void) | undefined;
   /** Wakes {@link stop} when a handler has ended, or the time has become shorter. */
@@ -166,23 +80,20 @@ export class Worker extends EventEmitter<WorkerEvents> {
     }
     this.#client = client;
     this.#options = { ...coreOptions(options, WORKER_OPTIONS, null), language: "node" };
-    this.#native = this.#open();
-    this.#holder = {
-      door: Client.door(client),
-      finish: (job, ending) => this.#finishAndWait(job, ending),
-      heartbeat: (job) => settled(() => this.#native.heartbeat(job.jid, job.token ?? "")),
-      drop: (job) => this.#drop(job),
-    };
+    this.#hands = new Hands(Client.door(client), this.#open(), {
+      listens: () => this.listenerCount("lockLost") > 0,
+      lockLost: (job, reason) => this.#lockLost(job, reason),
+    });
   }
 
   /** Its name as others see it: host:pid:8 hex digits. Another one once {@link run} or {@link next} begins. */
   get name(): string {
-    return this.#native.name;
+    return this.#hands.native.name;
   }
 
   /** How many handlers are under way, and jobs of {@link next} that are not ended. */
   get running(): number {
-    return this.#running.size + this.#taken.size;
+    return this.#hands.running.size + this.#hands.taken.size;
   }
 
   /**
@@ -200,7 +111,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     if (this.#begun) {
       throw wrongState(`the worker has started: a handler for ${kind} comes too late`, null, null);
     }
-    this.#handlers.set(text(kind, "kind"), handler as Handler);
+    this.#performing.handlers.set(text(kind, "kind"), handler as Handler);
     return this;
   }
 
@@ -227,7 +138,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#ran = true;
     const unwatchSignals = signals && isMainThread ? onSignal((signal) => this.#stopBySignal(signal)) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
-    const unwatchExit = onExit(() => this.#native.end());
+    const unwatchExit = onExit(() => this.#hands.native.end());
     const look = setInterval(() => this.#look(), LOOK_EVERY);
     try {
       await this.#reserveAndPerform();
@@ -264,14 +175,14 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#begin();
     if (this.#unwatchExit === undefined) {
       // The native half of a worker that nobody stops is freed with it.
-      const native = new WeakRef(this.#native);
+      const native = new WeakRef(this.#hands.native);
       this.#unwatchExit = onExit(() => native.deref()?.end());
     }
-    let [native] = this.#native.take(1);
+    let [native] = this.#hands.native.take(1);
     if (native === undefined) {
-      [native] = await settled(() => this.#native.nextOne(timeout_ms as number | null));
+      [native] = await settled(() => this.#hands.native.nextOne(timeout_ms as number | null));
     }
-    return native === undefined ? null : this.#take(Job.reserved(native, this.#holder));
+    return native === undefined ? null : this.#take(this.#hands.reserved(native));
   }
 
   /**
@@ -283,7 +194,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
    * @returns resolves when all this is done; safe to repeat. Not to be awaited in a handler, which it would wait for.
    */
   stop(): Promise<void> {
-    return this.#stopWithin(this.#native.shutdownTimeout());
+    return this.#stopWithin(this.#hands.native.shutdownTimeout());
   }
 
   /** A later call can only shorten the time. */
@@ -308,13 +219,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Opened again, as others are told the kinds, which are known only now. */
   #begin(): void {
     if (!this.#begun) {
-      this.#native = this.#open();
+      this.#hands.native = this.#open();
       this.#begun = true;
     }
   }
 
   #open(): NativeWorker {
-    const options = JSON.stringify({ ...this.#options, kinds: [...this.#handlers.keys()] });
+    const options = JSON.stringify({ ...this.#options, kinds: [...this.#performing.handlers.keys()] });
     return sync(() => new native.Worker(Client.door(this.#client).native, options), {
       ...WORKER_OPTIONS,
       ...KIND_NAMES,
@@ -324,12 +235,12 @@ export class Worker extends EventEmitter<WorkerEvents> {
   async #stop(): Promise<void> {
     try {
       if (this.#begun) {
-        this.#native.quiet();
+        this.#hands.native.quiet();
         await this.#untilHandlersEnd();
         // Handlers that are still under way have had their time; what `next` gave has what is left of it.
-        const waits = this.#unwatchExit !== undefined && this.#running.size === 0;
+        const waits = this.#unwatchExit !== undefined && this.#hands.running.size === 0;
         const left = waits ? Math.max(0, this.#deadline - performance.now()) : 0;
-        await settled(() => this.#native.stop(left));
+        await settled(() => this.#hands.native.stop(left));
       }
     } finally {
       this.#unwatchExit?.();
@@ -341,7 +252,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   /** Or until the time that they have is over. */
   async #untilHandlersEnd(): Promise<void> {
-    while (this.#reserving || this.#running.size > 0) {
+    while (this.#reserving || this.#hands.running.size > 0) {
       const left = this.#deadline - performance.now();
       if (left <= 0) {
         return;
@@ -369,8 +280,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
         await setImmediate();
         turnBegan = performance.now();
       }
-      const free = most - this.#running.size;
-      const jobs = this.#native.take(free);
+      const free = most - this.#hands.running.size;
+      const jobs = this.#hands.native.take(free);
       if (jobs.length > 0) {
         this.#start(jobs);
       } else if (await this.#startNext(free)) {
@@ -383,7 +294,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   #start(jobs: readonly NativeJob[]): void {
     for (const job of jobs) {
-      void this.#perform(Job.reserved(job, this.#holder));
+      void this.#perform(this.#hands.reserved(job));
     }
   }
 
@@ -391,7 +302,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   async #startNext(free: number): Promise<boolean> {
     this.#reserving = true;
     try {
-      const jobs = await settled(() => this.#native.next(free));
+      const jobs = await settled(() => this.#hands.native.next(free));
       this.#start(jobs ?? []);
       return jobs !== null;
     } finally {
@@ -401,7 +312,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #untilFewerRun(most: number): Promise<void> {
-    while (this.#running.size >= most && this.#stopping === undefined) {
+    while (this.#hands.running.size >= most && this.#stopping === undefined) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -409,136 +320,20 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #perform(job: Job): Promise<void> {
-    this.#running.add(job);
-    const ending = await this.#handle(job);
-    this.#running.delete(job);
-    if (!Job.ended(job)) {
-      this.#handOver(job, ending);
-    }
-    Job.letGo(job);
+    await this.#performing.perform(job, this.#hands);
     this.#wake?.();
     this.#wakeStop?.();
   }
 
-  /** Runs the handler of the job; never throws. */
-  async #handle(job: Job): Promise<Ending> {
-    const handler = this.#handlers.get(job.kind);
-    if (handler === undefined) {
-      return { verb: "unknown_kind", fields: {}, raw: {} };
-    }
-    try {
-      const result = await handler(job);
-      // What a handler returns that has ended its job is of no use, so it need not be one that can be stored.
-      return Job.returned(job, Job.ended(job) ? undefined : result);
-    } catch (thrown) {
-      return this.#threw(job, thrown);
-    }
-  }
-
-  #threw(job: Job, thrown: unknown): Ending {
-    let error = thrown;
-    try {
-      const chosen = chosenEnding(thrown);
-      if (chosen !== undefined) {
-        return chosen;
-      }
-    } catch (another) {
-      error = another;
-    }
-    console.error(`manyhands: job ${job.jid} (${job.kind}) threw ${described(error)}`);
-    return errorEnding(error);
-  }
-
-  #handOver(job: Job, ending: Ending): void {
-    this.#remember(job);
-    try {
-      this.#tell(job, ending);
-    } catch (refused) {
-      // Of a job that its handler ended itself and was refused: that is told, and the job out of hand.
-      if (!(refused instanceof WrongState)) {
-        console.error(`manyhands: the outcome of job ${job.jid} (${job.kind}) is not stored: ${described(refused)}`);
-      }
-    }
-  }
-
-  #tell(job: Job, ending: Ending): void {
-    const tell = (ending: Ending) =>
-      sync(() => this.#native.finish(job.jid, job.token as string, outcomeJson(ending)), ENDING_NAMES);
-    try {
-      tell(ending);
-    } catch (error) {
-      if (!(error instanceof InvalidArgument || error instanceof Internal)) {
-        throw error;
-      }
-      // What the handler returned or threw cannot be stored: that is the handler's error.
-      tell(errorEnding(error));
-    }
-  }
-
-  /** Of a job that its own handler has ended by an operation that anybody may call. */
-  #drop(job: Job): void {
-    this.#taken.delete(job);
-    try {
-      // The engine passes over a release that comes too late; the runtime forgets the job.
-      this.#native.finish(job.jid, job.token as string, RELEASE);
-    } catch {
-      // The worker has stopped.
-    }
-  }
-
-  async #finishAndWait(job: Job, ending: Ending): Promise<JobOutcome> {
-    const token = job.token as string;
-    this.#remember(job);
-    try {
-      const outcome = await settled(() => this.#native.finishWait(job.jid, token, outcomeJson(ending)), ENDING_NAMES);
-      this.#taken.delete(job);
-      return outcome as JobOutcome;
-    } catch (error) {
-      if (!(error instanceof InvalidArgument)) {
-        this.#taken.delete(job);
-      }
-      throw error;
-    }
-  }
-
-  #remember(job: Job): void {
-    if (!Job.isLost(job) && this.listenerCount("lockLost") === 0) {
-      return;
-    }
-    this.#unanswered.set(key(job), Job.isLost(job) ? null : job);
-    if (this.#unanswered.size > MOST_UNANSWERED) {
-      const [oldest] = this.#unanswered.keys();
-      this.#unanswered.delete(oldest as string);
-    }
-  }
-
   #take(job: Job): Job {
-    this.#taken.add(job);
+    this.#hands.taken.add(job);
     this.#watch ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
     return job;
   }
 
-  /** Tells of leases that were lost since the last look. */
   #look(): void {
-    for (const job of [...this.#running, ...this.#taken]) {
-      const reason = this.#native.lost(job.jid, job.token as string);
-      if (reason !== null && Job.lose(job, reason)) {
-        console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
-        this.#lockLost(job, reason);
-      }
-    }
-    for (const refused of this.#native.takeRefused()) {
-      const job = this.#unanswered.get(key(refused));
-      this.#unanswered.delete(key(refused));
-      if (job === null) {
-        continue;
-      }
-      console.error(`manyhands: ${refused.operation} of job ${refused.jid} was refused: ${refused.reason}`);
-      if (job !== undefined) {
-        this.#lockLost(job, refused.reason);
-      }
-    }
-    if (this.#taken.size === 0) {
+    this.#hands.look();
+    if (this.#hands.taken.size === 0) {
       // Only while it watches over jobs is it kept from the garbage collector.
       clearInterval(this.#watch);
       this.#watch = undefined;
@@ -562,9 +357,4 @@ export class Worker extends EventEmitter<WorkerEvents> {
   #listenerThrew(job: Job, thrown: unknown): void {
     console.error(`manyhands: a lockLost listener threw for job ${job.jid}: ${described(thrown)}`);
   }
-}
-
-/** What tells the runs of jobs apart. */
-function key({ jid, token }: { readonly jid: string; readonly token: string | null }): string {
-  return `${token} ${jid}`;
 }

@@ -6,7 +6,7 @@ import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after } from "node:test";
+import { after, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { Client } from "manyhands";
 
@@ -132,4 +132,11 @@ export function start(name: string, client: Client, flags: readonly string[] = [
     }
   };
   return { child, line, ended };
+}
+
+/** What is written to the console from now on, one text for each line or so; the console shows none of it. */
+export function written(t: TestContext): string[] {
+  const lines: string[] = [];
+  t.mock.method(console, "error", (line: string) => void lines.push(line));
+  return lines;
 }

@@ -1,0 +1,138 @@
+import type { Door } from "./door.js";
+import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "./ending.js";
+import { Internal, InvalidArgument, settled, sync, WrongState } from "./errors.js";
+import type { Holder } from "./held.js";
+import { Job, type JobOutcome } from "./job.js";
+import type { NativeJob, NativeWorker } from "./native.js";
+
+const RELEASE = '{"release":{}}';
+
+/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000, and sends 1,000 in a call. */
+const MOST_UNANSWERED = 2_000;
+
+/** Who is told that the lease of a job was lost, or its outcome refused. */
+export interface LossListener {
+  /** Whether anybody wants to know of the loss after the job's run. */
+  listens(): boolean;
+  lockLost(job: Job, reason: string): void;
+}
+
+/** The jobs that a worker has in hand: their outcomes on the way to the core, and the news of their leases on the way back. */
+export class Hands implements Holder {
+  readonly door: Door;
+  /** Opened again when the worker begins. */
+  native: NativeWorker;
+  /** Jobs whose handlers are under way. */
+  readonly running = new Set<Job>();
+  /** Jobs that were given to a loop of the program's own and that are not ended. */
+  readonly taken = new Set<Job>();
+  #listener: LossListener;
+  /** Jobs whose outcome the engine may not have answered yet, for who listens to refusals; null for one whose loss was told. */
+  #unanswered = new Map<string, Job | null>();
+
+  constructor(door: Door, native: NativeWorker, listener: LossListener) {
+    this.door = door;
+    this.native = native;
+    this.#listener = listener;
+  }
+
+  reserved(job: NativeJob): Job {
+    return Job.reserved(job, this);
+  }
+
+  /** Waits for the engine's answer. */
+  async finish(job: Job, ending: Ending): Promise<JobOutcome> {
+    const token = job.token as string;
+    this.#remember(job);
+    try {
+      const outcome = await settled(() => this.native.finishWait(job.jid, token, outcomeJson(ending)), ENDING_NAMES);
+      this.taken.delete(job);
+      return outcome as JobOutcome;
+    } catch (error) {
+      if (!(error instanceof InvalidArgument)) {
+        this.taken.delete(job);
+      }
+      throw error;
+    }
+  }
+
+  async heartbeat(job: Job): Promise<number> {
+    return settled(() => this.native.heartbeat(job.jid, job.token ?? ""));
+  }
+
+  /** Of a job that its own handler has ended by an operation that anybody may call. */
+  drop(job: Job): void {
+    this.taken.delete(job);
+    try {
+      // The engine passes over a release that comes too late; the runtime forgets the job.
+      this.native.finish(job.jid, job.token as string, RELEASE);
+    } catch {
+      // The worker has stopped.
+    }
+  }
+
+  /** Its handler has ended so. Does not wait; never throws. */
+  handOver(job: Job, ending: Ending): void {
+    this.#remember(job);
+    try {
+      this.#tell(job, ending);
+    } catch (refused) {
+      // Of a job that its handler ended itself and was refused: that is told, and the job out of hand.
+      if (!(refused instanceof WrongState)) {
+        console.error(`manyhands: the outcome of job ${job.jid} (${job.kind}) is not stored: ${described(refused)}`);
+      }
+    }
+  }
+
+  #tell(job: Job, ending: Ending): void {
+    const tell = (ending: Ending) =>
+      sync(() => this.native.finish(job.jid, job.token as string, outcomeJson(ending)), ENDING_NAMES);
+    try {
+      tell(ending);
+    } catch (error) {
+      if (!(error instanceof InvalidArgument || error instanceof Internal)) {
+        throw error;
+      }
+      // What the handler returned or threw cannot be stored: that is the handler's error.
+      tell(errorEnding(error));
+    }
+  }
+
+  #remember(job: Job): void {
+    if (!Job.isLost(job) && !this.#listener.listens()) {
+      return;
+    }
+    this.#unanswered.set(key(job), Job.isLost(job) ? null : job);
+    if (this.#unanswered.size > MOST_UNANSWERED) {
+      const [oldest] = this.#unanswered.keys();
+      this.#unanswered.delete(oldest as string);
+    }
+  }
+
+  /** Tells of leases that were lost since the last look. */
+  look(): void {
+    for (const job of [...this.running, ...this.taken]) {
+      const reason = this.native.lost(job.jid, job.token as string);
+      if (reason !== null && Job.lose(job, reason)) {
+        console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
+        this.#listener.lockLost(job, reason);
+      }
+    }
+    for (const refused of this.native.takeRefused()) {
+      const job = this.#unanswered.get(key(refused));
+      this.#unanswered.delete(key(refused));
+      if (job === null) {
+        continue;
+      }
+      console.error(`manyhands: ${refused.operation} of job ${refused.jid} was refused: ${refused.reason}`);
+      if (job !== undefined) {
+        this.#listener.lockLost(job, refused.reason);
+      }
+    }
+  }
+}
+
+/** What tells the runs of jobs apart. */
+function key({ jid, token }: { readonly jid: string; readonly token: string | null }): string {
+  return `${token} ${jid}`;
+}

@@ -1,0 +1,87 @@
+import type { Job } from "./job.js";
+
+/** Options of {@link Worker}. */
+export interface WorkerOptions {
+  /**
+   * Queues to reserve from, 1 to 1000 names or patterns; with the strategy `ordered` the earlier go first.
+   *
+   * `mail-*` stands for the queues there are that match (`*`: any text), by name; `!mail-bulk` takes away what
+   * it matches of the entries before it, or, as the first, of all queues; `@slow` stands for a saved list
+   * ({@link Client.patterns}), `!@slow` for the opposite of each of its entries. Patterns are followed while the
+   * worker runs; saved priorities come before the order here.
+   */
+  queues: readonly string[];
+  /** How many handlers may be under way at once, 1 to 1000. Default 1. */
+  concurrency?: number;
+  /** How it chooses among its queues: `ordered` empties the earlier first, `round_robin` serves all alike. Default `ordered`. */
+  strategy?: "ordered" | "round_robin";
+  /** Milliseconds. How long a stop waits for handlers that are under way. Default 25,000. */
+  shutdownTimeout?: number;
+}
+
+export const WORKER_OPTIONS = {
+  queues: "queues",
+  concurrency: "threads",
+  strategy: "strategy",
+  shutdownTimeout: "shutdown_timeout_ms",
+};
+
+/** A worker as others see it, in the list of all: {@link Client.workers}. */
+export interface WorkerStatus {
+  /** host:pid:8 hex digits. */
+  readonly name: string;
+  /** Milliseconds. Since it was last heard of. */
+  readonly silent: number;
+  /** True when its supervisor said that it is dead. */
+  readonly lost: boolean;
+  /** How many jobs it has in hand, under leases that hold. */
+  readonly running: number;
+  /** How many jobs it has in hand whose leases have run out. */
+  readonly stalled: number;
+  /** What it says of itself: language, version, host, pid, threads, queues, kinds, running, quiet, paused, since_ms
+   * (how long it lives), memory (bytes), jobs (at most 100 it performs: jid, kind, queue, since_ms); null before its first pulse. */
+  readonly status: Readonly<Record<string, unknown>> | null;
+}
+
+/** What the core says of the kinds that {@link Worker.perform} named. */
+export const KIND_NAMES = { kind: "kinds[" };
+
+/** Options of {@link Worker.run}. */
+export interface RunOptions {
+  /**
+   * Whether QUIT, TERM and INT stop the worker. QUIT does what {@link Worker.stop} does: no new jobs, and
+   * `shutdownTimeout` for handlers under way. TERM and INT leave these 2 s, also when they come after QUIT; a second TERM or
+   * INT ends the process now. Only the main thread gets signals. Default true.
+   */
+  signals?: boolean;
+}
+
+/** Options of {@link Worker.next}. */
+export interface NextOptions {
+  /** Milliseconds. How long to wait, 0 or more, a fraction is rounded. Default: until there is a job or the worker is stopped. */
+  timeout?: number;
+}
+
+export const NEXT_OPTIONS = { timeout: "timeout_ms" };
+
+/**
+ * Performs jobs of one kind. What it returns is stored as the job's result; `undefined` stores none.
+ *
+ * What it throws makes the job run again with growing delay until its retries are spent; then it fails in the group
+ * `<kind>:<class of the error>`, after one of Manyhands' own errors in `<kind>:<name of its code>`: INVALID_ARGUMENT for a
+ * result that JSON cannot hold. It is written to the console. {@link Fail}, {@link Retry} and {@link Snooze} say what they say.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler need not return anything
+export type Handler<Data = unknown> = (job: Job<Data>) => unknown | Promise<unknown> | void;
+
+/** The events of a {@link Worker}, for `on` and `once`. */
+export interface WorkerEvents {
+  /**
+   * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored. It is
+   * written to the console too, as is what a listener throws.
+   *
+   * The reason is expired, cancelled, replaced, finished or unknown for a lost lease; else what the engine said of an outcome
+   * that it could not take, such as a result larger than `max-data`, for which the job runs again.
+   */
+  lockLost: [job: Job, reason: string];
+}

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { Job, LockLost, Worker, WrongState } from "manyhands";
+import { freshClient, written } from "./server.js";
+
+test("a handler whose lease is lost hears of it, and its outcome counts for nothing", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", async (job) => {
+    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    await once(job.signal, "abort");
+    assert.equal(job.signal.reason, "replaced");
+    return "too late";
+  });
+  const lost = once(worker, "lockLost");
+  const run = worker.run();
+  const [job, reason] = await lost;
+  assert.deepEqual([job.jid, job.data, reason], ["one", "old", "replaced"]);
+  worker.on("lockLost", () => assert.fail("told twice"));
+  await worker.stop();
+  await run;
+  const now = await client.job("one");
+  assert.deepEqual([now?.state, now?.data, now?.rawResult], ["scheduled", "new", null]);
+});
+
+test("an outcome that is refused is told, though the handler has ended", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", async () => {
+    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    worker.stop();
+  });
+  const lost = once(worker, "lockLost");
+  await worker.run();
+  const [job, reason] = await lost;
+  assert.deepEqual([job.jid, job.kind, job.queue, reason], ["one", "k", "q", "replaced"]);
+  assert.equal((await client.job("one"))?.data, "new");
+});
+
+test("a listener that throws, or rejects, is logged, and the worker goes on", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.on("lockLost", async () => {
+    throw new Error("rejected");
+  });
+  worker.on("lockLost", () => {
+    throw new Error("thrown");
+  });
+  worker.perform("k", async (job) => {
+    if (job.data === "old") {
+      await queue.put("k", "new", { jid: "one", onConflict: "move" });
+      await once(job.signal, "abort");
+    } else {
+      worker.stop();
+    }
+  });
+  await worker.run();
+  assert.equal((await client.job("one"))?.state, "completed");
+  for (const what of ["thrown", "rejected"]) {
+    const logged = lines.filter((line) => line.includes(`a lockLost listener threw for job one: Error: ${what}`));
+    assert.equal(logged.length, 1, lines.join());
+  }
+});
+
+test("an outcome that the engine cannot take is told with the job, and why", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  await client.config.set("max-data", 1024);
+  await client.queue("q").put("k", { a: 1 }, { jid: "long", retries: 0 });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", () => "x".repeat(2000));
+  const told = once(worker, "lockLost");
+  const run = worker.run();
+  const [job, reason] = await told;
+  await worker.stop();
+  await run;
+  assert.ok(job instanceof Job);
+  assert.deepEqual([job.jid, job.data], ["long", { a: 1 }]);
+  assert.match(reason, /^INVALID_ARGUMENT: .*result has 2002 bytes/);
+  assert.equal((await client.job("long"))?.failure?.group, "k:INVALID_ARGUMENT");
+  assert.ok(lines.some((line) => /^manyhands: job_complete of job long was refused: INVALID/.test(line)));
+});
+
+test("a job that its handler ended itself is told of too, when that was refused", async (t) => {
+  written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", async (job) => {
+    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    await assert.rejects(job.complete(), LockLost);
+    worker.stop();
+  });
+  const told = once(worker, "lockLost");
+  await worker.run();
+  const [job, reason] = await told;
+  assert.deepEqual([job.data, reason], ["old", "replaced"]);
+});
+
+test("a handler may move, time out or cancel its own job, which is no loss", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.putMany(["move", "timeout", "cancel", "lost"].map((kind) => ({ kind, jid: kind })));
+  const worker = new Worker(client, { queues: ["q"], concurrency: 4 });
+  const lost: string[] = [];
+  worker.on("lockLost", (job) => lost.push(job.jid));
+  const told = once(worker, "lockLost");
+  const held: Job[] = [];
+  const ending = (act: (job: Job) => Promise<unknown>) => async (job: Job) => {
+    if (held.some(({ jid }) => jid === job.jid)) {
+      await job.snooze(60_000);
+      return;
+    }
+    held.push(job);
+    await act(job);
+    await assert.rejects(job.complete(), WrongState);
+    await job.log("gone").catch((error) => assert.equal(error.name, "JOB_NOT_FOUND"));
+    // By then the worker has heard what became of all its jobs.
+    await told;
+    assert.equal(job.signal.aborted, false);
+  };
+  worker.perform(
+    "move",
+    ending((job) => job.requeue({ delay: 60_000 })),
+  );
+  worker.perform(
+    "timeout",
+    ending((job) => job.timeout()),
+  );
+  worker.perform(
+    "cancel",
+    ending((job) => job.cancel()),
+  );
+  worker.perform("lost", async () => {
+    while (held.length < 3) {
+      await new Promise(setImmediate);
+    }
+    await queue.put("lost", null, { jid: "lost", onConflict: "move", delay: 60_000 });
+    await told;
+    worker.stop();
+  });
+  await worker.run();
+  assert.deepEqual(lost, ["lost"]);
+  assert.equal(lines.length, 1, lines.join());
+  assert.deepEqual(
+    (await client.jobs(["move", "cancel"])).map((job) => job?.state),
+    ["scheduled", undefined],
+  );
+});
+
+test("who takes jobs by a loop hears of a lost lease as well", async (t) => {
+  written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  await queue.put("k", "old", { jid: "one" });
+  const worker = new Worker(client, { queues: ["q"] });
+  const job = (await worker.next()) as Job;
+  const told = once(worker, "lockLost");
+  await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+  await once(job.signal, "abort");
+  assert.deepEqual(await told, [job, "replaced"]);
+  await assert.rejects(job.complete(), LockLost);
+  await worker.stop();
+});
