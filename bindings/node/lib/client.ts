@@ -5,12 +5,15 @@ import { settled, sync } from "./errors.js";
 import { EVENTS_OPTIONS, Events, type EventsOptions } from "./events.js";
 import type { Explanation } from "./explanation.js";
 import { type FailureGroup, UNFAIL_OPTIONS, type UnfailOptions } from "./failure.js";
+import { Hooks } from "./hooks.js";
 import type { Job } from "./job.js";
 import { camelCase, toJson } from "./json.js";
 import { native } from "./native.js";
-import { coreOptions, text, texts } from "./options.js";
+import { callable, coreOptions, text, texts } from "./options.js";
 import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
 import { Patterns } from "./patterns.js";
+import type { Placed } from "./put.js";
+import type { Put, PutMiddleware } from "./putting.js";
 import { Queue, type QueueCounts, type QueueSummary } from "./queue.js";
 import { Recurring } from "./recurring.js";
 import { Throttle, type ThrottleCounts } from "./throttle.js";
@@ -25,6 +28,14 @@ export interface ClientOptions {
   /** Whether a newer engine may replace the one loaded in Redis: `auto` or `manual`. Default: `auto` for
    * `embedded:` and an empty server, else `manual`. */
   engineUpgrade?: "auto" | "manual";
+}
+
+/** The events of a {@link Client}, for `on` and `once`. What a listener throws is written to the console. */
+export interface ClientEvents {
+  /** These jobs are about to be put, as middleware has left them. */
+  beforePut: [puts: readonly Put[]];
+  /** They are put, and this is what became of each. */
+  afterPut: [puts: readonly Put[], placed: readonly Placed[]];
 }
 
 /** A tag in use. */
@@ -72,7 +83,7 @@ const CLIENT_OPTIONS = { namespace: "namespace", timeout: "timeout_ms", engineUp
  * await client.close();
  * ```
  */
-export class Client {
+export class Client extends Hooks<ClientEvents> {
   /** The settings of this namespace. */
   readonly config: Config;
   /** The saved lists of queue patterns. */
@@ -87,9 +98,14 @@ export class Client {
    * @throws UnsupportedUrl for another scheme; InvalidArgument for a bad URL, namespace or timeout and an unknown option.
    */
   constructor(url?: string | null, options: ClientOptions = {}) {
+    super();
     const address = url === undefined || url === null ? null : text(url, "url");
     const coreText = JSON.stringify(coreOptions(options, CLIENT_OPTIONS, null));
     this.#door = new Door(sync(() => new native.Client(address, coreText), CLIENT_OPTIONS));
+    this.#door.putting.listener = {
+      before: (puts) => this.tell("beforePut", puts),
+      after: (puts, placed) => this.tell("afterPut", puts, placed),
+    };
     this.config = new Config(this.#door);
     this.patterns = new Patterns(this.#door);
   }
@@ -111,6 +127,24 @@ export class Client {
    */
   queue(name: string): Queue {
     return new Queue(this.#door, text(name, "queue"));
+  }
+
+  /**
+   * Run code around each put of this client, those of {@link Queue.put}, {@link Queue.putMany} and {@link JobClass.put}. The first
+   * that is named is outermost.
+   *
+   * ```js
+   * client.use(async (puts, next) => {
+   *   for (const put of puts) put.options.tags = [...(put.options.tags ?? []), tenant];
+   *   return next();
+   * });
+   * ```
+   *
+   * @throws InvalidArgument for middleware that is not a function.
+   */
+  use(middleware: PutMiddleware): this {
+    this.#door.putting.layers.push(callable(middleware, "middleware"));
+    return this;
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Holder } from "./held.js";
 import { Job, type JobOutcome } from "./job.js";
 import { camelCase, jsonObject } from "./json.js";
 import type { NativeClient, NativeView } from "./native.js";
+import { Putting } from "./putting.js";
 
 /** One item of the reply of an operation that ends runs or renews leases. */
 interface Answer {
@@ -17,6 +18,8 @@ interface Answer {
 export class Door implements Holder {
   /** Itself: what jobs need that are held through it. */
   readonly door = this;
+  /** The way of puts: through the client's middleware. */
+  readonly putting = new Putting(this);
 
   constructor(readonly native: NativeClient) {}
 

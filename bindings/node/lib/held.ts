@@ -46,6 +46,13 @@ const COMPLETE_OPTIONS = { queue: "queue", data: "data", delay: "delay_ms", depe
 
 const HEARTBEAT_OPTIONS = { data: "data" };
 
+/** {@link Job.locals}: by name, whatever the program puts there. */
+// biome-ignore lint/suspicious/noExplicitAny: what is there only the program knows
+export type JobLocals = Record<string, any>;
+
+/** How a run ended: what the handler's end says, or what the handler itself did with its job. */
+export type RunEnd = Ending["verb"] | "cancelled" | "requeued" | "timed out";
+
 /** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
 export interface Holder {
   /** The way of all that needs no holder. */
@@ -64,14 +71,16 @@ export abstract class Held<Data = unknown> extends Managed {
   /** Proves the lease; text, as it is larger than JavaScript's whole numbers. Null when the job is not running. */
   abstract readonly token: string | null;
 
+  /** What middleware and the handler want to share during this run; nothing of it is stored. */
+  readonly locals: JobLocals = {};
   #holder: Holder | null;
   #rawData: string;
   #data: Data | undefined;
   #parsed = false;
   #assigned = false;
   #abort: AbortController | undefined;
-  /** Whether a method has ended it, or is about to. */
-  #ended = false;
+  /** How a method has ended it, or is about to; null before. */
+  #endedAs: RunEnd | null = null;
   /** What became of it when its run ended here; null before. */
   #outcome: string | null = null;
   /** Whether its own holder is about to end the lease by another operation: that is no loss. */
@@ -285,13 +294,15 @@ export abstract class Held<Data = unknown> extends Managed {
 
   async #finish(ending: Ending): Promise<JobOutcome> {
     const holder = this.#held(`job_${ending.verb}`);
-    this.#ended = true;
+    this.#endedAs = ending.verb;
     try {
       this.#outcome = await holder.finish(this.#job, ending);
       return this.#outcome as JobOutcome;
     } catch (error) {
       // A refused argument ended nothing: the handler may still end the job another way.
-      this.#ended = !(error instanceof InvalidArgument);
+      if (error instanceof InvalidArgument) {
+        this.#endedAs = null;
+      }
       throw error;
     }
   }
@@ -307,12 +318,12 @@ export abstract class Held<Data = unknown> extends Managed {
   }
 
   /** @internal */
-  protected override async ending<T>(how: string, act: () => Promise<T>): Promise<T> {
+  protected override async ending<T>(how: "cancelled" | "requeued" | "timed out", act: () => Promise<T>): Promise<T> {
     this.#leaving = true;
     try {
       const answer = await act();
       if (this.token !== null && this.#outcome === null) {
-        this.#ended = true;
+        this.#endedAs = how;
         this.#outcome = how;
         this.#holder?.drop(this.#job);
       }
@@ -338,7 +349,12 @@ export abstract class Held<Data = unknown> extends Managed {
 
   /** @internal True when a method above has ended it: the handler's return value then counts no more. */
   static ended(job: Held): boolean {
-    return job.#ended;
+    return job.#endedAs !== null;
+  }
+
+  /** @internal How a method above has ended it; null when none has. */
+  static endedAs(job: Held): RunEnd | null {
+    return job.#endedAs;
   }
 
   /** @internal True when the lease is known to be lost. */

@@ -7,6 +7,7 @@
 export type { CheckOptions, Violation } from "./check.js";
 export {
   Client,
+  type ClientEvents,
   type ClientOptions,
   type SweepOptions,
   type Swept,
@@ -46,11 +47,13 @@ export {
 export type { Event, EventName, Events, EventsOptions } from "./events.js";
 export type { Explanation, Reason } from "./explanation.js";
 export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
-export type { CompleteOptions, HeartbeatOptions, Held, RetryOptions } from "./held.js";
+export type { CompleteOptions, HeartbeatOptions, Held, JobLocals, RetryOptions, RunEnd } from "./held.js";
 export type { HistoryEntry, JobProgress } from "./history.js";
+export type { Hooks } from "./hooks.js";
 export { type BuildOptions, Job, type JobOutcome, type JobState } from "./job.js";
 export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
+export type { Middleware } from "./middleware.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
 export type { JidPage, Page, PageOptions } from "./page.js";
 export type { PatternLists, PatternPriority, Patterns } from "./patterns.js";
@@ -62,6 +65,7 @@ export type {
   RequeueOptions,
   SharedOptions,
 } from "./put.js";
+export type { Put, PutMiddleware } from "./putting.js";
 export type {
   Queue,
   QueueCounts,

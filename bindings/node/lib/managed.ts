@@ -185,5 +185,5 @@ export abstract class Managed {
   }
 
   /** @internal What `act` does ends the job's run, whoever has it; `how` says it for people. */
-  protected abstract ending<T>(how: string, act: () => Promise<T>): Promise<T>;
+  protected abstract ending<T>(how: "cancelled" | "requeued" | "timed out", act: () => Promise<T>): Promise<T>;
 }

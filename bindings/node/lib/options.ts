@@ -70,6 +70,14 @@ export function text(value: unknown, name: string, operation: string | null = nu
   return value;
 }
 
+/** A function of the user's. */
+export function callable<Kind>(value: Kind, name: string): Kind {
+  if (typeof value !== "function") {
+    throw invalidArgument(`${name} must be a function, not ${shown(value)}`);
+  }
+  return value;
+}
+
 /** A list of texts; the core checks its length and theirs. */
 export function texts(value: unknown, name: string, operation: string | null = null): string[] {
   if (!Array.isArray(value)) {

@@ -1,16 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { Door } from "./door.js";
-import { errorOf, invalidArgument, jobNotFound } from "./errors.js";
+import { invalidArgument, jobNotFound } from "./errors.js";
 import type { Job } from "./job.js";
 import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
 import type { NativeView } from "./native.js";
 import { coreOptions, milliseconds, text } from "./options.js";
 import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
-import { type Placed, PUT_OPTIONS, type PutAnswer, type PutItem, type PutOptions } from "./put.js";
+import type { Placed, PutItem, PutOptions } from "./put.js";
 import { RECURRING_NAMES, RECURRING_OPTIONS, Recurring, type RecurringOptions } from "./recurring.js";
 import { Throttle } from "./throttle.js";
-
-const PUT = "queue_put";
 
 /** Options of {@link Queue.reserve}. */
 export interface ReserveOptions {
@@ -98,12 +96,8 @@ export class Queue {
   async put(kind: string, data: unknown, options?: PutOptions): Promise<Placed>;
   async put(kind: string, ...rest: [data?: unknown, options?: PutOptions]): Promise<Placed> {
     // An explicit undefined is a mistake to be told, not null: the caller's variable was meant to hold something.
-    const data = rest.length === 0 ? "null" : toJson(rest[0], "data", PUT);
-    const [{ error, ...placed }] = (await this.#put([this.#item(kind, data, rest[1] ?? {}, "")])) as [PutAnswer];
-    if (error !== undefined) {
-      throw errorOf(error);
-    }
-    return placed;
+    const data = rest.length === 0 ? null : rest[0];
+    return this.#door.putting.one({ queue: this.name, kind, data, options: rest[1] ?? {} });
   }
 
   /**
@@ -121,11 +115,7 @@ export class Queue {
    * Source: core/src/engine/ops/queue_put.lua
    */
   async putMany(jobs: readonly PutItem[]): Promise<Placed[]> {
-    if (!Array.isArray(jobs)) {
-      throw invalidArgument(`jobs must be an array, not ${typeof jobs}`, PUT);
-    }
-    const answers = await this.#put(jobs.map((job, index) => this.#listed(job, index, jobs.length)));
-    return answers.map(({ error: _, ...placed }) => placed);
+    return this.#door.putting.many(this.name, jobs);
   }
 
   /**
@@ -297,27 +287,6 @@ export class Queue {
     const { views, rest } = await this.#door.views(operation, { queue: this.name, ...own });
     const items = views.map((view) => new Recurring(view as NativeView, this.#door));
     return { total: (rest as { total: number }).total, items };
-  }
-
-  /** One job of a put as the core reads it. `within` says in errors which one it is. */
-  #item(kind: string, data: string, options: PutOptions, within: string): string {
-    const fields = { queue: this.name, kind: text(kind, `${within}kind`, PUT) };
-    return jsonObject({ ...fields, ...coreOptions(options, PUT_OPTIONS, PUT, within) }, { data });
-  }
-
-  #listed(job: PutItem, index: number, count: number): string {
-    const place = `jobs[${index}]`;
-    if (typeof job !== "object" || job === null) {
-      throw invalidArgument(`${place} must be an object, not ${job === null ? "null" : typeof job}`, PUT);
-    }
-    const within = count === 1 ? "" : `${place}.`;
-    const { kind, data, ...options } = job;
-    const json = Object.hasOwn(job, "data") ? toJson(data, `${within}data`, PUT) : "null";
-    return this.#item(kind, json, options, within);
-  }
-
-  async #put(items: readonly string[]): Promise<PutAnswer[]> {
-    return JSON.parse(await this.#door.call(PUT, `{"jobs":[${items.join(",")}]}`, PUT_OPTIONS)) as PutAnswer[];
   }
 
   async #read(operation: string, args: object): Promise<unknown> {

@@ -1,3 +1,4 @@
+import type { RunEnd } from "./held.js";
 import type { Job } from "./job.js";
 
 /** Options of {@link Worker}. */
@@ -74,11 +75,21 @@ export const NEXT_OPTIONS = { timeout: "timeout_ms" };
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler need not return anything
 export type Handler<Data = unknown> = (job: Job<Data>) => unknown | Promise<unknown> | void;
 
-/** The events of a {@link Worker}, for `on` and `once`. */
+/** The events of a {@link Worker}, for `on` and `once`. What a listener throws is written to the console. */
 export interface WorkerEvents {
+  /** The worker begins to take jobs. */
+  start: [];
+  /** The worker has stopped: outcomes are stored, unstarted jobs given back. */
+  stop: [];
+  /** The handler of a job, and what middleware is around it, is about to run. */
+  beforePerform: [job: Job];
+  /** It has ended so; the job's outcome is on its way. */
+  afterPerform: [job: Job, end: RunEnd];
+  /** It threw an error, or Fail. Comes before afterPerform. */
+  failure: [job: Job, error: unknown];
   /**
    * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored. It is
-   * written to the console too, as is what a listener throws.
+   * written to the console too.
    *
    * The reason is expired, cancelled, replaced, finished or unknown for a lost lease; else what the engine said of an outcome
    * that it could not take, such as a result larger than `max-data`, for which the job runs again.

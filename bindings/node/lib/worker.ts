@@ -1,13 +1,13 @@
-import { captureRejectionSymbol, EventEmitter } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
-import { described } from "./ending.js";
 import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
 import { Hands } from "./hands.js";
+import { Hooks } from "./hooks.js";
 import type { Job } from "./job.js";
+import type { Middleware } from "./middleware.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
-import { coreOptions, text } from "./options.js";
+import { callable, coreOptions, text } from "./options.js";
 import { Performing } from "./performing.js";
 import { die, onExit, onSignal, type StopSignal } from "./process.js";
 import {
@@ -45,10 +45,10 @@ const TURN = 5;
  * await worker.run();
  * ```
  */
-export class Worker extends EventEmitter<WorkerEvents> {
+export class Worker extends Hooks<WorkerEvents> {
   #client: Client;
   #options: Record<string, unknown>;
-  #performing = new Performing();
+  #performing: Performing;
   #hands: Hands;
   /** Whether it has begun to take jobs. */
   #begun = false;
@@ -74,15 +74,20 @@ export class Worker extends EventEmitter<WorkerEvents> {
    * @throws InvalidArgument naming the option that is missing, wrong or unknown.
    */
   constructor(client: Client, options: WorkerOptions) {
-    super({ captureRejections: true });
+    super();
     if (!(client instanceof Client)) {
       throw invalidArgument("client must be a Client of this package");
     }
     this.#client = client;
     this.#options = { ...coreOptions(options, WORKER_OPTIONS, null), language: "node" };
+    this.#performing = new Performing({
+      before: (job) => this.tell("beforePerform", job),
+      failed: (job, thrown) => this.tell("failure", job, thrown),
+      after: (job, end) => this.tell("afterPerform", job, end),
+    });
     this.#hands = new Hands(Client.door(client), this.#open(), {
       listens: () => this.listenerCount("lockLost") > 0,
-      lockLost: (job, reason) => this.#lockLost(job, reason),
+      lockLost: (job, reason) => this.tell("lockLost", job, reason),
     });
   }
 
@@ -105,14 +110,40 @@ export class Worker extends EventEmitter<WorkerEvents> {
    * @throws InvalidArgument for a handler that is not a function; WrongState once the worker has begun to take jobs.
    */
   perform<Data = unknown>(kind: string, handler: Handler<Data>): this {
-    if (typeof handler !== "function") {
-      throw invalidArgument(`handler of ${text(kind, "kind")} must be a function, not ${typeof handler}`);
-    }
-    if (this.#begun) {
-      throw wrongState(`the worker has started: a handler for ${kind} comes too late`, null, null);
-    }
-    this.#performing.handlers.set(text(kind, "kind"), handler as Handler);
+    callable(handler, `handler of ${text(kind, "kind")}`);
+    this.#early(`a handler for ${kind}`);
+    this.#performing.handlers.set(kind, handler as Handler);
     return this;
+  }
+
+  /**
+   * Run code around each handler, for example to measure, or to bring a database connection. The first that is named is
+   * outermost. To be called before {@link run}.
+   *
+   * ```js
+   * worker.use(async (job, next) => {
+   *   const began = performance.now();
+   *   try {
+   *     return await next();
+   *   } finally {
+   *     timings.record(job.kind, performance.now() - began);
+   *   }
+   * });
+   * ```
+   *
+   * @throws InvalidArgument for middleware that is not a function; WrongState once the worker has begun to take jobs.
+   */
+  use(middleware: Middleware): this {
+    callable(middleware, "middleware");
+    this.#early("middleware");
+    this.#performing.layers.push(middleware);
+    return this;
+  }
+
+  #early(what: string): void {
+    if (this.#begun) {
+      throw wrongState(`the worker has started: ${what} comes too late`, null, null);
+    }
   }
 
   /**
@@ -221,6 +252,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
     if (!this.#begun) {
       this.#hands.native = this.#open();
       this.#begun = true;
+      this.tell("start");
     }
   }
 
@@ -247,6 +279,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
       clearInterval(this.#watch);
       this.#look();
       this.#wake?.();
+      if (this.#begun) {
+        this.tell("stop");
+      }
     }
   }
 
@@ -338,23 +373,5 @@ export class Worker extends EventEmitter<WorkerEvents> {
       clearInterval(this.#watch);
       this.#watch = undefined;
     }
-  }
-
-  #lockLost(job: Job, reason: string): void {
-    try {
-      this.emit("lockLost", job, reason);
-    } catch (thrown) {
-      this.#listenerThrew(job, thrown);
-    }
-  }
-
-  /** @internal A listener rejected: called by EventEmitter. */
-  override [captureRejectionSymbol](thrown: unknown, _event: unknown, ...[job]: unknown[]): void {
-    this.#listenerThrew(job as Job, thrown);
-  }
-
-  /** It must not end the process. */
-  #listenerThrew(job: Job, thrown: unknown): void {
-    console.error(`manyhands: a lockLost listener threw for job ${job.jid}: ${described(thrown)}`);
   }
 }
