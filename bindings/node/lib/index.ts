@@ -51,6 +51,7 @@ export type { CompleteOptions, HeartbeatOptions, Held, JobLocals, RetryOptions, 
 export type { HistoryEntry, JobProgress } from "./history.js";
 export type { Hooks } from "./hooks.js";
 export { type BuildOptions, Job, type JobOutcome, type JobState } from "./job.js";
+export { type ClassPutOptions, defineJob, type JobClass, type JobDefaults } from "./job-class.js";
 export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
 export type { Middleware } from "./middleware.js";

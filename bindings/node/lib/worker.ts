@@ -5,6 +5,7 @@ import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js"
 import { Hands } from "./hands.js";
 import { Hooks } from "./hooks.js";
 import type { Job } from "./job.js";
+import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { callable, coreOptions, text } from "./options.js";
@@ -105,12 +106,15 @@ export class Worker extends Hooks<WorkerEvents> {
    * Name the handler of a kind. To be called before {@link run}; the last one named for a kind counts. Jobs of a kind without
    * a handler are left to workers that have one; when there is none they fail in the group `unknown-kind:<kind>`.
    *
-   * @param kind 1 to 255 bytes.
+   * @param kind 1 to 255 bytes; or a {@link JobClass}, which has its handler.
    * @param handler called with the job; may return a promise.
    * @throws InvalidArgument for a handler that is not a function; WrongState once the worker has begun to take jobs.
    */
-  perform<Data = unknown>(kind: string, handler: Handler<Data>): this {
-    callable(handler, `handler of ${text(kind, "kind")}`);
+  perform<Data = unknown>(kind: string, handler: Handler<Data>): this;
+  perform<Data = unknown>(jobClass: JobClass<Data>): this;
+  perform<Data>(what: string | JobClass<Data>, own?: Handler<Data>): this {
+    const [kind, handler] = what instanceof JobClass ? [what.kind, what.handler] : [text(what, "kind"), own];
+    callable(handler, `handler of ${kind}`);
     this.#early(`a handler for ${kind}`);
     this.#performing.handlers.set(kind, handler as Handler);
     return this;
@@ -138,6 +142,12 @@ export class Worker extends Hooks<WorkerEvents> {
     this.#early("middleware");
     this.#performing.layers.push(middleware);
     return this;
+  }
+
+  /** @internal For manyhands/testing. */
+  static parts(worker: Worker): { client: Client; performing: Performing; queues: readonly string[] } {
+    const queues = worker.#options.queues as readonly string[];
+    return { client: worker.#client, performing: worker.#performing, queues };
   }
 
   #early(what: string): void {
