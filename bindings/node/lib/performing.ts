@@ -27,11 +27,16 @@ export class Performing {
   /** Never throws. */
   async perform(job: Job, hands: Hands): Promise<void> {
     hands.running.add(job);
-    const ending = await this.#handle(job);
+    const ending = await this.run(job);
     hands.running.delete(job);
     if (!Job.ended(job)) {
       hands.handOver(job, ending);
     }
+    this.over(job, ending);
+  }
+
+  /** Its run has ended so, and the outcome is on its way. */
+  over(job: Job, ending: Ending): void {
     Job.letGo(job);
     if (ending.verb !== "unknown_kind") {
       this.#listener.after(job, Job.endedAs(job) ?? ending.verb);
@@ -39,7 +44,7 @@ export class Performing {
   }
 
   /** Runs the handler of the job; never throws. */
-  async #handle(job: Job): Promise<Ending> {
+  async run(job: Job): Promise<Ending> {
     const handler = this.handlers.get(job.kind);
     if (handler === undefined) {
       return { verb: "unknown_kind", fields: {}, raw: {} };

@@ -86,7 +86,7 @@ export class Putting {
   }
 
   async #put(puts: readonly Put[]): Promise<PutAnswer[]> {
-    const items = puts.map((put, index) => item(put, puts.length === 1 ? "" : `jobs[${index}].`));
+    const items = puts.map((put, index) => itemJson(put, puts.length === 1 ? "" : `jobs[${index}].`));
     return JSON.parse(await this.#door.call(PUT, `{"jobs":[${items.join(",")}]}`, PUT_OPTIONS)) as PutAnswer[];
   }
 }
@@ -100,7 +100,7 @@ function listed(queue: string, job: PutItem, index: number): Put {
 }
 
 /** One job of a put as the core reads it. `within` says in errors which one it is. */
-function item({ queue, kind, data, options }: Put, within: string): string {
+export function itemJson({ queue, kind, data, options }: Put, within: string): string {
   const fields = { queue: text(queue, `${within}queue`, PUT), kind: text(kind, `${within}kind`, PUT) };
   const json = toJson(data, `${within}data`, PUT);
   return jsonObject({ ...fields, ...coreOptions(options, PUT_OPTIONS, PUT, within) }, { data: json });

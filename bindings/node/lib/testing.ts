@@ -1,0 +1,223 @@
+/**
+ * Manyhands in tests: `import { drain, inline, recordedPuts } from "manyhands/testing"`.
+ *
+ * {@link recordedPuts} needs no server; the others work on a real one, for which `embedded:` and a namespace of the test's own will do.
+ */
+
+import { AssertionError } from "node:assert";
+import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { Client } from "./client.js";
+import type { Ending } from "./ending.js";
+import { invalidArgument, wrongState } from "./errors.js";
+import { Job } from "./job.js";
+import { toJson } from "./json.js";
+import { coreOptions, texts } from "./options.js";
+import type { Placed } from "./put.js";
+import { itemJson, type Put, type PutMiddleware } from "./putting.js";
+import { Worker } from "./worker.js";
+
+/** What is in force until it is ended: by `stop()`, or by leaving the block of a `using`. */
+export interface Mode {
+  stop(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Options of {@link drain} and {@link inline}. */
+export interface DrainOptions {
+  /** The names of the queues, no patterns. Default: those of the worker. */
+  queues?: readonly string[];
+}
+
+const DRAIN_OPTIONS = { queues: "queues" };
+
+/**
+ * Perform all jobs that may run now of the worker's queues, one by one in this program, with its handlers and middleware; those
+ * too that they put meanwhile. Scheduled jobs are left: the setting `test-clock` can make them due.
+ *
+ * Outcomes are stored as a running worker stores them. An error that a handler throws is thrown here as well, after its job was
+ * stored for its next run; later jobs are then left to the next drain. The worker itself is not run.
+ *
+ * @returns how many were performed.
+ * @throws InvalidArgument for queues that are patterns; what a handler throws, but Fail, Retry and Snooze; WrongState for a job without a handler, which is failed.
+ */
+export async function drain(worker: Worker, options: DrainOptions = {}): Promise<number> {
+  const { client, performing, queues: own } = Worker.parts(worker);
+  const queues = named(coreOptions(options, DRAIN_OPTIONS, null).queues ?? own);
+  const errors = new Map<Job, unknown>();
+  const remember = (job: Job, error: unknown) => void errors.set(job, error);
+  worker.on("failure", remember);
+  try {
+    for (let performed = 0; ; performed += 1) {
+      const job = await nextOf(client, queues);
+      if (job === undefined) {
+        return performed;
+      }
+      const ending = await performing.run(job);
+      if (!Job.ended(job)) {
+        await Client.door(client).finish(job, asOperation(job, ending));
+      }
+      performing.over(job, ending);
+      if (ending.verb === "error") {
+        throw errors.get(job);
+      }
+      if (ending.verb === "unknown_kind") {
+        throw wrongState(`the worker has no handler for job ${job.jid} of kind ${job.kind}`, null, job.jid);
+      }
+    }
+  } finally {
+    worker.off("failure", remember);
+  }
+}
+
+/**
+ * From now on a put of the worker's client performs at once: it resolves when its job, and what that has put, is performed by
+ * {@link drain}. A job that may not run yet is left as it is.
+ *
+ * @throws the put then throws what the handler throws.
+ */
+export function inline(worker: Worker, options: DrainOptions = {}): Mode {
+  return during(Worker.parts(worker).client, "outermost", async (_, next) => {
+    const placed = await next();
+    await drain(worker, options);
+    return placed;
+  });
+}
+
+/** A put that was recorded instead of done. Data as they would come to the handler. */
+export interface RecordedPut extends Readonly<Put> {
+  readonly jid: string;
+}
+
+/** Which puts are meant: those that agree in all that is given. */
+export interface ExpectedPut {
+  kind?: string;
+  queue?: string;
+  /** The whole of it, deeply equal. */
+  data?: unknown;
+  /** Those named here; others may be there. */
+  options?: Readonly<Record<string, unknown>>;
+}
+
+/** The puts of a client since {@link recordedPuts}. */
+export interface RecordedPuts extends Mode {
+  /** Oldest first. */
+  readonly puts: readonly RecordedPut[];
+  /**
+   * There is such a put.
+   *
+   * @returns the first.
+   * @throws AssertionError that says what was put.
+   */
+  assertPut(expected: ExpectedPut): RecordedPut;
+  /**
+   * There is none.
+   *
+   * @throws AssertionError that says what was put.
+   */
+  assertNotPut(expected?: ExpectedPut): void;
+  /** Forgets those so far. */
+  clear(): void;
+}
+
+/**
+ * From now on puts of this client are recorded, not done: they resolve as if all were new, and nothing is sent to a server.
+ * What is wrong with one is refused as ever, and the client's middleware is around it.
+ */
+export function recordedPuts(client: Client): RecordedPuts {
+  const puts: RecordedPut[] = [];
+  const mode = during(client, "innermost", async (asked) => {
+    const recorded = asked.map((put, index) => record(put, asked.length === 1 ? "" : `jobs[${index}].`));
+    puts.push(...recorded);
+    return recorded.map(({ jid }): Placed => ({ jid, outcome: "put", satisfied: [] }));
+  });
+  const found = (expected: ExpectedPut) => puts.find((put) => agrees(put, expected));
+  return {
+    ...mode,
+    puts,
+    assertPut(expected) {
+      const put = found(expected);
+      if (put === undefined) {
+        throw failed("no such put", expected, puts, this.assertPut);
+      }
+      return put;
+    },
+    assertNotPut(expected = {}) {
+      if (found(expected) !== undefined) {
+        throw failed("there is such a put", expected, puts, this.assertNotPut);
+      }
+    },
+    clear: () => void puts.splice(0),
+  };
+}
+
+function during(client: Client, where: "outermost" | "innermost", layer: PutMiddleware): Mode {
+  const { layers } = Client.door(client).putting;
+  layers.splice(where === "outermost" ? 0 : layers.length, 0, layer);
+  const stop = () => {
+    const place = layers.indexOf(layer);
+    if (place >= 0) {
+      layers.splice(place, 1);
+    }
+  };
+  return { stop, [Symbol.dispose]: stop };
+}
+
+/** Patterns are followed by running workers only. */
+function named(queues: unknown): string[] {
+  const names = texts(queues, "queues");
+  const pattern = names.find((name) => /^[!@]|\*/.test(name));
+  if (pattern !== undefined) {
+    throw invalidArgument(
+      `queues has the pattern ${pattern}: name the queues to be drained, drain(worker, { queues })`,
+    );
+  }
+  return names;
+}
+
+async function nextOf(client: Client, queues: readonly string[]): Promise<Job | undefined> {
+  for (const name of queues) {
+    const [job] = await client.queue(name).reserve();
+    if (job !== undefined) {
+      return job;
+    }
+  }
+  return undefined;
+}
+
+/** What the worker runtime would make of it. */
+function asOperation(job: Job, ending: Ending): Ending {
+  if (ending.verb === "unknown_kind") {
+    return { verb: "fail", fields: { group: `unknown-kind:${job.kind}` }, raw: {} };
+  }
+  if (ending.verb !== "error") {
+    return ending;
+  }
+  const { class: name, ...said } = ending.fields;
+  const delay_ms = Math.min(1_000 * 2 ** (job.retries - job.remaining), 3_600_000);
+  return { verb: "retry", fields: { ...said, delay_ms, group: `${job.kind}:${name}` }, raw: {} };
+}
+
+function record(put: Put, within: string): RecordedPut {
+  itemJson(put, within);
+  const { queue, kind, data, options } = put;
+  const jid = options.jid ?? randomUUID().replaceAll("-", "");
+  return { jid, queue, kind, data: JSON.parse(toJson(data, "data")), options: { ...options } };
+}
+
+function agrees(put: RecordedPut, { kind, queue, options = {}, ...others }: ExpectedPut): boolean {
+  return (
+    (kind === undefined || kind === put.kind) &&
+    (queue === undefined || queue === put.queue) &&
+    (!("data" in others) || isDeepStrictEqual(others.data, put.data)) &&
+    Object.entries(options).every(([name, value]) =>
+      isDeepStrictEqual(value, (put.options as Record<string, unknown>)[name]),
+    )
+  );
+}
+
+function failed(what: string, expected: ExpectedPut, actual: readonly RecordedPut[], from: unknown): AssertionError {
+  const listed = actual.map(({ queue, kind, data, options }) => JSON.stringify({ queue, kind, data, options }));
+  const message = `${what} as ${JSON.stringify(expected)}; there are ${listed.length}: ${listed.join(", ")}`;
+  return new AssertionError({ message, expected, actual, operator: "put", stackStartFn: from as () => void });
+}
