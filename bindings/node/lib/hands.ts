@@ -3,12 +3,15 @@ import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "
 import { Internal, InvalidArgument, settled, sync, WrongState } from "./errors.js";
 import type { Holder } from "./held.js";
 import { Job, type JobOutcome } from "./job.js";
-import type { NativeJob, NativeWorker } from "./native.js";
+import type { NativeInterrupt, NativeJob, NativeWorker } from "./native.js";
 
 const RELEASE = '{"release":{}}';
 
 /** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000, and sends 1,000 in a call. */
 const MOST_UNANSWERED = 2_000;
+
+/** Interrupts that may wait for their jobs: as many as jobs run at once. */
+const MOST_UNTOLD = 1_000;
 
 /** Who is told that the lease of a job was lost, or its outcome refused. */
 export interface LossListener {
@@ -29,6 +32,8 @@ export class Hands implements Holder {
   #listener: LossListener;
   /** Jobs whose outcome the engine may not have answered yet, for who listens to refusals; null for one whose loss was told. */
   #unanswered = new Map<string, Job | null>();
+  /** What could not be told yet. */
+  #untold: NativeInterrupt[] = [];
 
   constructor(door: Door, native: NativeWorker, listener: LossListener) {
     this.door = door;
@@ -109,14 +114,13 @@ export class Hands implements Holder {
     }
   }
 
-  /** Tells of leases that were lost since the last look. */
+  /** Interrupts what should end, and tells of leases that were lost and outcomes that were refused, since the last look. */
   look(): void {
-    for (const job of [...this.running, ...this.taken]) {
-      const reason = this.native.lost(job.jid, job.token as string);
-      if (reason !== null && Job.lose(job, reason)) {
-        console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
-        this.#listener.lockLost(job, reason);
-      }
+    const untold = [...this.#untold, ...this.native.takeInterrupts()];
+    this.#untold = [];
+    const jobs = untold.length === 0 ? new Map<string, Job>() : this.#byKey();
+    for (const interrupt of untold) {
+      this.#interrupt(interrupt, jobs.get(key(interrupt)));
     }
     for (const refused of this.native.takeRefused()) {
       const job = this.#unanswered.get(key(refused));
@@ -129,6 +133,30 @@ export class Hands implements Holder {
         this.#listener.lockLost(job, refused.reason);
       }
     }
+  }
+
+  #interrupt(interrupt: NativeInterrupt, job: Job | undefined): void {
+    const { reason } = interrupt;
+    if (job === undefined || Job.leaving(job)) {
+      // On its way here, or maybe on its way out: looked at again.
+      this.#untold.push(interrupt);
+      this.#untold.splice(0, this.#untold.length - MOST_UNTOLD);
+    } else if (reason === "killed" || reason === "timeout") {
+      Job.interrupt(job, reason);
+    } else if (Job.lose(job, reason)) {
+      console.error(`manyhands: lock lost (${reason}): job ${job.jid} (${job.kind}) of queue ${job.queue}`);
+      this.#listener.lockLost(job, reason);
+    }
+  }
+
+  /** How many handlers a stop waits for; `stuck`: not for those that have had their time. */
+  awaited(stuck: boolean): number {
+    const timedOut = (job: Job) => stuck && Job.interrupted(job)?.reason === "timeout";
+    return [...this.running].filter((job) => !timedOut(job)).length;
+  }
+
+  #byKey(): Map<string, Job> {
+    return new Map([...this.running, ...this.taken].map((job) => [key(job), job]));
   }
 }
 

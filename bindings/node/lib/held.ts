@@ -1,6 +1,7 @@
 import type { Door } from "./door.js";
 import type { Ending } from "./ending.js";
 import { InvalidArgument, wrongState } from "./errors.js";
+import { JobInterrupted } from "./interrupted.js";
 import type { Job, JobOutcome, JobState } from "./job.js";
 import { jsonObject, toJson } from "./json.js";
 import { Managed } from "./managed.js";
@@ -53,6 +54,13 @@ export type JobLocals = Record<string, any>;
 /** How a run ended: what the handler's end says, or what the handler itself did with its job. */
 export type RunEnd = Ending["verb"] | "cancelled" | "requeued" | "timed out";
 
+/** What becomes of a job after this error. */
+export interface ErrorRule {
+  readonly error: unknown;
+  readonly verb: "fail" | "retry";
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
 /** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
 export interface Holder {
   /** The way of all that needs no holder. */
@@ -85,7 +93,10 @@ export abstract class Held<Data = unknown> extends Managed {
   #outcome: string | null = null;
   /** Whether its own holder is about to end the lease by another operation: that is no loss. */
   #leaving = false;
-  #lostReason: string | null = null;
+  #lost = false;
+  /** Why its handler should end; null while it may go on. */
+  #interrupted: JobInterrupted | null = null;
+  #rule: ErrorRule | null = null;
   #since = performance.now();
   /** Whether it was reserved here, not looked up. */
   #reserved: boolean;
@@ -132,13 +143,14 @@ export abstract class Held<Data = unknown> extends Managed {
   }
 
   /**
-   * Aborted when the worker learns that the lease is lost or the job was cancelled: the handler may then stop, as nothing
-   * it does for this job can be stored any more. The signal's `reason` says why.
+   * Aborted when the handler should end: the worker was told to kill it, its time is over, or the lease is lost. The signal's
+   * `reason` is a {@link JobInterrupted}, which says why; `job.signal.throwIfAborted()` throws it, and so does what is given
+   * the signal, `fetch` for example.
    */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.#lostReason !== null && !this.#abort.signal.aborted) {
-      this.#abort.abort(this.#lostReason);
+    if (this.#interrupted !== null && !this.#abort.signal.aborted) {
+      this.#abort.abort(this.#interrupted);
     }
     return this.#abort.signal;
   }
@@ -359,7 +371,7 @@ export abstract class Held<Data = unknown> extends Managed {
 
   /** @internal True when the lease is known to be lost. */
   static isLost(job: Held): boolean {
-    return job.#lostReason !== null;
+    return job.#lost;
   }
 
   /** @internal The completion with what the handler returned. */
@@ -372,13 +384,39 @@ export abstract class Held<Data = unknown> extends Managed {
     return Math.round(performance.now() - job.#since);
   }
 
-  /** @internal The lease is known to be lost: aborts the signal. False when that was known before, or is its own doing. */
+  /** @internal Aborts the signal. */
+  static interrupt(job: Held, reason: string): void {
+    job.#interrupted ??= new JobInterrupted(job.jid, reason);
+    job.#abort?.abort(job.#interrupted);
+  }
+
+  /** @internal Why its handler should end; null while it may go on. */
+  static interrupted(job: Held): JobInterrupted | null {
+    return job.#interrupted;
+  }
+
+  /** @internal The lease is known to be lost: aborts the signal. False when its end was its own doing. */
   static lose(job: Held, reason: string): boolean {
-    if (job.#lostReason !== null || job.#leaving) {
+    if (job.#outcome !== null) {
       return false;
     }
-    job.#lostReason = reason;
-    job.#abort?.abort(reason);
+    job.#lost = true;
+    Held.interrupt(job, reason);
     return true;
+  }
+
+  /** @internal Whether its own holder is about to end the lease, and may yet fail to. */
+  static leaving(job: Held): boolean {
+    return job.#leaving;
+  }
+
+  /** @internal What becomes of it, should its run end by this error. */
+  static rule(job: Held, rule: ErrorRule): void {
+    job.#rule = rule;
+  }
+
+  /** @internal The rule for this error, if there is one. */
+  static ruleOf(job: Held, error: unknown): ErrorRule | null {
+    return job.#rule?.error === error ? job.#rule : null;
   }
 }

@@ -4,6 +4,7 @@
  * Times are milliseconds throughout: spans as they are, instants since 1970 UTC by Redis's clock.
  */
 
+export { Backoff, type BackoffLike, type ExponentialOptions, type JitterOption } from "./backoff.js";
 export type { CheckOptions, Violation } from "./check.js";
 export {
   Client,
@@ -50,6 +51,7 @@ export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
 export type { CompleteOptions, HeartbeatOptions, Held, JobLocals, RetryOptions, RunEnd } from "./held.js";
 export type { HistoryEntry, JobProgress } from "./history.js";
 export type { Hooks } from "./hooks.js";
+export { JobInterrupted } from "./interrupted.js";
 export { type BuildOptions, Job, type JobOutcome, type JobState } from "./job.js";
 export { type ClassPutOptions, defineJob, type JobClass, type JobDefaults } from "./job-class.js";
 export { RawJson } from "./json.js";
@@ -77,11 +79,13 @@ export type {
   ReserveOptions,
 } from "./queue.js";
 export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
+export { type ErrorClass, type RetryRules, retryRules } from "./retry-rules.js";
 export type { Throttle, ThrottleCounts, ThrottleOptions } from "./throttle.js";
 export { Worker } from "./worker.js";
 export type {
   Handler,
   NextOptions,
+  PerformOptions,
   RunOptions,
   WorkerEvents,
   WorkerOptions,

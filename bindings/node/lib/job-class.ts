@@ -4,7 +4,7 @@ import { type BuildOptions, Job } from "./job.js";
 import type { RawJson } from "./json.js";
 import { callable, coreOptions, optionsObject, text } from "./options.js";
 import { type Placed, type PutOptions, SHARED_OPTIONS, type SharedOptions } from "./put.js";
-import type { Handler } from "./worker-options.js";
+import { type Handler, timeoutOf } from "./worker-options.js";
 
 /** What {@link defineJob} is told: the kind, and options that its puts have unless they say otherwise. */
 export interface JobDefaults extends SharedOptions {
@@ -14,9 +14,11 @@ export interface JobDefaults extends SharedOptions {
   queue?: string;
   /** Milliseconds. Before the job may run, 0 or more, a fraction is rounded. Default 0. */
   delay?: number;
+  /** Milliseconds. How long its handler may run, 1 or more. Default: the worker's `timeout`. */
+  timeout?: number;
 }
 
-const DEFAULTS = { kind: "kind", queue: "queue", ...SHARED_OPTIONS, delay: "delay_ms" };
+const DEFAULTS = { kind: "kind", queue: "queue", ...SHARED_OPTIONS, delay: "delay_ms", timeout: "timeout_ms" };
 
 /** Options of {@link JobClass.put}: each takes the place of the class's own. */
 export interface ClassPutOptions extends PutOptions {
@@ -36,11 +38,14 @@ export class JobClass<Data = unknown> {
   /** What performs its jobs: {@link Worker.perform} takes it from here. */
   readonly handler: Handler<Data>;
   /** What its puts have unless they say otherwise. */
-  readonly defaults: Readonly<Omit<JobDefaults, "kind">>;
+  readonly defaults: Readonly<Omit<JobDefaults, "kind" | "timeout">>;
+  /** Milliseconds. How long the handler may run; undefined: as the worker says. */
+  readonly timeout: number | undefined;
 
   /** @internal */
-  constructor({ kind, ...defaults }: JobDefaults, handler: Handler<Data>) {
+  constructor({ kind, timeout, ...defaults }: JobDefaults, handler: Handler<Data>) {
     this.kind = kind;
+    this.timeout = timeoutOf(timeout === undefined ? {} : { timeout });
     this.defaults = defaults;
     this.handler = handler;
   }

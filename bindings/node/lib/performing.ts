@@ -1,6 +1,6 @@
 import { chosenEnding, described, type Ending, errorEnding } from "./ending.js";
 import type { Hands } from "./hands.js";
-import type { RunEnd } from "./held.js";
+import type { ErrorRule, RunEnd } from "./held.js";
 import { Job } from "./job.js";
 import { type Middleware, through } from "./middleware.js";
 import type { Handler } from "./worker-options.js";
@@ -19,6 +19,8 @@ export class Performing {
   /** Around each of them; the first is outermost. */
   readonly layers: Middleware[] = [];
   #listener: RunListener;
+  /** What handlers threw whose end is not told yet. */
+  #failures = new WeakMap<Job, unknown>();
 
   constructor(listener: RunListener) {
     this.#listener = listener;
@@ -40,6 +42,9 @@ export class Performing {
     Job.letGo(job);
     if (ending.verb !== "unknown_kind") {
       this.#listener.after(job, Job.endedAs(job) ?? ending.verb);
+      if (this.#failures.has(job)) {
+        this.#listener.failed(job, this.#failures.get(job));
+      }
     }
   }
 
@@ -65,15 +70,31 @@ export class Performing {
       const chosen = chosenEnding(thrown);
       if (chosen !== undefined) {
         if (chosen.verb === "fail") {
-          this.#listener.failed(job, thrown);
+          this.#failures.set(job, thrown);
         }
         return chosen;
       }
     } catch (another) {
       error = another;
     }
+    const interrupted = Job.interrupted(job);
+    if (interrupted?.reason === "killed") {
+      return { verb: "release", fields: {}, raw: {} };
+    }
+    if (error === interrupted && Job.isLost(job)) {
+      // That it was lost has been told, and whatever is handed over now is refused.
+      return errorEnding(error);
+    }
     console.error(`manyhands: job ${job.jid} (${job.kind}) threw ${described(error)}`);
-    this.#listener.failed(job, error);
-    return errorEnding(error);
+    this.#failures.set(job, error);
+    const ending = errorEnding(error);
+    const rule = Job.ruleOf(job, thrown);
+    return rule === null ? ending : ruled(job, ending, rule);
   }
+}
+
+/** An error whose rule says what becomes of the job: grouped as without a rule. */
+function ruled(job: Job, ending: Ending, { verb, fields }: ErrorRule): Ending {
+  const { class: name, ...said } = ending.fields;
+  return { verb, fields: { ...said, ...fields, group: `${job.kind}:${name}` }, raw: {} };
 }

@@ -33,14 +33,14 @@ function tellOf<What>(events: readonly string[]): (told: (what: What) => void) =
 /** The process, or this worker_thread, ends by itself, by process.exit, or by an error that nobody caught. */
 export const onExit = tellOf<number>(["exit"]);
 
-/** How somebody asks the process to end. */
-export type StopSignal = "SIGTERM" | "SIGINT" | "SIGQUIT";
+/** What asks something of the workers of the process. USR1 is not among them: it is the inspector's. */
+export type Signal = "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGUSR2" | "SIGCONT" | "SIGTTIN";
 
-/** Somebody asks the process to end. Only the main thread hears of it. */
-export const onSignal = tellOf<StopSignal>(["SIGTERM", "SIGINT", "SIGQUIT"]);
+/** Somebody asks something of the process. Only the main thread hears of it. */
+export const onSignal = tellOf<Signal>(["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR2", "SIGCONT", "SIGTTIN"]);
 
 /** Ends the process now, by this signal. */
-export function die(signal: StopSignal): never {
+export function die(signal: Signal): never {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
   // The first process of a container outlives the signal.

@@ -9,10 +9,11 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Client } from "./client.js";
 import type { Ending } from "./ending.js";
-import { invalidArgument, wrongState } from "./errors.js";
+import { invalidArgument } from "./errors.js";
 import { Job } from "./job.js";
 import { toJson } from "./json.js";
 import { coreOptions, texts } from "./options.js";
+import { Outcome } from "./outcome.js";
 import type { Placed } from "./put.js";
 import { itemJson, type Put, type PutMiddleware } from "./putting.js";
 import { Worker } from "./worker.js";
@@ -27,23 +28,26 @@ export interface Mode {
 export interface DrainOptions {
   /** The names of the queues, no patterns. Default: those of the worker. */
   queues?: readonly string[];
+  /** Whether an error that a handler throws comes out, or is only its job's affair, as for a running worker. Default true. */
+  throws?: boolean;
 }
 
-const DRAIN_OPTIONS = { queues: "queues" };
+const DRAIN_OPTIONS = { queues: "queues", throws: "throws" };
 
 /**
  * Perform all jobs that may run now of the worker's queues, one by one in this program, with its handlers and middleware; those
  * too that they put meanwhile. Scheduled jobs are left: the setting `test-clock` can make them due.
  *
- * Outcomes are stored as a running worker stores them. An error that a handler throws is thrown here as well, after its job was
+ * Outcomes are stored as a running worker stores them; a job without a handler fails in the group `unknown-kind:<kind>`. An error that a handler throws is thrown here as well, after its job was
  * stored for its next run; later jobs are then left to the next drain. The worker itself is not run.
  *
  * @returns how many were performed.
- * @throws InvalidArgument for queues that are patterns; what a handler throws, but Fail, Retry and Snooze; WrongState for a job without a handler, which is failed.
+ * @throws InvalidArgument for queues that are patterns; what a handler throws, but Fail, Retry and Snooze.
  */
 export async function drain(worker: Worker, options: DrainOptions = {}): Promise<number> {
   const { client, performing, queues: own } = Worker.parts(worker);
-  const queues = named(coreOptions(options, DRAIN_OPTIONS, null).queues ?? own);
+  const { queues: others = own, throws = true } = coreOptions(options, DRAIN_OPTIONS, null);
+  const queues = named(others);
   const errors = new Map<Job, unknown>();
   const remember = (job: Job, error: unknown) => void errors.set(job, error);
   worker.on("failure", remember);
@@ -58,11 +62,8 @@ export async function drain(worker: Worker, options: DrainOptions = {}): Promise
         await Client.door(client).finish(job, asOperation(job, ending));
       }
       performing.over(job, ending);
-      if (ending.verb === "error") {
+      if (throws && errors.has(job) && !(errors.get(job) instanceof Outcome)) {
         throw errors.get(job);
-      }
-      if (ending.verb === "unknown_kind") {
-        throw wrongState(`the worker has no handler for job ${job.jid} of kind ${job.kind}`, null, job.jid);
       }
     }
   } finally {

@@ -1,5 +1,7 @@
+import { invalidArgument } from "./errors.js";
 import type { RunEnd } from "./held.js";
 import type { Job } from "./job.js";
+import { coreOptions } from "./options.js";
 
 /** Options of {@link Worker}. */
 export interface WorkerOptions {
@@ -18,6 +20,14 @@ export interface WorkerOptions {
   strategy?: "ordered" | "round_robin";
   /** Milliseconds. How long a stop waits for handlers that are under way. Default 25,000. */
   shutdownTimeout?: number;
+  /**
+   * Milliseconds. How long a handler may run, 1 or more; one may have its own ({@link PerformOptions}). Then its signal is
+   * aborted, and it has `killTimeout` to end: what it throws spends a retry. One that does not end has {@link Worker.run} take
+   * no more jobs, leave the others `shutdownTimeout`, and end the process with status 70. Default: as long as it likes.
+   */
+  timeout?: number;
+  /** Milliseconds. What is left to handlers after TERM, INT or their `timeout`, 0 or more. Default 2000. */
+  killTimeout?: number;
 }
 
 export const WORKER_OPTIONS = {
@@ -25,6 +35,8 @@ export const WORKER_OPTIONS = {
   concurrency: "threads",
   strategy: "strategy",
   shutdownTimeout: "shutdown_timeout_ms",
+  timeout: "timeout_ms",
+  killTimeout: "kill_timeout_ms",
 };
 
 /** A worker as others see it, in the list of all: {@link Client.workers}. */
@@ -47,12 +59,28 @@ export interface WorkerStatus {
 /** What the core says of the kinds that {@link Worker.perform} named. */
 export const KIND_NAMES = { kind: "kinds[" };
 
+/** Options of {@link Worker.perform}. */
+export interface PerformOptions {
+  /** Milliseconds. How long this handler may run, 1 or more. Default: the worker's `timeout`. */
+  timeout?: number;
+}
+
+/** Milliseconds, or undefined: the worker's own counts. */
+export function timeoutOf(options: PerformOptions): number | undefined {
+  const { timeout_ms } = coreOptions(options, { timeout: "timeout_ms" }, null);
+  if (timeout_ms === 0) {
+    throw invalidArgument("timeout must be 1 ms or more");
+  }
+  return timeout_ms as number | undefined;
+}
+
 /** Options of {@link Worker.run}. */
 export interface RunOptions {
   /**
-   * Whether QUIT, TERM and INT stop the worker. QUIT does what {@link Worker.stop} does: no new jobs, and
-   * `shutdownTimeout` for handlers under way. TERM and INT leave these 2 s, also when they come after QUIT; a second TERM or
-   * INT ends the process now. Only the main thread gets signals. Default true.
+   * Whether the worker obeys signals. QUIT does what {@link Worker.stop} does: no new jobs, and `shutdownTimeout` for handlers
+   * under way. TERM and INT interrupt these ({@link Worker.killRunning}) and leave them `killTimeout`, also when they come after
+   * QUIT; a second TERM or INT ends the process now. USR2 is {@link Worker.pause}, CONT {@link Worker.resume}; TTIN writes to the
+   * console what is under way. USR1 is the inspector's. Only the main thread gets signals. Default true.
    */
   signals?: boolean;
 }
@@ -85,7 +113,7 @@ export interface WorkerEvents {
   beforePerform: [job: Job];
   /** It has ended so; the job's outcome is on its way. */
   afterPerform: [job: Job, end: RunEnd];
-  /** It threw an error, or Fail. Comes before afterPerform. */
+  /** It threw an error, or Fail. Comes after afterPerform. */
   failure: [job: Job, error: unknown];
   /**
    * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored. It is

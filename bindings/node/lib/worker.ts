@@ -4,29 +4,35 @@ import { Client } from "./client.js";
 import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
 import { Hands } from "./hands.js";
 import { Hooks } from "./hooks.js";
-import type { Job } from "./job.js";
+import { Job } from "./job.js";
 import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { callable, coreOptions, text } from "./options.js";
 import { Performing } from "./performing.js";
-import { die, onExit, onSignal, type StopSignal } from "./process.js";
+import { onExit } from "./process.js";
+import { describedJob, describedLoop, obeySignals, type Signalled } from "./signals.js";
 import {
   type Handler,
   KIND_NAMES,
   NEXT_OPTIONS,
   type NextOptions,
+  type PerformOptions,
   type RunOptions,
+  timeoutOf,
   WORKER_OPTIONS,
   type WorkerEvents,
   type WorkerOptions,
 } from "./worker-options.js";
 
-/** Milliseconds. How often the worker looks, in memory, for leases that were lost. */
-const LOOK_EVERY = 250;
+/** Milliseconds. How often the worker looks, in memory, for handlers that should end. */
+const LOOK_EVERY = 100;
 
-/** Milliseconds. What TERM and INT leave to handlers under way. */
+/** Milliseconds. What is left to handlers that should end. */
 const KILL_TIMEOUT = 2_000;
+
+/** The status of a process that ends because of a handler that does not. */
+const STUCK = 70;
 
 /** Milliseconds. What setTimeout can wait; longer waits are several. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -66,8 +72,11 @@ export class Worker extends Hooks<WorkerEvents> {
   #reserving = false;
   /** When a stop gives handlers up, by the monotonic clock. */
   #deadline = Number.POSITIVE_INFINITY;
-  /** Whether TERM or INT has come. */
-  #hurried = false;
+  /** How long the handlers may run that have a time of their own, by kind. */
+  #timeouts: Record<string, number> = {};
+  #paused = false;
+  /** Whether a handler will not end. */
+  #stuck = false;
 
   /**
    * Checks the options; takes no job before {@link run}.
@@ -108,15 +117,20 @@ export class Worker extends Hooks<WorkerEvents> {
    *
    * @param kind 1 to 255 bytes; or a {@link JobClass}, which has its handler.
    * @param handler called with the job; may return a promise.
-   * @throws InvalidArgument for a handler that is not a function; WrongState once the worker has begun to take jobs.
+   * @throws InvalidArgument for a handler that is not a function and a bad or unknown option; WrongState once the worker has begun to take jobs.
    */
-  perform<Data = unknown>(kind: string, handler: Handler<Data>): this;
+  perform<Data = unknown>(kind: string, handler: Handler<Data>, options?: PerformOptions): this;
   perform<Data = unknown>(jobClass: JobClass<Data>): this;
-  perform<Data>(what: string | JobClass<Data>, own?: Handler<Data>): this {
-    const [kind, handler] = what instanceof JobClass ? [what.kind, what.handler] : [text(what, "kind"), own];
+  perform<Data>(what: string | JobClass<Data>, own?: Handler<Data>, options: PerformOptions = {}): this {
+    const { kind, handler, timeout } =
+      what instanceof JobClass ? what : { kind: text(what, "kind"), handler: own, timeout: timeoutOf(options) };
     callable(handler, `handler of ${kind}`);
     this.#early(`a handler for ${kind}`);
     this.#performing.handlers.set(kind, handler as Handler);
+    delete this.#timeouts[kind];
+    if (timeout !== undefined) {
+      this.#timeouts[kind] = timeout;
+    }
     return this;
   }
 
@@ -177,10 +191,13 @@ export class Worker extends Hooks<WorkerEvents> {
     }
     this.#begin();
     this.#ran = true;
-    const unwatchSignals = signals && isMainThread ? onSignal((signal) => this.#stopBySignal(signal)) : undefined;
+    const unwatchSignals = signals && isMainThread ? obeySignals(this.#signalled()) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#hands.native.end());
-    const look = setInterval(() => this.#look(), LOOK_EVERY);
+    const look = setInterval(() => {
+      this.#look();
+      this.#leaveStuck();
+    }, LOOK_EVERY);
     try {
       await this.#reserveAndPerform();
     } finally {
@@ -190,6 +207,9 @@ export class Worker extends Hooks<WorkerEvents> {
         unwatchExit();
         this.#look();
       });
+      if (this.#stuck) {
+        process.exit(STUCK);
+      }
     }
   }
 
@@ -238,6 +258,35 @@ export class Worker extends Hooks<WorkerEvents> {
     return this.#stopWithin(this.#hands.native.shutdownTimeout());
   }
 
+  /**
+   * Take no new jobs until {@link resume}; jobs under way go on. What was reserved and not started is given back. {@link next}
+   * waits on.
+   */
+  pause(): void {
+    this.#paused = true;
+    this.#hands.native.pause();
+  }
+
+  /** Take jobs again after a {@link pause}. */
+  resume(): void {
+    this.#paused = false;
+    this.#hands.native.resume();
+  }
+
+  /** Whether it is paused. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /**
+   * Interrupt the handlers under way, and go on: each one's {@link Job.signal} is aborted, with the reason `killed`. The job of
+   * one that then throws is given back, no retry spent; what one returns is stored as ever.
+   */
+  killRunning(): void {
+    this.#hands.native.killRunning();
+    this.#look();
+  }
+
   /** A later call can only shorten the time. */
   #stopWithin(grace: number): Promise<void> {
     this.#deadline = Math.min(this.#deadline, performance.now() + grace);
@@ -246,14 +295,32 @@ export class Worker extends Hooks<WorkerEvents> {
     return this.#stopping;
   }
 
-  #stopBySignal(signal: StopSignal): void {
-    if (signal === "SIGQUIT") {
-      void this.stop();
-    } else if (this.#hurried) {
-      die(signal);
-    } else {
-      this.#hurried = true;
-      void this.#stopWithin(KILL_TIMEOUT);
+  #signalled(): Signalled {
+    return {
+      stop: () => void this.stop(),
+      stopNow: () => {
+        void this.#stopWithin((this.#options.kill_timeout_ms as number | undefined) ?? KILL_TIMEOUT);
+        this.killRunning();
+      },
+      pause: () => this.pause(),
+      resume: () => this.resume(),
+      described: () => this.#described(),
+    };
+  }
+
+  #described(): string[] {
+    const state = this.#stopping !== undefined ? "stops" : this.#paused ? "is paused" : "takes jobs";
+    const jobs = [...this.#hands.running].map((job) => describedJob(job, Job.run(job)));
+    return [`worker ${this.name} ${state}; under way: ${jobs.length}`, ...jobs, describedLoop()];
+  }
+
+  /** A handler that does not end is left behind with the process: its neighbours are waited for. */
+  #leaveStuck(): void {
+    if (!this.#stuck && this.#hands.native.isStuck()) {
+      this.#stuck = true;
+      console.error("manyhands: a handler did not end after its timeout: the worker stops, and the process with it");
+      // What it rejects with is told by run.
+      this.stop().catch(() => {});
     }
   }
 
@@ -261,13 +328,17 @@ export class Worker extends Hooks<WorkerEvents> {
   #begin(): void {
     if (!this.#begun) {
       this.#hands.native = this.#open();
+      if (this.#paused) {
+        this.#hands.native.pause();
+      }
       this.#begun = true;
       this.tell("start");
     }
   }
 
   #open(): NativeWorker {
-    const options = JSON.stringify({ ...this.#options, kinds: [...this.#performing.handlers.keys()] });
+    const kinds = [...this.#performing.handlers.keys()];
+    const options = JSON.stringify({ ...this.#options, kinds, timeouts: this.#timeouts });
     return sync(() => new native.Worker(Client.door(this.#client).native, options), {
       ...WORKER_OPTIONS,
       ...KIND_NAMES,
@@ -297,7 +368,7 @@ export class Worker extends Hooks<WorkerEvents> {
 
   /** Or until the time that they have is over. */
   async #untilHandlersEnd(): Promise<void> {
-    while (this.#reserving || this.#hands.running.size > 0) {
+    while (this.#reserving || this.#hands.awaited(this.#stuck) > 0) {
       const left = this.#deadline - performance.now();
       if (left <= 0) {
         return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { Job, LockLost, Worker, WrongState } from "manyhands";
+import { Job, JobInterrupted, LockLost, Worker, WrongState } from "manyhands";
 import { freshClient, written } from "./server.js";
 
 test("a handler whose lease is lost hears of it, and its outcome counts for nothing", async () => {
@@ -12,7 +12,8 @@ test("a handler whose lease is lost hears of it, and its outcome counts for noth
   worker.perform("k", async (job) => {
     await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
     await once(job.signal, "abort");
-    assert.equal(job.signal.reason, "replaced");
+    assert.ok(job.signal.reason instanceof JobInterrupted);
+    assert.equal(job.signal.reason.reason, "replaced");
     return "too late";
   });
   const lost = once(worker, "lockLost");

@@ -214,8 +214,8 @@ test("the events of a worker: start, then each run's beginning, failure and end,
   assert.deepEqual(told, [
     "start",
     ...["before done", "after done: complete", "before ended", "after ended: release"],
-    ...["before thrown", "failure thrown: TypeError", "after thrown: error"],
-    ...["before failed", "failure failed: Fail", "after failed: fail"],
+    ...["before thrown", "after thrown: error", "failure thrown: TypeError"],
+    ...["before failed", "after failed: fail", "failure failed: Fail"],
     ...["before put-off", "after put-off: snooze", "before last", "after last: cancelled"],
     "stop",
   ]);

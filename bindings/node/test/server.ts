@@ -104,8 +104,8 @@ export async function stopClock(client: Client): Promise<(by: number) => Promise
 /** A program of test/programs in a process of its own. */
 export interface Program {
   readonly child: ChildProcess;
-  /** Resolves when it has written this line. */
-  line(text: string): Promise<void>;
+  /** Resolves when it has written this line, or one like it. */
+  line(text: string | RegExp): Promise<void>;
   /** Resolves to the exit code, or to the signal that ended it. */
   readonly ended: Promise<number | string>;
 }
@@ -114,20 +114,25 @@ export interface Program {
 export function start(name: string, client: Client, flags: readonly string[] = [], address = url): Program {
   const program = new URL(`./programs/${name}.js`, import.meta.url).pathname;
   const child = spawn(process.execPath, [...flags, program, address, client.namespace], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);
   const lines = createInterface({ input: child.stdout });
   const seen = new Set<string>();
   lines.on("line", (line) => seen.add(line));
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    console.error(line);
+    lines.emit("line", line);
+  });
   const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | string);
-  const line = async (text: string) => {
+  const line = async (text: string | RegExp) => {
+    const found = () => (typeof text === "string" ? seen.has(text) : [...seen].some((one) => text.test(one)));
     const over = ended.then(() => {
-      if (!seen.has(text)) {
+      if (!found()) {
         throw new Error(`${name} ended without the line ${text}; it wrote ${[...seen].join(" | ")}`);
       }
     });
-    while (!seen.has(text)) {
+    while (!found()) {
       await Promise.race([once(lines, "line"), over]);
     }
   };

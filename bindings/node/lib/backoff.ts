@@ -1,0 +1,94 @@
+import { invalidArgument } from "./errors.js";
+import { milliseconds } from "./options.js";
+
+/** How much longer or shorter a wait is at random, as a share of it: 0 to 1. */
+export interface JitterOption {
+  jitter?: number;
+}
+
+/** Options of {@link Backoff.exponential}. */
+export interface ExponentialOptions extends JitterOption {
+  /** By how much the wait grows with each error, 1 or more. Default 2. */
+  factor?: number;
+  /** Milliseconds. The longest wait. Default 3,600,000. */
+  most?: number;
+}
+
+/** What {@link RetryRules} take for a backoff: milliseconds stand for the same wait each time, an array for one after the other. */
+export type BackoffLike = Backoff | number | readonly number[] | ((errors: number) => number);
+
+/** How long a job waits before it runs again after an error, by the number of its errors. */
+export class Backoff {
+  #delay: (errors: number) => number;
+  #jitter: number;
+
+  /** @internal */
+  constructor(delay: (errors: number) => number, jitter = 0) {
+    if (typeof jitter !== "number" || !(jitter >= 0 && jitter <= 1)) {
+      throw invalidArgument(`jitter must be 0 to 1, not ${String(jitter)}`);
+    }
+    this.#delay = delay;
+    this.#jitter = jitter;
+  }
+
+  /**
+   * Grows with each error.
+   *
+   * @param first Milliseconds. After the first error. Default 1000. Jitter is 0.1 unless said otherwise.
+   * @throws InvalidArgument for what is not in its range.
+   */
+  static exponential(first = 1_000, options: ExponentialOptions = {}): Backoff {
+    const { factor = 2, most = 3_600_000, jitter = 0.1 } = options;
+    if (typeof factor !== "number" || !(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
+      throw invalidArgument(`factor must be 1 or more, not ${String(factor)}`);
+    }
+    const [from, to] = [milliseconds(first, "first"), milliseconds(most, "most")];
+    // Powers may overflow to Infinity, which 0 would make NaN.
+    return new Backoff((errors) => (from === 0 ? 0 : Math.min(from * factor ** (errors - 1), to)), jitter);
+  }
+
+  /**
+   * The same after each error.
+   *
+   * @param delay Milliseconds.
+   * @throws InvalidArgument for what is not in its range.
+   */
+  static fixed(delay: number, { jitter = 0 }: JitterOption = {}): Backoff {
+    return Backoff.list([delay], { jitter });
+  }
+
+  /**
+   * One after the other; the last for all that follow.
+   *
+   * @param delays Milliseconds, each; 1 or more.
+   * @throws InvalidArgument for an empty list, and for what is not in its range.
+   */
+  static list(delays: readonly number[], { jitter = 0 }: JitterOption = {}): Backoff {
+    const spans = delays.map((delay, index) => milliseconds(delay, `backoff[${index}]`));
+    const last = spans.at(-1);
+    if (last === undefined) {
+      throw invalidArgument("backoff is an empty list");
+    }
+    return new Backoff((errors) => spans[errors - 1] ?? last, jitter);
+  }
+
+  /** @internal */
+  static of(value: BackoffLike): Backoff {
+    if (value instanceof Backoff) {
+      return value;
+    }
+    if (Array.isArray(value)) {
+      return Backoff.list(value);
+    }
+    return typeof value === "function" ? new Backoff(value) : Backoff.fixed(value as number);
+  }
+
+  /**
+   * @param errors how many there were, this one included: 1 or more.
+   * @returns Milliseconds.
+   */
+  delay(errors: number): number {
+    const shift = 1 + this.#jitter * (2 * Math.random() - 1);
+    return milliseconds(this.#delay(errors) * shift, "what the backoff gave");
+  }
+}

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { defineJob, InvalidArgument, type Job, JobInterrupted, Worker } from "manyhands";
+import { freshClient, start, written } from "./server.js";
+
+test("a killed handler's job is given back once it has ended, no retry spent; one that returns is done", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  await client.queue("q").putMany(["ends", "returns"].map((kind) => ({ kind, jid: kind })));
+  const worker = new Worker(client, { queues: ["q"], concurrency: 2 });
+  const reasons: unknown[] = [];
+  const run = new Promise<void>((resolve) => {
+    worker.perform("ends", async (job) => {
+      if (reasons.length > 0) {
+        resolve(worker.stop());
+        return "at last";
+      }
+      await once(job.signal, "abort");
+      assert.equal((await client.job("ends"))?.state, "running", "not before its handler has ended");
+      reasons.push(job.signal.reason);
+      job.signal.throwIfAborted();
+    });
+    worker.perform("returns", async (job) => {
+      worker.killRunning();
+      assert.equal(job.signal.aborted, true);
+      return "done";
+    });
+  });
+  const ends: string[] = [];
+  worker.on("afterPerform", (job, end) => ends.push(`${job.kind} ${end}`));
+  worker.on("failure", () => assert.fail("it is no failure"));
+  await worker.run();
+  await run;
+  const [killed, returned] = (await client.jobs(["ends", "returns"])) as [Job, Job];
+  const [reason] = reasons as [JobInterrupted];
+  assert.ok(reason instanceof JobInterrupted);
+  assert.deepEqual([reason.reason, reason.jid, reason.message], ["killed", "ends", "job ends was interrupted: killed"]);
+  assert.deepEqual([killed.state, killed.result, killed.remaining], ["completed", "at last", 5]);
+  assert.deepEqual([returned.state, returned.result], ["completed", "done"]);
+  assert.deepEqual(ends.sort(), ["ends complete", "ends release", "returns complete"]);
+  assert.deepEqual(lines, []);
+});
+
+test("a handler that runs longer than its timeout is interrupted, and spends a retry", async (t) => {
+  written(t);
+  const client = freshClient();
+  const kinds = ["own", "class", "general"];
+  await client.queue("q").putMany(kinds.map((kind) => ({ kind, jid: kind, retries: kind === "own" ? 0 : 1 })));
+  const wait = async (job: Job) => {
+    await once(job.signal, "abort");
+    throw job.signal.reason;
+  };
+  const worker = new Worker(client, { queues: ["q"], concurrency: 3, timeout: 30 });
+  worker.perform("own", wait, { timeout: 20 });
+  worker.perform(defineJob({ kind: "class", timeout: 10 }, wait));
+  worker.perform("general", wait);
+  let left = kinds.length;
+  const failures: unknown[] = [];
+  worker.on("failure", (_, error) => failures.push((error as JobInterrupted).reason));
+  worker.on("afterPerform", () => {
+    left -= 1;
+    if (left === 0) {
+      worker.stop();
+    }
+  });
+  await worker.run();
+  assert.deepEqual(failures, ["timeout", "timeout", "timeout"]);
+  const [own, ofClass, general] = (await client.jobs(kinds)) as [Job, Job, Job];
+  assert.deepEqual([own.state, own.failure?.group], ["failed", "own:JobInterrupted"]);
+  assert.deepEqual([ofClass.state, ofClass.remaining], ["scheduled", 0]);
+  assert.deepEqual([general.state, general.remaining], ["scheduled", 0]);
+  assert.throws(() => new Worker(client, { queues: ["q"], timeout: 0 }), InvalidArgument);
+  assert.throws(() => new Worker(client, { queues: ["q"] }).perform("k", wait, { timeout: 0 }), InvalidArgument);
+  assert.throws(
+    () => new Worker(client, { queues: ["q"] }).perform("k", wait, { time: 1 } as never),
+    /time is unknown/,
+  );
+  assert.throws(() => defineJob({ kind: "k", timeout: -1 }, wait), /timeout -1 is negative/);
+});
+
+test("a handler that does not end after its timeout takes the process with it, after its neighbours", async () => {
+  const client = freshClient();
+  await client.queue("q").put("stuck", null, { jid: "stuck" });
+  await client.queue("q").put("neighbour", null, { jid: "neighbour" });
+  const program = start("stuck", client);
+  assert.equal(await program.ended, 70);
+  const [stuck, neighbour] = (await client.jobs(["stuck", "neighbour"])) as [Job, Job];
+  assert.equal(stuck.state, "running", "left to its lease");
+  assert.deepEqual([neighbour.state, neighbour.result], ["completed", "neighbour"]);
+});
+
+test("a paused worker takes nothing, and goes on when it is resumed", async () => {
+  const client = freshClient();
+  const [paused, other] = [0, 1].map(() => new Worker(client, { queues: ["q"] })) as [Worker, Worker];
+  paused.pause();
+  const performed: string[] = [];
+  paused.perform("k", (job) => {
+    performed.push(job.jid);
+    paused.stop();
+  });
+  const run = paused.run();
+  await client.queue("q").put("k", null, { jid: "first" });
+  const job = (await other.next()) as Job;
+  assert.deepEqual([job.jid, paused.paused], ["first", true]);
+  await job.complete();
+  await other.stop();
+  paused.resume();
+  await client.queue("q").put("k", null, { jid: "second" });
+  await run;
+  assert.deepEqual([performed, paused.paused], [["second"], false]);
+});
+
+test("TERM and INT give back the jobs of handlers that end when they are interrupted", async () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    const client = freshClient();
+    const { jid } = await client.queue("q").put("wait");
+    const program = start("obedient", client);
+    await program.line("waiting");
+    program.child.kill(signal);
+    await program.line("interrupted killed");
+    await program.line("stopped");
+    assert.equal(await program.ended, 0);
+    const job = (await client.job(jid)) as Job;
+    assert.deepEqual([job.state, job.remaining], ["waiting", 5]);
+  }
+});
+
+test("QUIT lets handlers finish, without an interrupt", async () => {
+  const client = freshClient();
+  const { jid } = await client.queue("q").put("until QUIT");
+  const program = start("obedient", client);
+  await program.line("until QUIT");
+  program.child.kill("SIGQUIT");
+  assert.equal(await program.ended, 0);
+  assert.equal((await client.job(jid))?.result, "finished");
+});
+
+test("USR2 pauses a worker process and CONT resumes it, while its handlers go on", async () => {
+  const client = freshClient();
+  const waiting = await client.queue("q").put("wait");
+  const program = start("obedient", client);
+  await program.line("waiting");
+  program.child.kill("SIGUSR2");
+  await program.line("paused true");
+  await client.queue("q").put("say", "to another");
+  const other = new Worker(client, { queues: ["q"] });
+  const job = (await other.next()) as Job;
+  assert.equal(job.data, "to another");
+  await job.complete();
+  await other.stop();
+  program.child.kill("SIGCONT");
+  await program.line("paused false");
+  await client.queue("q").put("say", "to it");
+  await program.line("said to it");
+  assert.equal((await client.job(waiting.jid))?.state, "running");
+  program.child.kill("SIGTERM");
+  assert.equal(await program.ended, 0);
+});
+
+test("TTIN writes down what is under way, and changes nothing", async () => {
+  const client = freshClient();
+  await client.queue("q").put("wait", null, { jid: "one" });
+  const program = start("obedient", client);
+  await program.line("waiting");
+  program.child.kill("SIGTTIN");
+  await program.line(/^manyhands: worker \S+ takes jobs; under way: 1$/);
+  await program.line(/^manyhands: job one \(wait\) of queue q runs for \d+ ms$/);
+  await program.line(/^manyhands: the event loop waits for /);
+  await client.queue("q").put("say", "something");
+  await program.line("said something");
+  program.child.kill("SIGTERM");
+  assert.equal(await program.ended, 0);
+});
