@@ -87,6 +87,7 @@ export type {
   NextOptions,
   PerformOptions,
   RunOptions,
+  StatsdOptions,
   WorkerEvents,
   WorkerOptions,
   WorkerStatus,

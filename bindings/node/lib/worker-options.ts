@@ -3,6 +3,15 @@ import type { RunEnd } from "./held.js";
 import type { Job } from "./job.js";
 import { coreOptions } from "./options.js";
 
+/** A StatsD server, and what it is sent: `<key>.<kind>.count`, `<key>.<kind>.<outcome>` and `<key>.<kind>.time`, in milliseconds. */
+export interface StatsdOptions {
+  host: string;
+  /** Default 8125. */
+  port?: number;
+  /** Letters, digits, `_`, `-` and `.`. Default `manyhands`. */
+  key?: string;
+}
+
 /** Options of {@link Worker}. */
 export interface WorkerOptions {
   /**
@@ -28,6 +37,14 @@ export interface WorkerOptions {
   timeout?: number;
   /** Milliseconds. What is left to handlers after TERM, INT or their `timeout`, 0 or more. Default 2000. */
   killTimeout?: number;
+  /** How many jobs it starts in all; then {@link Worker.run} returns, and {@link Worker.next} gives null. Default 0: no limit. */
+  maxJobs?: number;
+  /** How each job that ends is written to standard error: `text`, `json`, or `off`. Default `off`. */
+  log?: "off" | "text" | "json";
+  /** Whether jobs that start are logged too. Default false. */
+  verbose?: boolean;
+  /** Where a counter and a timing for each kind of jobs are sent. Default: nowhere. */
+  statsd?: StatsdOptions;
 }
 
 export const WORKER_OPTIONS = {
@@ -37,6 +54,10 @@ export const WORKER_OPTIONS = {
   shutdownTimeout: "shutdown_timeout_ms",
   timeout: "timeout_ms",
   killTimeout: "kill_timeout_ms",
+  maxJobs: "max_jobs",
+  log: "log",
+  verbose: "verbose",
+  statsd: "statsd",
 };
 
 /** A worker as others see it, in the list of all: {@link Client.workers}. */

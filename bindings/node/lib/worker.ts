@@ -403,7 +403,8 @@ export class Worker extends Hooks<WorkerEvents> {
       } else if (await this.#startNext(free)) {
         turnBegan = performance.now();
       } else {
-        return;
+        // After `maxJobs` the last have all the time they need; a stop says itself how long it waits.
+        return this.#untilFewerRun(1);
       }
     }
   }

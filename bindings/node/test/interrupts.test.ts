@@ -169,6 +169,7 @@ test("TTIN writes down what is under way, and changes nothing", async () => {
   await program.line(/^manyhands: the event loop waits for /);
   await client.queue("q").put("say", "something");
   await program.line("said something");
+  await program.line(/^\{.*"kind":"say".*"outcome":"complete".*\}$/);
   program.child.kill("SIGTERM");
   assert.equal(await program.ended, 0);
 });

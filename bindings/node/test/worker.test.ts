@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { test } from "node:test";
 import { Client, Closed, type Job, Worker, WrongState } from "manyhands";
 import { freshClient, redis, signalServer, url } from "./server.js";
@@ -144,4 +146,34 @@ test("a loop of one's own takes jobs, and ends them by their methods", async () 
   assert.equal(await worker.next(), null);
   await assert.rejects(worker.run(), Closed);
   assert.deepEqual([(await queue.counts()).running, (await queue.counts()).waiting], [0, 0]);
+});
+
+test("a worker of so many jobs starts no more, and its figures are sent to StatsD", async () => {
+  const client = freshClient();
+  await client.queue("q").putMany([1, 2, 3, 4].map((data) => ({ kind: "k", data })));
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const figures: string[] = [];
+  socket.on("message", (message) => figures.push(...message.toString().split("\n")));
+  const statsd = { host: "127.0.0.1", port: socket.address().port, key: "tests" };
+  const worker = new Worker(client, { queues: ["q"], concurrency: 2, maxJobs: 3, shutdownTimeout: 0, statsd });
+  let performed = 0;
+  worker.perform("k", async () => {
+    // Longer than shutdownTimeout: the last are waited for.
+    await client.queue("q").counts();
+    performed += 1;
+  });
+  await worker.run();
+  assert.equal(performed, 3);
+  assert.equal((await client.queue("q").counts()).waiting, 1);
+  const counts = () => figures.filter((figure) => figure === "tests.k.count:1|c").length;
+  while (counts() < 3) {
+    await once(socket, "message");
+  }
+  socket.close();
+  assert.throws(
+    () => new Worker(client, { queues: ["q"], log: "loud" as never }),
+    /^INVALID_ARGUMENT: log loud is unknown/,
+  );
 });

@@ -4,7 +4,7 @@ import { Client, Worker } from "manyhands";
 
 const [url, namespace] = process.argv.slice(2) as [string, string];
 const client = new Client(url, { namespace });
-const worker = new Worker(client, { queues: ["q"], concurrency: 3, killTimeout: 10_000 });
+const worker = new Worker(client, { queues: ["q"], concurrency: 3, killTimeout: 10_000, log: "json" });
 
 worker.perform("wait", async (job) => {
   console.log("waiting");
