@@ -197,6 +197,7 @@ export class Worker extends Hooks<WorkerEvents> {
     const look = setInterval(() => {
       this.#look();
       this.#leaveStuck();
+      this.#obeyOrder();
     }, LOOK_EVERY);
     try {
       await this.#reserveAndPerform();
@@ -273,9 +274,9 @@ export class Worker extends Hooks<WorkerEvents> {
     this.#hands.native.resume();
   }
 
-  /** Whether it is paused. */
+  /** Whether it is paused, by this program or by {@link Client.order}. */
   get paused(): boolean {
-    return this.#paused;
+    return this.#begun ? this.#hands.native.isPaused() : this.#paused;
   }
 
   /**
@@ -309,9 +310,17 @@ export class Worker extends Hooks<WorkerEvents> {
   }
 
   #described(): string[] {
-    const state = this.#stopping !== undefined ? "stops" : this.#paused ? "is paused" : "takes jobs";
+    const state = this.#stopping !== undefined ? "stops" : this.paused ? "is paused" : "takes jobs";
     const jobs = [...this.#hands.running].map((job) => describedJob(job, Job.run(job)));
     return [`worker ${this.name} ${state}; under way: ${jobs.length}`, ...jobs, describedLoop()];
+  }
+
+  /** The native half obeys the other orders itself. */
+  #obeyOrder(): void {
+    if (this.#stopping === undefined && this.#hands.native.ordered() === "stop") {
+      // What it rejects with is told by run.
+      this.stop().catch(() => {});
+    }
   }
 
   /** A handler that does not end is left behind with the process: its neighbours are waited for. */

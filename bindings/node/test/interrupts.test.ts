@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { defineJob, InvalidArgument, type Job, JobInterrupted, Worker } from "manyhands";
 import { freshClient, start, written } from "./server.js";
 
@@ -109,6 +110,26 @@ test("a paused worker takes nothing, and goes on when it is resumed", async () =
   await client.queue("q").put("k", null, { jid: "second" });
   await run;
   assert.deepEqual([performed, paused.paused], [["second"], false]);
+});
+
+test("a worker is paused, resumed and stopped from afar", async () => {
+  const client = freshClient();
+  const worker = new Worker(client, { queues: ["q"] });
+  const first = new Promise<void>((resolve) => worker.perform("k", () => resolve()));
+  const run = worker.run();
+  await client.queue("q").put("k");
+  await first;
+  const until = async (paused: boolean) => {
+    while (worker.paused !== paused) {
+      await setImmediate();
+    }
+  };
+  while ((await client.order(worker.name, "pause")) === 0) {}
+  await until(true);
+  assert.equal(await client.order(worker.name, "resume"), 1);
+  await until(false);
+  assert.equal(await client.order(worker.name, "stop"), 1);
+  await run;
 });
 
 test("TERM and INT give back the jobs of handlers that end when they are interrupted", async () => {
