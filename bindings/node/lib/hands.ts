@@ -7,7 +7,7 @@ import type { NativeInterrupt, NativeJob, NativeWorker } from "./native.js";
 
 const RELEASE = '{"release":{}}';
 
-/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000, and sends 1,000 in a call. */
+/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000. */
 const MOST_UNANSWERED = 2_000;
 
 /** Interrupts that may wait for their jobs: as many as jobs run at once. */
