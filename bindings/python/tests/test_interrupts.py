@@ -191,7 +191,7 @@ def test_nothing_is_raised_outside_of_a_run() -> None:
 
 
 def test_a_storm_of_kills_harms_only_runs(client: Client) -> None:
-    jids = [placed.jid for placed in client.queue("q").put_many([{"kind": "k", "retries": 0}] * 300)]
+    jids = [placed.jid for placed in client.queue("q").put_many([{"kind": "k", "retries": 0}] * 250)]
     worker = Worker(client, ["q"], threads=4)
     performed: list[str] = []
 
@@ -201,7 +201,7 @@ def test_a_storm_of_kills_harms_only_runs(client: Client) -> None:
         performed.append(job.jid)
 
     thread, raised = run_beside(worker)
-    while len(set(performed)) < 300:
+    while len(set(performed)) < 250:
         worker.kill_running()
         threading.Event().wait(0.02)
     while {job.state for job in client.jobs(jids) if job} != {"completed"} and thread.is_alive():
