@@ -258,8 +258,8 @@ module Manyhands
       WorkerJobs.ask(self, "worker_jobs", { worker:, offset:, limit: })
     end
 
-    # Asks a worker to take no more jobs for good or for now, to take them again, or to end when its jobs have. It learns
-    # it within a second. Releases the GVL.
+    # Asks a worker to take no more jobs for good or for now, to take them again, or to end when its jobs have. It
+    # learns it within a second. Releases the GVL.
     #
     # @param worker [String] its name, or "*": all that were heard of within a minute, at most 1000
     # @param order [String, Symbol] quiet, pause, resume or stop
