@@ -115,7 +115,7 @@ module Manyhands
       def all
         names = []
         loop do
-          page = @client.queues(offset: names.size, limit: 500)
+          page = @client.queues(offset: names.size, limit: 250)
           names.concat(page.map { |queue| queue[:name] })
           return names.sort if page.none? || names.size >= page.total
         end
