@@ -113,6 +113,7 @@ operations! {
     writes queue_pause       Door::Through;
     reads  queue_peek        Door::Through;
     writes queue_put         Door::Parts(queue_put);
+    reads  queue_ready       Door::Through;
     writes queue_reserve     Door::Typed(queue_reserve);
     reads  queue_stats       Door::Through;
     writes queue_unpause     Door::Through;

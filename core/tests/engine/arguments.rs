@@ -44,6 +44,7 @@ queue_length: queue! name
 queue_list: offset whole 0..9007199254740992, limit whole 1..250
 queue_pause: queues! names 1..250
 queue_peek: queue! name, offset whole 0..9007199254740992, limit whole 1..250
+queue_ready: limit whole 1..250, within_ms whole 0..3155760000000
 queue_stats: queue! name, day choice="2026-01-31"
 queue_unpause: queues! names 1..250
 recurring_cancel: jids! names 1..250

@@ -351,7 +351,7 @@ const METHODS = {
 };
 
 // What has no method on purpose: the worker runtime's own calls, the engine's version, and what is no operation at all.
-const WITHOUT_METHOD = ["engine_version", "queue_dance", "worker_lost", "worker_pulse", "worker_turn"];
+const WITHOUT_METHOD = ["engine_version", "queue_dance", "queue_ready", "worker_lost", "worker_pulse", "worker_turn"];
 
 async function perform(label, client, operation, args) {
   const method = METHODS[operation];

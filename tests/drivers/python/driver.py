@@ -382,6 +382,7 @@ METHODS = {
 # What Python has no method for, and why.
 BY_DOOR = {
     "engine_version": "is the core's and the tools' own: a program has no use for it",
+    "queue_ready": "is spoken by the worker runtime alone",
     "worker_lost": "is for who watches over processes",
     "worker_pulse": "is spoken by the worker runtime alone",
     "worker_turn": "is spoken by the worker runtime alone",

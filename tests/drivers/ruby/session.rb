@@ -27,7 +27,7 @@ class Session
   end
 
   # Speak to the engine in a worker's name, or about the engine: no user does.
-  BY_NAME = %w[engine_version worker_lost worker_pulse worker_turn].freeze
+  BY_NAME = %w[engine_version queue_ready worker_lost worker_pulse worker_turn].freeze
 
   def perform(operation, args)
     return public_send(operation, **args) if sayable?(operation, args)

@@ -224,6 +224,9 @@ impl Session {
             if self.command(&["EXISTS", &format!("{{mh}}:wake:{queue}")]) == 0 {
                 return Err(format!("jobs of {queue} can run ({waiting:?}), but its wake token is missing"));
             }
+            if self.command(&["SISMEMBER", "{mh}:ready", queue]) == 0 {
+                return Err(format!("jobs of {queue} can run ({waiting:?}), but it is not ready"));
+            }
         }
         Ok(())
     }

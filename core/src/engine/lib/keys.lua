@@ -125,6 +125,10 @@ end
 function keys.paused()
   return ns .. 'paused'
 end
+-- Set of queues that may have jobs to take: at least those with a wake token, and those whose token somebody took.
+function keys.ready()
+  return ns .. 'ready'
+end
 -- Lists of at most one token, on which idle workers block.
 function keys.wake(queue)
   return ns .. 'wake:' .. queue

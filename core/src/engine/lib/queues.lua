@@ -48,29 +48,63 @@ function queues.know(queue)
   queues.know_all({ queue })
 end
 
+-- A token, and the queue is ready until it is found to have nothing: one with a token always is.
+local function push_token(key, queue)
+  call('SADD', keys.ready(), queue)
+  call('RPUSH', key, '1')
+end
+
 -- One token for whoever waits for work in the queue, unless there is one.
 function queues.wake(queue)
   local key = keys.wake(queue)
   if call('EXISTS', key) == 0 then
-    call('RPUSH', key, '1')
+    push_token(key, queue)
   end
 end
 
 -- The same for many, given as the names of a table.
 function queues.wake_all(woken)
-  local names = {}
+  local names, keys_of = {}, {}
   for queue in pairs(woken) do
-    names[#names + 1] = keys.wake(queue)
+    names[#names + 1], keys_of[#names + 1] = queue, keys.wake(queue)
   end
   for first = 1, #names, MAX_SLICE do
     local last = min(first + MAX_SLICE - 1, #names)
-    local awake = call('EXISTS', unpack(names, first, last))
+    local awake = call('EXISTS', unpack(keys_of, first, last))
     for index = first, awake <= last - first and last or 0 do
-      if awake == 0 or call('EXISTS', names[index]) == 0 then
-        call('RPUSH', names[index], '1')
+      if awake == 0 or call('EXISTS', keys_of[index]) == 0 then
+        push_token(keys_of[index], names[index])
       end
     end
   end
+end
+
+-- These queues have nothing to take: whoever woke for them would find nothing.
+function queues.let_sleep(names)
+  local tokens = {}
+  for index, queue in ipairs(names) do
+    tokens[index] = keys.wake(queue)
+  end
+  call('DEL', unpack(tokens))
+  call('SREM', keys.ready(), unpack(names))
+end
+
+-- At most `limit` queues that are ready, or have something due until `time`; second: whether there are more.
+function queues.ready(limit, time)
+  local found, seen = call('ZRANGEBYSCORE', keys.due(), '-inf', text(time), 'LIMIT', '0', text(limit + 1)), {}
+  for _, queue in ipairs(found) do
+    seen[queue] = true
+  end
+  for _, queue in ipairs(#found <= limit and call('SRANDMEMBER', keys.ready(), text(limit + 1)) or {}) do
+    if not seen[queue] then
+      found[#found + 1] = queue
+    end
+  end
+  local more = #found > limit
+  for index = #found, limit + 1, -1 do
+    found[index] = nil
+  end
+  return found, more
 end
 
 return queues

@@ -237,11 +237,11 @@ local function settle_wakes(reservation, paused)
     if not idle and leaves_some(reservation, queue) then
       queues.wake(queue)
     elseif idle or (reservation.drained[queue] and (reservation.taken[queue] or 0) == 0) then
-      empty[#empty + 1] = keys.wake(queue)
+      empty[#empty + 1] = queue
     end
   end
   if #empty > 0 then
-    call('DEL', unpack(empty))
+    queues.let_sleep(empty)
   end
 end
 

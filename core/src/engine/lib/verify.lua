@@ -15,6 +15,7 @@ local TYPES = {
   due = 'zset', workers = 'zset', kinds = 'zset',
   meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
   orders = 'list',
+  ready = 'set',
 }
 TYPES['worker-jobs'] = 'zset'
 
@@ -22,8 +23,8 @@ TYPES['worker-jobs'] = 'zset'
 local FREEING_READ = 1000
 
 -- The walk in progress. `freed_soon`: jid -> the zsets of its dependents that are freed later, and those zsets' numbers; read
--- when first needed. `known`: queues that were looked for.
-local violations, repair, freed_soon, freed_numbers, much_to_free, known
+-- when first needed. `known`, `takable`: queues that were looked for.
+local violations, repair, freed_soon, freed_numbers, much_to_free, known, takable
 
 local function report(rule, jid, detail, mend)
   if repair and mend then
@@ -108,6 +109,30 @@ local function expect_known(jid, queue)
   end
 end
 
+-- Workers of many queues only ask those that are ready.
+local function expect_ready(queue, what)
+  if call('SISMEMBER', keys.ready(), queue) == 0 then
+    report('ready', nil, 'queue ' .. queue .. ' has ' .. what .. ', and {ns}:ready does not name it', function()
+      call('SADD', keys.ready(), queue)
+    end)
+  end
+end
+
+local function check_wake(queue)
+  expect_ready(queue, 'a wake token')
+end
+
+-- One whose jobs wait is ready, unless it is paused or its own throttle is full.
+local function expect_takable(queue)
+  if not takable[queue] then
+    takable[queue] = true
+    local own = throttle.of_queue(queue)
+    if (throttle.room(own) or 1) > 0 and not freeing.noted(own) and call('SISMEMBER', keys.paused(), queue) == 0 then
+      expect_ready(queue, 'jobs to take')
+    end
+  end
+end
+
 -- The texts that its flags say are in keys of their own; what they said is not to be had from anywhere.
 local function expect_texts(job)
   local names = {}
@@ -138,6 +163,9 @@ local function check_job(jid)
   expect_member(jid, key, place.member_of(job), score)
   for other, other_score in pairs((standing.of(job) or { sets = {} }).sets) do
     expect_member(jid, other, jid, other_score)
+  end
+  if at == WAITING then
+    expect_takable(job[QUEUE])
   end
   if at == RUNNING then
     expect_member(jid, keys.worker_jobs(job[WORKER]), jid, job[LEASE_UNTIL])
@@ -383,6 +411,7 @@ end
 local RECORDS = {
   job = check_job, template = check_template, throttle = check_throttle, freed = check_freed, data = text_of(HAS_DATA, keys.data),
   result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure), history = text_of(HAS_HISTORY, keys.history),
+  wake = check_wake,
 }
 
 -- ## The walk
@@ -441,7 +470,7 @@ end
 
 -- For the operation check.
 function verify.step(cursor, limit, mend)
-  violations, repair, freed_soon, known = {}, mend, nil, {}
+  violations, repair, freed_soon, known, takable = {}, mend, nil, {}, {}
   local walk = cursor and verify.parse(cursor) or { key = '0', member = '0', collections = {} }
   local looked, budget, over = 0, limit, false
   while budget > 0 and not over do

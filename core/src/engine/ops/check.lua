@@ -4,7 +4,7 @@
 --               limit    integer  1..250 keys or members a step (200)
 --               repair   boolean  true: mend what can be mended without guessing (false)
 -- reply   map   cursor  text, '' at the end; looked  integer, keys and members in this step;
---               violations  list of maps: rule, jid (not for counts and types), detail, repaired (1 or 0)
+--               violations  list of maps: rule, jid (not for counts, queues and types), detail, repaired (1 or 0)
 --               rules   missing score  the job is not, or not rightly, where its record says
 --                       stray          it stands where its record does not say
 --                       count          a count of a failure group or tag is wrong
@@ -13,6 +13,7 @@
 --                       dependents     it waits for one that does not know it, or need not be waited for
 --                       throttle       a throttle is not listed, or is not looked at when it should be
 --                       queue          its queue is not known, so that workers on patterns do not find it
+--                       ready          a queue has jobs to take, or a wake token, and workers of many queues do not ask it
 --                       lost           its data, result, failure or history is gone (not mended: it is nowhere else; data
 --                                      can be given anew by job_requeue)
 --                       orphan         a data, result, failure or history belongs to no job, a list of dependents to no job

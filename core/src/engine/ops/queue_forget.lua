@@ -4,7 +4,7 @@
 -- args    JSON  queues   list of 1 to 100 texts
 -- reply   integer  how many were known
 -- errors  INVALID_ARGUMENT, WRONG_STATE (one of them still has jobs or recurring jobs; none is forgotten)
--- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:throttle:queue:<q> {ns}:throttles and those of
+-- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:ready {ns}:throttle:queue:<q> {ns}:throttles and those of
 --         queue_length
 local MAX_QUEUES = 100
 
@@ -19,9 +19,10 @@ operation('queue_forget', 'write', function(argv)
   for _, queue in ipairs(names) do
     local own = throttle.of_queue(queue)
     config.forget_queue(queue)
-    call('DEL', keys.wake(queue), keys.throttle(own))
+    call('DEL', keys.throttle(own))
     call('ZREM', keys.throttles(), own)
   end
+  queues.let_sleep(names)
   call('ZREM', keys.due(), unpack(names))
   call('SREM', keys.paused(), unpack(names))
   local count = call('ZREM', keys.queues(), unpack(names))
