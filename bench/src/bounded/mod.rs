@@ -20,8 +20,8 @@ pub fn run() -> Outcome {
     for run in 0..runs {
         let mut crowd = Crowd::gather(run)?;
         steps::laden(&mut crowd)?;
-        steps::build(&mut crowd)?;
         steps::idle(&mut crowd)?;
+        steps::build(&mut crowd)?;
         steps::look(&mut crowd)?;
         steps::walk(&mut crowd, "check of 1,600,000 jobs, steps of 250", 250)?;
         steps::change(&mut crowd)?;

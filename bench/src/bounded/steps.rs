@@ -123,14 +123,14 @@ pub fn build(crowd: &mut Crowd) -> Step {
 pub fn idle(crowd: &mut Crowd) -> Step {
     let none = |first: usize, count: usize| (first..first + count).map(|n| format!("none-{n:04}")).collect::<Vec<_>>();
     let times = 1_000;
-    crowd.measure("reserve of nothing, 1 queue", "queue_reserve", &vec![reserve(50, true, &none(0, 1)); times])?;
+    crowd.measure("a worker's look at 1 queue", "queue_reserve", &vec![reserve(50, true, &none(0, 1)); times])?;
     crowd.measure(
         "reserve of nothing, 64 queues",
         "queue_reserve",
         &vec![reserve(50, true, &none(0, ASKED)); times],
     )?;
-    let round: Vec<Args> = (0..times).map(|n| reserve(50, true, &none(n * ASKED % QUEUES, ASKED))).collect();
-    crowd.measure("reserve of nothing, 64 of 1,000 queues in turn", "queue_reserve", &round)?;
+    let look = vec![json!({"within_ms": 2_000}).to_string()];
+    crowd.measure("a worker's look at 1,000 queues", "queue_ready", &vec![look; times])?;
     Ok(())
 }
 
@@ -146,6 +146,7 @@ pub fn look(crowd: &mut Crowd) -> Step {
         ("queue_counts", "queue_counts", json!({"queue": "big"})),
         ("queue_length", "queue_length", json!({"queue": "big"})),
         ("queue_list, 250", "queue_list", json!({"limit": BATCH})),
+        ("queue_ready, 250 of 1,000", "queue_ready", json!({})),
         ("queue_peek, 25 at 50,000", "queue_peek", json!({"queue": "big", "offset": 50_000})),
         ("queue_peek, 150 of 250", "queue_peek", json!({"queue": "big", "limit": BATCH})),
         ("queue_stats", "queue_stats", json!({"queue": "bad"})),

@@ -12,6 +12,7 @@ use super::patterns::PatternLists;
 use super::trial::{Then, Trial};
 use crate::error::{Code, Error, Result};
 use crate::identity;
+use crate::json::Fields;
 use crate::ops::Operation;
 use crate::ops::reply;
 use crate::request::{Args, Request};
@@ -48,6 +49,14 @@ pub struct Lane {
     interrupted: Option<Interrupted>,
     /// Always there until drop.
     state: Option<LaneState>,
+}
+
+/// What [`Lane::ready`] answers.
+pub(crate) struct ReadyQueues {
+    pub queues: Vec<String>,
+    /// There are more than these.
+    pub more: bool,
+    pub queues_version: i64,
 }
 
 impl Lane {
@@ -177,6 +186,25 @@ impl Lane {
         let mut json = String::new();
         reply::to_json(&value, &mut json)?;
         PatternLists::parse(&json)
+    }
+
+    /// The queues, of all there are, that are worth a reserve now, or will be in `within`.
+    ///
+    /// # Errors
+    /// Those of [`Lane::send`].
+    pub(crate) fn ready(&mut self, within: Duration) -> Result<ReadyQueues> {
+        let value = self.transmit(Operation::named("queue_ready")?, |args| {
+            args.text(&format!("{{\"within_ms\":{}}}", within.as_millis()));
+            Ok(())
+        })?;
+        let mut json = String::new();
+        reply::to_json(&value, &mut json)?;
+        let mut fields = Fields::parse(&json, "")?;
+        Ok(ReadyQueues {
+            queues: fields.texts("queues")?.unwrap_or_default(),
+            more: fields.boolean("more")?.unwrap_or(false),
+            queues_version: fields.integer("queues_version")?.unwrap_or(0),
+        })
     }
 
     /// The number Redis knows this lane's connection by, for [`Lane::unblock`]. Asked once for each connection.

@@ -122,6 +122,21 @@ impl Fetch {
         asking
     }
 
+    /// True when it is to be looked up which queues are ready, before a call for the sake of jobs.
+    pub fn wants_look(&self) -> bool {
+        self.queues.wants_look()
+    }
+
+    /// It was: these of all queues, and `more`.
+    pub fn looked(&mut self, ready: &[String], more: bool, now: Instant) {
+        self.queues.looked(ready, more, now);
+    }
+
+    /// True when the runner looks up from time to time which queues are ready.
+    pub fn looks_by_itself(&self) -> bool {
+        self.queues.are_looked_at()
+    }
+
     /// That call was answered. One that asked for nothing says nothing.
     pub fn answer(&mut self, asked: &QueueReserve, reserved: &Reserved, now: Instant) {
         let limit = limit(asked);

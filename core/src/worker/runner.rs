@@ -8,6 +8,7 @@ use super::options::MAX_QUEUES;
 use super::patterns::{self, Served};
 use super::shared::Shared;
 use super::shift::{Shift, Step};
+use super::strategy::LOOK_AFTER;
 use crate::check;
 use crate::client::{Lane, Order};
 use crate::error::Result;
@@ -30,6 +31,7 @@ pub fn run(shared: Arc<Shared>) {
             }
             Step::Repeat => runner.repeat(),
             Step::Resolve => runner.resolve(),
+            Step::Look => runner.look(),
             Step::Sleep(_) | Step::Leave => {}
         }
     }
@@ -86,6 +88,18 @@ impl Runner {
             }
         };
         self.shared.announce(shift, came);
+    }
+
+    /// Looks up which queues are ready.
+    fn look(&mut self) {
+        let seen = self.lane.ready(LOOK_AFTER);
+        let now = Instant::now();
+        let mut shift = self.shared.shift();
+        match seen {
+            Ok(seen) => shift.looked(&seen.queues, seen.more, seen.queues_version, now),
+            Err(error) => shift.failed(error, now),
+        }
+        self.shared.announce(shift, 0);
     }
 
     /// Looks up the queues that the worker's patterns stand for, and serves them.

@@ -34,6 +34,8 @@ pub enum Step {
     Repeat,
     /// Look up the queues that patterns stand for.
     Resolve,
+    /// Look up which queues are ready.
+    Look,
     /// Wait for news, at most until then.
     Sleep(Instant),
     /// Everything is done, or the time for it is over.
@@ -128,7 +130,11 @@ impl Shift {
         }
         self.give_back(now);
         self.fetch.pass_due(now);
-        if self.flush_due(now) || self.demand(now).pressing {
+        let pressing = self.demand(now).pressing;
+        if pressing && self.fetch.wants_look() {
+            return Step::Look;
+        }
+        if pressing || self.flush_due(now) {
             return Step::Turn(self.turn(now));
         }
         self.fetch.rest();
@@ -147,6 +153,12 @@ impl Shift {
         if let Some(following) = &mut self.following {
             following.hear(queues_version);
         }
+    }
+
+    /// These queues are ready, and `more`.
+    pub fn looked(&mut self, ready: &[String], more: bool, queues_version: i64, now: Instant) {
+        self.hear(queues_version);
+        self.fetch.looked(ready, more, now);
     }
 
     /// A token said that the set of queues is another one.
@@ -336,6 +348,11 @@ impl Shift {
     /// True when a thread wants a job the queues did not have: time to wait for a wake token.
     pub fn wants_wake(&self) -> bool {
         !self.takes_none() && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
+    }
+
+    /// True when a wait that ended without a token is to be made up for by the waiter.
+    pub fn wants_try(&self) -> bool {
+        self.wants_wake() && !self.fetch.looks_by_itself()
     }
 
     /// True when the runner has more to do, or something else to wait for, than when it fell asleep.

@@ -69,7 +69,7 @@ impl Waiter {
         let now = Instant::now();
         let mut shift = self.shared.shift();
         match popped {
-            Ok(None) if !shift.wants_wake() => {}
+            Ok(None) if !shift.wants_try() => {}
             Ok(Some(key)) if wakes.queue_of(&key).is_none() => {
                 shift.outdate();
                 self.shared.announce(shift, 0);

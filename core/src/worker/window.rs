@@ -28,10 +28,25 @@ pub struct Window {
 }
 
 impl Window {
-    /// `names`: at least one. `fair`: parts of them.
-    pub fn new(names: &[String], fair: Vec<Range<usize>>) -> Window {
-        let giving = vec![false; names.len()];
-        Window { names: names.to_vec(), first: 0, fair, turns: 0, giving, dry: false, due_at: None }
+    /// `names`: at least one. `fair`: parts of them. `gives`: whether they are thought to give jobs.
+    pub fn new(names: Vec<String>, fair: Vec<Range<usize>>, gives: bool) -> Window {
+        let giving = vec![gives; names.len()];
+        Window { names, first: 0, fair, turns: 0, giving, dry: false, due_at: None }
+    }
+
+    /// The same in a turn that others of these queues have had before.
+    pub fn after_turns(self, turns: usize) -> Window {
+        Window { turns, ..self }
+    }
+
+    /// How often its fair parts have taken turns.
+    pub fn turns(&self) -> usize {
+        self.turns
+    }
+
+    /// The queue that the next reserve begins with.
+    pub fn next(&self) -> &str {
+        &self.names[self.first]
     }
 
     /// Its queues in the order in which the next reserve asks them.

@@ -150,13 +150,13 @@ fn a_delayed_job_in_any_queue_starts_when_it_is_due() {
 }
 
 #[test]
-fn an_idle_worker_asks_all_its_queues_every_two_seconds_and_no_more() {
+fn an_idle_worker_looks_every_two_seconds_and_asks_no_queue() {
     let server = Server::start();
     let client = server.client();
     let worker = worker(&client, "round_robin");
     let waiting = waiting(&worker);
     let count = calls_in_two_waits(&server);
-    assert!((16..80).contains(&count), "{count} calls in two waits");
+    assert!(count < 20, "{count} calls in two waits");
     put(&client, 70, 1);
     let (job, _) = waiting.join().unwrap();
     finish(&worker, &job, Outcome::DONE);

@@ -136,6 +136,8 @@ fn many_queues_are_left_to_the_waiter_after_a_whole_round() {
     let (mut shift, now) = shift_of(&names);
     shift.fetch.enter();
     shift.fetch.enter();
+    assert!(!shift.wants_wake() && matches!(shift.step(now), Step::Look));
+    shift.looked(&[], true, 0, now);
     for (came, queues) in [(0, &names[..64]), (1, &names[64..128]), (0, &names[128..])] {
         assert!(!shift.wants_wake());
         let turn = turn(shift.step(now));
@@ -149,8 +151,32 @@ fn many_queues_are_left_to_the_waiter_after_a_whole_round() {
     let asked = shift.reserve(now, Some(149));
     assert_eq!((asked.limit, &asked.queues[..]), (1, &names[128..]));
     shift.reserved(&asked, taken(Vec::new()), now);
-    assert!(shift.wants_wake());
+    assert!(shift.wants_wake() && !shift.wants_try(), "the runner looks in time");
     assert_eq!(shift.reserve(now, None).queues, &names[..64]);
+}
+
+#[test]
+fn of_many_queues_those_that_are_ready_are_asked() {
+    let names: Vec<String> = (0..150).map(|number| number.to_string()).collect();
+    let (mut shift, now) = shift_of(&names);
+    shift.fetch.enter();
+    assert!(matches!(shift.step(now), Step::Look));
+    shift.looked(&[names[149].clone(), "another's".to_owned(), names[3].clone()], false, 0, now);
+    let turn = turn(shift.step(now));
+    assert_eq!(turn.reserve.queues, ["3", "149"]);
+    shift.turned(&turn, answer(&turn, Vec::new()), now);
+    assert!(shift.wants_wake());
+    assert_eq!(sleep(shift.step(now)), now + PULSE_EVERY);
+    let later = now + Duration::from_secs(2);
+    shift.pulsed(later);
+    assert!(matches!(shift.step(later), Step::Look));
+    shift.failed(unavailable(), later);
+    assert!(matches!(shift.step(later), Step::Sleep(_)));
+    shift.pulsed(later);
+    assert!(matches!(shift.step(later), Step::Look), "nothing is known after trouble");
+    shift.looked(&[], false, 0, later);
+    assert!(shift.wants_wake());
+    assert_eq!(sleep(shift.step(later)), later + PULSE_EVERY);
 }
 
 #[test]

@@ -15,6 +15,9 @@ struct Play {
     names: Vec<String>,
     waiting: Vec<usize>,
     taken: Vec<usize>,
+    /// Whether a look says that there are more than it names, and how often the worker looked.
+    more: bool,
+    looks: usize,
     now: Instant,
 }
 
@@ -22,11 +25,32 @@ impl Play {
     fn new(count: usize, strategy: Strategy) -> Play {
         let names = names(count);
         let queues = Queues::new(&Served::plain(names.clone()), strategy);
-        Play { queues, names, waiting: vec![0; count], taken: vec![0; count], now: Instant::now() }
+        Play {
+            queues,
+            names,
+            waiting: vec![0; count],
+            taken: vec![0; count],
+            more: true,
+            looks: 0,
+            now: Instant::now(),
+        }
+    }
+
+    /// One look, where the worker wants it, as the engine answers it.
+    fn look(&mut self) {
+        if self.queues.wants_look() {
+            let ready = self.names.iter().zip(&self.waiting).filter(|(_, waiting)| **waiting > 0);
+            let ready: Vec<String> = ready.map(|(name, _)| name.clone()).rev().collect();
+            self.queues.looked(&ready, self.more || ready.len() > 500, self.now);
+            self.looks += 1;
+        }
     }
 
     /// One reserve as the engine answers it. Returns the first queue asked and how many jobs came.
     fn call(&mut self, limit: usize, woken_by: Option<usize>) -> (usize, usize) {
+        if woken_by.is_none() {
+            self.look();
+        }
         let Asking { queues, limit, share } = self.queues.ask(limit, woken_by);
         assert!((1..=window::MOST).contains(&queues.len()));
         let order: Vec<usize> = queues.iter().map(|queue| queue.parse().unwrap()).collect();
@@ -40,13 +64,16 @@ impl Play {
                 jobs.extend((0..gives).map(|_| Job { queue: self.names[*queue].clone(), ..job("j", "k") }));
             }
         }
-        self.queues.answer(&queues, limit, &jobs, None, self.now);
+        if limit > 0 {
+            self.queues.answer(&queues, limit, &jobs, None, self.now);
+        }
         (order[0], jobs.len())
     }
 
     /// Calls until all windows are dry. Returns the first queue of each.
     fn round(&mut self, limit: usize) -> Vec<usize> {
         let mut asked = Vec::new();
+        self.look();
         while !self.queues.are_dry() {
             asked.push(self.call(limit, None).0);
             assert!(asked.len() < 10_000, "never dry");
@@ -57,9 +84,11 @@ impl Play {
     /// Jobs taken of each of these queues until so many came in all.
     fn taken_of(&mut self, of: &[usize], limit: usize, jobs: usize) -> Vec<usize> {
         self.taken.fill(0);
-        let mut came = 0;
+        let (mut came, mut calls) = (0, 0);
         while came < jobs {
             came += self.call(limit, None).1;
+            calls += 1;
+            assert!(calls < 1_000_000, "{came} jobs came");
         }
         of.iter().map(|queue| self.taken[*queue]).collect()
     }
@@ -106,11 +135,13 @@ fn up_to_64_queues_are_asked_in_one_call() {
 fn a_round_asks_every_queue_once() {
     for strategy in [Strategy::Ordered, Strategy::RoundRobin] {
         let mut play = Play::new(1_000, strategy);
+        play.look();
         let mut asked = Vec::new();
         while !play.queues.are_dry() {
             let Asking { queues, limit, .. } = play.queues.ask(5, None);
             play.queues.answer(&queues, limit, &[], None, play.now);
             asked.extend(queues);
+            assert!(asked.len() <= 1_000, "never dry");
         }
         assert_eq!(asked.len(), 1_000);
         assert_eq!(asked.into_iter().collect::<std::collections::BTreeSet<_>>(), names(1_000).into_iter().collect());
@@ -147,8 +178,8 @@ fn a_token_asks_its_window_and_leaves_the_others_dry() {
         play.round(4);
         for queue in [0, 500, 999] {
             play.waiting[queue] = 3;
-            let (first, came) = play.call(4, Some(queue));
-            assert_eq!((first / window::MOST, came), (queue / window::MOST, 3));
+            let (_, came) = play.call(4, Some(queue));
+            assert_eq!(came, 3);
             assert!(play.queues.are_dry());
         }
         play.waiting[999] = 9;
@@ -169,6 +200,7 @@ fn a_token_nobody_wants_is_passed_on_where_it_came_from() {
 #[test]
 fn each_window_is_looked_at_when_its_own_time_has_come() {
     let mut play = Play::new(130, Strategy::Ordered);
+    play.look();
     let (begun, mut at) = (play.now, play.now);
     for due in [Some(MS * 40), Some(MS * 30), None] {
         let Asking { queues, limit, .. } = play.queues.ask(1, None);
@@ -279,6 +311,7 @@ fn fair_parts_take_turns_and_the_rest_keeps_its_place() {
 fn a_fair_part_over_two_windows_takes_turns_in_each() {
     let served = Served { names: names(70), fair: vec![0..2, 62..66] };
     let mut queues = Queues::new(&served, Strategy::Ordered);
+    queues.looked(&[], true, Instant::now());
     let ends = |order: &[String]| order[order.len() - 2..].concat();
     assert_eq!([ends(&queues.ask(1, Some(0)).queues), ends(&queues.ask(1, Some(0)).queues)], ["6263", "6362"]);
     let begins = |order: &[String]| order[..2].concat();
@@ -292,5 +325,115 @@ fn queues_without_jobs_between_them_give_no_advantage() {
     for limit in [1, 2, 5] {
         let taken = play.taken_of(&[0, 25], limit, 100);
         assert!(taken[0].abs_diff(taken[1]) <= limit, "limit {limit}: {taken:?}");
+    }
+}
+
+/// A worker of 1,000 queues that sees which are ready.
+fn sighted(strategy: Strategy) -> Play {
+    Play { more: false, ..Play::new(1_000, strategy) }
+}
+
+#[test]
+fn an_idle_worker_of_many_queues_looks_and_asks_none() {
+    for strategy in [Strategy::Ordered, Strategy::RoundRobin] {
+        let mut play = sighted(strategy);
+        for looks in 1..5 {
+            assert!(!play.queues.are_dry());
+            assert_eq!(play.round(9), Vec::<usize>::new());
+            assert_eq!((play.looks, play.queues.due_at()), (looks, Some(play.now + LOOK_AFTER)));
+            play.now += LOOK_AFTER;
+            play.queues.pass_due(play.now);
+        }
+        assert_eq!(play.queues.ask(3, None).limit, 0, "outcomes are flushed with a reserve of none");
+    }
+}
+
+#[test]
+fn all_queues_are_asked_once_a_minute_whatever_is_seen() {
+    let mut play = sighted(Strategy::Ordered);
+    play.round(1);
+    play.now += WALK_AFTER;
+    play.queues.pass_due(play.now);
+    assert_eq!(play.round(1).len(), 16);
+    play.now += LOOK_AFTER;
+    play.queues.pass_due(play.now);
+    assert_eq!(play.round(1).len(), 0);
+}
+
+#[test]
+fn only_queues_that_are_ready_are_asked_together() {
+    for strategy in [Strategy::Ordered, Strategy::RoundRobin] {
+        let mut play = sighted(strategy);
+        for queue in [999, 3, 500] {
+            play.waiting[queue] = 2;
+        }
+        play.look();
+        assert_eq!(play.queues.ask(1, None).queues, ["3", "500", "999"]);
+        assert_eq!(play.call(6, None).1, 6);
+        assert_eq!(play.round(6).len(), 0, "it is seen that there is nothing more");
+        assert_eq!(play.waiting.iter().sum::<usize>(), 0);
+    }
+}
+
+#[test]
+fn ordered_looks_before_it_goes_on_with_a_queue_behind() {
+    let mut play = sighted(Strategy::Ordered);
+    play.waiting[999] = 100;
+    assert_eq!(play.call(5, None), (999, 5));
+    play.waiting[700] = 1;
+    assert_eq!(play.call(1, None), (700, 1));
+    assert_eq!(play.call(5, None).1, 5);
+}
+
+#[test]
+fn a_due_time_learned_by_a_token_is_kept() {
+    let mut play = sighted(Strategy::Ordered);
+    play.round(1);
+    let Asking { queues, limit, .. } = play.queues.ask(1, Some(700));
+    assert_eq!(queues, ["700"]);
+    // The worker looks while it asks.
+    play.queues.looked(&["5".to_owned()], false, play.now);
+    play.queues.answer(&queues, limit, &[], Some(MS * 500), play.now);
+    play.round(1);
+    assert_eq!(play.queues.due_at(), Some(play.now + MS * 500));
+    play.queues.pass_due(play.now + MS * 500);
+    assert_eq!(play.call(1, None).0, 700);
+}
+
+#[test]
+fn sighted_round_robin_starts_anothers_job_within_a_round_of_a_flood() {
+    for limit in [1, 10, 250] {
+        let mut play = sighted(Strategy::RoundRobin);
+        play.waiting[5] = 1_000_000;
+        for _ in 0..100 {
+            play.call(limit, None);
+        }
+        for queue in [4, 70, 999] {
+            play.waiting[queue] = 1;
+            let calls = (1..=2).find(|_| {
+                play.call(limit, None);
+                play.waiting[queue] == 0
+            });
+            assert!(calls.is_some(), "queue {queue}, limit {limit}");
+        }
+    }
+}
+
+#[test]
+fn sighted_round_robin_gives_ready_queues_the_same_while_others_come_and_go() {
+    for (busy, limit) in [(3, 1), (61, 7), (61, 250), (130, 250)] {
+        let mut play = sighted(Strategy::RoundRobin);
+        let busy: Vec<usize> = (0..busy).map(|number| number * 7).collect();
+        for queue in &busy {
+            play.waiting[*queue] = usize::MAX / 2;
+        }
+        play.taken.fill(0);
+        for call in 0..2_000 {
+            play.waiting[1 + call * 31 % 994 / 7 * 7] = 1;
+            play.call(limit, None);
+        }
+        let shares: Vec<usize> = busy.iter().map(|queue| play.taken[*queue]).collect();
+        let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
+        assert!(*least > 0 && most * 10 <= least * 12, "{least} to {most} with limit {limit} of {}", busy.len());
     }
 }
