@@ -539,6 +539,8 @@ void mh_client_free(mh_client *client);
  *               "tags"          a list of at most 32 labels.
  *               "route"         a list of at most 64 queues the job goes through after this one.
  *               "throttles"     a list of at most 32 throttles: the job runs only while it holds all of them.
+ *               "headers"       an object of at most 32 texts, 4 KiB with their names, that go with the job through all
+ *                               stages, such as a trace's context.
  *               "dependencies"  a list of at most 256 jids: the job waits until these are completed. Those that are
  *                               completed already, or unknown, it need not wait for.
  *               "missing"       what an unknown dependency is: "satisfied", or "reject": an error. Default "satisfied".
@@ -933,6 +935,15 @@ const char *mh_job_route_json(const mh_job *job);
  * Blocking:  no.
  */
 const char *mh_job_throttles_json(const mh_job *job);
+
+/**
+ * The texts that go with it through all stages: a JSON object of texts. NULL for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_headers_json(const mh_job *job);
 
 /**
  * The jid of the recurring job that put it, or NULL when it was put by itself, and for NULL.

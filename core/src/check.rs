@@ -1,6 +1,8 @@
 //! What the core refuses before it asks Redis. Each error names the argument. The engine checks again,
 //! and alone knows what depends on settings (the size of data, for one).
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 
 /// Longest name in bytes.
@@ -9,6 +11,10 @@ pub(crate) const MAX_NAME: usize = 255;
 pub(crate) const MAX_ITEMS: usize = 250;
 /// Most runs that end by one call.
 pub(crate) const MAX_OUTCOMES: usize = 125;
+/// Most headers of a job.
+const MAX_HEADERS: usize = 32;
+/// Most bytes of them, names and texts.
+const MAX_HEADER_BYTES: usize = 4096;
 /// Longest span in milliseconds: 100 years.
 pub const MAX_SPAN_MS: i64 = 3_155_760_000_000;
 
@@ -59,6 +65,22 @@ pub(crate) fn count(count: usize, name: &str, most: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("{name} has {count} entries, 1 to {most} are allowed")))
+}
+
+/// A text for each of some names: as many, and as many bytes of both, as a job may carry.
+pub(crate) fn headers(headers: &BTreeMap<String, String>, name: &str) -> Result<()> {
+    if headers.len() > MAX_HEADERS {
+        let count = headers.len();
+        return Err(Error::invalid(format!("{name} has {count} entries, at most {MAX_HEADERS} are allowed")));
+    }
+    let bytes: usize = headers.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if headers.contains_key("") {
+        return Err(Error::invalid(format!("{name} has an empty name")));
+    }
+    if bytes > MAX_HEADER_BYTES {
+        return Err(Error::invalid(format!("{name} has {bytes} bytes, at most {MAX_HEADER_BYTES} are allowed")));
+    }
+    Ok(())
 }
 
 /// A token: 1 to 19 digits.

@@ -29,6 +29,7 @@ pub struct mh_job {
     tags_json: Text,
     route_json: Text,
     throttles_json: Text,
+    headers_json: Text,
     parent: Option<Text>,
     tracked: bool,
     priority: i32,
@@ -75,6 +76,7 @@ impl mh_job {
             tags_json: json(job.tags, "tags")?,
             route_json: json(job.route, "route")?,
             throttles_json: json(job.throttles, "throttles")?,
+            headers_json: Text::new(serde_json::Value::from_iter(job.headers).to_string(), "headers")?,
             parent: job.parent.map(|parent| Text::new(parent, "parent")).transpose()?,
             tracked: job.tracked,
             priority: narrow(job.priority, "priority")?,
@@ -226,6 +228,16 @@ pub unsafe extern "C" fn mh_job_route_json(job: *const mh_job) -> *const c_char 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_job_throttles_json(job: *const mh_job) -> *const c_char {
     read!(job, ptr::null(), |job: &mh_job| job.throttles_json.as_ptr())
+}
+
+/// The texts that go with it through all stages: a JSON object of texts. NULL for NULL.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_headers_json(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.headers_json.as_ptr())
 }
 
 /// The jid of the recurring job that put it, or NULL when it was put by itself, and for NULL.

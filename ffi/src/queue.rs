@@ -60,6 +60,8 @@ fn described(queue: &str, kind: &str, data: Option<&str>, options: Option<&str>)
 ///               "tags"          a list of at most 32 labels.
 ///               "route"         a list of at most 64 queues the job goes through after this one.
 ///               "throttles"     a list of at most 32 throttles: the job runs only while it holds all of them.
+///               "headers"       an object of at most 32 texts, 4 KiB with their names, that go with the job through all
+///                               stages, such as a trace's context.
 ///               "dependencies"  a list of at most 256 jids: the job waits until these are completed. Those that are
 ///                               completed already, or unknown, it need not wait for.
 ///               "missing"       what an unknown dependency is: "satisfied", or "reject": an error. Default "satisfied".

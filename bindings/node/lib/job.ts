@@ -27,6 +27,8 @@ export interface BuildOptions {
   route?: readonly string[];
   /** Default none. */
   throttles?: readonly string[];
+  /** Default none. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 const BUILD_OPTIONS = {
@@ -37,6 +39,7 @@ const BUILD_OPTIONS = {
   tags: "tags",
   route: "route",
   throttles: "throttles",
+  headers: "headers",
 };
 
 /** What is the same for every job that begins its run, or is not read with it. */
@@ -68,6 +71,7 @@ type JobFields = Pick<
   | "tags"
   | "route"
   | "throttles"
+  | "headers"
   | "dependencies"
   | "dependents"
   | "tracked"
@@ -119,6 +123,8 @@ export class Job<Data = unknown> extends Held<Data> {
   readonly route: readonly string[];
   /** The throttles that limit it, but that of its queue. */
   readonly throttles: readonly string[];
+  /** The texts that go with it through all stages. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The jids of the jobs that it still waits for; empty on a reserved job. */
   readonly dependencies: readonly string[];
   /** The jids of the jobs that wait for it, the first 256; empty on a reserved job, with which they are not read. */
@@ -157,6 +163,7 @@ export class Job<Data = unknown> extends Held<Data> {
     this.tags = fields.tags;
     this.route = fields.route;
     this.throttles = fields.throttles;
+    this.headers = fields.headers;
     this.dependencies = fields.dependencies;
     this.dependents = fields.dependents;
     this.tracked = fields.tracked;
@@ -184,9 +191,10 @@ export class Job<Data = unknown> extends Held<Data> {
   ): Job<Data> {
     const own = coreOptions(options, BUILD_OPTIONS, null) as BuildOptions;
     const { jid = "built", queue = "built", priority = 0, retries = 5, tags = [], route = [], throttles = [] } = own;
+    const headers = own.headers ?? {};
     const named = { jid: text(jid, "jid"), kind: text(kind, "kind"), queue: text(queue, "queue") };
     const limits = { priority, retries, remaining: retries, tags, route, throttles, tracked: false, parent: null };
-    const fields = { ...named, ...limits, ...UNREAD, token: null, worker: null, putAt: 0 };
+    const fields = { ...named, ...limits, headers, ...UNREAD, token: null, worker: null, putAt: 0 };
     return new Job<Data>(fields, toJson(data, "data"), null, null);
   }
 
@@ -209,6 +217,7 @@ export class Job<Data = unknown> extends Held<Data> {
       tags: job.tags,
       route: job.route,
       throttles: job.throttles,
+      headers: job.headers,
       tracked: job.tracked,
       parent: job.parent ?? null,
       putAt: job.putAtMs,

@@ -24,6 +24,7 @@ export interface NativeJob {
   readonly tags: string[];
   readonly route: string[];
   readonly throttles: string[];
+  readonly headers: Record<string, string>;
   /** Absent when no recurring job put it. */
   readonly parent?: string;
   readonly tracked: boolean;

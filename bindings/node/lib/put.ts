@@ -12,6 +12,8 @@ export interface SharedOptions {
   throttles?: readonly string[];
   /** The queues that it goes through after this one, in order, at most 64. Default none. */
   route?: readonly string[];
+  /** Texts that go with it through all stages, such as a trace's context: at most 32, 4 KiB with their names. Default none. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 export const SHARED_OPTIONS = {
@@ -20,6 +22,7 @@ export const SHARED_OPTIONS = {
   tags: "tags",
   throttles: "throttles",
   route: "route",
+  headers: "headers",
 };
 
 /** What a job may wait for. */

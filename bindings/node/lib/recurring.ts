@@ -79,6 +79,8 @@ export class Recurring<Data = unknown> {
   readonly throttles: readonly string[];
   /** The queues that a job goes through after the first. */
   readonly route: readonly string[];
+  /** The texts that go with a job. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The payload's JSON text, byte for byte as it was put. */
   readonly rawData: string;
 
@@ -100,6 +102,7 @@ export class Recurring<Data = unknown> {
     this.tags = fields.tags;
     this.throttles = fields.throttles;
     this.route = fields.route;
+    this.headers = fields.headers;
     this.rawData = view.data;
     this.#door = door;
   }

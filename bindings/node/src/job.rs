@@ -35,6 +35,8 @@ pub struct Job {
     pub route: Vec<String>,
     /// The throttles it holds.
     pub throttles: Vec<String>,
+    /// The texts that go with it.
+    pub headers: BTreeMap<String, String>,
     /// The recurring job that put it.
     pub parent: Option<String>,
     /// Whether events tell of it.
@@ -57,6 +59,7 @@ impl From<manyhands::Job> for Job {
             tags: job.tags,
             route: job.route,
             throttles: job.throttles,
+            headers: job.headers,
             parent: job.parent,
             tracked: job.tracked,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -27,6 +27,7 @@ class Managed:
     tags: list[str]
     route: list[str]
     throttles: list[str]
+    headers: dict[str, str]
     tracked: bool
     state: State
     stalled: bool
@@ -67,6 +68,7 @@ class Managed:
         tags: Sequence[str] | None = None,
         throttles: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
+        headers: Mapping[str, str] | None = None,
         dependencies: Sequence[str] | None = None,
         missing: str | None = None,
         **unknown: NoReturn,
@@ -78,7 +80,7 @@ class Managed:
         queue: where to. Default: the queue it is in.
         data: its new payload. Default: unchanged.
         delay: seconds before it may be reserved, 0 or more. Default 0.
-        priority, retries, tags, throttles, route, missing: as in `Queue.put`. Default: unchanged.
+        priority, retries, tags, throttles, route, headers, missing: as in `Queue.put`. Default: unchanged.
         dependencies: up to 256 jids to wait for, in place of those it has. Default: unchanged.
 
         Returns waiting, scheduled or blocked. Raises InvalidArgument, JobNotFound, UnknownDependency, Cycle, TooDeep,
@@ -88,7 +90,7 @@ class Managed:
         """
         refuse_unknown(unknown, "job_requeue")
         options = {"queue": queue, "priority": priority, "retries": retries, "tags": tags, "throttles": throttles}
-        fields = given({**options, "route": route, "dependencies": dependencies, "missing": missing})
+        fields = given({**options, "route": route, "headers": headers, "dependencies": dependencies, "missing": missing})
         if delay_ms := milliseconds(delay, "delay", "job_requeue"):
             fields["delay_ms"] = delay_ms
         raw_data = None if data is UNCHANGED else json_text(data, "data", "job_requeue")
@@ -100,6 +102,7 @@ class Managed:
         self.tags = list(dict.fromkeys(fields.get("tags", self.tags)))
         self.throttles = list(dict.fromkeys(fields.get("throttles", self.throttles)))
         self.route = list(fields.get("route", self.route))
+        self.headers = dict(fields.get("headers", self.headers))
         if raw_data is not None:
             self._carry(raw_data)
         return state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
@@ -47,6 +47,7 @@ class Job(Managed):
         the end of its lease.
     worker, token: who holds it, and the text that proves it; None when nobody does.
     tags, route, throttles: its labels; the queues it still goes through; the limits it is held to (lists of text).
+    headers: the texts that go with it through all stages, by name.
     parent: the recurring job that put it, or None. tracked: whether events tell of it.
     put_at: epoch seconds.
 
@@ -77,6 +78,7 @@ class Job(Managed):
         self.tags: list[str] = fields["tags"]
         self.route: list[str] = fields["route"]
         self.throttles: list[str] = fields["throttles"]
+        self.headers: dict[str, str] = fields["headers"]
         self.parent: str | None = fields["parent"]
         self.tracked: bool = fields["tracked"]
         self.put_at: float = fields["put_at_ms"] / 1000
@@ -95,17 +97,18 @@ class Job(Managed):
         tags: Sequence[str] = (),
         route: Sequence[str] = (),
         throttles: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Job:
         """Make a job without a server, to test a handler with. Nobody holds it, so it cannot be completed.
 
-        kind, data, jid, queue, priority, retries, tags, route, throttles: as in `Queue.put`.
+        kind, data, jid, queue, priority, retries, tags, route, throttles, headers: as in `Queue.put`.
 
         Raises InvalidArgument for data that JSON cannot say.
         """
         fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data", None), "priority": priority}
         fields |= {"retries": retries, "remaining": retries, "tags": texts(tags, "tags", None)}
         fields |= {"route": texts(route, "route", None), "throttles": texts(throttles, "throttles", None)}
-        fields |= {"parent": None, "tracked": False}
+        fields |= {"headers": dict(headers or {}), "parent": None, "tracked": False}
         return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
 
     @classmethod

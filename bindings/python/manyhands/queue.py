@@ -86,6 +86,7 @@ class Queue:
         tags: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
         throttles: Sequence[str] | None = None,
+        headers: Mapping[str, str] | None = None,
         dependencies: Sequence[str] | None = None,
         missing: str | None = None,
         on_conflict: str | None = None,
@@ -102,6 +103,8 @@ class Queue:
         tags: up to 32 labels. Default none.
         route: up to 64 queues it goes through after this one, one completion each. Default none.
         throttles: up to 32 limits it is held to besides the queue's own: see `Client.throttle`. Default none.
+        headers: up to 32 texts by name, 4 KiB in all, that go with it through all stages, such as a trace's context.
+            Default none.
         dependencies: up to 256 jids of jobs that must be completed before it may be reserved. Default none.
         missing: what a dependency is that does not exist: satisfied, or reject to refuse the put. Default satisfied.
         on_conflict: when the jid exists: replace (unless it is running, then keep), move (always replace), keep or
@@ -124,6 +127,7 @@ class Queue:
             "tags": tags,
             "route": route,
             "throttles": throttles,
+            "headers": headers,
             "dependencies": dependencies,
             "missing": missing,
             "on_conflict": on_conflict,
@@ -283,6 +287,7 @@ class Queue:
         tags: Sequence[str] | None = None,
         throttles: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
+        headers: Mapping[str, str] | None = None,
         **unknown: NoReturn,
     ) -> Recurring:
         """From now on put a job into this queue every interval; one for each that passes, even when nobody looks.
@@ -293,7 +298,7 @@ class Queue:
             and counts on. Default: a new UUID.
         offset: seconds until the first, 0 or more. Default 0.
         backlog: how many of those missed are put at most; 0: all. Default 0.
-        priority, retries, tags, throttles, route: of its jobs, as in `put`.
+        priority, retries, tags, throttles, route, headers: of its jobs, as in `put`.
 
         Raises InvalidArgument, naming the argument, before anything is written. Releases the GIL.
 
@@ -303,7 +308,7 @@ class Queue:
         """
         refuse_unknown(unknown, "recurring_put")
         options = {"backlog": backlog, "priority": priority, "retries": retries, "tags": tags}
-        options |= {"throttles": throttles, "route": route}
+        options |= {"throttles": throttles, "route": route, "headers": headers}
         fields = recurring_fields("recurring_put", options, interval=interval, data=data, offset=offset)
         jid = uuid.uuid4().hex if jid is None else jid
         self._client.call("recurring_put", {"jid": jid, "queue": self.name, "kind": kind, **fields})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
@@ -55,7 +55,7 @@ class Recurring:
     interval: seconds from one to the next. next_at: when the next one is put, epoch seconds; None while paused.
     backlog: how many of those missed are put at most; 0: all. count: how many were put so far.
     paused: True while nothing is put.
-    priority, retries, tags, throttles, route: of its jobs, as in `Queue.put`.
+    priority, retries, tags, throttles, route, headers: of its jobs, as in `Queue.put`.
 
     Source: core/src/engine/ops/recurring_get.lua
     """
@@ -73,6 +73,7 @@ class Recurring:
     tags = _Field["list[str]"]()
     throttles = _Field["list[str]"]()
     route = _Field["list[str]"]()
+    headers = _Field["dict[str, str]"]()
 
     def __init__(self, client: Client, jid: str | None = None, *, view: str | None = None) -> None:
         """For this package only: a program makes recurring jobs by `Queue.put_recurring`."""
@@ -98,13 +99,14 @@ class Recurring:
         tags: Sequence[str] | None = None,
         throttles: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
+        headers: Mapping[str, str] | None = None,
         **unknown: NoReturn,
     ) -> None:
         """Change what is given, from the next job on.
 
         interval: seconds, at least 0.001; the next job then comes one interval from now. Default: its time stays.
-        data, queue, kind, backlog, priority, retries, tags, throttles, route: as in `Queue.put_recurring`. Default:
-            unchanged.
+        data, queue, kind, backlog, priority, retries, tags, throttles, route, headers: as in `Queue.put_recurring`.
+            Default: unchanged.
 
         Raises InvalidArgument, JobNotFound when it is cancelled. Releases the GIL.
 
@@ -112,7 +114,7 @@ class Recurring:
         """
         refuse_unknown(unknown, "recurring_update")
         options: dict[str, Any] = {"queue": queue, "kind": kind, "backlog": backlog, "priority": priority}
-        options |= {"retries": retries, "tags": tags, "throttles": throttles, "route": route}
+        options |= {"retries": retries, "tags": tags, "throttles": throttles, "route": route, "headers": headers}
         self._call("recurring_update", recurring_fields("recurring_update", options, interval=interval, data=data))
 
     def cancel(self) -> bool:

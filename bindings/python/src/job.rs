@@ -26,6 +26,7 @@ pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     fields.set_item("tags", &job.tags)?;
     fields.set_item("route", &job.route)?;
     fields.set_item("throttles", &job.throttles)?;
+    fields.set_item("headers", &job.headers)?;
     fields.set_item("parent", &job.parent)?;
     fields.set_item("tracked", job.tracked)?;
     Ok(fields)

@@ -19,6 +19,7 @@ pub fn fields(ruby: &Ruby, job: Job) -> Result<RHash, Error> {
     hash.aset(ruby.to_symbol("tags"), job.tags)?;
     hash.aset(ruby.to_symbol("route"), job.route)?;
     hash.aset(ruby.to_symbol("throttles"), job.throttles)?;
+    hash.aset(ruby.to_symbol("headers"), ruby.hash_from_iter(job.headers))?;
     hash.aset(ruby.to_symbol("parent"), job.parent)?;
     hash.aset(ruby.to_symbol("tracked"), job.tracked)?;
     Ok(hash)

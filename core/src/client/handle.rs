@@ -1,5 +1,9 @@
 //! One job, to call its operations by.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
 use super::ask::{Arguments, texts};
 use super::blocking::Client;
 use super::explain::Explanation;
@@ -35,6 +39,8 @@ pub struct Requeue {
     pub throttles: Option<Vec<String>>,
     /// The queues it goes through after that one, at most 64.
     pub route: Option<Vec<String>>,
+    /// The texts that go with it.
+    pub headers: Option<BTreeMap<String, String>>,
     /// The jids it waits for, at most 256, instead of those it waits for now.
     pub dependencies: Option<Vec<String>>,
     /// What a dependency is that does not exist; satisfied.
@@ -111,6 +117,7 @@ impl JobHandle {
             .with_some("tags", changes.tags)
             .with_some("throttles", changes.throttles)
             .with_some("route", changes.route)
+            .with_some("headers", changes.headers.map(Json::from_iter))
             .with_some("dependencies", changes.dependencies)
             .with_some("missing", changes.missing.map(Missing::name))
             .with_json("data", changes.data.as_deref())

@@ -1,5 +1,7 @@
 //! What can be read of a job at any time, whoever holds it.
 
+use std::collections::BTreeMap;
+
 use super::ask::number;
 use crate::error::{Error, Result};
 use crate::json::Fields;
@@ -43,6 +45,8 @@ pub struct JobView {
     pub route: Vec<String>,
     /// The throttles that limit it.
     pub throttles: Vec<String>,
+    /// The texts that go with it through all stages.
+    pub headers: BTreeMap<String, String>,
     /// The jids it still waits for, the first 256.
     pub dependencies: Vec<String>,
     /// The jids that wait for it, the first 256.
@@ -133,6 +137,7 @@ impl JobView {
             tags: fields.texts("tags")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),
             throttles: fields.texts("throttles")?.unwrap_or_default(),
+            headers: fields.text_map("headers")?.unwrap_or_default(),
             dependencies: fields.texts("dependencies")?.unwrap_or_default(),
             dependents: fields.texts("dependents")?.unwrap_or_default(),
             tracked: fields.boolean("tracked")?.unwrap_or(false),

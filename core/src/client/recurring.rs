@@ -1,5 +1,9 @@
 //! Recurring jobs: templates of which a job is put at every interval.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
 use super::ask::{Arguments, Page, natural, number, texts};
 use super::blocking::Client;
 use super::queue::Queue;
@@ -32,6 +36,8 @@ pub struct RecurringPut {
     pub throttles: Vec<String>,
     /// The queues its jobs go through after the first, at most 64.
     pub route: Vec<String>,
+    /// The texts that go with its jobs.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// What [`Recurring::update`] changes, from the next job on; what is None stays as it is.
@@ -57,6 +63,8 @@ pub struct RecurringUpdate {
     pub throttles: Option<Vec<String>>,
     /// The queues they go through after the first.
     pub route: Option<Vec<String>>,
+    /// The texts that go with them.
+    pub headers: Option<BTreeMap<String, String>>,
 }
 
 /// A recurring job as it stood when it was looked at, to call its operations by.
@@ -91,6 +99,8 @@ pub struct Recurring {
     pub throttles: Vec<String>,
     /// The queues they go through after the first.
     pub route: Vec<String>,
+    /// The texts that go with them.
+    pub headers: BTreeMap<String, String>,
 }
 
 impl RecurringPut {
@@ -108,6 +118,7 @@ impl RecurringPut {
             tags: Vec::new(),
             throttles: Vec::new(),
             route: Vec::new(),
+            headers: BTreeMap::new(),
         }
     }
 
@@ -156,6 +167,15 @@ impl RecurringPut {
     /// Sets the throttles that limit its jobs.
     pub fn throttles<T: Into<String>>(mut self, ids: impl IntoIterator<Item = T>) -> RecurringPut {
         self.throttles = texts(ids);
+        self
+    }
+
+    /// Sets the texts that go with its jobs.
+    pub fn headers<K: Into<String>, V: Into<String>>(
+        mut self,
+        headers: impl IntoIterator<Item = (K, V)>,
+    ) -> RecurringPut {
+        self.headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self
     }
 
@@ -209,6 +229,7 @@ impl Queue {
             .with("tags", job.tags)
             .with("throttles", job.throttles)
             .with("route", job.route)
+            .with("headers", Json::from_iter(job.headers))
             .with_json("data", Some(&job.data))
             .map_err(|error| error.during("recurring_put"))?;
         self.client().ask("recurring_put", arguments)?.done();
@@ -245,6 +266,7 @@ impl Recurring {
             tags: fields.texts("tags")?.unwrap_or_default(),
             throttles: fields.texts("throttles")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),
+            headers: fields.text_map("headers")?.unwrap_or_default(),
         })
     }
 
@@ -266,6 +288,7 @@ impl Recurring {
             .with_some("tags", changes.tags)
             .with_some("throttles", changes.throttles)
             .with_some("route", changes.route)
+            .with_some("headers", changes.headers.map(Json::from_iter))
             .with_json("data", changes.data.as_deref())
             .map_err(|error| error.during("recurring_update"))?;
         self.client.ask("recurring_update", arguments)?.done();

@@ -177,6 +177,12 @@ impl<'a> Fields<'a> {
         serde_json::from_str(text).map(Some).map_err(|_| self.wrong(name, text, "a list of texts"))
     }
 
+    /// An object of texts; None when absent or null.
+    pub fn text_map(&mut self, name: &str) -> Result<Option<BTreeMap<String, String>>> {
+        let Some(text) = self.given(name) else { return Ok(None) };
+        serde_json::from_str(text).map(Some).map_err(|_| self.wrong(name, text, "an object of texts"))
+    }
+
     /// The members of an object of its own; None when absent or null.
     pub fn object(&mut self, name: &str) -> Result<Option<Fields<'a>>> {
         let path = self.path(name);

@@ -1,5 +1,7 @@
 //! A reserved job, and the operations that end its run or keep its lease.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 
 use super::outcome::{self, Again, Completion, Ended, Failure, Pause};
@@ -40,6 +42,8 @@ pub struct Job {
     pub route: Vec<String>,
     /// The throttles it holds while it runs.
     pub throttles: Vec<String>,
+    /// The texts that go with it through all stages.
+    pub headers: BTreeMap<String, String>,
     /// The recurring job that put it.
     pub parent: Option<String>,
     /// Whether events tell what happens to it.
@@ -68,6 +72,7 @@ impl Job {
             tags: Vec::new(),
             route: Vec::new(),
             throttles: Vec::new(),
+            headers: BTreeMap::new(),
             parent: None,
             tracked: false,
         };
@@ -91,6 +96,7 @@ impl Job {
             tags: fields.texts("tags")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),
             throttles: fields.texts("throttles")?.unwrap_or_default(),
+            headers: fields.text_map("headers")?.unwrap_or_default(),
             parent: fields.text("parent")?,
             tracked: fields.boolean("tracked")?.unwrap_or(false),
             ..self
@@ -104,7 +110,7 @@ impl Job {
         format!(
             "{{\"jid\":{},\"kind\":{},\"queue\":{},\"data\":{},\"priority\":{},\"retries\":{},\"remaining\":{},\
              \"token\":{},\"lease_ms\":{},\"put_at_ms\":{},\"worker\":{},\"tags\":{},\"route\":{},\
-             \"throttles\":{},\"parent\":{},\"tracked\":{}}}",
+             \"throttles\":{},\"headers\":{},\"parent\":{},\"tracked\":{}}}",
             quote(&self.jid),
             quote(&self.kind),
             quote(&self.queue),
@@ -119,6 +125,7 @@ impl Job {
             list(&self.tags),
             list(&self.route),
             list(&self.throttles),
+            Json::from_iter(self.headers.clone()),
             self.parent.as_deref().map_or("null".to_owned(), quote),
             self.tracked,
         )

@@ -1,6 +1,8 @@
 //! A job that is about to be put.
 
-use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
 
 use crate::check;
 use crate::error::{Error, Result};
@@ -101,6 +103,8 @@ pub struct Put {
     pub route: Vec<String>,
     /// The throttles that limit it, at most 32; each counts it while it runs.
     pub throttles: Vec<String>,
+    /// Texts that go with it through all stages, such as a trace's context: at most 32, with 4 KiB in all, names too.
+    pub headers: BTreeMap<String, String>,
     /// The jids it waits for, at most 256; earlier jobs of the same call count as existing.
     pub dependencies: Vec<String>,
     /// What a dependency is that does not exist. Default [`Missing::Satisfied`].
@@ -123,6 +127,7 @@ impl Put {
             tags: Vec::new(),
             route: Vec::new(),
             throttles: Vec::new(),
+            headers: BTreeMap::new(),
             dependencies: Vec::new(),
             missing: Missing::Satisfied,
             on_conflict: OnConflict::Replace,
@@ -183,6 +188,12 @@ impl Put {
         self
     }
 
+    /// Sets the texts that go with the job through all stages.
+    pub fn headers<K: Into<String>, V: Into<String>>(mut self, headers: impl IntoIterator<Item = (K, V)>) -> Put {
+        self.headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
     /// Sets the jids the job waits for.
     pub fn dependencies<T: Into<String>>(mut self, jids: impl IntoIterator<Item = T>) -> Put {
         self.dependencies = jids.into_iter().map(Into::into).collect();
@@ -202,7 +213,7 @@ impl Put {
     }
 
     /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `throttles`,
-    /// `dependencies`, `missing`, `on_conflict`; what is absent gets its default. An empty text stands for no options.
+    /// `headers`, `dependencies`, `missing`, `on_conflict`; what is absent gets its default. An empty text stands for no options.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option that is wrong or unknown; its range is checked when the job is put.
@@ -221,6 +232,7 @@ impl Put {
         self.tags = fields.texts("tags")?.unwrap_or_default();
         self.route = fields.texts("route")?.unwrap_or_default();
         self.throttles = fields.texts("throttles")?.unwrap_or_default();
+        self.headers = fields.text_map("headers")?.unwrap_or_default();
         self.dependencies = fields.texts("dependencies")?.unwrap_or_default();
         self.missing = match fields.text("missing")? {
             None => Missing::Satisfied,
@@ -243,7 +255,7 @@ impl Put {
 
     /// What it has that costs Redis about as much as a job.
     pub(super) fn extras(&self) -> usize {
-        self.tags.len() + self.throttles.len() + 2 * self.dependencies.len()
+        self.tags.len() + self.throttles.len() + 2 * self.dependencies.len() + self.headers.len().div_ceil(8)
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -261,6 +273,7 @@ impl Put {
         check::names(&self.tags, "tags", MAX_TAGS)?;
         check::names(&self.route, "route", MAX_ROUTE)?;
         check::names(&self.throttles, "throttles", MAX_THROTTLES)?;
+        check::headers(&self.headers, "headers")?;
         check::names(&self.dependencies, "dependencies", MAX_DEPENDENCIES)
     }
 
@@ -286,6 +299,9 @@ impl Put {
             if !list.is_empty() {
                 options.insert(name.into(), list.clone().into());
             }
+        }
+        if !self.headers.is_empty() {
+            options.insert("headers".into(), json!(self.headers));
         }
         if self.missing != Missing::Satisfied {
             options.insert("missing".into(), self.missing.name().into());

@@ -280,6 +280,7 @@ pub(super) mod tests {
             tags: Vec::new(),
             route: Vec::new(),
             throttles: Vec::new(),
+            headers: Default::default(),
             parent: None,
             tracked: false,
         }

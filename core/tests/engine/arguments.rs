@@ -26,7 +26,7 @@ job_list: state! choice="completed", offset whole 0..9007199254740992, limit who
 job_log: jid! name, message! note 1..1024, data text="1", token token
 job_prioritize: jid! name, priority! whole -128..127
 job_progress: jid! name, token! token, progress! fraction, note note 0..1024
-job_requeue: jid! name, queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256, missing choice="reject", priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64
+job_requeue: jid! name, queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256, missing choice="reject", priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}
 job_save: jid! name, token! token, data! data
 job_tag: jid! name, tags! names 1..32
 job_timeout: jid! name
@@ -51,11 +51,11 @@ recurring_cancel: jids! names 1..250
 recurring_get: jid! name
 recurring_list: queue! name, offset whole 0..9007199254740992, limit whole 1..250
 recurring_pause: jid! name
-recurring_put: jid! name, queue! name, kind! name, data data, interval_ms! whole 1..3155760000000, offset_ms whole 0..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64
+recurring_put: jid! name, queue! name, kind! name, data data, interval_ms! whole 1..3155760000000, offset_ms whole 0..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}
 recurring_resume: jid! name
 recurring_tag: jid! name, tags! names 1..32
 recurring_untag: jid! name, tags! names 1..32
-recurring_update: jid! name, queue name, kind name, data data, interval_ms whole 1..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64
+recurring_update: jid! name, queue name, kind name, data data, interval_ms whole 1..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}
 sweep: limit whole 1..100
 tag_jobs: tag! name, offset whole 0..9007199254740992, limit whole 1..250
 tag_list: offset whole 0..9007199254740992, limit whole 1..250
@@ -86,7 +86,7 @@ job_heartbeat: | jid! name, token! token
 job_release: | jid! name, token! token
 job_retry: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
 job_snooze: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
-queue_put: | jid! name, queue! name, kind! name, data! data, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"]
+queue_put: | jid! name, queue! name, kind! name, data! data, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, headers headers={"a":"b"}, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"]
 queue_reserve: worker! name, limit! whole 0..250, share! choice="0", queue! name |
 worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", jid! name, token! token, run_ms whole 0..3155760000000, result result, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256]
@@ -261,6 +261,21 @@ impl Argument {
                 values.extend(
                     [r#"{"a":[]}"#, r#"{"a":1}"#, r#"{"a":[1]}"#, r#"{"":["a"]}"#, r#"{"a":null}"#].map(str::to_owned),
                 );
+                values
+            }
+            "headers" => {
+                let mut values = types(&[]);
+                let many: Vec<_> = (0..33).map(|index| format!("\"{index}\":\"a\"")).collect();
+                values.extend([format!("{{{}}}", many.join(",")), format!("{{\"a\":{}}}", quoted(&"x".repeat(4096)))]);
+                let maps = [
+                    r#"{"":"a"}"#,
+                    r#"{"a":["b"]}"#,
+                    r#"{"a":null}"#,
+                    r#"["a"]"#,
+                    "{\"a\":\"\u{1}BAD\"}",
+                    "{\"\u{1}BAD\":\"a\"}",
+                ];
+                values.extend(maps.map(str::to_owned));
                 values
             }
             "priorities" => {

@@ -104,6 +104,7 @@ static void print_job(const mh_job *job, const char *worker) {
     fputc(',', stdout);
   }
   printf("\"data\":%s,\"tags\":%s,\"route\":%s,", mh_job_data(job), mh_job_tags_json(job), mh_job_route_json(job));
+  printf("\"headers\":%s,", mh_job_headers_json(job));
   printf("\"throttles\":%s,\"tracked\":%s,\"parent\":", mh_job_throttles_json(job), mh_job_tracked(job) ? "true" : "false");
   mh_job_parent(job) ? json_write_text(stdout, mh_job_parent(job)) : (void)fputs("null", stdout);
   fputc(',', stdout);

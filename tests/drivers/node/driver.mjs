@@ -3,10 +3,10 @@ import { createInterface } from "node:readline";
 import { Client, ManyhandsError, RawJson } from "manyhands";
 
 const NAMED = ["jid", "kind", "queue", "data", "priority", "retries", "remaining", "token", "worker", "tags", "route"];
-const TAKEN = [...NAMED, "putAt", "throttles", "tracked", "parent"];
+const TAKEN = [...NAMED, "putAt", "throttles", "headers", "tracked", "parent"];
 const LINKED = ["dependencies", "dependents", "progressed"];
 const VIEWED = [...TAKEN, ...LINKED, "state", "stalled", "result", "dueAt", "leaseUntil", "failure", "history"];
-const SHARED = ["priority", "retries", "tags", "throttles", "route"];
+const SHARED = ["priority", "retries", "tags", "throttles", "route", "headers"];
 const TEMPLATE = ["jid", "kind", "queue", "data", "interval", "backlog", "count", "paused", "nextAt", ...SHARED];
 const PAGE = ["offset", "limit"];
 

@@ -43,6 +43,7 @@ NAMED = [
     "tags",
     "route",
     "throttles",
+    "headers",
     "parent",
     "tracked",
 ]
@@ -68,7 +69,7 @@ RECURRING = [
     "paused",
     "next_at",
 ]
-RECURRING += ["priority", "retries", "tags", "throttles", "route"]
+RECURRING += ["priority", "retries", "tags", "throttles", "route", "headers"]
 clients, held = (
     {},
     {},

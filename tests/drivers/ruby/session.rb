@@ -8,13 +8,13 @@ class Session
   include Units
 
   NAMED = %i[
-    jid kind queue data priority retries remaining token put_at worker tags route throttles parent
+    jid kind queue data priority retries remaining token put_at worker tags route throttles headers parent
   ].freeze
   VIEWED = [
     *NAMED, :state, :result, :due_at, :lease_until, :failure, :history, :dependencies, :dependents, :progressed
   ].freeze
   REPEATED = %i[
-    jid kind queue data interval backlog count next_at priority retries tags throttles route
+    jid kind queue data interval backlog count next_at priority retries tags throttles route headers
   ].freeze
   SETTINGS_IN_SECONDS = %w[heartbeat grace-period jobs-history stats-history max-worker-age].freeze
   POSITIONAL = {
@@ -268,7 +268,7 @@ class Session
   end
 
   PAGE = %i[offset limit].freeze
-  SHARED = %i[priority retries tags throttles route].freeze
+  SHARED = %i[priority retries tags throttles route headers].freeze
   THROTTLE = %i[id queue].freeze
   OTHERS = {
     "queue_reserve" => %i[share], "job_progress" => %i[note], "job_log" => %i[data token],

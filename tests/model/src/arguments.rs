@@ -124,6 +124,7 @@ pub fn shared() -> Vec<(&'static str, f64, Any)> {
         ("tags", 0.3, list(one_of(&TAGS), 0, 3)),
         ("route", 0.2, list(queue(), 0, 2)),
         ("throttles", 0.4, list(one_of(&THROTTLES), 0, 2)),
+        ("headers", 0.2, one_of(&["a", "b"]).prop_map(|value| json!({"h": value})).boxed()),
     ]
 }
 

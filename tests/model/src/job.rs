@@ -65,6 +65,7 @@ pub struct Job {
     pub ready_at: i64,
     pub tags: Vec<String>,
     pub route: Vec<String>,
+    pub headers: Json,
     pub throttles: Vec<String>,
     /// The throttle it waits for, while throttled.
     pub pending: Option<String>,
@@ -103,6 +104,7 @@ impl Job {
             ready_at: now,
             tags: vec![],
             route: vec![],
+            headers: json!({}),
             throttles: vec![],
             pending: None,
             tracked: false,

@@ -79,6 +79,9 @@ pub fn take_shared(job: &mut Job, given: &dyn Fn(&str) -> Option<Json>) {
     if let Some(route) = given("route") {
         job.route = route.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
     }
+    if let Some(headers) = given("headers") {
+        job.headers = headers;
+    }
     if let Some(throttles) = given("throttles") {
         job.set_throttles(texts(&throttles));
     }

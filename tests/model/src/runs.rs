@@ -208,7 +208,7 @@ impl World {
         json!({
             "jid": jid, "kind": job.kind, "queue": job.queue, "data": job.data, "priority": job.priority,
             "retries": job.retries, "remaining": job.remaining, "token": token.to_string(), "lease_ms": lease,
-            "put_at_ms": job.put_at, "worker": worker, "tags": job.tags, "route": job.route,
+            "put_at_ms": job.put_at, "worker": worker, "tags": job.tags, "route": job.route, "headers": job.headers,
         })
     }
 

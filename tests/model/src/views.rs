@@ -192,7 +192,7 @@ fn template(jid: &str, template: &Template) -> Json {
         "backlog": template.backlog, "count": template.count, "paused": template.paused,
         "next_at_ms": if template.paused { Json::Null } else { template.next_at.into() },
         "priority": sample.priority, "retries": sample.retries, "tags": sample.tags, "throttles": sample.throttles,
-        "route": sample.route,
+        "route": sample.route, "headers": sample.headers,
     })
 }
 
@@ -206,7 +206,7 @@ fn job(world: &World, jid: &str) -> Json {
         "data": job.data, "result": job.result, "priority": job.priority, "retries": job.retries,
         "remaining": job.remaining, "put_at_ms": job.put_at, "due_at_ms": when(later, job.ready_at.into()),
         "worker": when(running, job.worker.clone().into()), "token": when(running, job.token.to_string().into()),
-        "lease_until_ms": when(running, job.lease_until.into()), "tags": job.tags, "route": job.route,
+        "lease_until_ms": when(running, job.lease_until.into()), "tags": job.tags, "route": job.route, "headers": job.headers,
         "throttles": job.throttles, "dependencies": {"$in_any_order": world.dependencies(jid)},
         "dependents": {"$in_any_order": first(world.dependents(jid), SHOWN)},
         "tracked": job.tracked, "parent": job.parent, "progress": job.progress, "failure": job.failure,

@@ -7,7 +7,7 @@ module Manyhands
   class Job
     # Means "not given" where nil is a value.
     UNCHANGED = Object.new.freeze
-    REQUEUE = %i[queue data delay priority retries tags throttles route dependencies missing].freeze
+    REQUEUE = %i[queue data delay priority retries tags throttles route headers dependencies missing].freeze
     private_constant :UNCHANGED, :REQUEUE
 
     # @return [String] its id
@@ -32,6 +32,8 @@ module Manyhands
     attr_reader :route
     # @return [Array<String>] the throttles that it holds while it runs
     attr_reader :throttles
+    # @return [Hash{String => String}] the texts that go with it through all stages
+    attr_reader :headers
     # @return [String, nil] the recurring job that put it
     attr_reader :parent
     # @return [Time] when it was put
@@ -97,7 +99,7 @@ module Manyhands
       @jid, @kind, @queue, @raw_data = fields.values_at(:jid, :kind, :queue, :data)
       @priority, @retries, @remaining = fields.values_at(:priority, :retries, :remaining)
       @worker, @token, @tags, @route = fields.values_at(:worker, :token, :tags, :route)
-      @throttles, @parent, @tracked = fields.values_at(:throttles, :parent, :tracked)
+      @throttles, @headers, @parent, @tracked = fields.values_at(:throttles, :headers, :parent, :tracked)
       @state, @stalled = fields.values_at(:state, :stalled)
       @put_at = Wire.time(fields[:put_at_ms])
       @holder = holder
@@ -321,6 +323,7 @@ module Manyhands
     # @option options [Array<String>] :tags
     # @option options [Array<String>] :throttles
     # @option options [Array<String>] :route
+    # @option options [Hash{String => String}] :headers
     # @option options [Array<String>] :dependencies replaces those it has
     # @option options [String] :missing
     # @return [String] its new state: "waiting", "scheduled" or "blocked". Of this object, the rest stays as it was read

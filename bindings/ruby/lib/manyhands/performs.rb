@@ -18,7 +18,7 @@ module Manyhands
   #   worker.perform(Welcome)
   module Performs
     # What can be said of a kind. What is the worker's affair does not go with its puts.
-    DEFAULTS = %i[queue priority delay retries tags route throttles timeout backoff].freeze
+    DEFAULTS = %i[queue priority delay retries tags route throttles headers timeout backoff].freeze
     OF_WORKER = %i[timeout backoff].freeze
     private_constant :DEFAULTS, :OF_WORKER
 

@@ -30,6 +30,8 @@ module Manyhands
     #   Default none
     # @option options [Array<String>] :throttles ids of up to 32 throttles ({Client#throttle}) that it holds while it
     #   runs. Default none
+    # @option options [Hash{String => String}] :headers up to 32 texts, 4 KiB with their names, that go with it through
+    #   all stages, such as a trace's context. Default none
     # @option options [Array<String>] :dependencies jids of up to 256 jobs that must be completed before it may run;
     #   earlier jobs of the same call count as existing. Default none
     # @option options [String] :missing what a dependency is that does not exist: "satisfied" or "reject". Default
@@ -197,6 +199,7 @@ module Manyhands
     # @option options [Array<String>] :tags
     # @option options [Array<String>] :throttles
     # @option options [Array<String>] :route
+    # @option options [Hash{String => String}] :headers
     # @return [Recurring]
     # @raise [InvalidArgument] naming the argument
     # @example

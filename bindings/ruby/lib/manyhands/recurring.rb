@@ -13,7 +13,7 @@ module Manyhands
   # Source: core/src/engine/lib/recurring.lua
   class Recurring
     # What can be said when it is put and, but for the offset, changed afterwards.
-    OPTIONS = %i[interval offset backlog priority retries tags throttles route].freeze
+    OPTIONS = %i[interval offset backlog priority retries tags throttles route headers].freeze
     CHANGES = [*(OPTIONS - [:offset]), :queue, :kind, :data].freeze
     private_constant :OPTIONS, :CHANGES
 
@@ -102,11 +102,14 @@ module Manyhands
     # @return [Array<String>, nil] the queues that its jobs go through after the first
     def route = view[:route]
 
+    # @return [Hash{String => String}, nil] the texts that go with its jobs
+    def headers = view[:headers]
+
     # Changes what is given, from its next job on. The time of that one stays, unless the interval changes: then it is
     # counted from now. Releases the GVL.
     #
     # @param changes [Hash] :interval (seconds), :queue, :kind, :data, :backlog, :priority, :retries, :tags, :throttles,
-    #   :route, as in {Queue#put_recurring}; nil is the same as not given, except for the data
+    #   :route, :headers, as in {Queue#put_recurring}; nil is the same as not given, except for the data
     # @return [self]
     # @raise [InvalidArgument] naming the argument
     # @raise [JobNotFound] when it is cancelled

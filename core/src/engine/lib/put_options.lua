@@ -1,10 +1,10 @@
 -- The options of a put, for every operation that places jobs.
 local put_options = {}
 
-local MAX_ROUTE, MAX_RETRIES = 64, 255
+local MAX_ROUTE, MAX_RETRIES, MAX_HEADERS, MAX_HEADER_BYTES = 64, 255, 32, 4096
 
 -- What jobs and recurring jobs alike may say of themselves.
-put_options.SHARED = { 'priority', 'retries', 'tags', 'throttles', 'route' }
+put_options.SHARED = { 'priority', 'retries', 'tags', 'throttles', 'route', 'headers' }
 
 -- `known` and the names of the lists, for check.object. While the library loads there is no ipairs.
 function put_options.known(known, ...)
@@ -30,10 +30,37 @@ function put_options.priority(value)
   return check.integer(value, 'priority', -128, 127)
 end
 
+-- A table of texts, as JSON: nobody looks into it. Second: how many there are.
+function put_options.headers(value)
+  if type(value) ~= 'table' then
+    fail('INVALID_ARGUMENT', 'headers must be an object of texts')
+  end
+  local count, bytes = 0, 0
+  for name, content in pairs(value) do
+    if type(name) ~= 'string' or type(content) ~= 'string' then
+      fail('INVALID_ARGUMENT', 'headers must be an object of texts')
+    elseif name == '' then
+      fail('INVALID_ARGUMENT', 'headers has an empty name')
+    end
+    count, bytes = count + 1, bytes + #name + #content
+    check.note(name, 'headers', MAX_HEADER_BYTES)
+    check.note(content, 'headers', MAX_HEADER_BYTES)
+  end
+  if count > MAX_HEADERS then
+    fail('INVALID_ARGUMENT', 'headers has ' .. count .. ' entries, at most ' .. MAX_HEADERS .. ' are allowed')
+  elseif bytes > MAX_HEADER_BYTES then
+    fail('INVALID_ARGUMENT', 'headers has ' .. bytes .. ' bytes, at most ' .. MAX_HEADER_BYTES .. ' are allowed')
+  end
+  return count > 0 and encode_json(value) or nil, count
+end
+
 -- The shared ones, with their defaults.
 function put_options.parse(options)
   local retries = put_options.retries(options.retries or RETRIES_DEFAULT)
+  local headers, header_count = put_options.headers(options.headers or {})
   return {
+    headers = headers,
+    header_count = header_count,
     priority = put_options.priority(options.priority or 0),
     retries = retries ~= RETRIES_DEFAULT and retries or nil,
     tags = texts.distinct(check.names(options.tags or {}, 'tags', tags.most)),
@@ -48,6 +75,7 @@ function put_options.apply(job, options)
   record.set_rare(job, TAGS, options.tags)
   record.set_rare(job, THROTTLES, options.throttles)
   record.set_rare(job, ROUTE, options.route)
+  record.set_rare(job, HEADERS, options.headers)
 end
 
 function put_options.check_data(data, max_data, name)

@@ -100,7 +100,7 @@ function recurring.view(template)
       interval_ms = template.interval_ms, backlog = template.backlog, count = template.count, paused = template.paused,
       next_at_ms = template.paused and null or template.next_at,
       priority = options.priority or 0, retries = options.retries or RETRIES_DEFAULT, tags = options.tags or {},
-      throttles = options.throttles or {}, route = options.route or {},
+      throttles = options.throttles or {}, route = options.route or {}, headers = view.headers(options.headers),
     },
   }
 end

@@ -40,6 +40,7 @@ end
 
 local function has_extra(rare)
   return rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]
+    or rare[HEADERS]
 end
 
 -- What is not so with most jobs: '' or JSON.
@@ -48,7 +49,7 @@ local function extra(job)
   if priority == 0 and not (rare and has_extra(rare)) then
     return ''
   end
-  return encode_json({
+  local more = encode_json({
     priority = priority,
     retries = record.retries(job),
     remaining = record.remaining(job),
@@ -58,6 +59,8 @@ local function extra(job)
     parent = record.rare(job, PARENT),
     tracked = record.rare(job, TRACKED),
   })
+  local headers = rare and rare[HEADERS]
+  return headers and sub(more, 1, -2) .. ',"headers":' .. headers .. '}' or more
 end
 
 -- Appends a job to a reply: seven plain values, as a list in a list costs Redis more than its values.

@@ -10,6 +10,10 @@ function view.json(value)
   return { verbatim_string = { format = 'jsn', string = value } }
 end
 
+function view.headers(headers)
+  return view.json(headers or '{}')
+end
+
 local function progress_of(job)
   local progress = record.rare(job, PROGRESS)
   return progress and { map = { value = { double = progress[1] }, note = progress[2], at_ms = progress[3] } } or null
@@ -50,6 +54,7 @@ function view.job(job)
       tags = rare[TAGS] or {},
       route = rare[ROUTE] or {},
       throttles = rare[THROTTLES] or {},
+      headers = view.headers(rare[HEADERS]),
       dependencies = links(job, HAS_DEPENDENCIES, keys.dependencies(jid)),
       dependents = links(job, HAS_DEPENDENTS, keys.dependents(jid)),
       tracked = rare[TRACKED] ~= nil,
@@ -58,7 +63,8 @@ function view.job(job)
       failure = problem,
       history = past,
     },
-  }, JOB_BYTES + #payload + (result and #result or 0) + past_bytes + problem_bytes, 1 + (rare[HISTORY_COUNT] or 0) / 10
+  }, JOB_BYTES + #payload + #(rare[HEADERS] or '')
+    + (result and #result or 0) + past_bytes + problem_bytes, 1 + (rare[HISTORY_COUNT] or 0) / 10
 end
 
 -- The jobs of `jids` in their order, null for each that is not there, as far as a reply may be long; the jids left out.

@@ -6,11 +6,13 @@
 --                   data     text     JSON, at most max-data bytes; stored as it is
 --                   options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..255 (5),
 --                                     tags (at most 32), route (queues of the later stages, at most 64),
---                                     throttles (at most 32), dependencies (jids to wait for, at most 256),
+--                                     throttles (at most 32), headers (an object of at most 32 texts, 4 KiB with their names),
+--                                     dependencies (jids to wait for, at most 256),
 --                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                     on_conflict replace | keep | reject | move (replace)
---         At most 250 items. More than one have at most 250 tags and throttles in all, each dependency counted twice,
---         and at most 8 MiB of data; those of them that exist already have at most 250 tags, throttles and dependencies.
+--         At most 250 items. More than one have at most 250 tags and throttles in all, each dependency counted twice and
+--         eight headers once, and at most 8 MiB of data; those of them that exist already have at most 250 tags,
+--         throttles and dependencies.
 -- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
 --                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
@@ -38,7 +40,7 @@ local function parse_options(value)
   parsed.dependencies = dependency.parse(options.dependencies, 'dependencies')
   parsed.reject_missing = dependency.parse_missing(options.missing)
   parsed.on_conflict = on_conflict
-  parsed.extras = #(parsed.tags or {}) + #(parsed.throttles or {}) + 2 * #(parsed.dependencies or {})
+  parsed.extras = #(parsed.tags or {}) + #(parsed.throttles or {}) + 2 * #(parsed.dependencies or {}) + ceil(parsed.header_count / 8)
   return parsed
 end
 

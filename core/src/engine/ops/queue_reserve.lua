@@ -8,7 +8,7 @@
 --         not look), queues_version, then seven values per job:
 --         jid kind queue data lease_ms put_at_ms extra
 --         (extra: '' for priority 0, 5 of 5 retries left and nothing else to say, else JSON: priority retries remaining tags
---         route throttles parent tracked)
+--         route throttles parent tracked headers)
 --         First hands on jobs whose lease and grace ended and promotes what is due, at most 100.
 --         Fewer than `limit` come when the queues hold fewer, after much housekeeping, when the jobs have options or many
 --         are throttled, and above 8 MiB of data; while jobs are left, a wake token is.

@@ -149,7 +149,7 @@ fn set(client: &Client, args: &Json) -> Result<String> {
 fn door(client: &Client, operation: &str, arguments: &str, args: &Json) -> Result<String> {
     let many = |name: &str| args[name].as_array().is_some_and(|list| list.len() > 1);
     let intended = match operation {
-        "engine_version" | "worker_lost" | "worker_pulse" | "worker_turn" => true,
+        "engine_version" | "queue_ready" | "worker_lost" | "worker_pulse" | "worker_turn" => true,
         "queue_put" => many("jobs"),
         "queue_forget" | "queue_pause" | "queue_unpause" => many("queues"),
         "recurring_cancel" => many("jids"),

@@ -5,6 +5,8 @@ mod job;
 mod namespace;
 mod queue;
 
+use std::collections::BTreeMap;
+
 use manyhands::ops::Missing;
 use manyhands::{Client, Page, Result};
 use serde_json::{Map, Value as Json, json};
@@ -60,6 +62,10 @@ impl Args {
 
 fn as_text(value: &Json) -> Option<String> {
     value.as_str().map(str::to_owned)
+}
+
+fn as_text_map(value: &Json) -> Option<BTreeMap<String, String>> {
+    value.as_object()?.iter().map(|(name, text)| Some((name.clone(), as_text(text)?))).collect()
 }
 
 fn as_texts(value: &Json) -> Option<Texts> {

@@ -4,7 +4,7 @@ use manyhands::ops::Missing;
 use manyhands::{Client, Explanation, HistoryEntry, JobHandle, JobView, Reason, Requeue, Result};
 use serde_json::{Value as Json, json};
 
-use super::{Args, as_json, as_text, as_texts, done, jids, parsed, reply};
+use super::{Args, as_json, as_text, as_text_map, as_texts, done, jids, parsed, reply};
 
 fn entry(entry: HistoryEntry) -> Json {
     let mut fields = json!({"what": entry.what, "at_ms": entry.at_ms});
@@ -30,7 +30,7 @@ pub fn view(job: JobView) -> Json {
         "data": parsed(&job.data), "result": job.result.as_deref().map(parsed), "priority": job.priority,
         "retries": job.retries, "remaining": job.remaining, "put_at_ms": job.put_at_ms, "due_at_ms": job.due_at_ms,
         "worker": job.worker, "token": job.token, "lease_until_ms": job.lease_until_ms, "tags": job.tags,
-        "route": job.route, "throttles": job.throttles, "dependencies": job.dependencies,
+        "route": job.route, "throttles": job.throttles, "headers": job.headers, "dependencies": job.dependencies,
         "dependents": job.dependents, "tracked": job.tracked, "parent": job.parent, "progress": progress,
         "failure": failure, "history": job.history.into_iter().map(entry).collect::<Vec<_>>(),
     })
@@ -171,6 +171,7 @@ fn of_one_job(job: &JobHandle, verb: &str, a: &mut Args) -> Option<Result<Json>>
                 tags: a.some("tags", as_texts)?,
                 throttles: a.some("throttles", as_texts)?,
                 route: a.some("route", as_texts)?,
+                headers: a.some("headers", as_text_map)?,
                 dependencies: a.some("dependencies", as_texts)?,
                 missing: a.missing()?,
             };
