@@ -8,7 +8,7 @@ use super::throttle::Throttle;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
-use crate::ops::{Placed, Put, QueuePut, QueueReserve, Reserved};
+use crate::ops::{Placed, Put, QueuePut, QueueReserve, Reserved, Share};
 use crate::request::Request;
 
 /// A named line of jobs. Made by [`Client::queue`]; nothing is asked of Redis until one of its methods is called.
@@ -87,7 +87,7 @@ impl Queue {
             worker: worker.map_or_else(|| self.client.worker_name(), str::to_owned),
             queues: vec![self.name.clone()],
             limit,
-            share: false,
+            share: Share::InOrder,
         })
     }
 

@@ -16,7 +16,7 @@ pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
 pub(crate) use put::{MAX_DEPENDENCIES, MAX_NAMED};
 pub use put::{Missing, OnConflict, Put};
 pub(crate) use queue::MAX_QUEUES;
-pub use queue::{Placed, QueuePut, QueueReserve, Reserved};
+pub use queue::{Placed, QueuePut, QueueReserve, Reserved, Share};
 pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
 
 use std::collections::VecDeque;

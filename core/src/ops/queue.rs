@@ -218,8 +218,61 @@ pub struct QueueReserve {
     pub queues: Vec<String>,
     /// Most jobs to take, 0 to 250. 0 takes none, passes a wake token on, and does not look for what is due.
     pub limit: i64,
-    /// Share the limit evenly among the queues that have jobs, instead of draining them in order.
-    pub share: bool,
+    /// What each queue that has jobs gets of the limit.
+    pub share: Share,
+}
+
+/// What each queue that has jobs gets of a reserve's limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Share {
+    /// What those before it leave.
+    #[default]
+    InOrder,
+    /// As much as any other, and of what is left in order.
+    Equal,
+    /// As much as its weight says, and of what is left in order.
+    Weighted {
+        /// Of each queue, 1 to 1000.
+        weights: Vec<u32>,
+        /// 0 to 999999, drawn anew for each call: decides who gets what cannot be parted.
+        draw: u32,
+    },
+}
+
+impl Share {
+    /// Most that a queue counts against another.
+    pub(crate) const MOST_WEIGHT: i64 = 1_000;
+
+    fn take(fields: &mut Fields) -> Result<Share> {
+        let shares = fields.boolean("share")?.unwrap_or(false);
+        let draw = fields.integer_in("draw", 0, 999_999)?;
+        let path = fields.path("weights");
+        let Some(weights) = fields.raw("weights")?.filter(|weights| weights != "null") else {
+            return Ok(if shares { Share::Equal } else { Share::InOrder });
+        };
+        let wrong = |_| Error::invalid(format!("{path} is not a list of whole numbers"));
+        Ok(Share::Weighted { weights: serde_json::from_str(&weights).map_err(wrong)?, draw: draw.unwrap_or(0) as u32 })
+    }
+
+    fn encode(&self, queues: usize) -> Result<String> {
+        let Share::Weighted { weights, draw } = self else {
+            return Ok(if *self == Share::Equal { "1" } else { "0" }.to_owned());
+        };
+        if weights.len() != queues {
+            return Err(Error::invalid(format!("weights has {} entries for {queues} queues", weights.len())));
+        }
+        for (index, weight) in weights.iter().enumerate() {
+            check::integer(i64::from(*weight), &format!("weights[{index}]"), 1, Share::MOST_WEIGHT)?;
+        }
+        let weights: Vec<String> = weights.iter().map(u32::to_string).collect();
+        Ok(format!("{draw}:{}", weights.join(",")))
+    }
+}
+
+impl From<bool> for Share {
+    fn from(equal: bool) -> Share {
+        if equal { Share::Equal } else { Share::InOrder }
+    }
 }
 
 /// What a reserve took.
@@ -246,7 +299,7 @@ impl QueueReserve {
             worker: fields.text("worker")?.unwrap_or_else(|| worker.to_owned()),
             queues: fields.texts("queues")?.ok_or_else(|| Error::invalid("queues is missing"))?,
             limit: fields.integer("limit")?.unwrap_or(1),
-            share: fields.boolean("share")?.unwrap_or(false),
+            share: Share::take(fields)?,
         })
     }
 
@@ -258,7 +311,7 @@ impl QueueReserve {
             return Err(Error::invalid("queues is empty"));
         }
         check::names(&self.queues, "queues", MAX_QUEUES)?;
-        args.text(&self.worker).integer(self.limit).text(if self.share { "1" } else { "0" });
+        args.text(&self.worker).integer(self.limit).text(&self.share.encode(self.queues.len())?);
         Ok(())
     }
 

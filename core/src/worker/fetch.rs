@@ -188,7 +188,7 @@ impl Fetch {
 
     /// True when a thread wants a job and the queues had none: time to wait for a wake token.
     pub fn wants_wake(&self, hand: &Hand) -> bool {
-        self.need(hand) > 0 && self.queues.are_dry()
+        self.need(hand) > 0 && self.queues.are_dry() && !self.queues.are_none()
     }
 }
 

@@ -18,6 +18,7 @@ mod pace;
 mod patterns;
 mod pause;
 mod perform;
+mod random;
 mod runner;
 mod settings;
 mod shared;
@@ -43,6 +44,7 @@ use crate::ops::{Job, JobHeartbeat, Lease};
 use options::WorkerOptions;
 use outcomes::AnswerTo;
 use shared::Shared;
+use strategy::Strategy;
 use threads::Threads;
 
 pub use interrupts::Interrupt;
@@ -87,7 +89,10 @@ impl Worker {
     /// A worker on a client. Checks the options only; the first [`Worker::next`] starts its threads and connects.
     ///
     /// options_json: `queues` (required), 1 to 1000 names or patterns in the order they are asked; `strategy`, `ordered` (default: a
-    /// later queue is served when the earlier ones give nothing) or `round_robin` (equal shares); `threads`, how many
+    /// later queue is served when the earlier ones give nothing) `round_robin` (equal shares), `shuffled_round_robin` (the same, in an
+    /// order drawn anew for each call), `weighted` (shares by weight: at one job a call a queue comes first as often as its
+    /// weight says) or `callback` (see [`Worker::set_order`]; all in order before the first); `weights`, of `weighted`, from 1
+    /// to 1000 by queue or pattern (a queue's own name, else the longest pattern that matches it, else 1); `threads`, how many
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
     /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `timeout_ms` (default
     /// none) and `timeouts`, an object of kinds that have another: a handler that runs longer gets an interrupt `timeout`, and
@@ -319,6 +324,26 @@ impl Worker {
     /// The worker's name, `host:pid:8 hex digits`: new for every worker.
     pub fn name(&self) -> &str {
         self.inner.as_ref().map_or("", |inner| &inner.shared.name)
+    }
+
+    /// The queues that its entries stand for now, in their order: what an order chooses from.
+    pub fn serving(&self) -> Vec<String> {
+        self.inner("worker_serving").map_or_else(|_| Vec::new(), |inner| inner.shared.serving())
+    }
+
+    /// From now on asks these of [`Worker::serving`], in this order; a queue that is absent is not asked. For the strategy
+    /// `callback`, whose host sets it whenever a thread is about to take a job.
+    ///
+    /// # Errors
+    /// `WRONG_STATE` under another strategy; `CLOSED` in a forked child.
+    pub fn set_order(&self, queues: Vec<String>) -> Result<()> {
+        let shared = &self.inner("worker_set_order")?.shared;
+        if shared.options.strategy != Strategy::Callback {
+            let message = "an order is set under the strategy callback only";
+            return Err(Error::new(Code::WrongState, message).during("worker_set_order"));
+        }
+        shared.set_order(queues);
+        Ok(())
     }
 
     /// Jobs whose handlers run.

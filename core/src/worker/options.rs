@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::strategy::Strategy;
+use super::strategy::{Strategy, Weights};
 use super::timeouts::Timeouts;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 use crate::middleware::{Format, StatsdOptions};
+use crate::ops::Share;
 
 /// Most queues one worker reserves from.
 pub const MAX_QUEUES: usize = 1_000;
@@ -24,6 +25,8 @@ pub struct WorkerOptions {
     pub queues: Vec<String>,
     /// How the worker chooses among them.
     pub strategy: Strategy,
+    /// Of queues and patterns, for the strategy `weighted`.
+    pub weights: Weights,
     /// Handlers that run at once.
     pub threads: usize,
     /// Kinds the worker has handlers for, told to other workers in its status.
@@ -52,10 +55,11 @@ impl WorkerOptions {
     pub fn from_json(text: &str) -> Result<WorkerOptions> {
         let mut fields = Fields::parse(text, "options")?;
         let queues = fields.texts("queues")?.ok_or_else(|| Error::invalid("options.queues is missing"))?;
-        let strategy = fields.text("strategy")?;
+        let strategy = fields.text("strategy")?.map_or(Ok(Strategy::Ordered), |name| known_strategy(&name))?;
         let options = WorkerOptions {
             queues: check_queues(queues)?,
-            strategy: strategy.map_or(Ok(Strategy::Ordered), |name| known_strategy(&name))?,
+            strategy,
+            weights: take_weights(&mut fields, strategy)?,
             threads: fields.integer_in("threads", 1, MAX_THREADS)?.unwrap_or(1) as usize,
             kinds: fields.texts("kinds")?.unwrap_or_default(),
             language: fields.text("language")?.unwrap_or_else(|| "rust".to_owned()),
@@ -87,6 +91,21 @@ fn check_queues(queues: Vec<String>) -> Result<Vec<String>> {
         }
     }
     Ok(queues)
+}
+
+fn take_weights(fields: &mut Fields, strategy: Strategy) -> Result<Weights> {
+    let Some(mut given) = fields.object("weights")? else { return Ok(Weights::new()) };
+    if strategy != Strategy::Weighted {
+        return Err(Error::invalid("options.weights belongs to the strategy weighted"));
+    }
+    let names = given.names();
+    check::names(&names, "options.weights", MAX_QUEUES)?;
+    let weigh = |name: String| {
+        let weight = given.integer_in(&name, 1, Share::MOST_WEIGHT)?;
+        let missing = || Error::invalid(format!("options.weights.{name} is missing"));
+        Ok((name.clone(), weight.ok_or_else(missing)? as u32))
+    };
+    names.into_iter().map(weigh).collect()
 }
 
 fn known_strategy(name: &str) -> Result<Strategy> {
@@ -154,8 +173,16 @@ mod tests {
         );
         assert!(message(r#"{"queues":["a"],"max_jobs":-1}"#).starts_with("options.max_jobs -1 is outside 0.."));
         assert_eq!(
-            message(r#"{"queues":["a"],"strategy":"weighted"}"#),
-            "options.strategy weighted is unknown; known are ordered, round_robin"
+            message(r#"{"queues":["a"],"strategy":"fair"}"#),
+            "options.strategy fair is unknown; known are ordered, round_robin, shuffled_round_robin, weighted, callback"
+        );
+        assert_eq!(
+            message(r#"{"queues":["a"],"weights":{"a":2}}"#),
+            "options.weights belongs to the strategy weighted"
+        );
+        assert_eq!(
+            message(r#"{"queues":["a"],"strategy":"weighted","weights":{"a":0}}"#),
+            "options.weights.a 0 is outside 1..1000"
         );
     }
 }

@@ -102,7 +102,7 @@ fn flatten<'a>(entry: &'a str, away: bool, saved: &'a PatternLists, deep: usize,
 }
 
 /// Whether a name is the pattern with some text for each `*`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let Some((begin, rest)) = pattern.split_once('*') else { return pattern == name };
     let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
     let Some(name) = name.strip_prefix(begin).and_then(|name| name.strip_suffix(end)) else { return false };

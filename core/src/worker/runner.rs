@@ -32,6 +32,7 @@ pub fn run(shared: Arc<Shared>) {
             Step::Repeat => runner.repeat(),
             Step::Resolve => runner.resolve(),
             Step::Look => runner.look(),
+            Step::Unblock => runner.unblock_once(),
             Step::Sleep(_) | Step::Leave => {}
         }
     }
@@ -127,11 +128,18 @@ impl Runner {
             // A call needs a queue: until there is one, that of the pattern's own name.
             names.extend(shared.options.queues.first().cloned());
         }
-        let changed = names != shared.wakes().queues;
-        shared.serve(&Served { names, fair }, version);
-        if changed && shared.blocked.load(Ordering::Acquire) != 0 {
-            // The waiter may block on the lists of other queues. Where this comes too early, it looks again by itself.
-            let _ = self.lane.unblock(shared.blocked.load(Ordering::Acquire));
+        let before = shared.wakes();
+        shared.serve(Served { names, fair }, version);
+        if before.queues != shared.wakes().queues {
+            self.unblock_once();
+        }
+    }
+
+    /// The waiter may block on the lists of other queues. Where this comes too early, it looks again by itself.
+    fn unblock_once(&mut self) {
+        let connection = self.shared.blocked.load(Ordering::Acquire);
+        if connection != 0 {
+            let _ = self.lane.unblock(connection);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a worker's threads share: the shift behind one lock, and the bells by which they wake each other.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,9 +26,26 @@ const MOST_JOBS: usize = 100;
 /// The queues that are served now, and where their wake tokens come.
 pub struct Wakes {
     pub queues: Vec<String>,
+    /// Those that the worker's entries stand for, of which the host may want only some asked.
+    pub serving: Vec<String>,
     /// The wake list of each queue, in this order: of several tokens the first queue's comes first. Before them, of a worker
     /// on patterns, the list that tells of new queues.
     pub keys: Vec<String>,
+}
+
+/// The queues that the worker's entries stand for, and the host's order of them.
+struct Line {
+    served: Served,
+    order: Option<Vec<String>>,
+}
+
+impl Line {
+    /// What is asked.
+    fn asked(&self) -> Served {
+        let Some(order) = &self.order else { return self.served.clone() };
+        let mut left: HashSet<&String> = self.served.names.iter().collect();
+        Served::plain(order.iter().filter(|name| left.remove(name)).cloned().collect())
+    }
 }
 
 /// One worker in one process.
@@ -37,6 +55,8 @@ pub struct Shared {
     pub options: WorkerOptions,
     shift: Mutex<Shift>,
     wakes: Mutex<Arc<Wakes>>,
+    /// Which queues there are for the worker, and in which order the host wants some of them asked.
+    line: Mutex<Line>, // locked before the shift
     /// Threads in `next`.
     pub hosts: Bell,
     pub runner: Bell,
@@ -54,10 +74,10 @@ pub struct Shared {
 }
 
 impl Wakes {
-    fn new(client: &Client, served: &Served, follows: bool) -> Wakes {
+    fn new(client: &Client, served: &Served, serving: &Served, follows: bool) -> Wakes {
         let news = follows.then(|| client.new_queues_key());
         let keys = news.into_iter().chain(served.names.iter().map(|queue| client.wake_key(queue)));
-        Wakes { queues: served.names.clone(), keys: keys.collect() }
+        Wakes { queues: served.names.clone(), serving: serving.names.clone(), keys: keys.collect() }
     }
 
     /// Which of the queues this list belongs to; None: it tells of new queues.
@@ -71,17 +91,19 @@ impl Shared {
     pub fn new(client: Client, options: WorkerOptions) -> Shared {
         let name = identity::worker();
         let served = Served::plain(options.queues.clone());
-        let shift = Shift::new(name.clone(), Queues::new(&served, options.strategy), options.threads, Instant::now())
+        let queues = Queues::new(&served, options.strategy).weighing(options.weights.clone());
+        let shift = Shift::new(name.clone(), queues, options.threads, Instant::now())
             .limited(options.timeouts.clone(), options.max_jobs);
         let hooks = observers(&options);
         let follows = options.queues.iter().any(|entry| patterns::is_pattern(entry));
-        let wakes = Wakes::new(&client, &served, follows);
+        let wakes = Wakes::new(&client, &served, &served, follows);
         Shared {
             name,
             client,
             options,
             shift: Mutex::new(if follows { shift.following() } else { shift }),
             wakes: Mutex::new(Arc::new(wakes)),
+            line: Mutex::new(Line { served, order: None }),
             hosts: Bell::default(),
             runner: Bell::default(),
             waiter: Bell::default(),
@@ -105,11 +127,39 @@ impl Shared {
     }
 
     /// Jobs come from these queues from now on: those that the worker's patterns stand for in this version.
-    pub fn serve(&self, served: &Served, queues_version: i64) {
-        let wakes = Arc::new(Wakes::new(&self.client, served, true));
+    pub fn serve(&self, served: Served, queues_version: i64) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.served = served;
+        let asked = line.asked();
+        let wakes = Arc::new(Wakes::new(&self.client, &asked, &line.served, true));
         let mut shift = self.shift();
         *self.wakes.lock().unwrap_or_else(PoisonError::into_inner) = wakes;
-        shift.serve(served, queues_version, Instant::now());
+        shift.serve(&asked, queues_version, Instant::now());
+        self.announce(shift, 0);
+    }
+
+    /// The queues that the worker's entries stand for.
+    pub fn serving(&self) -> Vec<String> {
+        self.wakes().serving.clone()
+    }
+
+    /// Asks these of them from now on, in this order. When it is another than before, the runner ends the waiter's blocking
+    /// call on the old ones.
+    pub fn set_order(&self, order: Vec<String>) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if line.order.as_ref() == Some(&order) {
+            return;
+        }
+        line.order = Some(order);
+        let asked = line.asked();
+        if asked.names == self.wakes().queues {
+            return;
+        }
+        let follows = self.options.queues.iter().any(|entry| patterns::is_pattern(entry));
+        let wakes = Arc::new(Wakes::new(&self.client, &asked, &line.served, follows));
+        let mut shift = self.shift();
+        *self.wakes.lock().unwrap_or_else(PoisonError::into_inner) = wakes;
+        shift.reorder(&asked, self.blocked.load(Ordering::Acquire) != 0);
         self.announce(shift, 0);
     }
 
@@ -141,7 +191,7 @@ impl Shared {
             "host": identity::host(),
             "pid": std::process::id(),
             "threads": threads,
-            "queues": self.wakes().queues,
+            "queues": self.serving(),
             "kinds": kinds,
             "running": shift.hand.started(),
             "quiet": shift.is_quiet(),

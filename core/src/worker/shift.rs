@@ -36,6 +36,8 @@ pub enum Step {
     Resolve,
     /// Look up which queues are ready.
     Look,
+    /// End the waiter's blocking call: it is on other queues than those to be asked.
+    Unblock,
     /// Wait for news, at most until then.
     Sleep(Instant),
     /// Everything is done, or the time for it is over.
@@ -64,6 +66,8 @@ pub struct Shift {
     over: bool,
     /// The waiter may be in a blocking call.
     waiter_here: bool,
+    /// The waiter may block on other queues than those to be asked.
+    astray: bool,
     /// A line for the log.
     notice: Option<String>,
     /// Lost jobs whose hooks were called, and whose outcome will be refused.
@@ -89,6 +93,7 @@ impl Shift {
             leave_by: None,
             over: false,
             waiter_here: false,
+            astray: false,
             notice: None,
             told_lost: HashSet::new(),
         }
@@ -126,6 +131,10 @@ impl Shift {
             None if self.pulse_at <= now => return Step::Pulse,
             None if self.unanswered => return Step::Repeat,
             None if self.is_outdated() => return Step::Resolve,
+            None if self.astray => {
+                self.astray = false;
+                return Step::Unblock;
+            }
             None => {}
         }
         self.give_back(now);
@@ -175,6 +184,12 @@ impl Shift {
         }
         self.fetch.serve(served);
         self.pulse_at = now;
+    }
+
+    /// The host wants these asked from now on. `astray`: the waiter may block on others.
+    pub fn reorder(&mut self, asked: &Served, astray: bool) {
+        self.fetch.serve(asked);
+        self.astray |= astray;
     }
 
     fn is_done(&self) -> bool {
@@ -364,7 +379,7 @@ impl Shift {
         let fetches = !served && (self.outcomes.kept() > 0 || self.fetch.wants_runner());
         let pulses = self.trouble.is_none() && self.pulse_at < self.wakes_at;
         let looks_up = self.trouble.is_none() && self.is_outdated();
-        fetches || pulses || looks_up || self.hand.unstarted() > self.fetch.waiting()
+        fetches || pulses || looks_up || self.astray || self.hand.unstarted() > self.fetch.waiting()
     }
 
     /// No new jobs from now on.

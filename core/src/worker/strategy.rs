@@ -6,12 +6,13 @@
 //! A worker whose queues are more than one window first *looks* which of them are ready, in one call that costs the same for
 //! a thousand queues as for one, and makes its windows of those. It looks before each round of its windows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::patterns::Served;
+use super::patterns::{self, Served};
+use super::random::Random;
 use super::window::{self, Window};
-use crate::ops::Job;
+use crate::ops::{Job, Share};
 
 /// How long a worker that looked and found nothing leaves it at that. Tokens of some queues keep it from ever sitting out its
 /// wait in Redis, which is how one with a single window notices a token that was lost.
@@ -26,12 +27,28 @@ pub enum Strategy {
     Ordered,
     /// An equal share of each call for every queue that has jobs; the next begins behind the first that gave some.
     RoundRobin,
+    /// The same, but each call asks in an order drawn anew.
+    ShuffledRoundRobin,
+    /// A share of each call by its weight for every queue that has jobs.
+    Weighted,
+    /// In the order that the host gave last.
+    Callback,
 }
 
 impl Strategy {
     /// Every strategy by the name options use.
-    pub const NAMES: [(&'static str, Strategy); 2] =
-        [("ordered", Strategy::Ordered), ("round_robin", Strategy::RoundRobin)];
+    pub const NAMES: [(&'static str, Strategy); 5] = [
+        ("ordered", Strategy::Ordered),
+        ("round_robin", Strategy::RoundRobin),
+        ("shuffled_round_robin", Strategy::ShuffledRoundRobin),
+        ("weighted", Strategy::Weighted),
+        ("callback", Strategy::Callback),
+    ];
+
+    /// Whether each queue that has jobs gets a share of a call; else a later one gets what the earlier leave.
+    fn shares(self) -> bool {
+        matches!(self, Strategy::RoundRobin | Strategy::ShuffledRoundRobin | Strategy::Weighted)
+    }
 
     /// The strategy of that name, or None.
     pub fn named(name: &str) -> Option<Strategy> {
@@ -46,8 +63,18 @@ pub struct Asking {
     pub queues: Vec<String>,
     /// Most jobs to take.
     pub limit: usize,
-    /// Whether each queue that has jobs gets an equal share.
-    pub share: bool,
+    /// What each queue that has jobs gets of them.
+    pub share: Share,
+}
+
+/// How much queues count against each other: those of a name, or of a pattern, from 1 to 1000; all others 1.
+pub type Weights = BTreeMap<String, u32>;
+
+/// A queue's own weight, or that of the longest pattern which matches it.
+fn weight_of(queue: &str, weights: &Weights) -> u32 {
+    let matching = weights.iter().filter(|(pattern, _)| patterns::matches(pattern, queue));
+    let longest = || matching.max_by_key(|(pattern, _)| pattern.len()).map(|(_, weight)| weight);
+    weights.get(queue).or_else(longest).copied().unwrap_or(1)
 }
 
 /// A worker's queues, what is known of them, and where the next call begins.
@@ -55,6 +82,11 @@ pub struct Queues {
     served: Served,
     windows: Vec<Window>,
     strategy: Strategy,
+    /// As the worker's options say.
+    weights: Weights,
+    random: Random,
+    /// The queue that is named where a call needs one and nothing is asked.
+    spare: String,
     /// The window whose turn it is, round-robin.
     turn: usize,
     /// Jobs it may still give in this turn; 0 before the turn has begun.
@@ -84,24 +116,48 @@ struct Sight {
 impl Queues {
     /// `served`: at least one.
     pub fn new(served: &Served, strategy: Strategy) -> Queues {
-        let mut queues =
-            Queues { served: served.clone(), windows: Vec::new(), strategy, turn: 0, credit: 0, sight: None };
-        if served.names.len() > window::MOST {
-            queues.sight = Some(Sight::of(&served.names));
-        } else {
-            queues.make_windows((0..served.names.len()).collect(), false);
-        }
+        let mut queues = Queues {
+            served: Served::default(),
+            windows: Vec::new(),
+            strategy,
+            weights: Weights::new(),
+            random: Random::fresh(),
+            spare: String::new(),
+            turn: 0,
+            credit: 0,
+            sight: None,
+        };
+        queues.serve(served);
         queues
     }
 
-    /// The same worker on other queues: nothing is known of them.
+    /// The same with the weights of its queues, for [`Strategy::Weighted`].
+    pub fn weighing(self, weights: Weights) -> Queues {
+        Queues { weights, ..self }
+    }
+
+    /// The same worker on other queues, of which nothing is known; none for a while, when the host wants so.
     pub fn serve(&mut self, served: &Served) {
-        *self = Queues::new(served, self.strategy);
+        (self.served, self.sight) = (served.clone(), None);
+        self.windows.clear();
+        if let Some(first) = served.names.first() {
+            self.spare.clone_from(first);
+        }
+        if served.names.len() > window::MOST {
+            self.sight = Some(Sight::of(&served.names));
+        } else {
+            self.make_windows((0..served.names.len()).collect(), false);
+        }
+    }
+
+    /// True when there is no queue to ask.
+    pub fn are_none(&self) -> bool {
+        self.served.names.is_empty()
     }
 
     /// Windows of the queues in these places. `gives`: whether they are thought to have jobs.
     fn make_windows(&mut self, places: Vec<usize>, gives: bool) {
-        let ordered = self.strategy == Strategy::Ordered;
+        let ordered = !self.strategy.shares();
         // Of queues that take turns, each window gets as many, so that each gets as much.
         let most =
             if ordered { window::MOST } else { places.len().div_ceil(places.len().div_ceil(window::MOST).max(1)) };
@@ -134,7 +190,9 @@ impl Queues {
             return self.windows.iter_mut().for_each(Window::look_again);
         }
         let (mut places, whole) = (sight.ready.clone(), sight.whole);
-        if self.strategy == Strategy::RoundRobin {
+        if self.strategy == Strategy::ShuffledRoundRobin {
+            self.random.shuffle(&mut places);
+        } else if self.strategy == Strategy::RoundRobin {
             let behind = places.partition_point(|place| *place < sight.begin);
             places.rotate_left(behind);
         }
@@ -144,22 +202,58 @@ impl Queues {
     /// What the next reserve asks when `limit` jobs are wanted: the queues around the one whose wake token came (its
     /// place among the worker's), else the first that may have some.
     pub fn ask(&mut self, limit: usize, woken_by: Option<usize>) -> Asking {
-        let share = self.strategy == Strategy::RoundRobin;
-        let (at, limit) = match woken_by {
-            Some(queue) => (self.window_of(queue), limit),
+        let (at, limit) = match (woken_by, self.strategy) {
+            (Some(queue), _) => (self.window_of(queue), limit),
             // Nothing is known to be ready: what is asked now only flushes outcomes.
-            None if self.windows.is_empty() => {
-                return Asking { queues: self.served.names[..1].to_vec(), limit: 0, share };
+            (None, _) if self.windows.is_empty() => {
+                return Asking { queues: vec![self.spare.clone()], limit: 0, share: Share::InOrder };
             }
-            None if share => self.in_turn(limit),
-            None => (self.next_from(0), limit),
+            (None, Strategy::Weighted) => (self.drawn(), limit),
+            (None, Strategy::RoundRobin | Strategy::ShuffledRoundRobin) => self.in_turn(limit),
+            (None, Strategy::Ordered | Strategy::Callback) => (self.next_from(0), limit),
         };
         let window = &mut self.windows[at];
-        let queues = window.order();
-        if share {
+        let mut queues = window.order();
+        if self.strategy.shares() {
             window.move_on();
         }
+        if matches!(self.strategy, Strategy::ShuffledRoundRobin | Strategy::Weighted) {
+            self.random.shuffle(&mut queues);
+        }
+        let share = self.share_of(&queues);
         Asking { queues, limit, share }
+    }
+
+    fn share_of(&mut self, queues: &[String]) -> Share {
+        match self.strategy {
+            Strategy::Ordered | Strategy::Callback => Share::InOrder,
+            Strategy::RoundRobin | Strategy::ShuffledRoundRobin => Share::Equal,
+            Strategy::Weighted => Share::Weighted {
+                weights: queues.iter().map(|queue| weight_of(queue, &self.weights)).collect(),
+                draw: self.random.below(1_000_000) as u32,
+            },
+        }
+    }
+
+    /// One of the windows that may have jobs, each as likely as its queues have weight.
+    fn drawn(&mut self) -> usize {
+        if self.windows.len() == 1 {
+            return 0;
+        }
+        let weight = |window: &Window| -> u64 {
+            let weights = window.names().iter().map(|queue| u64::from(weight_of(queue, &self.weights)));
+            if window.is_dry() { 0 } else { weights.sum() }
+        };
+        let weights: Vec<u64> = self.windows.iter().map(weight).collect();
+        let all: u64 = weights.iter().sum();
+        let mut left = if all > 0 { self.random.below(all) } else { return 0 };
+        for (at, weight) in weights.into_iter().enumerate() {
+            match left.checked_sub(weight) {
+                Some(rest) => left = rest,
+                None => return at,
+            }
+        }
+        0
     }
 
     /// The window with the queue in this place; one of its own for a queue that was not ready.
@@ -212,12 +306,11 @@ impl Queues {
             // Since it was asked the worker looked, and did not see it.
             None => self.add_window(order.to_vec()),
         };
-        let others = match self.strategy {
-            Strategy::Ordered => &mut self.windows[..at],
-            Strategy::RoundRobin => {
-                self.windows[at].learn(order, jobs, full);
-                &mut self.windows[..]
-            }
+        let others = if self.strategy.shares() {
+            self.windows[at].learn(order, jobs, full);
+            &mut self.windows[..]
+        } else {
+            &mut self.windows[..at]
         };
         if full {
             // They are asked again before this one is. Those that an ordered worker asks later may stay dry: whatever
@@ -226,8 +319,10 @@ impl Queues {
         }
         self.windows[at].answer(full, due, now);
         let round_over = match self.strategy {
-            Strategy::Ordered => full,
-            Strategy::RoundRobin => at + 1 == self.windows.len() && !(full && self.credit > 0),
+            Strategy::Ordered | Strategy::Callback | Strategy::Weighted => full,
+            Strategy::RoundRobin | Strategy::ShuffledRoundRobin => {
+                at + 1 == self.windows.len() && !(full && self.credit > 0)
+            }
         };
         if round_over && !self.are_dry() {
             self.look_before_the_next();
@@ -248,7 +343,7 @@ impl Queues {
             return;
         }
         self.look_before_the_next();
-        if self.strategy == Strategy::Ordered {
+        if !self.strategy.shares() {
             let before = self.next_from(0);
             self.windows[..before].iter_mut().for_each(Window::look_again);
         }

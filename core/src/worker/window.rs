@@ -84,6 +84,11 @@ impl Window {
         self.giving.iter().filter(|gives| **gives).count().max(1)
     }
 
+    /// Its queues.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Learns which queues give jobs from what a reserve in `order` gave. One that gave all that was asked for came as far as
     /// the last queue it took from, and the next begins behind that: the others of the window have not had their share.
     pub fn learn(&mut self, order: &[String], jobs: &[Job], full: bool) {
@@ -99,7 +104,9 @@ impl Window {
         }
         let looked_at = if full { reached + 1 } else { order.len() };
         for (place, gave) in gave.iter().enumerate().take(looked_at) {
-            self.giving[(begun + place) % order.len()] = *gave;
+            if let Some(at) = self.place(&order[place]) {
+                self.giving[at] = *gave;
+            }
         }
         if looked_at < order.len() {
             self.first = (begun + looked_at) % order.len();

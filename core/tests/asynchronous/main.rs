@@ -68,7 +68,7 @@ fn a_job_lives_by_requests() {
         let client = client(&server);
         let placed = client.send(QueuePut::new([Put::new("k").queue("q").jid("a").data("[1.0]")])).await.unwrap();
         assert_eq!((placed[0].jid.as_str(), placed[0].outcome.as_str()), ("a", "put"));
-        let reserve = QueueReserve { worker: "w".into(), queues: vec!["q".into()], limit: 5, share: false };
+        let reserve = QueueReserve { worker: "w".into(), queues: vec!["q".into()], limit: 5, share: false.into() };
         let job = client.send(reserve).await.unwrap().jobs.remove(0);
         assert_eq!((job.jid.as_str(), job.data.as_str()), ("a", "[1.0]"));
         let ended = Ended { jid: job.jid, token: job.token, run_ms: 1, how: Completion::default() };

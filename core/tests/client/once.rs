@@ -298,7 +298,12 @@ mod worker {
             let turned = bench
                 .cut
                 .send(WorkerTurn {
-                    reserve: QueueReserve { worker: "w".into(), queues: vec!["q".into()], limit: 1, share: false },
+                    reserve: QueueReserve {
+                        worker: "w".into(),
+                        queues: vec!["q".into()],
+                        limit: 1,
+                        share: false.into(),
+                    },
                     ended: vec![Ended { jid: "a".into(), token, run_ms: 1, how }],
                 })
                 .unwrap();

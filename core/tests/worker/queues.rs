@@ -208,3 +208,52 @@ fn its_status_names_all_queues_however_long() {
     assert_eq!(member(&list, "/workers/0/status/queues"), json!(queues));
     worker.stop(LONG).unwrap();
 }
+
+#[test]
+fn a_job_beside_a_flood_starts_within_a_turn() {
+    for strategy in ["round_robin", "shuffled_round_robin", "weighted"] {
+        let server = Server::start();
+        let client = server.client();
+        put(&client, 5, 2_000);
+        let queues: Vec<String> = [5, 6].map(name).to_vec();
+        let options = json!({"queues": queues, "strategy": strategy, "threads": 4});
+        let worker = Worker::open(&client, &options.to_string()).unwrap();
+        let job = next(&worker);
+        put(&client, 6, 1);
+        finish(&worker, &job, Outcome::DONE);
+        // What is held already, and one call more.
+        let came = (0..1_000).position(|_| perform(&worker).queue == name(6));
+        assert!(came.is_some(), "{strategy}");
+        worker.stop(LONG).unwrap();
+    }
+}
+
+#[test]
+fn a_callback_worker_asks_the_queues_it_was_told_last() {
+    let server = Server::start();
+    let client = server.client();
+    let queues: Vec<String> = (1..=3).map(name).collect();
+    let worker = worker_of(&client, &queues, "callback");
+    assert_eq!(worker.serving(), queues);
+    worker.set_order([3, 1].map(name).to_vec()).unwrap();
+    for number in 1..=3 {
+        put(&client, number, 1);
+    }
+    assert_eq!([perform(&worker).queue, perform(&worker).queue], [3, 1].map(name));
+    let waiting = waiting(&worker);
+    until("the worker blocks", || blocked(&server) == 1);
+    worker.set_order([2].map(name).to_vec()).unwrap();
+    let (job, _) = waiting.join().unwrap();
+    assert_eq!(job.queue, name(2));
+    // With none to ask it still hands in its outcomes, and takes nothing.
+    worker.set_order(Vec::new()).unwrap();
+    put(&client, 2, 1);
+    finish(&worker, &job, Outcome::DONE);
+    until("the outcome is there", || client.job(&job.jid).unwrap().unwrap().state == "completed");
+    assert_eq!(client.queue(name(2)).counts().unwrap().waiting, 1);
+    worker.set_order([2].map(name).to_vec()).unwrap();
+    perform(&worker);
+    worker.stop(LONG).unwrap();
+    let ordered = worker_of(&client, &queues, "ordered");
+    assert_eq!(ordered.set_order(Vec::new()).unwrap_err().code, manyhands::Code::WrongState);
+}

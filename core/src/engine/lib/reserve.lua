@@ -1,27 +1,48 @@
 -- Taking jobs under a lease, for queue_reserve and worker_turn.
 local reserve = {}
 
-local MAX_QUEUES, MAX_REPLY, LOOK_AHEAD, SLICE = 64, 8388608, 100, 100
+local MAX_QUEUES, MAX_REPLY, LOOK_AHEAD, SLICE, MAX_WEIGHT = 64, 8388608, 100, 100, 1000
 
 -- What one call may do, in plain jobs taken. One that is not plain counts as three, and each two of its tags and throttles
 -- as one more; one that was due counts as three; an outcome that came in the same call as five.
 local MOST_WORK = 500
+
+-- '<draw>:<weight>,…', a weight for each of `count` queues: the list of them, and the draw as a part of 1.
+local function parse_weights(share, count)
+  local draw, list = match(share or '', '^(%d+):([%d,]+)$')
+  if not draw then
+    fail('INVALID_ARGUMENT', "share must be '0', '1' or weights")
+  end
+  local weights = {}
+  for weight in list:gmatch('[^,]+') do
+    weights[#weights + 1] = check.numeral(weight, 'share', 1, MAX_WEIGHT)
+  end
+  if #weights ~= count then
+    fail('INVALID_ARGUMENT', 'share has ' .. #weights .. ' weights for ' .. count .. ' queues')
+  end
+  return weights, check.numeral(draw, 'share', 0, 999999) / 1000000
+end
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
   local request = { worker = check.name(argv[first], 'worker'), queues = {} }
   request.limit = check.numeral(argv[first + 1] or '', 'limit', 0, MAX_ITEMS)
   local share = argv[first + 2]
-  if share ~= '0' and share ~= '1' then
-    fail('INVALID_ARGUMENT', "share must be '0' or '1'")
-  end
   request.share = share == '1'
+  local weights
+  if share ~= '0' and share ~= '1' then
+    weights, request.draw = parse_weights(share, last_queue - first_queue + 1)
+    request.weights = {}
+  end
   local seen = {}
   for index = first_queue, last_queue do
     local queue = check.name(argv[index], 'queue')
     if not seen[queue] then
       seen[queue] = true
       request.queues[#request.queues + 1] = queue
+      if weights then
+        request.weights[queue] = weights[index - first_queue + 1]
+      end
     end
   end
   if #request.queues == 0 or #request.queues > MAX_QUEUES then
@@ -157,6 +178,23 @@ local function active_among(open)
   return call('EXISTS', unpack(names))
 end
 
+-- What each of the queues that have jobs gets by its weight, and 0 for the others. The draw moves where one part ends and the
+-- next begins, so that over many calls each gets what is its own, however few jobs are taken at once.
+local function weighted_shares(request, open)
+  local all, weights = 0, {}
+  for index, queue in ipairs(open) do
+    weights[index] = call('EXISTS', keys.waiting(queue)) * request.weights[queue]
+    all = all + weights[index]
+  end
+  local shares, reached, sum = {}, 0, 0
+  for index, queue in ipairs(open) do
+    sum = sum + weights[index]
+    local end_of_it = floor(request.limit * sum / all + request.draw)
+    shares[queue], reached = end_of_it - reached, end_of_it
+  end
+  return shares
+end
+
 local function take_from_all(reservation, open)
   local request, active = reservation.request, active_among(open)
   if active == 0 then
@@ -166,14 +204,16 @@ local function take_from_all(reservation, open)
     return
   end
   local share = request.share and max(1, ceil(request.limit / active)) or request.limit
-  for pass = 1, share < request.limit and 2 or 1 do
+  local shares = request.weights and weighted_shares(request, open)
+  for pass = 1, (shares or share < request.limit) and 2 or 1 do
     for _, queue in ipairs(open) do
       local rest = request.limit - reservation.count
       if rest == 0 or reservation.full then
         return
       end
-      if not reservation.drained[queue] then
-        take(reservation, queue, pass == 1 and min(share, rest) or rest)
+      local most = pass == 1 and min(shares and shares[queue] or share, rest) or rest
+      if most > 0 and not reservation.drained[queue] then
+        take(reservation, queue, most)
       end
     end
   end

@@ -3,6 +3,8 @@
 -- args    worker   text     who holds them
 --         limit    integer  0..250; 0 takes nothing and passes a wake token on
 --         share    0 | 1    1: at most ceil(limit / queues with jobs) of each queue, the rest refilled in order
+--                  or       <draw>:<weight>,…  a weight (1..1000) for each queue: its part of the limit among those with
+--                           jobs; draw (0..999999, at random) decides on what cannot be parted
 --         queue …  text     1 to 64 queues
 -- reply   token text, ms until the next thing is due in these queues (-1: nothing, and always with limit 0, which does
 --         not look), queues_version, then seven values per job:

@@ -55,9 +55,11 @@ impl Play {
         assert!((1..=window::MOST).contains(&queues.len()));
         let order: Vec<usize> = queues.iter().map(|queue| queue.parse().unwrap()).collect();
         let active = order.iter().filter(|queue| self.waiting[**queue] > 0).count().max(1);
+        let shares = self.shares(&order, limit, active, &share);
         let mut jobs = Vec::new();
-        for most in [if share { limit.div_ceil(active) } else { limit }, limit] {
-            for queue in &order {
+        for pass in 0..2 {
+            for (queue, share) in order.iter().zip(&shares) {
+                let most = if pass == 0 { *share } else { limit };
                 let gives = most.min(limit - jobs.len()).min(self.waiting[*queue]);
                 self.waiting[*queue] -= gives;
                 self.taken[*queue] += gives;
@@ -68,6 +70,24 @@ impl Play {
             self.queues.answer(&queues, limit, &jobs, None, self.now);
         }
         (order[0], jobs.len())
+    }
+
+    /// What each of the queues gets at first, as the engine reckons.
+    fn shares(&self, order: &[usize], limit: usize, active: usize, share: &Share) -> Vec<usize> {
+        let Share::Weighted { weights, draw } = share else {
+            return vec![if *share == Share::Equal { limit.div_ceil(active) } else { limit }; order.len()];
+        };
+        let counted =
+            order.iter().zip(weights).map(|(queue, weight)| if self.waiting[*queue] > 0 { *weight } else { 0 });
+        let counted: Vec<f64> = counted.map(f64::from).collect();
+        let all: f64 = counted.iter().sum::<f64>().max(1.0);
+        let (mut sum, mut reached) = (0.0, 0);
+        let gets = counted.into_iter().map(|weight| {
+            sum += weight;
+            let end = (limit as f64 * sum / all + f64::from(*draw) / 1e6) as usize;
+            std::mem::replace(&mut reached, end).abs_diff(end)
+        });
+        gets.collect()
     }
 
     /// Calls until all windows are dry. Returns the first queue of each.
@@ -99,7 +119,7 @@ fn ordered_never_moves() {
     let names = ["a", "b", "c"].map(String::from);
     let mut queues = Queues::new(&Served::plain(names.to_vec()), Strategy::Ordered);
     for limit in [4, 1, 0] {
-        assert_eq!(queues.ask(limit, None), Asking { queues: names.to_vec(), limit, share: false });
+        assert_eq!(queues.ask(limit, None), Asking { queues: names.to_vec(), limit, share: Share::InOrder });
     }
 }
 
@@ -108,7 +128,7 @@ fn round_robin_begins_one_further_each_call() {
     let mut queues = Queues::new(&Served::plain(["a", "b", "c"].map(String::from).to_vec()), Strategy::RoundRobin);
     let orders: Vec<String> = (0..4).map(|_| queues.ask(1, None).queues.concat()).collect();
     assert_eq!(orders, ["abc", "bca", "cab", "abc"]);
-    assert!(queues.ask(1, None).share);
+    assert_eq!(queues.ask(1, None).share, Share::Equal);
 }
 
 #[test]
@@ -436,4 +456,84 @@ fn sighted_round_robin_gives_ready_queues_the_same_while_others_come_and_go() {
         let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
         assert!(*least > 0 && most * 10 <= least * 12, "{least} to {most} with limit {limit} of {}", busy.len());
     }
+}
+
+#[test]
+fn shuffled_round_robin_gives_the_same_in_orders_drawn_anew() {
+    let mut play = Play::new(3, Strategy::ShuffledRoundRobin);
+    play.queues.random = Random::seeded(7);
+    play.waiting.fill(usize::MAX / 2);
+    let mut first = [0; 3];
+    let mut orders = std::collections::BTreeSet::new();
+    for _ in 0..600 {
+        orders.insert(play.queues.ask(0, None).queues);
+        first[play.call(1, None).0] += 1;
+    }
+    assert_eq!(orders.len(), 6, "every order there is");
+    assert!(first.iter().all(|count| (150..250).contains(count)), "{first:?}");
+}
+
+#[test]
+fn weights_are_those_of_the_name_else_of_the_longest_pattern() {
+    let weights = [("mail-*", 5), ("mail-b*", 7), ("mail-big", 9), ("*", 2)];
+    let weights: Weights = weights.into_iter().map(|(name, weight)| (name.to_owned(), weight)).collect();
+    let names = ["mail-big", "mail-bulk", "mail-a", "other"];
+    assert_eq!(names.map(|name| weight_of(name, &weights)), [9, 7, 5, 2]);
+    assert_eq!(weight_of("other", &Weights::new()), 1);
+}
+
+/// Jobs that each of these queues, with these weights and never empty, gives of so many.
+fn weigh(count: usize, weights: &[(usize, u32)], limit: usize, jobs: usize) -> Vec<usize> {
+    let mut play = Play { more: false, ..Play::new(count, Strategy::Weighted) };
+    let named = weights.iter().map(|(queue, weight)| (queue.to_string(), *weight));
+    play.queues = play.queues.weighing(named.collect());
+    play.queues.random = Random::seeded(42);
+    for (queue, _) in weights {
+        play.waiting[*queue] = usize::MAX / 2;
+    }
+    let of: Vec<usize> = weights.iter().map(|(queue, _)| *queue).collect();
+    play.taken_of(&of, limit, jobs)
+}
+
+#[test]
+fn weighted_gives_by_weight_however_few_are_taken_at_once() {
+    for (count, limit) in [(4, 1), (4, 3), (4, 100), (1_000, 1), (1_000, 7), (1_000, 250)] {
+        let taken = weigh(count, &[(0, 6), (1, 3), (3, 1)], limit, 10_000);
+        // Three deviations of 10,000 independent draws are 150 at most.
+        let expected = [6_000, 3_000, 1_000];
+        assert!(taken.iter().zip(expected).all(|(got, due)| got.abs_diff(due) <= 150), "{count} {limit}: {taken:?}");
+    }
+}
+
+#[test]
+fn weighted_gives_by_weight_over_several_windows() {
+    let weights: Vec<(usize, u32)> = (0..100).map(|place| (place * 3, if place < 10 { 9 } else { 1 })).collect();
+    let taken = weigh(1_000, &weights, 10, 36_000);
+    let heavy: usize = taken[..10].iter().sum();
+    assert!((17_000..19_000).contains(&heavy), "half of all: {heavy}");
+}
+
+#[test]
+fn a_job_beside_a_flood_starts_within_a_turn_by_every_fair_strategy() {
+    for strategy in [Strategy::RoundRobin, Strategy::ShuffledRoundRobin, Strategy::Weighted] {
+        for (count, limit) in [(3, 2), (3, 250), (1_000, 2), (1_000, 250)] {
+            let mut play = Play { more: false, ..Play::new(count, strategy) };
+            play.waiting[0] = 1_000_000;
+            play.call(limit, None);
+            play.waiting[2] = 1;
+            play.call(limit, None);
+            assert_eq!(play.waiting[2], 0, "{strategy:?} of {count}, limit {limit}");
+        }
+    }
+}
+
+#[test]
+fn a_callback_worker_asks_what_it_is_told_to() {
+    let mut queues = Queues::new(&Served::plain(names(3)), Strategy::Callback);
+    assert_eq!(queues.ask(1, None).queues, ["0", "1", "2"]);
+    queues.serve(&Served::plain(vec!["2".to_owned(), "0".to_owned()]));
+    assert_eq!(queues.ask(1, None).queues, ["2", "0"]);
+    queues.serve(&Served::default());
+    assert!(queues.are_none() && queues.are_dry());
+    assert_eq!(queues.ask(1, None).limit, 0);
 }

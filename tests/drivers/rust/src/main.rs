@@ -7,7 +7,7 @@ use std::io::stdin;
 
 use manyhands::ops::{
     Again, Completion, Ended, Failure, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease,
-    Pause, QueueReserve,
+    Pause, QueueReserve, Share,
 };
 use manyhands::{Answer, Client, Error, Placed, Put, Result};
 use serde_json::{Value as Json, json};
@@ -60,7 +60,7 @@ fn reserve(client: &Client, args: &Json) -> Result<String> {
         worker: text(args, "worker"),
         queues: queues.iter().map(|queue| queue.as_str().unwrap_or_default().to_owned()).collect(),
         limit: args["limit"].as_i64().unwrap_or(1),
-        share: args["share"] == true,
+        share: share_of(args),
     })?;
     let jobs: Vec<String> = reserved.jobs.iter().map(manyhands::Job::to_json).collect();
     let (due, version) = (json!(reserved.next_due_ms), reserved.queues_version);
@@ -143,6 +143,12 @@ fn set(client: &Client, args: &Json) -> Result<String> {
     }
     client.config().set(&text(args, "name"), args["value"].as_i64(), args["queue"].as_str())?;
     Ok("null".to_owned())
+}
+
+fn share_of(args: &Json) -> Share {
+    let weights = args["weights"].as_array().map(|list| list.iter().filter_map(Json::as_u64).map(|one| one as u32));
+    let draw = args["draw"].as_u64().unwrap_or(0) as u32;
+    weights.map_or(Share::from(args["share"] == true), |weights| Share::Weighted { weights: weights.collect(), draw })
 }
 
 /// The door, for what has no method by intent. Other arguments that no method takes, the engine must refuse too.
