@@ -61,7 +61,10 @@ fn no_more_jobs() -> Error {
 ///                                      "pattern_set"), "!@slow" for the opposite of each of its entries. Patterns are
 ///                                      followed while the worker runs; saved priorities come before the order here.
 ///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
-///                                      all get equal shares. Default "ordered".
+///                                      all get equal shares; "shuffled_round_robin": the same, in an order drawn anew
+///                                      for each call; "weighted": shares by "weights". Default "ordered".
+///               "weights"              of "weighted": an object of 1 to 1000 by queue or pattern. A queue has that of its
+///                                      own name, else of the longest pattern that matches it, else 1.
 ///               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
 ///               "kinds"                the kinds that have handlers here, told to other workers. Default none.
 ///               "language"             told in the worker's status. Default "c".

@@ -147,7 +147,10 @@ export function camelCase(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return value;
   }
-  const renamed = ([key, part]: [string, unknown]) => [camelCaseName(key), key === "data" || key === "headers" ? part : camelCase(part)];
+  const renamed = ([key, part]: [string, unknown]) => [
+    camelCaseName(key),
+    key === "data" || key === "headers" ? part : camelCase(part),
+  ];
   return Object.fromEntries(Object.entries(value).map(renamed));
 }
 

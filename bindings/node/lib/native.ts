@@ -113,6 +113,10 @@ export interface NativeWorker {
   isSpent(): boolean;
   /** The oldest signal of the master that nobody took. */
   takeSignal(): "QUIT" | "TERM" | "TTIN" | null;
+  /** The queues that its entries stand for now. */
+  serving(): string[];
+  /** Asks these of them from now on, in this order. */
+  setOrder(queues: string[]): void;
   /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */
   quiet(): void;
   /**
@@ -140,7 +144,10 @@ interface NativeModule {
   Client: new (url: string | null, options: string) => NativeClient;
   Worker: new (client: NativeClient, options: string) => NativeWorker;
   /** `flags`: a JSON object of texts. */
-  Supervisor: new (client: NativeClient, flags: string) => NativeSupervisor;
+  Supervisor: new (
+    client: NativeClient,
+    flags: string,
+  ) => NativeSupervisor;
   /** The settings that flags and the environment give, as JSON. */
   workSettings(flags: string): string;
   /** The list of settings, as JSON. */

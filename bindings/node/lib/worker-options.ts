@@ -25,8 +25,13 @@ export interface WorkerOptions {
   queues: readonly string[];
   /** How many handlers may be under way at once, 1 to 1000. Default 1. */
   concurrency?: number;
-  /** How it chooses among its queues: `ordered` empties the earlier first, `round_robin` serves all alike. Default `ordered`. */
-  strategy?: "ordered" | "round_robin";
+  /**
+   * How it chooses among its queues: `ordered` empties the earlier first, `round_robin` serves all alike,
+   * `shuffled_round_robin` too, in an order drawn anew each time, `weighted` by {@link weights}. Default `ordered`.
+   */
+  strategy?: "ordered" | "round_robin" | "shuffled_round_robin" | "weighted";
+  /** 1 to 1000 by queue or pattern, for the strategy `weighted`. Default: 1 each. */
+  weights?: Readonly<Record<string, number>>;
   /** Milliseconds. How long a stop waits for handlers that are under way. Default 25,000. */
   shutdownTimeout?: number;
   /**
@@ -51,6 +56,7 @@ export const WORKER_OPTIONS = {
   queues: "queues",
   concurrency: "threads",
   strategy: "strategy",
+  weights: "weights",
   shutdownTimeout: "shutdown_timeout_ms",
   timeout: "timeout_ms",
   killTimeout: "kill_timeout_ms",

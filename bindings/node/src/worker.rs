@@ -230,6 +230,18 @@ impl Worker {
         self.shared.core.take_signal().map(manyhands::Signal::name)
     }
 
+    /// The queues that its entries stand for now.
+    #[napi(catch_unwind)]
+    pub fn serving(&self) -> Vec<String> {
+        self.shared.core.serving()
+    }
+
+    /// Asks these of them from now on, in this order.
+    #[napi(catch_unwind)]
+    pub fn set_order(&self, queues: Vec<String>) -> napi::Result<()> {
+        self.shared.core.set_order(queues).map_err(thrown)
+    }
+
     /// Takes no new jobs.
     #[napi(catch_unwind)]
     pub fn quiet(&self) {

@@ -89,8 +89,10 @@ class Managed:
         Source: core/src/engine/ops/job_requeue.lua
         """
         refuse_unknown(unknown, "job_requeue")
-        options = {"queue": queue, "priority": priority, "retries": retries, "tags": tags, "throttles": throttles}
-        fields = given({**options, "route": route, "headers": headers, "dependencies": dependencies, "missing": missing})
+        options: dict[str, Any] = {"queue": queue, "priority": priority, "retries": retries, "tags": tags}
+        options |= {"throttles": throttles, "route": route, "headers": headers}
+        options |= {"dependencies": dependencies, "missing": missing}
+        fields = given(options)
         if delay_ms := milliseconds(delay, "delay", "job_requeue"):
             fields["delay_ms"] = delay_ms
         raw_data = None if data is UNCHANGED else json_text(data, "data", "job_requeue")

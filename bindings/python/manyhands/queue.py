@@ -307,7 +307,7 @@ class Queue:
         Source: core/src/engine/ops/recurring_put.lua
         """
         refuse_unknown(unknown, "recurring_put")
-        options = {"backlog": backlog, "priority": priority, "retries": retries, "tags": tags}
+        options: dict[str, Any] = {"backlog": backlog, "priority": priority, "retries": retries, "tags": tags}
         options |= {"throttles": throttles, "route": route, "headers": headers}
         fields = recurring_fields("recurring_put", options, interval=interval, data=data, offset=offset)
         jid = uuid.uuid4().hex if jid is None else jid

@@ -63,6 +63,7 @@ class Worker:
         *,
         threads: int | None = None,
         strategy: str | None = None,
+        weights: Mapping[str, int] | None = None,
         shutdown_timeout: float | timedelta = 25.0,
         timeout: float | timedelta | None = None,
         max_jobs: int | None = None,
@@ -80,7 +81,9 @@ class Worker:
             opposite of each of its entries. Patterns are followed while the worker runs; saved priorities come before
             the order here.
         threads: handlers at once, 1 to 1000. Default 1.
-        strategy: ordered (the first queue that has a job) or round_robin. Default ordered.
+        strategy: ordered (the first queue that has a job), round_robin (all alike), shuffled_round_robin (all alike, in
+            an order drawn anew each time) or weighted (by `weights`). Default ordered.
+        weights: 1 to 1000 by queue or pattern, for the strategy weighted. Default: 1 each.
         shutdown_timeout: seconds that a stop leaves to running handlers, 0 or more. Default 25.
         timeout: seconds that a handler may run, at least 0.001; then it is interrupted (see JobInterrupted) and spends
             a retry. One that goes on for 2 s more ends the worker: no new jobs, `shutdown_timeout` for its neighbours,
@@ -104,6 +107,7 @@ class Worker:
             "queues": queues,
             "threads": threads,
             "strategy": strategy,
+            "weights": None if weights is None else dict(weights),
             "shutdown_timeout_ms": grace_ms,
         }
         timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)

@@ -117,6 +117,16 @@ impl Worker {
         self.core.take_signal().map(manyhands::Signal::name)
     }
 
+    /// The queues that its entries stand for now.
+    fn serving(&self) -> Vec<String> {
+        self.core.serving()
+    }
+
+    /// Asks these of them from now on, in this order.
+    fn set_order(&self, py: Python<'_>, queues: Vec<String>) -> PyResult<()> {
+        self.core.set_order(queues).map_err(|error| exception(py, error))
+    }
+
     /// Takes no new jobs.
     fn quiet(&self) {
         self.core.quiet();

@@ -146,6 +146,15 @@ impl Worker {
         Ok(())
     }
 
+    fn serving(ruby: &Ruby, this: &Worker) -> Result<Vec<String>, Error> {
+        Ok(this.core(ruby)?.serving())
+    }
+
+    fn set_order(ruby: &Ruby, this: &Worker, queues: Vec<String>) -> Result<(), Error> {
+        let worker = this.core(ruby)?.clone();
+        gvl::aside(ruby, move || worker.set_order(queues))
+    }
+
     fn stop(ruby: &Ruby, this: &Worker, timeout_ms: u64) -> Result<(), Error> {
         let worker = this.core(ruby)?.clone();
         gvl::aside(ruby, move || worker.stop(Duration::from_millis(timeout_ms)))
@@ -189,6 +198,8 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("take_signal", method!(Worker::take_signal, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
+    class.define_method("serving", method!(Worker::serving, 0))?;
+    class.define_method("set_order", method!(Worker::set_order, 1))?;
     class.define_method("stop", method!(Worker::stop, 1))?;
     class.define_method("shutdown_timeout", method!(Worker::shutdown_timeout, 0))?;
     class.define_method("name", method!(Worker::name, 0))?;

@@ -271,7 +271,7 @@ class Session
   SHARED = %i[priority retries tags throttles route headers].freeze
   THROTTLE = %i[id queue].freeze
   OTHERS = {
-    "queue_reserve" => %i[share], "job_progress" => %i[note], "job_log" => %i[data token],
+    "queue_reserve" => %i[share weights draw], "job_progress" => %i[note], "job_log" => %i[data token],
     "job_requeue" => [*SHARED, :queue, :data, :delay_ms, :dependencies, :missing], "job_depend" => %i[missing],
     "failure_unfail" => %i[queue limit], "throttle_get" => THROTTLE, "throttle_set" => THROTTLE,
     "throttle_delete" => THROTTLE, "throttle_holders" => THROTTLE, "throttle_pending" => THROTTLE,

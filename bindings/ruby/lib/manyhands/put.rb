@@ -17,7 +17,9 @@ module Manyhands
   # @api private
   class Placing
     # The arguments of {Queue#put} by name.
-    OPTIONS = %i[kind data jid priority delay retries tags route throttles headers dependencies missing on_conflict].freeze
+    OPTIONS = %i[
+      kind data jid priority delay retries tags route throttles headers dependencies missing on_conflict
+    ].freeze
     OPERATION = "queue_put"
     # Whether a refusal is raised, or told as an outcome among others.
     ONE = true

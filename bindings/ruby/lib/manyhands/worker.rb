@@ -38,7 +38,10 @@ module Manyhands
     #   `!@slow` for the opposite of each of its entries. Patterns are followed while the worker runs; saved priorities
     #   come before the order here.
     # @param threads [Integer] handlers at once, 1 to 1000
-    # @param strategy [String, nil] "ordered" (the first queue that has a job) or "round_robin". Default "ordered"
+    # @param strategy [String, nil] "ordered" (the first queue that has a job), "round_robin" (all alike),
+    #   "shuffled_round_robin" (all alike, in an order drawn anew each time) or "weighted" (by `weights`). Default
+    #   "ordered"
+    # @param weights [Hash{String => Integer}, nil] 1 to 1000 by queue or pattern, for "weighted". Default: 1 each
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
     # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
     # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
@@ -52,8 +55,8 @@ module Manyhands
     # @raise [InvalidArgument] naming a bad or unknown option
     #
     # Source: core/src/worker/options.rs
-    def initialize(client, queues:, threads: 1, strategy: nil, shutdown_timeout: nil, timeout: nil,
-                   kill_timeout: nil, max_jobs: nil, log: nil, verbose: nil, statsd: nil,
+    def initialize(client, queues:, threads: 1, strategy: nil, weights: nil, shutdown_timeout: nil,
+                   timeout: nil, kill_timeout: nil, max_jobs: nil, log: nil, verbose: nil, statsd: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
       Wire.check_options(unknown, [], nil)
       Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
@@ -66,7 +69,8 @@ module Manyhands
       @kill_timeout = kill_timeout || 2
       kill_timeout_ms = Wire.milliseconds(@kill_timeout, "kill_timeout", nil)
       spans = { shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms: }
-      @options = { queues:, threads:, strategy:, language: "ruby", max_jobs:, log:, verbose:, statsd:, **spans }
+      observers = { log:, verbose:, statsd: }
+      @options = { queues:, threads:, strategy:, weights:, language: "ruby", max_jobs:, **observers, **spans }
       @duties = Duties.new
       @watch = Watch.new(logger)
       @performer = nil
