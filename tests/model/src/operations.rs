@@ -118,6 +118,7 @@ impl World {
             }
             "worker_pulse" => self.worker_pulse(args),
             "worker_lost" => self.worker_lost(args),
+            "worker_order" => Ok(self.worker_order(text(args, "worker"), text(args, "order")).into()),
             "worker_deregister" => {
                 let names = texts(&args["workers"]);
                 self.statuses.retain(|name, _| !names.contains(name));

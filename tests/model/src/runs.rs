@@ -360,7 +360,19 @@ impl World {
             self.kinds.insert(kind, self.now);
         }
         self.sweep(&json!({}))?;
-        Ok(json!({"jobs": answers, "queues_version": version}))
+        let orders = self.orders.remove(text(args, "worker")).unwrap_or_default();
+        Ok(json!({"jobs": answers, "orders": orders, "queues_version": version}))
+    }
+
+    pub fn worker_order(&mut self, worker: &str, order: &str) -> usize {
+        let heard = |pulse: i64| if worker == "*" { pulse >= self.now - 60_000 } else { true };
+        let named = |name: &str| worker == "*" || worker == name;
+        let known = self.workers.iter().filter(|(name, pulse)| named(name) && **pulse >= 0 && heard(**pulse));
+        let names: Vec<String> = known.map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            self.orders.entry(name.clone()).or_default().push(order.to_owned());
+        }
+        names.len()
     }
 
     pub fn worker_lost(&mut self, args: &Json) -> Reply {

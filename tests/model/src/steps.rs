@@ -39,7 +39,11 @@ pub fn step() -> BoxedStrategy<Step> {
         (8, "worker_turn", turn()),
         (2, "worker_pulse", pulse()),
         (1, "worker_lost", object(vec![("worker", 1.0, one_of(&WORKERS[3..])), ("started", 0.7, list(jid(), 0, 5))])),
-        (1, "worker_order", joined(about("worker", one_of(&WORKERS)), about("order", one_of(&["pause", "resume"])))),
+        (
+            1,
+            "worker_order",
+            joined(about("worker", one_of(&["w0", "w1", "w3", "*"])), about("order", one_of(&["pause", "resume"]))),
+        ),
         (2, "worker_deregister", about("workers", list(one_of(&WORKERS), 1, 4))),
         (8, "job_complete", jobs(joined(lease(), completion()))),
         (3, "job_fail", jobs(joined(lease(), failure()))),

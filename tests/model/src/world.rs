@@ -100,6 +100,8 @@ pub struct World {
     pub kinds: BTreeMap<String, i64>,
     /// What the workers say of themselves.
     pub statuses: BTreeMap<String, Json>,
+    /// What each worker is asked to do, and has not heard.
+    pub orders: BTreeMap<String, Vec<String>>,
     /// By day and queue.
     pub figures: BTreeMap<(i64, String), Figures>,
     pub cancelled: BTreeMap<String, i64>,
