@@ -222,7 +222,7 @@ test("bad input is refused by name, and nothing is written", async () => {
     [/queues is empty/, () => new Worker(client, { queues: [] })],
     [/^option threads is unknown/, () => new Worker(client, untyped({ queues: ["q"], threads: 2 }))],
     [/0 is outside 1..1000/, () => new Worker(client, { queues: ["q"], concurrency: 0 })],
-    [/strategy/, () => new Worker(client, { queues: ["q"], strategy: untyped("weighted") })],
+    [/strategy/, () => new Worker(client, { queues: ["q"], strategy: untyped("fair") })],
     [/^handler of k must be a function/, () => new Worker(client, { queues: ["q"] }).perform("k", untyped("f"))],
     [/^option signal is unknown/, () => new Worker(client, { queues: ["q"] }).run(untyped({ signal: true }))],
   ];
