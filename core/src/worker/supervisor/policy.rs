@@ -139,6 +139,7 @@ pub struct Policy {
     reload: VecDeque<Number>,
     was_ready: bool,
     any_started: bool,
+    /// Since it is to stop.
     any_killed: bool,
     status: String,
     actions: Vec<Action>,
@@ -204,6 +205,10 @@ impl Policy {
             self.actions.push(Action::Exit(NO_PROGRAM_STATUS));
             return;
         }
+        if self.stop.is_some() {
+            self.exit_when_alone();
+            return;
+        }
         let wait = self.failed(process.place, now);
         self.say(format!("a process cannot be started: {why}; {}", again(wait)));
     }
@@ -250,9 +255,7 @@ impl Policy {
         place.predecessor.take_if(|(other, _)| *other == number);
         let served = place.current.take_if(|current| *current == number).is_some();
         if self.stop.is_some() {
-            if self.processes.is_empty() {
-                self.actions.push(Action::Exit(u8::from(self.any_killed)));
-            }
+            self.exit_when_alone();
             return;
         }
         let proved = process.ready_at.is_some_and(|at| now - at >= PROVED_MS);
@@ -300,14 +303,19 @@ impl Policy {
         }
         if self.stop.is_none() {
             self.actions.push(Action::Stopping);
+            self.any_killed = false;
         }
         self.stop = Some(stop);
         self.reload.clear();
         for number in self.processes.keys().copied().collect::<Vec<_>>() {
             self.end(number, stop, now);
         }
+        self.exit_when_alone();
+    }
+
+    fn exit_when_alone(&mut self) {
         if self.processes.is_empty() {
-            self.actions.push(Action::Exit(0));
+            self.actions.push(Action::Exit(u8::from(self.any_killed)));
         }
     }
 

@@ -95,6 +95,28 @@ fn a_crashed_process_spends_retries_and_is_replaced_at_once() {
 }
 
 #[test]
+fn a_kill_of_long_ago_does_not_make_a_stop_unclean() {
+    let mut master = Master::ready(1);
+    master.says(1, Word::Stuck);
+    master.comes_up(2);
+    assert_eq!(master.after(28_000), [Action::Kill { number: 1 }]);
+    master.ends(1, CRASH);
+    master.signal(Signal::Quit);
+    assert_eq!(master.ends(2, Ended::Status(0)), [settle(2, false), Action::Exit(0)]);
+}
+
+#[test]
+fn one_that_cannot_be_made_any_more_does_not_keep_a_master_that_stops() {
+    let mut master = Master::ready(2);
+    assert_eq!(master.ends(2, CRASH), [settle(2, true), start(3)]);
+    master.signal(Signal::Quit);
+    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, false)], "the third is still to come");
+    let refused = Event::NotStarted { number: 3, why: "no process left".to_owned() };
+    assert_eq!(master.done(refused), [Action::Exit(0)]);
+    assert_eq!(master.policy.tick_at(), None);
+}
+
+#[test]
 fn what_ends_as_asked_by_whomever_spends_nothing() {
     for how in [Ended::Status(0), Ended::Signal(15), Ended::Status(143), Ended::Status(130)] {
         assert_eq!(Master::ready(1).ends(1, how), [settle(1, false), start(2)]);
