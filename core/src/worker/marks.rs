@@ -77,14 +77,16 @@ impl Table {
 
     /// The process that writes, once there is one.
     pub fn writer(&self) -> Option<u32> {
-        u32::try_from(self.marks.words()[0].load(Ordering::Acquire)).ok().filter(|pid| *pid != 0)
+        let pid = i32::try_from(self.marks.words()[0].load(Ordering::Acquire)).ok()?;
+        u32::try_from(pid).ok().filter(|pid| *pid != 0)
     }
 
-    /// What the workers of the process have not let go of.
+    /// What the workers of the process have not let go of, as far as it can be read: one that crashed may have spoiled it.
     pub fn left(&self) -> Vec<Left> {
         let mut found = Vec::new();
         let mut at = 0;
         while let Some((text, slots)) = (at < ENTRIES).then(|| self.marks.read(at)).filter(|(_, slots)| *slots > 0) {
+            let slots = slots.min(ENTRIES - at);
             if let Some(worker) = text {
                 let started = (at + 1..at + slots).filter_map(|entry| self.marks.read(entry).0).collect();
                 found.push(Left { worker, started });
@@ -236,6 +238,16 @@ mod tests {
         assert!(marks.region("w", 1_000).is_none());
         assert!(marks.region("w", 1).is_none());
         assert_eq!(table.left().len(), 4);
+    }
+
+    #[test]
+    fn what_a_process_has_spoiled_harms_no_master() {
+        let table = Table::new().unwrap();
+        let marks = inherited(&table);
+        marks.region("w", 1).unwrap().begin("a").unwrap();
+        marks.write(0, "w", u64::from(u32::MAX));
+        marks.words()[0].store(u64::from(u32::MAX), Ordering::Relaxed);
+        assert_eq!((table.left(), table.writer()), (vec![left("w", &["a"])], None));
     }
 
     #[test]
