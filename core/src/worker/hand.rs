@@ -104,6 +104,7 @@ impl Hand {
     /// Takes a started job back from its handler, with how long it ran; None when it is not in hand.
     pub fn finish(&mut self, lease: &Lease, now: Instant) -> Option<(Started, Duration)> {
         let started = self.started.remove(lease)?;
+        self.interrupts.tidy(self.started.len(), |lease| self.started.contains_key(lease));
         if let (Some(marks), Some(mark)) = (&mut self.marks, started.mark) {
             marks.end(mark);
         }

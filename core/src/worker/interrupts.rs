@@ -10,6 +10,9 @@ use crate::ops::Lease;
 /// The reason of an interrupt that somebody asked for.
 pub const KILLED: &str = "killed";
 
+/// Most interrupts of one run: it is lost, late and to be killed.
+const MOST_EACH: usize = 3;
+
 /// News for a running handler: it should end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupt {
@@ -32,6 +35,13 @@ impl Interrupts {
     /// This handler must be told that.
     pub fn push(&mut self, lease: &Lease, reason: &str) {
         self.untold.push_back((lease.clone(), reason.to_owned()));
+    }
+
+    /// Drops those of handlers that have ended, when there are so many that some must have: maybe nobody ever takes them.
+    pub fn tidy(&mut self, running: usize, runs: impl Fn(&Lease) -> bool) {
+        if self.untold.len() > MOST_EACH * running {
+            self.untold.retain(|(lease, _)| runs(lease));
+        }
     }
 
     /// The oldest of a handler that still runs, once.
@@ -72,5 +82,30 @@ impl Worker {
         if let Ok(inner) = self.inner("worker_kill_running") {
             inner.shared.shift().hand.kill_started();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hand::tests::job;
+    use super::*;
+
+    #[test]
+    fn what_nobody_takes_is_dropped_with_its_handler() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        hand.receive(vec![job("long", "k")], now);
+        hand.start(now).unwrap();
+        for number in 0..100 {
+            hand.receive(vec![job(&number.to_string(), "k")], now);
+            let job = hand.start(now).unwrap();
+            let lease = Lease { jid: job.jid, token: job.token };
+            hand.kill_started();
+            hand.lose(&lease, "expired");
+            hand.finish(&lease, now).unwrap();
+        }
+        assert!(hand.interrupts.untold.len() <= 3, "{} are kept", hand.interrupts.untold.len());
+        let told = Interrupts::take(&mut hand, now).unwrap();
+        assert_eq!((told.jid.as_str(), told.reason.as_str()), ("long", KILLED));
+        assert_eq!(Interrupts::take(&mut hand, now), None);
     }
 }
