@@ -68,6 +68,12 @@ impl Hooked {
         self.any.store(true, Ordering::Release);
     }
 
+    /// Nobody is told anything from now on. What hooks use may be gone, while a native thread that was left behind lives on.
+    pub fn let_go(&self) {
+        self.any.store(false, Ordering::Release);
+        self.hooks.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub fn are_any(&self) -> bool {
         self.any.load(Ordering::Acquire)
     }

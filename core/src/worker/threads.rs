@@ -117,6 +117,7 @@ impl Threads {
             }
         }
         shared.hooks.tell(|hooks| hooks.on_stop(&shared.name));
+        shared.hooks.let_go();
         delivered(shared)
     }
 
@@ -153,6 +154,8 @@ fn delivered(shared: &Shared) -> Result<()> {
 mod tests {
     use super::*;
     use crate::client::Client;
+    use crate::middleware::Hooks;
+    use crate::ops::Lease;
     use crate::worker::options::WorkerOptions;
 
     #[test]
@@ -170,5 +173,33 @@ mod tests {
         threads.start(&shared).unwrap();
         threads.stop(&shared, Duration::ZERO).unwrap();
         assert_eq!(Arc::strong_count(&shared), 1);
+    }
+
+    #[derive(Clone, Default)]
+    struct Lost(Arc<Mutex<Vec<String>>>);
+
+    impl Hooks for Lost {
+        fn on_lock_lost(&self, _worker: &str, jid: &str, _token: &str, _reason: &str) {
+            self.0.lock().unwrap().push(jid.to_owned());
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_left_behind_tells_nobody() {
+        let client = Client::open(Some("unix:///nowhere/redis.sock"), "{}").unwrap();
+        let shared = Arc::new(Shared::new(client, WorkerOptions::from_json(r#"{"queues":["q"]}"#).unwrap()));
+        let lost = Lost::default();
+        shared.hooks.add(Arc::new(lost.clone()));
+        let lose = |jid: &str| {
+            let mut shift = shared.shift();
+            shift.hand.lost.push((Lease { jid: jid.to_owned(), token: "7".to_owned() }, "expired".to_owned()));
+            shared.announce(shift, 0);
+        };
+        lose("before");
+        let threads = Threads::new();
+        threads.start(&shared).unwrap();
+        threads.stop(&shared, Duration::ZERO).unwrap();
+        lose("after");
+        assert_eq!(*lost.0.lock().unwrap(), ["before"]);
     }
 }
