@@ -17,4 +17,4 @@ pub(crate) use log::{Format, Log};
 pub(crate) use perform::Handler;
 pub use perform::{Around, Middleware};
 pub use put::{AroundPut, PutMiddleware};
-pub(crate) use statsd::{Statsd, StatsdOptions};
+pub(crate) use statsd::{DEFAULT_KEY, Statsd, StatsdOptions, check_key};

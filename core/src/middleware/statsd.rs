@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::json::Fields;
 use crate::worker::Outcome;
 
+/// The prefix when nobody says.
+pub const DEFAULT_KEY: &str = "manyhands";
+
 /// Where the figures go, and what their names begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsdOptions {
@@ -27,14 +30,19 @@ impl StatsdOptions {
         let host = given.required_text("host")?;
         check::name(&host, "options.statsd.host")?;
         let port = given.integer_in("port", 1, i64::from(u16::MAX))?.unwrap_or(8_125) as u16;
-        let key = given.text("key")?.unwrap_or_else(|| "manyhands".to_owned());
-        if clean(&key) != key {
-            let message = format!("options.statsd.key {key} has characters other than letters, digits, _, - and .");
-            return Err(Error::invalid(message));
-        }
+        let key = given.text("key")?.unwrap_or_else(|| DEFAULT_KEY.to_owned());
+        check_key(&key, "options.statsd.key")?;
         given.end()?;
         Ok(Some(StatsdOptions { host, port, key }))
     }
+}
+
+/// Refuses what cannot be a part of a figure's name.
+pub fn check_key(key: &str, name: &str) -> Result<()> {
+    if clean(key) == key {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{name} {key} has characters other than letters, digits, _, - and .")))
 }
 
 /// Sends `<key>.<kind>.count`, `<key>.<kind>.<outcome>` and `<key>.<kind>.time` (milliseconds) for every job that ends. What

@@ -57,7 +57,7 @@ impl WorkerOptions {
         let queues = fields.texts("queues")?.ok_or_else(|| Error::invalid("options.queues is missing"))?;
         let strategy = fields.text("strategy")?.map_or(Ok(Strategy::Ordered), |name| known_strategy(&name))?;
         let options = WorkerOptions {
-            queues: check_queues(queues)?,
+            queues: check_queues(queues, "options.queues")?,
             strategy,
             weights: take_weights(&mut fields, strategy)?,
             threads: fields.integer_in("threads", 1, MAX_THREADS)?.unwrap_or(1) as usize,
@@ -79,15 +79,16 @@ impl WorkerOptions {
     }
 }
 
-fn check_queues(queues: Vec<String>) -> Result<Vec<String>> {
+/// Refuses queues a worker cannot have; `name` is what their user calls them.
+pub fn check_queues(queues: Vec<String>, name: &str) -> Result<Vec<String>> {
     if queues.is_empty() {
-        return Err(Error::invalid("options.queues is empty: a worker needs at least one queue"));
+        return Err(Error::invalid(format!("{name} is empty: a worker needs at least one queue")));
     }
-    check::names(&queues, "options.queues", MAX_QUEUES)?;
+    check::names(&queues, name, MAX_QUEUES)?;
     let mut seen = HashSet::with_capacity(queues.len());
     for (index, queue) in queues.iter().enumerate() {
         if !seen.insert(queue) {
-            return Err(Error::invalid(format!("options.queues[{index}] names {queue} a second time")));
+            return Err(Error::invalid(format!("{name}[{index}] names {queue} a second time")));
         }
     }
     Ok(queues)

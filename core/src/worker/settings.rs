@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::options::check_queues;
 use super::strategy::Strategy;
 use crate::error::{Error, Result};
+use crate::middleware::{DEFAULT_KEY, check_key};
 
 const MAX_PROCESSES: u64 = 1_000;
 const MAX_THREADS: u64 = 1_000;
@@ -93,7 +95,7 @@ pub const WORK_SETTINGS: [WorkSetting; 16] = [
         "Sends a counter and a timing for every job to this StatsD server, over UDP.",
     ),
     setting("STATSD_PORT", "statsd-port", "8125", "port", "The port of the StatsD server."),
-    setting("STATSD_KEY", "statsd-key", "", "prefix", "What the names of these figures begin with."),
+    setting("STATSD_KEY", "statsd-key", DEFAULT_KEY, "prefix", "What the names of these figures begin with."),
     setting(
         "MANYHANDS_URL",
         "url",
@@ -186,14 +188,14 @@ impl WorkSettings {
             return Err(Error::invalid(format!("--{unknown} is unknown")));
         }
         let given = Given { flags, environment: &environment };
-        let queues = given.text("QUEUES").map_or(Vec::new(), |said| {
-            said.value.split(',').map(str::trim).filter(|queue| !queue.is_empty()).map(str::to_owned).collect()
-        });
         let very_verbose = given.switch("VVERBOSE")?;
         let statsd_port = given.whole("STATSD_PORT", 1, u64::from(u16::MAX))?.unwrap_or(8125) as u16;
-        let statsd_key = given.text("STATSD_KEY").map_or(String::new(), |said| said.value);
+        let statsd_key = given.text("STATSD_KEY").map_or(Ok(DEFAULT_KEY.to_owned()), |Said { place, value }| {
+            check_key(&value, &place)?;
+            Ok(value)
+        })?;
         Ok(WorkSettings {
-            queues,
+            queues: given.queues()?,
             strategy: given.strategy()?,
             processes: given.whole("WORKER_COUNT", 1, MAX_PROCESSES)?.unwrap_or(1) as usize,
             threads: given.whole("THREAD_COUNT", 1, MAX_THREADS)?.map(|threads| threads as usize),
@@ -347,6 +349,12 @@ impl Given<'_> {
         }
     }
 
+    fn queues(&self) -> Result<Vec<String>> {
+        let Some(Said { place, value }) = self.text("QUEUES") else { return Ok(Vec::new()) };
+        let names = value.split(',').map(str::trim).filter(|queue| !queue.is_empty());
+        check_queues(names.map(str::to_owned).collect(), &place)
+    }
+
     fn strategy(&self) -> Result<Option<String>> {
         let Some(Said { place, value }) = self.text("RESERVATION") else { return Ok(None) };
         let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
@@ -393,7 +401,7 @@ mod tests {
         assert_eq!(of("MAX_MEMORY_MB"), settings.max_memory_mb.to_string());
         assert_eq!(of("SHUTDOWN_TIMEOUT"), (SHUTDOWN_MS / 1_000).to_string());
         let statsd = read(&[], &[("STATSD_HOST", "h")]).unwrap().statsd.unwrap();
-        assert_eq!(of("STATSD_PORT"), statsd.1.to_string());
+        assert_eq!((of("STATSD_PORT"), of("STATSD_KEY")), (statsd.1.to_string().as_str(), statsd.2.as_str()));
     }
 
     #[test]
@@ -441,6 +449,12 @@ mod tests {
         assert!(refused(&[], &[("VERBOSE", "maybe")]).starts_with("VERBOSE maybe is neither yes nor no"));
         assert!(
             refused(&[], &[("JOB_RESERVER", "fair")]).starts_with("JOB_RESERVER fair is unknown; known are ordered, ")
+        );
+        assert_eq!(refused(&[("queues", "a, b,a")], &[]), "--queues[2] names a a second time");
+        assert_eq!(refused(&[], &[("QUEUES", "a,b\tc")]), "QUEUES[1] has a control character at byte 1");
+        assert_eq!(
+            refused(&[], &[("STATSD_KEY", "a b")]),
+            "STATSD_KEY a b has characters other than letters, digits, _, - and ."
         );
         assert_eq!(refused(&[("wroker-count", "2")], &[]), "--wroker-count is unknown");
     }
