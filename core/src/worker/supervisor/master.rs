@@ -14,8 +14,9 @@ use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::Signal as SystemSignal;
 
 use super::debts::Debts;
+use super::event::{Action, Event, Number, Rules};
 use super::notify::Notify;
-use super::policy::{Action, Event, Number, Policy, Rules};
+use super::policy::Policy;
 use super::process::{self, Process, variables};
 use super::word::Signal;
 use crate::client::Client;

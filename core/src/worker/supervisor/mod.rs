@@ -45,6 +45,7 @@
 //! ```
 
 mod debts;
+mod event;
 mod master;
 mod notify;
 mod policy;

@@ -12,7 +12,7 @@ use rustix::io::{Errno, FdFlags};
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::{Pid, PidfdFlags, Signal as SystemSignal, WaitOptions, WaitStatus};
 
-use super::policy::Ended;
+use super::event::Ended;
 use super::word::{Signal, Word};
 use super::{LINK_VARIABLE, MARKS_VARIABLE};
 use crate::worker::marks::{Left, Table};
