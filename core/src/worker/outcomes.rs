@@ -35,7 +35,7 @@ pub struct Refused {
 /// A finished job.
 pub struct Finished {
     pub ended: Ended<Ending>,
-    /// The job's kind, for failure groups.
+    /// The job's kind, for failure groups; empty when no handler had it.
     pub kind: String,
     /// Retries spent before this run.
     pub spent: u32,
@@ -121,7 +121,8 @@ impl Outcomes {
             match &answer {
                 Answer::State(_) => {}
                 Answer::LockLost(reason) => {
-                    if !matches!(ended.how, Ending::Release) {
+                    // One that no handler had is nobody's loss.
+                    if !sent.kind.is_empty() {
                         let lease = Lease { jid: ended.jid.clone(), token: ended.token.clone() };
                         self.lost.push((lease, reason.clone()));
                     }

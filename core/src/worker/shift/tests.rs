@@ -340,3 +340,24 @@ fn a_paused_worker_gives_back_what_is_unstarted_and_asks_for_nothing() {
     shift.pause(false);
     assert_eq!(turn(shift.step(moments)).reserve.limit, 1);
 }
+
+#[test]
+fn a_loss_is_told_once_also_of_a_job_that_is_released() {
+    let (mut shift, now) = shift();
+    shift.fetch.enter();
+    let first = turn(shift.step(now));
+    shift.turned(&first, answer(&first, jobs(3, "a")), now);
+    let [told, untold] = [(); 2].map(|()| lease(&shift.start(now).unwrap()));
+    shift.hand.lose(&told, "expired");
+    assert_eq!(shift.take_losses(), [(told.clone(), "expired".to_owned())]);
+    for lease in [&told, &untold] {
+        assert!(shift.finish(lease, Outcome::Release, None, now));
+    }
+    shift.fall_quiet();
+    let flush = turn(shift.step(now + MS * 1));
+    assert_eq!(flush.ended.len(), 3, "the third was never started");
+    let refused = flush.ended.iter().map(|_| Answer::LockLost("unknown".to_owned())).collect();
+    shift.turned(&flush, Turned { answers: refused, reserved: taken(Vec::new()) }, now);
+    assert_eq!(shift.take_losses(), [(untold, "unknown".to_owned())]);
+    assert!(shift.told_lost.is_empty(), "nothing more is to be heard of them");
+}
