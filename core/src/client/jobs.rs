@@ -50,7 +50,7 @@ impl Client {
     }
 
     /// Makes these jobs, 1 to 250, disappear, in whatever state they are. Who runs one learns it: its lease is lost as
-    /// `cancelled`. Answers the jids of those that were there. Several have at most 1,000 tags, throttles and dependencies.
+    /// `cancelled`. Answers the jids of those that were there. Several have at most 500 tags, throttles and dependencies.
     ///
     /// # Errors
     /// `HAS_DEPENDENTS` when a job that is not cancelled with them waits for one of them: then none is; those of
