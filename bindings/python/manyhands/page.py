@@ -21,7 +21,7 @@ class Page(Generic[Item]):
     total: how long the whole list is.
     items: those from `offset` on, at most `limit`.
 
-        while page := client.queues(offset, 1000):
+        while page := client.queues(offset, 250):
             offset += len(page)
     """
 
