@@ -1,7 +1,8 @@
 //! StatsD: counters and timings of the jobs that end, by UDP.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use crate::worker::Outcome;
 
 /// The prefix when nobody says.
 pub const DEFAULT_KEY: &str = "manyhands";
+
+/// The wait before a name is looked up a second time; it doubles, up to a minute.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Where the figures go, and what their names begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +69,38 @@ impl Statsd {
             return;
         }
         // A name may take seconds: no job waits for that, and what ends meanwhile is not counted.
-        let socket = Arc::clone(&self.socket);
+        let place = Arc::downgrade(&self.socket);
         let _held = SignalsHeld::new();
         let look_up = move || {
-            if let Some(address) = (host, port).to_socket_addrs().ok().and_then(|mut found| found.next()) {
-                keep(&socket, address);
-            }
+            let address = || (host.as_str(), port).to_socket_addrs().ok()?.next();
+            let told_later = |tries: u32| {
+                if tries == 0 {
+                    // Without a standard error there is nobody to tell.
+                    let _ = writeln!(std::io::stderr(), "manyhands: StatsD host {host} has no address; tried again");
+                }
+                thread::sleep(FIRST_WAIT.saturating_mul(1 << tries.min(6)));
+            };
+            keep_when_known(&place, address, told_later);
         };
         // Without a thread there are no figures.
         let _ = thread::Builder::new().name("mh-statsd".to_owned()).spawn(look_up);
+    }
+}
+
+/// Looks for the address until it is known, or the worker is gone: names are often unknown while a machine starts.
+fn keep_when_known(
+    place: &Weak<OnceLock<UdpSocket>>,
+    mut address: impl FnMut() -> Option<SocketAddr>,
+    mut wait: impl FnMut(u32),
+) {
+    for tries in 0.. {
+        let found = address();
+        let Some(place) = place.upgrade() else { return };
+        if let Some(found) = found {
+            return keep(&place, found);
+        }
+        drop(place);
+        wait(tries);
     }
 }
 
@@ -130,6 +157,20 @@ mod tests {
             "app.jobs.Send__Mail.count:1|c\napp.jobs.Send__Mail.complete:1|c\napp.jobs.Send__Mail.time:12|ms"
         );
         assert!(figures("", "k", &Outcome::UnknownKind, took).contains("\nk.unknown_kind:1|c\n"));
+    }
+
+    #[test]
+    fn a_name_that_has_no_address_yet_is_looked_up_again() {
+        let socket = Arc::default();
+        let (mut tried, mut waited) = (0, Vec::new());
+        let address = || {
+            tried += 1;
+            (tried == 3).then(|| SocketAddr::from(([127, 0, 0, 1], 8_125)))
+        };
+        keep_when_known(&Arc::downgrade(&socket), address, |tries| waited.push(tries));
+        assert_eq!((waited, socket.get().is_some()), (vec![0, 1], true));
+        let gone = Weak::new();
+        keep_when_known(&gone, || None, |_| panic!("nobody is left to wait for"));
     }
 
     #[test]
