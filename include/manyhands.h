@@ -264,7 +264,7 @@ typedef struct {
    */
   void *user_data;
   /**
-   * The worker begins: in its first mh_worker_next().
+   * The worker begins: in its first mh_worker_next(). Nobody has a job before it returns.
    */
   void (*on_start)(void *user_data, const char *worker);
   /**

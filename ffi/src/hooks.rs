@@ -40,7 +40,7 @@ pub struct mh_run {
 pub struct mh_worker_hooks {
     /// Given to each of them.
     pub user_data: *mut c_void,
-    /// The worker begins: in its first mh_worker_next().
+    /// The worker begins: in its first mh_worker_next(). Nobody has a job before it returns.
     pub on_start: Option<unsafe extern "C" fn(user_data: *mut c_void, worker: *const c_char)>,
     /// A job is about to be given out: in mh_worker_next().
     pub before_perform: Option<unsafe extern "C" fn(user_data: *mut c_void, run: *const mh_run)>,

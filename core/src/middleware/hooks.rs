@@ -27,7 +27,7 @@ pub struct Run<'a> {
 
 /// What wants to be told. Everything is told on the thread where it happens: return soon. A panic costs nothing but its report.
 pub trait Hooks: Send + Sync {
-    /// The worker begins: on the thread of the first [`Worker::next`](crate::Worker::next).
+    /// The worker begins: on the thread of the first [`Worker::next`](crate::Worker::next). Nobody has a job before it returns.
     fn on_start(&self, _worker: &str) {}
 
     /// A job is about to be given to a handler, on the thread that asked for one.

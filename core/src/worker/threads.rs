@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
@@ -30,11 +30,15 @@ pub struct Threads {
     /// True from the first start on.
     started: AtomicBool,
     stage: Mutex<Stage>,
+    /// Who starts them, and tells the hooks so while it holds the lock: the others wait for that.
+    starter: OnceLock<ThreadId>,
+    telling: Mutex<()>,
 }
 
 impl Threads {
     pub fn new() -> Threads {
-        Threads { started: AtomicBool::new(false), stage: Mutex::new(Stage::New) }
+        let (started, stage) = (AtomicBool::new(false), Mutex::new(Stage::New));
+        Threads { started, stage, starter: OnceLock::new(), telling: Mutex::new(()) }
     }
 
     /// Starts them, unless they have been.
@@ -56,7 +60,7 @@ impl Threads {
         let mut stage = self.stage();
         if let Stage::New = *stage {
             // They inherit this mask for life: signals are the host's business.
-            let _held = SignalsHeld::new();
+            let held = SignalsHeld::new();
             supervised::join(shared);
             let (begin, begun) = sync_channel(1);
             let wait: Run = Box::new(move |shared| {
@@ -79,9 +83,15 @@ impl Threads {
             // The waiter is there to hear it.
             let _ = begin.send(());
             *stage = Stage::Running { runner, waiter };
-            drop(stage);
+            let _ = self.starter.set(thread::current().id());
+            let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+            drop((stage, held));
             shared.hooks.tell(|hooks| hooks.on_start(&shared.name));
             self.started.store(true, Ordering::Release);
+        } else if self.starter.get() != Some(&thread::current().id()) {
+            // A hook that asks for a job itself would wait for its own end.
+            drop(stage);
+            drop(self.telling.lock());
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use manyhands::ops::Placed;
@@ -271,6 +271,47 @@ fn hooks_are_told_what_happens() {
             "stop"
         ]
     );
+}
+
+/// At its start has another thread ask for a job, and waits until that one is held up or has its answer.
+struct SlowStart {
+    worker: Arc<OnceLock<Worker>>,
+    trace: Trace,
+}
+
+impl Hooks for SlowStart {
+    fn on_start(&self, _worker: &str) {
+        let (worker, trace) = (self.worker.get().unwrap().clone(), Arc::clone(&self.trace));
+        let (sent, id) = std::sync::mpsc::channel();
+        let other = std::thread::spawn(move || {
+            // SAFETY: it only tells the thread's number.
+            sent.send(unsafe { libc::gettid() }).unwrap();
+            worker.next(Duration::ZERO).unwrap();
+            trace.lock().unwrap().push("asked".to_owned());
+        });
+        let status = format!("/proc/self/task/{}/status", id.recv().unwrap());
+        until("the other thread waits", || {
+            other.is_finished() || std::fs::read_to_string(&status).is_ok_and(|status| status.contains("(sleeping)"))
+        });
+        // One that asks here is not held up: it would wait for itself.
+        self.worker.get().unwrap().next(Duration::ZERO).unwrap();
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let held = status.lines().find(|line| line.starts_with("SigBlk:")).unwrap();
+        self.trace.lock().unwrap().push(format!("started {}", held.trim_end_matches('0')));
+    }
+}
+
+#[test]
+fn no_thread_has_a_job_before_the_hook_of_the_start_has_returned() {
+    let server = Server::start();
+    let (place, trace) = (Arc::new(OnceLock::new()), Trace::default());
+    let hook = SlowStart { worker: Arc::clone(&place), trace: Arc::clone(&trace) };
+    let worker = worker(&server.client(), r#","threads":2"#).hooked(hook);
+    place.set(worker.clone()).unwrap();
+    worker.next(Duration::ZERO).unwrap();
+    until("both are through", || trace.lock().unwrap().len() == 2);
+    assert_eq!(*trace.lock().unwrap(), ["started SigBlk:\t", "asked"], "with signals as they were");
+    worker.stop(LONG).unwrap();
 }
 
 #[test]
