@@ -1,12 +1,13 @@
 //! The master of a host that forks, told and asked in JSON.
 
+use std::ffi::CString;
 use std::time::Instant;
 
 use manyhands::{Code, Next, Outcome, Put, Supervisor, WorkSettings, Worker};
 use serde_json::{Value, json};
 
 use crate::support::Server;
-use crate::support::fork::forked;
+use crate::support::fork::{forked, succeeded};
 use crate::{LONG, until, view};
 
 fn event(supervisor: &Supervisor, event: &Value) -> Value {
@@ -31,8 +32,9 @@ fn fork_worker(supervisor: &Supervisor, server: &Server, task: &Value, perform: 
     let pid = forked(std::panic::AssertUnwindSafe(|| {
         event(supervisor, &json!({"event": "forked", "process": task["process"]}));
         for (name, value) in task["environment"].as_object().unwrap() {
-            // SAFETY: a forked child has one thread.
-            unsafe { std::env::set_var(name, value.as_str().unwrap()) };
+            let [name, value] = [name, value.as_str().unwrap()].map(|text| CString::new(text).unwrap());
+            // SAFETY: a forked child has one thread. Not by std, whose lock another thread may have held at the fork.
+            unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) };
         }
         let worker = Worker::open(&server.client(), r#"{"queues":["q"]}"#).unwrap();
         perform(&worker);
@@ -73,6 +75,20 @@ fn a_host_that_forks_keeps_processes_by_a_dialogue() {
 
     event(&supervisor, &json!({"event": "signal", "name": "QUIT"}));
     assert_eq!(task(&supervisor, "exit")["status"], 0);
+}
+
+#[test]
+fn a_signal_to_a_child_that_has_just_been_forked_is_not_the_masters() {
+    let server = Server::start();
+    let supervisor = Supervisor::open(&server.client(), &WorkSettings::from_flags("{}").unwrap()).unwrap();
+    task(&supervisor, "start");
+    let child = forked(std::panic::AssertUnwindSafe(|| {
+        event(&supervisor, &json!({"event": "signal", "name": "TERM"}));
+    }));
+    assert!(succeeded(child));
+    assert_eq!(event(&supervisor, &json!({"event": "wait"}))["status"], "0 of 1 processes serve");
+    event(&supervisor, &json!({"event": "signal", "name": "TERM"}));
+    assert_eq!(event(&supervisor, &json!({"event": "wait"}))["status"], "stopping; 1 processes left");
 }
 
 #[test]

@@ -63,13 +63,19 @@ impl Task {
 
 /// The hand by which signals come in, from any thread, or a signal handler of the host's.
 #[derive(Clone, Debug)]
-pub struct Signals(Arc<UnixStream>);
+pub struct Signals {
+    socket: Arc<UnixStream>,
+    /// The master: a child that it has just forked still has its signal handlers, and this very socket.
+    pid: u32,
+}
 
 impl Signals {
     /// The master got this one.
     pub fn send(&self, signal: Signal) {
-        let line = [signal as u8];
-        let _ = rustix::net::send(&*self.0, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        if std::process::id() == self.pid {
+            let line = [signal as u8];
+            let _ = rustix::net::send(&*self.socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        }
     }
 }
 
@@ -109,7 +115,7 @@ impl Master {
             debts: Debts::new(client),
             notify: Notify::from_environment(now),
             signals: ours,
-            sender: Signals(Arc::new(theirs)),
+            sender: Signals { socket: Arc::new(theirs), pid: std::process::id() },
             begun: now,
             weigh_at: memory.map(|_| now),
             tasks: Vec::new(),
