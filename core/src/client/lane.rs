@@ -207,6 +207,19 @@ impl Lane {
         })
     }
 
+    /// Takes a worker off the list.
+    ///
+    /// # Errors
+    /// Those of [`Lane::send`].
+    pub(crate) fn deregister(&mut self, worker: &str) -> Result<()> {
+        let workers = serde_json::json!({ "workers": [worker] }).to_string();
+        self.transmit(Operation::named("worker_deregister")?, |args| {
+            args.text(&workers);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
     /// The number Redis knows this lane's connection by, for [`Lane::unblock`]. Asked once for each connection.
     ///
     /// # Errors

@@ -176,6 +176,11 @@ impl Fetch {
         self.queues.due_at().filter(|_| self.need(hand) > 0)
     }
 
+    /// True while a call is under way that asked for jobs.
+    pub fn is_asking(&self) -> bool {
+        self.asked > 0
+    }
+
     /// True when so many jobs have been started that more may be fetched ahead.
     pub fn runs_low(&self, hand: &Hand) -> bool {
         hand.unstarted() + self.asked < self.refill_below && !self.queues.are_dry()

@@ -37,6 +37,7 @@ pub fn run(shared: Arc<Shared>) {
         }
     }
     runner.unblock_waiter();
+    runner.take_off_the_list();
 }
 
 /// Tells everybody that nothing more reaches the engine, also when the runner leaves by a panic.
@@ -175,6 +176,17 @@ impl Runner {
             Err(error) => shift.failed(error, now),
         }
         self.shared.announce(shift, 0);
+    }
+
+    /// Nobody is to see a worker that has ended well. One with jobs in hand stays, so that what is with them can be seen.
+    fn take_off_the_list(&mut self) {
+        let shift = self.shared.shift();
+        let (ended, in_trouble) = (shift.has_ended_all(), shift.in_trouble());
+        drop(shift);
+        if ended && !in_trouble {
+            // Otherwise it is forgotten when it has been silent for long enough.
+            let _ = self.lane.deregister(&self.shared.name);
+        }
     }
 
     fn unblock_waiter(&mut self) {

@@ -192,8 +192,15 @@ impl Shift {
         self.astray |= astray;
     }
 
+    /// Nothing is on its way to the engine, or from it to the waiter.
     fn is_done(&self) -> bool {
-        self.hand.unstarted() == 0 && self.outcomes.unanswered() == 0 && !self.unanswered
+        let waiter_asks = self.waiter_here && self.fetch.is_asking();
+        self.hand.unstarted() == 0 && self.outcomes.unanswered() == 0 && !self.unanswered && !waiter_asks
+    }
+
+    /// Nothing more will come of this worker: it has no job, and the engine knows of all that it had.
+    pub fn has_ended_all(&self) -> bool {
+        self.is_done() && self.hand.started() == 0
     }
 
     /// Unstarted jobs go back: all when the worker takes none, else those nobody started in time.
@@ -372,7 +379,7 @@ impl Shift {
 
     /// True when the runner has more to do, or something else to wait for, than when it fell asleep.
     pub fn wants_runner(&self) -> bool {
-        if self.takes_none() && self.hand.unstarted() > 0 {
+        if self.is_leaving() || (self.takes_none() && self.hand.unstarted() > 0) {
             return true;
         }
         let served = self.takes_none() || self.fetch.need(&self.hand) == 0;

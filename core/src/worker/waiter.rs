@@ -35,7 +35,9 @@ struct Leaving(Arc<Shared>);
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.0.shift().waiter_left();
-        self.0.end.ring_all();
+        for bell in [&self.0.end, &self.0.runner] {
+            bell.ring_all();
+        }
     }
 }
 

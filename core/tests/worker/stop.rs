@@ -77,6 +77,29 @@ fn a_job_that_outlasts_the_stop_is_left_to_its_lease() {
 }
 
 #[test]
+fn a_worker_that_ended_well_is_not_listed() {
+    let server = Server::start();
+    let client = server.client();
+    let names = || client.workers(0, 10).unwrap().items.into_iter().map(|worker| worker.name).collect::<Vec<_>>();
+    put(&client, 2, "k");
+    let (well, badly) = (worker(&client, ""), worker(&client, ""));
+    let (job, left) = (next(&well), next(&badly));
+    until("both are listed", || names().len() == 2);
+    finish(&well, &job, Outcome::DONE);
+    well.stop(LONG).unwrap();
+    badly.stop(Duration::ZERO).unwrap();
+    assert_eq!(names(), [badly.name()]);
+    assert_eq!(view(&client, &job.jid, "/state"), "completed");
+    assert_eq!(view(&client, &left.jid, "/worker"), badly.name());
+    drop(worker(&client, ""));
+    let dropped = worker(&client, "");
+    assert_eq!(dropped.next(Duration::ZERO).unwrap(), Next::Empty);
+    until("it is listed", || names().len() == 2);
+    drop(dropped);
+    assert_eq!(names(), [badly.name()]);
+}
+
+#[test]
 fn a_quiet_worker_finishes_what_it_has() {
     let server = Server::start();
     let client = server.client();

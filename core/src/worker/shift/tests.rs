@@ -361,3 +361,19 @@ fn a_loss_is_told_once_also_of_a_job_that_is_released() {
     assert_eq!(shift.take_losses(), [(untold, "unknown".to_owned())]);
     assert!(shift.told_lost.is_empty(), "nothing more is to be heard of them");
 }
+
+#[test]
+fn a_stop_waits_for_jobs_that_are_on_their_way_to_the_waiter() {
+    let (mut shift, now) = shift();
+    shift.waiter_came();
+    shift.fetch.enter();
+    let asked = shift.reserve(now, None);
+    shift.leave(now + MS * 2_000);
+    assert!(matches!(shift.step(now), Step::Sleep(_)), "they would be stuck until their leases end");
+    shift.reserved(&asked, taken(jobs(1, "k")), now);
+    assert!(shift.wants_runner());
+    let released = turn(shift.step(now));
+    assert_eq!((released.ended.len(), shift.has_ended_all()), (1, false));
+    shift.turned(&released, answer(&released, Vec::new()), now);
+    assert!(matches!(shift.step(now), Step::Leave) && shift.has_ended_all());
+}
