@@ -436,6 +436,21 @@ void mh_error_free(mh_error *error);
 mh_code mh_client_open(const char *url, const char *options_json, mh_client **out_client, mh_error **out_error);
 
 /**
+ * Open a client as mh_client_open() does, in a program that its user runs by `manyhands work` or alone: the environment
+ * variables MANYHANDS_URL and NAMESPACE win over `options_json`. See mh_worker_open_under_settings().
+ *
+ * options_json  As in mh_client_open(), or NULL for none.
+ *
+ * Returns MH_CODE_OK and sets *out_client to a new client.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option or the environment variable; MH_CODE_UNSUPPORTED_URL.
+ *
+ * Ownership: the caller frees *out_client with mh_client_free().
+ * Threads:   any, while none changes the environment.
+ * Blocking:  no.
+ */
+mh_code mh_client_open_under_settings(const char *options_json, mh_client **out_client, mh_error **out_error);
+
+/**
  * Perform any operation of the engine by its name: the one door to all of them.
  *
  * operation  Its name, noun first. Each is one file of core/src/engine/ops/, which begins with its arguments and its
@@ -662,6 +677,28 @@ mh_code mh_worker_open(mh_client *client,
                        mh_error **out_error);
 
 /**
+ * Open a worker as mh_worker_open() does, in a program that its user runs by `manyhands work` or alone: what the user set
+ * from outside wins over `options_json`, which needs no "queues" then. Those are the environment variables QUEUES,
+ * RESERVATION, THREAD_COUNT, JOBS_PER_FORK, INTERVAL, SHUTDOWN_TIMEOUT, VERBOSE, VVERBOSE and STATSD_HOST, STATSD_PORT,
+ * STATSD_KEY; `manyhands work --help` explains them. As many threads as mh_worker_threads() says should perform.
+ *
+ * All that a master wants of the process is done by mh_worker_next(): it returns MH_CODE_CLOSED when the process is to end.
+ *
+ * options_json  As in mh_worker_open(), or NULL for none.
+ *
+ * Returns MH_CODE_OK and sets *out_worker to a new worker.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the environment variable.
+ *
+ * Ownership: the caller stops *out_worker with mh_worker_stop() and frees it with mh_worker_free().
+ * Threads:   any, while none changes the environment.
+ * Blocking:  no.
+ */
+mh_code mh_worker_open_under_settings(mh_client *client,
+                                      const char *options_json,
+                                      mh_worker **out_worker,
+                                      mh_error **out_error);
+
+/**
  * Wait for the next job, at most `timeout_ms` milliseconds (0: do not wait; UINT64_MAX: for ever).
  *
  * Returns MH_CODE_OK and sets *out_job to a job to perform, or to NULL when none came in time. While Redis cannot be
@@ -790,6 +827,17 @@ mh_code mh_worker_stop(mh_worker *worker, int64_t timeout_ms, mh_error **out_err
 const char *mh_worker_ordered(const mh_worker *worker);
 
 /**
+ * Take the oldest signal of the master (`manyhands work`) that was not taken: "QUIT", "TERM" or "TTIN"; each is told once. NULL
+ * when there is none, and for NULL. By then the worker has done what it can: after "QUIT" and "TERM" no more jobs come, and
+ * after "TERM" mh_job_interrupted() says "killed". Upon "TTIN" the program should tell its log what its threads do.
+ *
+ * Ownership: the text is the library's own.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_worker_take_signal(mh_worker *worker);
+
+/**
  * Whether a handler did not end within the option "kill_timeout_ms" after its time was over. It will not: the process
  * should call mh_worker_quiet(), let the others finish, and exit with status 70. false for NULL.
  *
@@ -806,6 +854,14 @@ bool mh_worker_is_stuck(const mh_worker *worker);
  * Blocking:  no.
  */
 bool mh_worker_is_spent(const mh_worker *worker);
+
+/**
+ * How many threads should perform: the option "threads". 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_worker_threads(const mh_worker *worker);
 
 /**
  * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{PoisonError, RwLock};
 
-use manyhands::Client;
+use manyhands::{Client, Result, WorkSettings};
 
 use crate::error::{mh_code, mh_error};
 use crate::hooks::mh_client_hooks;
@@ -23,6 +23,14 @@ pub struct mh_client {
 }
 
 impl mh_client {
+    fn open(url: Option<&str>, options: &str) -> Result<mh_client> {
+        let client = Client::open(url, options);
+        let client = client.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
+        let url = Text::new(client.url().to_owned(), "url")?;
+        let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
+        Ok(mh_client { client, url, namespace, hooks: RwLock::default() })
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
@@ -67,11 +75,35 @@ pub unsafe extern "C" fn mh_client_open(
     fallible!(out_error, {
         let (url, options) = (optional_text!(url)?, optional_text!(options_json)?);
         let out_client = output!(out_client)?;
-        let client = Client::open(url, options.unwrap_or_default());
-        let client = client.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
-        let url = Text::new(client.url().to_owned(), "url")?;
-        let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
-        out_client.give(mh_client { client, url, namespace, hooks: RwLock::default() });
+        out_client.give(mh_client::open(url, options.unwrap_or_default())?);
+        Ok(())
+    })
+}
+
+/// Open a client as mh_client_open() does, in a program that its user runs by `manyhands work` or alone: the environment
+/// variables MANYHANDS_URL and NAMESPACE win over `options_json`. See mh_worker_open_under_settings().
+///
+/// options_json  As in mh_client_open(), or NULL for none.
+///
+/// Returns MH_CODE_OK and sets *out_client to a new client.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option or the environment variable; MH_CODE_UNSUPPORTED_URL.
+///
+/// Ownership: the caller frees *out_client with mh_client_free().
+/// Threads:   any, while none changes the environment.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_open_under_settings(
+    options_json: *const c_char,
+    out_client: *mut *mut mh_client,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let options = optional_text!(options_json)?;
+        let out_client = output!(out_client)?;
+        let settings = WorkSettings::from_environment()?;
+        let options = settings.client_options(options.unwrap_or("{}"));
+        let options = options.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
+        out_client.give(mh_client::open(settings.url.as_deref(), &options)?);
         Ok(())
     })
 }

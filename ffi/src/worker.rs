@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::time::Duration;
 
-use manyhands::{Code, Error, Next, Order, Result, Worker};
+use manyhands::{Client, Code, Error, Next, Order, Result, Signal, WorkSettings, Worker};
 use serde_json::{Map, Value, json};
 
 use crate::client::mh_client;
@@ -24,6 +24,13 @@ pub struct mh_worker {
 }
 
 impl mh_worker {
+    fn open(client: &Client, options: &str) -> Result<mh_worker> {
+        let worker = Worker::open(client, &with_language(options));
+        let worker = worker.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
+        let name = Text::new(worker.name().to_owned(), "the worker's name")?;
+        Ok(mh_worker { worker, name })
+    }
+
     pub(crate) fn core(&self) -> &Worker {
         &self.worker
     }
@@ -101,10 +108,40 @@ pub unsafe extern "C" fn mh_worker_open(
         let client = handle!(client)?.client();
         let options = text!(options_json)?;
         let out_worker = output!(out_worker)?;
-        let worker = Worker::open(client, &with_language(options));
-        let worker = worker.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
-        let name = Text::new(worker.name().to_owned(), "the worker's name")?;
-        out_worker.give(mh_worker { worker, name });
+        out_worker.give(mh_worker::open(client, options)?);
+        Ok(())
+    })
+}
+
+/// Open a worker as mh_worker_open() does, in a program that its user runs by `manyhands work` or alone: what the user set
+/// from outside wins over `options_json`, which needs no "queues" then. Those are the environment variables QUEUES,
+/// RESERVATION, THREAD_COUNT, JOBS_PER_FORK, INTERVAL, SHUTDOWN_TIMEOUT, VERBOSE, VVERBOSE and STATSD_HOST, STATSD_PORT,
+/// STATSD_KEY; `manyhands work --help` explains them. As many threads as mh_worker_threads() says should perform.
+///
+/// All that a master wants of the process is done by mh_worker_next(): it returns MH_CODE_CLOSED when the process is to end.
+///
+/// options_json  As in mh_worker_open(), or NULL for none.
+///
+/// Returns MH_CODE_OK and sets *out_worker to a new worker.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option, or the environment variable.
+///
+/// Ownership: the caller stops *out_worker with mh_worker_stop() and frees it with mh_worker_free().
+/// Threads:   any, while none changes the environment.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_open_under_settings(
+    client: *mut mh_client,
+    options_json: *const c_char,
+    out_worker: *mut *mut mh_worker,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?.client();
+        let options = optional_text!(options_json)?;
+        let out_worker = output!(out_worker)?;
+        let options = WorkSettings::from_environment()?.worker_options(options.unwrap_or("{}"));
+        let options = options.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
+        out_worker.give(mh_worker::open(client, &options)?);
         Ok(())
     })
 }
@@ -314,6 +351,24 @@ pub unsafe extern "C" fn mh_worker_ordered(worker: *const mh_worker) -> *const c
     })
 }
 
+/// Take the oldest signal of the master (`manyhands work`) that was not taken: "QUIT", "TERM" or "TTIN"; each is told once. NULL
+/// when there is none, and for NULL. By then the worker has done what it can: after "QUIT" and "TERM" no more jobs come, and
+/// after "TERM" mh_job_interrupted() says "killed". Upon "TTIN" the program should tell its log what its threads do.
+///
+/// Ownership: the text is the library's own.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_take_signal(worker: *mut mh_worker) -> *const c_char {
+    read!(worker, ptr::null(), |worker: &mh_worker| match worker.worker.take_signal() {
+        Some(Signal::Quit) => c"QUIT".as_ptr(),
+        Some(Signal::Term) => c"TERM".as_ptr(),
+        Some(Signal::Ttin) => c"TTIN".as_ptr(),
+        // The core keeps the others to itself.
+        None | Some(Signal::Int | Signal::Usr1 | Signal::Usr2 | Signal::Cont | Signal::Hup) => ptr::null(),
+    })
+}
+
 /// Whether a handler did not end within the option "kill_timeout_ms" after its time was over. It will not: the process
 /// should call mh_worker_quiet(), let the others finish, and exit with status 70. false for NULL.
 ///
@@ -332,6 +387,15 @@ pub unsafe extern "C" fn mh_worker_is_stuck(worker: *const mh_worker) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_worker_is_spent(worker: *const mh_worker) -> bool {
     read!(worker, false, |worker: &mh_worker| worker.worker.is_spent())
+}
+
+/// How many threads should perform: the option "threads". 0 for NULL.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_threads(worker: *const mh_worker) -> usize {
+    read!(worker, 0, |worker: &mh_worker| worker.worker.threads())
 }
 
 /// The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.

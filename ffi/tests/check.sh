@@ -125,6 +125,7 @@ build static 'gcc -std=c11' "${cflags[@]}" "${sources[@]}" "${static[@]}"
 build sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "${sources[@]}" "${shared[@]}"
 build hello 'gcc -std=c11' "${cflags[@]}" "$example" "${shared[@]}"
 build hello-sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "$example" "${shared[@]}"
+build worker 'gcc -std=c11' "${cflags[@]}" ../examples/c/worker.c "${shared[@]}" # cli/tests runs it
 
 count 'exported functions' exports
 count 'staged install' staging

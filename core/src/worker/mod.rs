@@ -321,6 +321,11 @@ impl Worker {
         self.inner.as_ref().map_or(Duration::ZERO, |inner| inner.shared.options.shutdown_timeout)
     }
 
+    /// How many handlers run at once: the option `threads`. Whoever performs the jobs waits in [`Worker::next`] with so many.
+    pub fn threads(&self) -> usize {
+        self.inner.as_ref().map_or(0, |inner| inner.shared.options.threads)
+    }
+
     /// The worker's name, `host:pid:8 hex digits`: new for every worker.
     pub fn name(&self) -> &str {
         self.inner.as_ref().map_or("", |inner| &inner.shared.name)

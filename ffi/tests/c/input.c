@@ -26,6 +26,9 @@ static void null_is_named(void)
     CHECK_INVALID(mh_worker_open(NULL, "{}", &worker, &failure), "client is NULL");
     CHECK_INVALID(mh_worker_open(client, NULL, &worker, &failure), "options_json is NULL");
     CHECK_INVALID(mh_worker_open(client, "{}", NULL, &failure), "out_worker is NULL");
+    CHECK_INVALID(mh_client_open_under_settings(NULL, NULL, &failure), "out_client is NULL");
+    CHECK_INVALID(mh_worker_open_under_settings(NULL, "{}", &worker, &failure), "client is NULL");
+    CHECK_INVALID(mh_worker_open_under_settings(client, "{}", NULL, &failure), "out_worker is NULL");
     CHECK_INVALID(mh_worker_next(NULL, 0, &job, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_next(worker, 0, NULL, &failure), "out_job is NULL");
     CHECK_INVALID(mh_worker_take_refused(NULL, &text, &failure), "worker is NULL");
@@ -49,6 +52,8 @@ static void null_is_named(void)
     CHECK(mh_job_interrupted(NULL) == NULL);
     CHECK_NUMBER(mh_worker_running(NULL), 0);
     CHECK(mh_worker_ordered(NULL) == NULL);
+    CHECK(mh_worker_take_signal(NULL) == NULL);
+    CHECK_NUMBER(mh_worker_threads(NULL), 0);
     CHECK(!mh_worker_is_stuck(NULL) && !mh_worker_is_spent(NULL));
     CHECK(text == NULL && job == NULL && count == 0);
     mh_worker_free(NULL);

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void stop_and_free(mh_worker *worker, mh_client *client)
@@ -297,6 +298,41 @@ static void takes_every_option(void)
     mh_client_free(client);
 }
 
+static void what_the_user_set_from_outside_wins(void)
+{
+    mh_client *client = NULL;
+    mh_worker *worker = NULL;
+    setenv("MANYHANDS_URL", server_url(), 1);
+    setenv("NAMESPACE", "outside", 1);
+    setenv("QUEUES", "a, b", 1);
+    setenv("THREAD_COUNT", "3", 1);
+    CHECK_OK(mh_client_open_under_settings("{\"namespace\":\"inside\",\"timeout_ms\":5000}", &client, &failure));
+    CHECK_TEXT(mh_client_url(client), server_url());
+    CHECK_TEXT(mh_client_namespace(client), "outside");
+    CHECK_OK(mh_worker_open_under_settings(client, "{\"queues\":[\"c\"],\"threads\":1}", &worker, &failure));
+    CHECK_NUMBER(mh_worker_threads(worker), 3);
+    CHECK(mh_worker_take_signal(worker) == NULL);
+    mh_string_free(put(client, "c", "work", NULL, NULL));
+    mh_string_free(put(client, "b", "work", NULL, NULL));
+    mh_job *job = next(worker);
+    CHECK_TEXT(mh_job_queue(job), "b");
+    CHECK_OK(mh_job_complete(job, NULL, NULL, &failure));
+    mh_job_free(job);
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    mh_worker_free(worker);
+    worker = UNTOUCHED(mh_worker);
+    setenv("THREAD_COUNT", "many", 1);
+    CHECK_INVALID(mh_worker_open_under_settings(client, NULL, &worker, &failure), "THREAD_COUNT many is not a whole number");
+    unsetenv("THREAD_COUNT");
+    unsetenv("QUEUES");
+    CHECK_INVALID(mh_worker_open_under_settings(client, NULL, &worker, &failure), "options.queues is missing");
+    CHECK_INVALID(mh_worker_open_under_settings(client, "[]", &worker, &failure), "options_json is not a JSON object");
+    CHECK(worker == UNTOUCHED(mh_worker));
+    unsetenv("NAMESPACE");
+    unsetenv("MANYHANDS_URL");
+    mh_client_free(client);
+}
+
 const struct test worker_tests[] = {
     {"a worker performs a job", performs_a_job},
     {"next waits no longer than told", waits_no_longer_than_told},
@@ -311,5 +347,6 @@ const struct test worker_tests[] = {
     {"stop leaves what is not ended to its lease", stop_leaves_what_is_not_ended_to_its_lease},
     {"a job may outlive its worker", a_job_may_outlive_its_worker},
     {"a worker takes every option", takes_every_option},
+    {"what the user set from outside wins", what_the_user_set_from_outside_wins},
     END_OF_TESTS,
 };

@@ -1,23 +1,21 @@
 //! `manyhands work` with real processes and real signals. The program that it keeps is this very test's, see `worker`.
 
-#[path = "../../core/tests/support/mod.rs"]
+mod examples;
+mod master;
+#[path = "../../../core/tests/support/mod.rs"]
 mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::process::{Child, Command, Stdio};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Outcome, Put, WorkSettings, Worker};
+use master::{HOLD, Held, Master, PATIENCE, is_gone, kill, until};
 use support::Server;
-
-/// Longer than anything here takes: a test that waits for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(40);
-/// Where the handlers of kind `hold` find the test that says when they end.
-const HOLD: &str = "MH_TEST_HOLD";
 
 /// Not a test but the program of all of them.
 #[test]
@@ -64,133 +62,6 @@ fn hold(worker: &Worker, jid: &str, token: &str) -> Outcome {
             Err(_) => {}
         }
     }
-}
-
-/// A master with its server and what its handlers say.
-struct Master {
-    child: Child,
-    said: BufReader<std::process::ChildStderr>,
-    _server: Server,
-    client: Client,
-    holds: UnixListener,
-}
-
-/// A handler that runs.
-struct Held {
-    jid: String,
-    pid: i32,
-    stream: BufReader<UnixStream>,
-}
-
-impl Held {
-    fn finish(mut self) {
-        self.stream.get_mut().write_all(b"x").unwrap();
-    }
-
-    /// Waits until the handler has ended, or its process.
-    fn ended(&mut self) {
-        let mut rest = String::new();
-        // A process that died may have left our byte unread.
-        let _ = self.stream.read_to_string(&mut rest);
-    }
-}
-
-impl Master {
-    fn start(options: &[&str]) -> Master {
-        Master::start_in(options, &[])
-    }
-
-    fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Master {
-        let server = Server::start();
-        let holds = UnixListener::bind(server.folder.join("hold.sock")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
-        command.args(["work", "--url", &server.url(), "--shutdown-timeout", "20"]).args(options).arg("--");
-        command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact", "worker", "--nocapture"]);
-        command.env(HOLD, server.folder.join("hold.sock")).envs(environment.iter().copied());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
-        Master { child, said, client: server.client(), _server: server, holds }
-    }
-
-    fn signal(&self, signal: i32) {
-        kill(self.child.id().cast_signed(), signal);
-    }
-
-    fn put(&self, kind: &str, count: usize) {
-        self.client.queue("q").put_many((0..count).map(|_| Put::new(kind).retries(2))).unwrap();
-    }
-
-    fn held(&self) -> Held {
-        let (stream, _) = self.holds.accept().unwrap();
-        let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        stream.read_line(&mut line).unwrap();
-        let (jid, pid) = line.trim_end().split_once(' ').unwrap();
-        Held { jid: jid.to_owned(), pid: pid.parse().unwrap(), stream }
-    }
-
-    /// What the workers there are now say of themselves.
-    fn statuses(&self) -> Vec<serde_json::Value> {
-        let workers = self.client.workers(0, 100).unwrap().items.into_iter();
-        workers.filter_map(|worker| Some(serde_json::from_str(&worker.status?).unwrap())).collect()
-    }
-
-    fn workers(&self) -> BTreeSet<i64> {
-        self.statuses().iter().map(|status| status["pid"].as_i64().unwrap()).collect()
-    }
-
-    fn all_quiet(&self) -> bool {
-        self.statuses().iter().all(|status| status["quiet"] == true)
-    }
-
-    fn view(&self, jid: &str, pointer: &str) -> serde_json::Value {
-        support::member(&self.client.call("job_get", &format!("{{\"jid\":\"{jid}\"}}")).unwrap(), pointer)
-    }
-
-    fn counts(&self) -> (u64, u64) {
-        let counts = self.client.queue("q").counts().unwrap();
-        (counts.waiting, counts.running)
-    }
-
-    /// Reads the log until a line has this.
-    fn says(&mut self, what: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.said.read_line(&mut line).unwrap() > 0, "the master never said {what}");
-            if line.contains(what) {
-                return line;
-            }
-        }
-    }
-
-    fn status(&mut self) -> i32 {
-        self.child.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Master {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn kill(pid: i32, signal: i32) {
-    // SAFETY: a signal to a process of this test that is known to run.
-    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
-}
-
-fn until(what: &str, is_true: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_true() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
-        thread::yield_now();
-    }
-}
-
-fn is_gone(pid: i32) -> bool {
-    // SAFETY: signal 0 only asks whether there is such a process.
-    unsafe { libc::kill(pid, 0) != 0 }
 }
 
 // A1 A3 A7
@@ -300,8 +171,7 @@ fn usr2_pauses_also_those_that_come_later_and_cont_resumes() {
     master.says("died of signal 9");
     until("another worker", || master.workers().iter().any(|pid| *pid != i64::from(held.pid)));
     master.put("hold", 1);
-    master.signal(libc::SIGTTIN);
-    master.says("serves");
+    master.all_serve(1);
     assert_eq!(master.counts(), (2, 0));
     master.signal(libc::SIGCONT);
     assert_eq!(master.held().jid, held.jid);

@@ -1,0 +1,78 @@
+//! The examples of a worker process, kept by a master.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use manyhands::Put;
+
+use crate::master::{Master, until};
+use crate::support::{self, Folder, Server};
+
+/// Where cargo puts what it builds for these tests.
+fn built() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_manyhands")).parent().unwrap().to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn profile() -> &'static str {
+    if built().ends_with("release") { "release" } else { "dev" }
+}
+
+/// Jobs are performed, the settings hold, processes are replaced, and QUIT ends it well.
+fn serves(program: &Path) {
+    let server = Server::start();
+    let queue = server.client();
+    let queue = queue.queue("mail");
+    queue.put_many((0..20).map(|_| Put::new("hello").data(r#"{"name": "world"}"#).retries(0))).unwrap();
+    let options = ["--worker-count", "2", "--thread-count", "3", "--jobs-per-fork", "5", "--verbose"];
+    let variables = [("QUEUES", "mail")];
+    let mut master = Master::start_program(server, &options, &variables, &[program.to_str().unwrap()]);
+    until("all is done", || {
+        let figures = master.client.call("queue_stats", r#"{"queue":"mail"}"#).unwrap();
+        support::member(&figures, "/run/count") == 20
+    });
+    until("four have gone, two serve", || {
+        let statuses = master.statuses();
+        statuses.len() == 2 && statuses.iter().all(|status| status["quiet"] == false && status["threads"] == 3)
+    });
+    master.says("kind=hello");
+    master.client.queue("mail").put(Put::new("other")).unwrap();
+    until("what has no handler is not held", || {
+        master.client.queue("mail").counts().is_ok_and(|counts| counts.running == 0)
+    });
+    master.signal(libc::SIGQUIT);
+    assert_eq!(master.status(), 0);
+    assert_eq!(master.statuses(), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn rust_serves() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--profile", profile(), "-p", "manyhands", "--example", "worker"]);
+    succeed(cargo.current_dir(root()));
+    serves(&built().join("examples/worker"));
+}
+
+#[test]
+fn c_serves() {
+    let folder = Folder::new();
+    let program = folder.join("worker");
+    let prefix = folder.join("prefix");
+    let mut install = Command::new("make");
+    install.args(["--silent", "-C", "ffi", "install"]).arg(format!("PROFILE={}", profile()));
+    succeed(install.arg(format!("PREFIX={}", prefix.display())).current_dir(root()));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&program);
+    compiler.arg(root().join("examples/c/worker.c")).arg("-I").arg(prefix.join("include"));
+    compiler.arg("-L").arg(prefix.join("lib")).arg("-lmanyhands");
+    succeed(compiler.arg(format!("-Wl,-rpath,{}/lib", prefix.display())));
+    serves(&program);
+}

@@ -1,0 +1,176 @@
+//! A master with its processes, as the tests see them.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use manyhands::{Client, Put};
+
+use crate::support::{self, Server};
+
+/// Longer than anything here takes: a test that waits for so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+/// Where the handlers of kind `hold` find the test that says when they end.
+pub const HOLD: &str = "MH_TEST_HOLD";
+
+/// A master with its server and what its handlers say.
+pub struct Master {
+    pub child: Child,
+    said: BufReader<UnixStream>,
+    #[expect(dead_code, reason = "it ends with the test")]
+    server: Server,
+    pub client: Client,
+    holds: UnixListener,
+}
+
+/// A handler that runs.
+pub struct Held {
+    pub jid: String,
+    pub pid: i32,
+    stream: BufReader<UnixStream>,
+}
+
+impl Held {
+    pub fn finish(mut self) {
+        self.stream.get_mut().write_all(b"x").unwrap();
+    }
+
+    /// Waits until the handler has ended, or its process.
+    pub fn ended(&mut self) {
+        let mut rest = String::new();
+        // A process that died may have left our byte unread.
+        let _ = self.stream.read_to_string(&mut rest);
+    }
+}
+
+impl Master {
+    pub fn start(options: &[&str]) -> Master {
+        Master::start_in(options, &[])
+    }
+
+    pub fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Master {
+        let program = std::env::current_exe().unwrap();
+        let program = [program.to_str().unwrap(), "--ignored", "--exact", "worker", "--nocapture"];
+        Master::start_program(Server::start(), options, environment, &program)
+    }
+
+    pub fn start_program(server: Server, options: &[&str], environment: &[(&str, &str)], program: &[&str]) -> Master {
+        let holds = UnixListener::bind(server.folder.join("hold.sock")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
+        command
+            .args(["work", "--url", &server.url(), "--shutdown-timeout", "20"])
+            .args(options)
+            .arg("--")
+            .args(program);
+        command.env(HOLD, server.folder.join("hold.sock")).envs(environment.iter().copied());
+        let (said, theirs) = UnixStream::pair().unwrap();
+        said.set_read_timeout(Some(PATIENCE)).unwrap();
+        holds.set_nonblocking(true).unwrap();
+        let stderr = OwnedFd::from(theirs);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        let said = BufReader::new(said);
+        Master { child, said, client: server.client(), server, holds }
+    }
+
+    pub fn signal(&self, signal: i32) {
+        kill(self.child.id().cast_signed(), signal);
+    }
+
+    pub fn put(&self, kind: &str, count: usize) {
+        self.client.queue("q").put_many((0..count).map(|_| Put::new(kind).retries(2))).unwrap();
+    }
+
+    pub fn held(&self) -> Held {
+        let stream = until_some("a handler says that it runs", || Some(self.holds.accept().ok()?.0));
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let (jid, pid) = line.trim_end().split_once(' ').unwrap();
+        Held { jid: jid.to_owned(), pid: pid.parse().unwrap(), stream }
+    }
+
+    /// What the workers there are now say of themselves.
+    pub fn statuses(&self) -> Vec<serde_json::Value> {
+        let workers = self.client.workers(0, 100).unwrap().items.into_iter();
+        workers.filter_map(|worker| Some(serde_json::from_str(&worker.status?).unwrap())).collect()
+    }
+
+    pub fn workers(&self) -> BTreeSet<i64> {
+        self.statuses().iter().map(|status| status["pid"].as_i64().unwrap()).collect()
+    }
+
+    pub fn all_quiet(&self) -> bool {
+        self.statuses().iter().all(|status| status["quiet"] == true)
+    }
+
+    pub fn view(&self, jid: &str, pointer: &str) -> serde_json::Value {
+        support::member(&self.client.call("job_get", &format!("{{\"jid\":\"{jid}\"}}")).unwrap(), pointer)
+    }
+
+    pub fn counts(&self) -> (u64, u64) {
+        let counts = self.client.queue("q").counts().unwrap();
+        (counts.waiting, counts.running)
+    }
+
+    /// Reads the log until a line has this.
+    pub fn says(&mut self, what: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.said.read_line(&mut line).unwrap() > 0, "the master never said {what}");
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until the master knows that all of so many processes serve.
+    pub fn all_serve(&mut self, processes: usize) {
+        loop {
+            self.signal(libc::SIGTTIN);
+            let said: Vec<String> = (0..processes).map(|_| self.says(" (pid ")).collect();
+            if said.iter().all(|line| line.contains("serves")) {
+                return;
+            }
+        }
+    }
+
+    pub fn status(&mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub fn kill(pid: i32, signal: i32) {
+    // SAFETY: a signal to a process of this test that is known to run.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+pub fn until(what: &str, is_true: impl Fn() -> bool) {
+    until_some(what, || is_true().then_some(()));
+}
+
+pub fn until_some<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::yield_now();
+    }
+}
+
+pub fn is_gone(pid: i32) -> bool {
+    // SAFETY: signal 0 only asks whether there is such a process.
+    unsafe { libc::kill(pid, 0) != 0 }
+}
