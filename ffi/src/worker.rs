@@ -77,6 +77,8 @@ fn no_more_jobs() -> Error {
 ///               "language"             told in the worker's status. Default "c".
 ///               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default
 ///                                      25000.
+///               "interval_ms"          how long an idle worker waits before it looks for what nobody told it, 10 to
+///                                      86400000. Default 2000.
 ///               "timeout_ms"           how long a handler may run before mh_job_interrupted() says "timeout". Default: for
 ///                                      ever.
 ///               "timeouts"             the same for some kinds: an object {kind: milliseconds}.

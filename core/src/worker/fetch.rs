@@ -166,6 +166,11 @@ impl Fetch {
         self.queues.look_again();
     }
 
+    /// How long the next wait for a token lasts at most.
+    pub fn longest_wait(&self, draw: u16) -> Duration {
+        self.queues.longest_wait(draw)
+    }
+
     /// Looks again at what has come due.
     pub fn pass_due(&mut self, now: Instant) {
         self.queues.pass_due(now);

@@ -94,7 +94,8 @@ impl Worker {
     /// weight says) or `callback` (see [`Worker::set_order`]; all in order before the first); `weights`, of `weighted`, from 1
     /// to 1000 by queue or pattern (a queue's own name, else the longest pattern that matches it, else 1); `threads`, how many
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
-    /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `timeout_ms` (default
+    /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `interval_ms`, how
+    /// long an idle worker waits (±10 %) before it looks for what nobody told it, 10 to 86400000 (default 2000); `timeout_ms` (default
     /// none) and `timeouts`, an object of kinds that have another: a handler that runs longer gets an interrupt `timeout`, and
     /// has `kill_timeout_ms` (default 2000) to end, see [`Worker::is_stuck`]; `max_jobs` (default 0: no limit), the number of
     /// jobs to start in all, see [`Worker::is_spent`]; `log` (`off`, the default, `text` or `json`): a line on standard error for

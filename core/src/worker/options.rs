@@ -15,6 +15,8 @@ use crate::ops::Share;
 pub const MAX_QUEUES: usize = 1_000;
 /// Most handlers one worker runs at once.
 const MAX_THREADS: i64 = 1_000;
+/// Longest time between two looks of an idle worker.
+const MAX_INTERVAL_MS: i64 = 86_400_000;
 /// Most kinds one worker says it knows.
 const MAX_KINDS: usize = 1_000;
 
@@ -35,6 +37,8 @@ pub struct WorkerOptions {
     pub language: String,
     /// How long a stop that names no time waits for started jobs.
     pub shutdown_timeout: Duration,
+    /// How long an idle worker waits before it looks for what nobody told it.
+    pub interval: Duration,
     /// How long handlers may run.
     pub timeouts: Timeouts,
     /// Jobs to start in all; None: no limit.
@@ -65,6 +69,9 @@ impl WorkerOptions {
             language: fields.text("language")?.unwrap_or_else(|| "rust".to_owned()),
             shutdown_timeout: Duration::from_millis(
                 fields.integer_in("shutdown_timeout_ms", 0, check::MAX_SPAN_MS)?.unwrap_or(25_000) as u64,
+            ),
+            interval: Duration::from_millis(
+                fields.integer_in("interval_ms", 10, MAX_INTERVAL_MS)?.unwrap_or(2_000) as u64
             ),
             timeouts: Timeouts::take(&mut fields)?,
             log: Format::take(&mut fields)?,
@@ -140,7 +147,7 @@ mod tests {
         assert_eq!(options.queues, ["mail"]);
         assert_eq!((options.strategy, options.threads), (Strategy::Ordered, 1));
         assert_eq!((options.kinds.len(), options.language.as_str()), (0, "rust"));
-        assert_eq!(options.shutdown_timeout, Duration::from_secs(25));
+        assert_eq!((options.shutdown_timeout, options.interval), (Duration::from_secs(25), Duration::from_secs(2)));
         assert_eq!((options.timeouts, options.max_jobs), (Timeouts::default(), None));
     }
 
@@ -161,6 +168,7 @@ mod tests {
         assert_eq!(message(r#"{"queues":["a","b","a"]}"#), "options.queues[2] names a a second time");
         assert_eq!(message(&many(1_001)), "options.queues has 1001 entries, at most 1000 are allowed");
         assert_eq!(message(r#"{"queues":["a"],"threads":0}"#), "options.threads 0 is outside 1..1000");
+        assert_eq!(message(r#"{"queues":["a"],"interval_ms":5}"#), "options.interval_ms 5 is outside 10..86400000");
         assert_eq!(message(r#"{"queues":["a"],"thread":4}"#), "options.thread is unknown");
         assert_eq!(message(r#"{"queues":["a"],"timeout_ms":0}"#), "options.timeout_ms 0 is outside 1..3155760000000");
         assert_eq!(

@@ -8,7 +8,6 @@ use super::options::MAX_QUEUES;
 use super::patterns::{self, Served};
 use super::shared::Shared;
 use super::shift::{Shift, Step};
-use super::strategy::LOOK_AFTER;
 use crate::check;
 use crate::client::{Lane, Order};
 use crate::error::Result;
@@ -94,7 +93,7 @@ impl Runner {
 
     /// Looks up which queues are ready.
     fn look(&mut self) {
-        let seen = self.lane.ready(LOOK_AFTER);
+        let seen = self.lane.ready(self.shared.options.interval);
         let now = Instant::now();
         let mut shift = self.shared.shift();
         match seen {

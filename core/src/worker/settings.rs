@@ -247,6 +247,7 @@ impl WorkSettings {
         set("strategy", self.strategy.as_ref().map(|name| json!(name)));
         set("threads", self.threads.map(|threads| json!(threads)));
         set("max_jobs", (self.jobs_per_process > 0).then(|| json!(self.jobs_per_process)));
+        set("interval_ms", self.interval_ms.map(|ms| json!(ms)));
         set("shutdown_timeout_ms", self.shutdown_ms.map(|ms| json!(ms)));
         set("log", self.verbose.then(|| json!("text")));
         set("verbose", self.very_verbose.then_some(json!(true)));

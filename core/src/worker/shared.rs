@@ -91,7 +91,8 @@ impl Shared {
     pub fn new(client: Client, options: WorkerOptions) -> Shared {
         let name = identity::worker();
         let served = Served::plain(options.queues.clone());
-        let queues = Queues::new(&served, options.strategy).weighing(options.weights.clone());
+        let queues =
+            Queues::new(&served, options.strategy).weighing(options.weights.clone()).looking_after(options.interval);
         let shift = Shift::new(name.clone(), queues, options.threads, Instant::now())
             .limited(options.timeouts.clone(), options.max_jobs);
         let hooks = observers(&options);

@@ -9,14 +9,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use super::backoff;
 use super::patterns::{self, Served};
 use super::random::Random;
 use super::window::{self, Window};
 use crate::ops::{Job, Share};
 
-/// How long a worker that looked and found nothing leaves it at that. Tokens of some queues keep it from ever sitting out its
+/// How long a worker that looked and found nothing leaves it at that, unless its options say otherwise. Tokens of some queues keep it from ever sitting out its
 /// wait in Redis, which is how one with a single window notices a token that was lost.
-pub const LOOK_AFTER: Duration = Duration::from_secs(2);
+const LOOK_AFTER: Duration = Duration::from_secs(2);
 /// How often it asks all its queues, whatever it sees: should the engine have lost one.
 const WALK_AFTER: Duration = Duration::from_secs(60);
 
@@ -91,6 +92,8 @@ pub struct Queues {
     turn: usize,
     /// Jobs it may still give in this turn; 0 before the turn has begun.
     credit: usize,
+    /// How long an idle worker waits before it looks for what no token told it.
+    look_after: Duration,
     /// Of a worker with more than one window of queues.
     sight: Option<Sight>,
 }
@@ -125,10 +128,22 @@ impl Queues {
             spare: String::new(),
             turn: 0,
             credit: 0,
+            look_after: LOOK_AFTER,
             sight: None,
         };
         queues.serve(served);
         queues
+    }
+
+    /// The same for a worker that, idle, waits so long at most.
+    pub fn looking_after(self, look_after: Duration) -> Queues {
+        Queues { look_after, ..self }
+    }
+
+    /// How long the next wait for a token lasts at most: ±10 %, chosen by 16 random bits, so that workers which fell idle together
+    /// do not look together.
+    pub fn longest_wait(&self, draw: u16) -> Duration {
+        Duration::from_millis(backoff::jittered(self.look_after.as_millis() as u64, draw))
     }
 
     /// The same with the weights of its queues, for [`Strategy::Weighted`].
@@ -184,7 +199,7 @@ impl Queues {
         if let Some(next) = self.windows.get(self.turn).map(Window::next) {
             sight.begin = sight.places.get(next).copied().unwrap_or(sight.begin);
         }
-        if !sight.see(ready, more, now) {
+        if !sight.see(ready, more, now, self.look_after) {
             // The same as before: what is known of their shares still holds, but not what came by tokens in between.
             self.windows.retain(|window| sight.has_ready(window.next()));
             return self.windows.iter_mut().for_each(Window::look_again);
@@ -393,12 +408,12 @@ impl Sight {
     }
 
     /// True when it is another set of queues than before.
-    fn see(&mut self, ready: &[String], more: bool, now: Instant) -> bool {
+    fn see(&mut self, ready: &[String], more: bool, now: Instant, look_after: Duration) -> bool {
         let walk = *self.walk_at.get_or_insert(now + WALK_AFTER) <= now;
         if walk {
             self.walk_at = Some(now + WALK_AFTER);
         }
-        (self.stale, self.again_at, self.whole) = (false, Some(now + LOOK_AFTER), more || walk);
+        (self.stale, self.again_at, self.whole) = (false, Some(now + look_after), more || walk);
         let seen = if self.whole {
             (0..self.places.len()).collect()
         } else {

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::backoff;
 use super::shared::Shared;
 use crate::client::Lane;
 use crate::error::Result;
 use crate::ops::{QueueReserve, Reserved};
-
-/// Longest wait for a token, before jitter: what a token costs that was lost with its waiter.
-const WAIT_MS: u64 = 2_000;
 
 /// Works until the shift is over.
 pub fn run(shared: Arc<Shared>) {
@@ -96,7 +93,7 @@ impl Waiter {
     fn block(&mut self, keys: &[String]) -> Result<Option<String>> {
         let connection = self.lane.client_id()?;
         self.shared.blocked.store(connection, Ordering::Release);
-        let wait = Duration::from_millis(backoff::jittered(WAIT_MS, backoff::draw()));
+        let wait = self.shared.shift().fetch.longest_wait(backoff::draw());
         self.lane.block_pop(keys, wait)
     }
 

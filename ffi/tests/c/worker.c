@@ -278,7 +278,7 @@ static void takes_every_option(void)
     mh_worker *worker = NULL;
     CHECK_OK(mh_worker_open(client,
                             "{\"queues\":[\"a\",\"b\"],\"strategy\":\"round_robin\",\"threads\":4,\"kinds\":[\"work\"],"
-                            "\"language\":\"zig\",\"shutdown_timeout_ms\":50,\"timeout_ms\":60000,"
+                            "\"language\":\"zig\",\"shutdown_timeout_ms\":50,\"interval_ms\":100,\"timeout_ms\":60000,"
                             "\"timeouts\":{\"work\":1},\"kill_timeout_ms\":0,\"max_jobs\":1}",
                             &worker, &failure));
     CHECK(!mh_worker_is_stuck(worker) && !mh_worker_is_spent(worker));

@@ -1,5 +1,8 @@
 //! The settings as flags and variables say them.
 
+use std::time::Duration;
+
+use super::super::options::WorkerOptions;
 use super::*;
 
 fn read(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<WorkSettings> {
@@ -28,6 +31,8 @@ fn defaults_in_the_list_are_those_that_are_read() {
     assert_eq!(of("WORKER_COUNT"), settings.processes.to_string());
     assert_eq!(of("JOBS_PER_FORK"), settings.jobs_per_process.to_string());
     assert_eq!(of("MAX_MEMORY_MB"), settings.max_memory_mb.to_string());
+    let options = WorkerOptions::from_json(r#"{"queues":["q"]}"#).unwrap();
+    assert_eq!(of("INTERVAL"), options.interval.as_secs().to_string());
     assert_eq!(of("SHUTDOWN_TIMEOUT"), (SHUTDOWN_MS / 1_000).to_string());
     let statsd = read(&[], &[("STATSD_HOST", "h")]).unwrap().statsd.unwrap();
     assert_eq!((of("STATSD_PORT"), of("STATSD_KEY")), (statsd.1.to_string().as_str(), statsd.2.as_str()));
@@ -65,6 +70,8 @@ fn the_first_name_of_two_counts() {
 fn spans_are_seconds_with_parts() {
     let settings = read(&[("shutdown-timeout", "1.5")], &[("INTERVAL", "0.25")]).unwrap();
     assert_eq!((settings.shutdown_ms, settings.interval_ms), (Some(1_500), Some(250)));
+    let options = WorkerOptions::from_json(&settings.worker_options(r#"{"queues":["q"]}"#).unwrap()).unwrap();
+    assert_eq!(options.interval, Duration::from_millis(250));
 }
 
 #[test]
@@ -93,6 +100,7 @@ fn a_worker_has_what_was_set() {
         &[("QUEUES", "mail-*,!mail-bulk")],
     )
     .unwrap();
+    assert!(!settings.worker_options("{}").unwrap().contains("interval_ms"), "nobody said");
     let options: serde_json::Value = serde_json::from_str(&settings.worker_options("{}").unwrap()).unwrap();
     assert_eq!(options["statsd"], json!({"host": "metrics", "port": 8125, "key": "jobs"}));
     assert_eq!((&options["max_jobs"], &options["log"]), (&json!(100), &json!("text")));

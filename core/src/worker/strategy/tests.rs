@@ -537,3 +537,19 @@ fn a_callback_worker_asks_what_it_is_told_to() {
     assert!(queues.are_none() && queues.are_dry());
     assert_eq!(queues.ask(1, None).limit, 0);
 }
+
+#[test]
+fn an_idle_worker_looks_as_often_as_it_was_told_also_on_other_queues() {
+    let interval = MS * 250;
+    for queues in [1, 1_000] {
+        let mut play = Play { more: false, ..Play::new(queues, Strategy::Ordered) };
+        play.queues = play.queues.looking_after(interval);
+        play.queues.serve(&Served::plain(play.names.clone()));
+        for (draw, ms) in [(0, 225), (u16::MAX, 275)] {
+            assert_eq!(play.queues.longest_wait(draw), MS * ms);
+        }
+        play.round(9);
+        let look = (queues > 1).then_some(play.now + interval);
+        assert_eq!(play.queues.due_at(), look, "one of few queues looks when its wait is over");
+    }
+}
