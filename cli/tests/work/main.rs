@@ -1,5 +1,6 @@
 //! `manyhands work` with real processes and real signals. The program that it keeps is this very test's, see `worker`.
 
+mod deaths;
 mod examples;
 mod master;
 #[path = "../../../core/tests/support/mod.rs"]
@@ -7,14 +8,16 @@ mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Outcome, Put, WorkSettings, Worker};
-use master::{HOLD, Held, Master, PATIENCE, is_gone, kill, until};
+use master::{BEGUN, HOLD, Held, Master, PATIENCE, is_gone, kill, until};
 use support::Server;
 
 /// Not a test but the program of all of them.
@@ -23,15 +26,21 @@ use support::Server;
 fn worker() {
     let settings = WorkSettings::from_environment().unwrap();
     let client = Client::open(settings.url.as_deref(), &settings.client_options("{}").unwrap()).unwrap();
-    let options = r#"{"queues":["q"],"kinds":["done","hold","stubborn","crash","grow"]}"#;
+    let options = r#"{"queues":["q"],"kinds":["done","hold","stubborn","stuck","crash","grow","bloat","work"],
+        "timeouts":{"stuck":50},"kill_timeout_ms":50}"#;
     let worker = Worker::open(&client, &settings.worker_options(options).unwrap()).unwrap();
     let done = worker.run(|job| match job.kind.as_str() {
         "hold" => hold(&worker, &job.jid, &job.token),
-        "stubborn" => {
-            say_held(&job.jid);
-            loop {
-                thread::park();
-            }
+        "stubborn" | "stuck" => stay(&job.jid),
+        "bloat" => {
+            std::mem::forget(vec![1_u8; 80 << 20]);
+            stay(&job.jid)
+        }
+        "work" => {
+            let begun = Path::new(&std::env::var(HOLD).unwrap()).with_file_name(BEGUN);
+            let mut begun = File::options().append(true).create(true).open(begun).unwrap();
+            begun.write_all(format!("{} {}\n", std::process::id(), job.jid).as_bytes()).unwrap();
+            Outcome::DONE
         }
         "crash" => std::process::abort(),
         "grow" => {
@@ -42,6 +51,14 @@ fn worker() {
     });
     done.unwrap();
     worker.stop(Duration::from_secs(5)).unwrap();
+}
+
+/// Never ends.
+fn stay(jid: &str) -> ! {
+    let _held = say_held(jid);
+    loop {
+        thread::park();
+    }
 }
 
 fn say_held(jid: &str) -> UnixStream {

@@ -17,12 +17,14 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// Where the handlers of kind `hold` find the test that says when they end.
 pub const HOLD: &str = "MH_TEST_HOLD";
 
+/// The file, beside that socket, in which handlers of kind `work` write that they begin.
+pub const BEGUN: &str = "begun";
+
 /// A master with its server and what its handlers say.
 pub struct Master {
     pub child: Child,
     said: BufReader<UnixStream>,
-    #[expect(dead_code, reason = "it ends with the test")]
-    server: Server,
+    pub server: Server,
     pub client: Client,
     holds: UnixListener,
 }
@@ -53,20 +55,23 @@ impl Master {
     }
 
     pub fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Master {
+        Master::start_on(Server::start(), options, environment)
+    }
+
+    pub fn start_on(server: Server, options: &[&str], environment: &[(&str, &str)]) -> Master {
         let program = std::env::current_exe().unwrap();
         let program = [program.to_str().unwrap(), "--ignored", "--exact", "worker", "--nocapture"];
-        Master::start_program(Server::start(), options, environment, &program)
+        Master::start_program(server, options, environment, &program)
     }
 
     pub fn start_program(server: Server, options: &[&str], environment: &[(&str, &str)], program: &[&str]) -> Master {
         let holds = UnixListener::bind(server.folder.join("hold.sock")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
+        command.args(["work", "--url", &server.url()]).args(options).arg("--").args(program);
         command
-            .args(["work", "--url", &server.url(), "--shutdown-timeout", "20"])
-            .args(options)
-            .arg("--")
-            .args(program);
-        command.env(HOLD, server.folder.join("hold.sock")).envs(environment.iter().copied());
+            .env(HOLD, server.folder.join("hold.sock"))
+            .env("SHUTDOWN_TIMEOUT", "20")
+            .envs(environment.iter().copied());
         let (said, theirs) = UnixStream::pair().unwrap();
         said.set_read_timeout(Some(PATIENCE)).unwrap();
         holds.set_nonblocking(true).unwrap();
@@ -82,6 +87,27 @@ impl Master {
 
     pub fn put(&self, kind: &str, count: usize) {
         self.client.queue("q").put_many((0..count).map(|_| Put::new(kind).retries(2))).unwrap();
+    }
+
+    pub fn put_one(&self, kind: &str, retries: i64) -> String {
+        self.client.queue("q").put(Put::new(kind).retries(retries)).unwrap().jid
+    }
+
+    pub fn set(&self, name: &str, ms: u64) {
+        self.client.call("config_set", &format!("{{\"name\":\"{name}\",\"value\":{ms}}}")).unwrap();
+    }
+
+    /// How many runs ended in an outcome.
+    pub fn ended_runs(&self) -> u64 {
+        let figures = self.client.call("queue_stats", r#"{"queue":"q"}"#).unwrap();
+        support::member(&figures, "/run/count").as_u64().unwrap()
+    }
+
+    /// Which process began which job of kind `work`, in order.
+    pub fn begun(&self) -> Vec<(i32, String)> {
+        let begun = std::fs::read_to_string(self.server.folder.join(BEGUN)).unwrap_or_default();
+        let part = |line: &str| line.split_once(' ').map(|(pid, jid)| (pid.parse().unwrap(), jid.to_owned()));
+        begun.lines().map(|line| part(line).unwrap()).collect()
     }
 
     pub fn held(&self) -> Held {
