@@ -38,6 +38,26 @@ fn defaults_in_the_list_are_those_that_are_read() {
     assert_eq!((of("STATSD_PORT"), of("STATSD_KEY")), (statsd.1.to_string().as_str(), statsd.2.as_str()));
 }
 
+/// `UPDATE_WORKERS=1 cargo test -p manyhands --lib settings` writes the table anew.
+#[test]
+fn the_page_of_workers_has_all_of_them() {
+    let cell = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+    let row = |WorkSetting { name, flag, default, unit, help, .. }: &WorkSetting| {
+        format!("| {name} | `--{flag}` | {unit} | {} | {} |\n", cell(default), help.replace('*', "\\*"))
+    };
+    let head = "| variable | flag | unit | default | |\n|---|---|---|---|---|\n";
+    let table: String = [head.to_owned()].into_iter().chain(WORK_SETTINGS.iter().map(row)).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/workers.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once("<!-- settings -->\n").unwrap();
+    let (found, after) = rest.split_once("<!-- /settings -->").unwrap();
+    if std::env::var_os("UPDATE_WORKERS").is_some() {
+        let page = format!("{before}<!-- settings -->\n{table}<!-- /settings -->{after}");
+        return std::fs::write(path, page).unwrap();
+    }
+    assert_eq!(found, table, "docs/workers.md is stale");
+}
+
 #[test]
 fn flags_win() {
     let settings = read(
