@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from manyhands import _native
     from manyhands._performer import Performer
+    from manyhands._running import Running
     from manyhands.job import Job
 
 _log = logging.getLogger("manyhands")
+
+KILL_TIMEOUT = 2.0
+"""Seconds that TERM and INT leave to running handlers."""
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks for what the runtime has to tell."""
@@ -41,11 +45,19 @@ Orders = SimpleQueue[tuple[Order, float]]
 class Crew:
     """As many threads as a worker performs jobs at once."""
 
-    def __init__(self, native: _native.Worker, performer: Performer, orders: Orders, shutdown_timeout: float) -> None:
+    def __init__(
+        self,
+        native: _native.Worker,
+        performer: Performer,
+        orders: Orders,
+        shutdown_timeout: float,
+        show: Callable[[list[Running]], None] | None,
+    ) -> None:
         self._native = native
         self._performer = performer
         self._orders = orders
         self._shutdown_timeout = shutdown_timeout
+        self._show = show
         self._running = 0
         self._until = math.inf
         self.crashes: list[BaseException] = []
@@ -61,6 +73,9 @@ class Crew:
             with suppress(Empty):
                 self._obey(*self._orders.get(timeout=min(left, _LOOK_EVERY)))
             self._performer.look()
+            self._hear()
+            if self._show is not None:
+                self._show(self._performer.running())
             if not self.stuck and self._native.is_stuck():
                 _log.error("worker %s has a handler that goes on after its time is over", self._native.name)
                 self.stuck = True
@@ -70,10 +85,21 @@ class Crew:
         """Whether there is a thread that will end."""
         return self._running > (self._performer.timed_out() if self.stuck else 0)
 
-    def _obey(self, order: Order, seconds: float) -> None:
-        if order is Order.ENDED:  # stopped like the others, or crashed: then the others stop too
-            self._running -= 1
+    def _hear(self) -> None:
+        """What comes from a master and from operators; the runtime has done its part of it."""
+        while name := self._native.take_signal():
+            if name == "TTIN":
+                self._performer.show()
+            else:
+                self._stop(KILL_TIMEOUT if name == "TERM" else self._shutdown_timeout)
+        if math.isinf(self._until) and self._native.ordered() == "stop":
             self._stop(self._shutdown_timeout)
+
+    def _obey(self, order: Order, seconds: float) -> None:
+        if order is Order.ENDED:
+            self._running -= 1
+            if self.crashes:  # those that took the last jobs of a worker may go on with them
+                self._stop(self._shutdown_timeout)
         elif order is Order.STOP:
             self._stop(seconds)
         elif order is Order.KILL:

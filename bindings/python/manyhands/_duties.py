@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Job"], Any]
 
-_HOOKS = ("before_perform", "after_perform", "failure", "lock_lost", "start", "stop")
+_HOOKS = ("before_perform", "after_perform", "failure", "lock_lost", "start", "stop", "before_fork", "after_fork")
 
 
 class Duties:

@@ -81,14 +81,18 @@ class Performer:
             self._runs.interrupt(jid, token, reason)
         self.report_refused()
 
+    def running(self) -> list[Running]:
+        """The runs there are now."""
+        return self._runs.all()
+
     def timed_out(self) -> int:
         """How many runs have been told that their time is over, and go on."""
-        return sum(running.reason == TIMEOUT for running in self._runs.all())
+        return sum(running.reason == TIMEOUT for running in self.running())
 
     def show(self) -> None:
         """What each thread does, to the log."""
         frames = sys._current_frames()
-        for running in self._runs.all():
+        for running in self.running():
             stack = "".join(traceback.format_stack(frames.get(running.thread.ident or 0)))
             if running.waiting is not None and running.waiting.task is not None:
                 stack += "awaiting\n" + "".join(_line(frame) for frame in running.waiting.task.get_stack())

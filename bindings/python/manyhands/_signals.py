@@ -10,11 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from manyhands._crew import Order, Orders
-
-KILL_TIMEOUT = 2.0
-"""Seconds that TERM and INT leave to running handlers."""
-
+from manyhands._crew import KILL_TIMEOUT, Order, Orders
 
 _ORDERS = {
     signal.SIGUSR1: [(Order.KILL, 0.0)],

@@ -355,6 +355,12 @@ class Client(Listings):
     ) -> None:
         self.close()
 
+    def _redirect(self, url: str | None, namespace: str | None) -> None:
+        """Point it, and all that was made of it, elsewhere; None: where it points already."""
+        options = json.loads(self._options)
+        self._options = object_text(options if namespace is None else {**options, "namespace": namespace}, None)
+        self._native = _native.Client(self.url if url is None else url, self._options)
+
     def __reduce__(self) -> tuple[object, ...]:
         return _reopen, (self.url, self._options)
 

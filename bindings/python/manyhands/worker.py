@@ -17,6 +17,7 @@ from manyhands._duties import Duties, Handler
 from manyhands._event_loop import event_loop
 from manyhands._holder import WorkerHolder
 from manyhands._performer import Performer
+from manyhands._running import Running
 from manyhands._signals import obeying_signals
 from manyhands._wire import milliseconds, object_text, refuse_unknown, text, texts
 from manyhands.client import Client
@@ -36,7 +37,7 @@ _AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
 _STUCK = 70
 """The exit status of a process that has a handler which will not end."""
 
-Hook = Literal["before_perform", "after_perform", "failure", "lock_lost", "start", "stop"]
+Hook = Literal["before_perform", "after_perform", "failure", "lock_lost", "start", "stop", "before_fork", "after_fork"]
 
 
 class Worker:
@@ -120,6 +121,7 @@ class Worker:
         self._duties = Duties()
         self._orders: Orders = SimpleQueue()
         self._started = self._over = False
+        self._show: Callable[[list[Running]], None] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -133,6 +135,15 @@ class Worker:
         self._native = _native.Worker(self._client._native, object_text(options, None))
         self._holder = WorkerHolder(self._native)
         self._pid = os.getpid()
+
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        """What was set from outside the program (`_native.work_settings`) wins over what the program says."""
+        self._client._redirect(settings["url"], settings["namespace"])
+        self._options |= settings["worker"]
+        self._queues = self._options["queues"]
+        self._threads = self._options.get("threads", 1)
+        self._shutdown_timeout = self._options["shutdown_timeout_ms"] / 1000
+        self._open()
 
     def _begin(self) -> None:
         """From now on it belongs to this process. One that was described before a fork begins anew in the child."""
@@ -237,7 +248,9 @@ class Worker:
             after_perform, with the job after them, unless they raised an error (Fail, Retry and Snooze are none);
             failure, with the job and the exception when they raised one;
             lock_lost, with the job and the reason: see `on_lock_lost`;
-            start, with the worker before the first job, and stop, with it after the last, on the thread of `run`.
+            start, with the worker before the first job, and stop, with it after the last, on the thread of `run`;
+            before_fork, with the worker in the master of `python -m manyhands work` before it makes a process, and
+            after_fork, with it in the process: to close and open what a fork must not share.
 
         What it raises is logged and changes nothing: who wants to change what happens uses middleware (`use`).
 
@@ -288,7 +301,7 @@ class Worker:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._begin()
         performer = Performer(self._native, self._duties)
-        crew = Crew(self._native, performer, self._orders, self._shutdown_timeout)
+        crew = Crew(self._native, performer, self._orders, self._shutdown_timeout, self._show)
         _log.info("worker %s started: queues %s, kinds %s", self.name, self._options["queues"], self._duties.kinds)
         with (
             obeying_signals(self._orders, self._shutdown_timeout),

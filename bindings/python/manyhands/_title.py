@@ -1,0 +1,51 @@
+"""The title of this process in `ps` and `top`. It is written over its arguments, so it is as long as these at most."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manyhands._running import Running
+
+_MEMORY = Path("/proc/self/mem")
+_MOST = 5
+"""Jobs that are named."""
+
+
+class Title:
+    """Shows what a process does; nothing where the system does not let it. A forked child has one of its own."""
+
+    def __init__(self) -> None:
+        self._start, self._length = _arguments()
+        self._shown: bytes | None = None
+
+    def show(self, text: str) -> None:
+        """Show this."""
+        title = text.encode()[: max(0, self._length - 1)]
+        if self._length == 0 or title == self._shown:
+            return
+        self._shown = title
+        with suppress(OSError), _MEMORY.open("r+b", buffering=0) as memory:
+            memory.seek(self._start)
+            memory.write(title.ljust(self._length, b"\0"))
+
+    def show_worker(self, queues: list[str], threads: int, running: list[Running]) -> None:
+        """Show a worker's role, queues, and the jobs that it runs."""
+        jobs = [f"{one.job.kind} {one.job.jid}" for one in running[:_MOST]] + ["…"] * (len(running) > _MOST)
+        self.show(f"manyhands worker [{','.join(queues)}] {len(running)}/{threads} {', '.join(jobs)}".rstrip())
+
+
+def _arguments() -> tuple[int, int]:
+    """Where in memory the arguments are, and how long; length 0 when they are not where the system says."""
+    try:
+        # The second word, a name in parentheses, may have spaces; arg_start and arg_end are words 48 and 49.
+        words = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        start, end = int(words[45]), int(words[46])
+        with _MEMORY.open("rb", buffering=0) as memory:
+            memory.seek(start)
+            found = memory.read(end - start)
+        return start, len(found) if found == Path("/proc/self/cmdline").read_bytes() else 0
+    except (OSError, ValueError, IndexError):
+        return 0, 0

@@ -1,0 +1,88 @@
+"""A program whose worker tests run: python -m manyhands work working_app."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from manyhands import Client, Job, JobInterrupted, Worker
+
+client = Client(timeout=5)
+worker = Worker(client, ["q"])
+leaked: list[bytes] = []
+
+
+def say(*words: object) -> None:
+    """A line that no other process writes into."""
+    os.write(1, (" ".join(map(str, words)) + f" {os.getpid()}\n").encode())
+
+
+def made() -> Worker:
+    """For a name that is a function."""
+    say("made", os.environ["QUEUES"])
+    return worker
+
+
+@worker.perform("work")
+def work(job: Job) -> int:
+    say("performed", job.jid)
+    return os.getpid()
+
+
+@worker.perform("quick")
+def quick(_job: Job) -> None:
+    pass
+
+
+@worker.perform("hold")
+def hold(job: Job) -> int:
+    """Runs until there is a file, or until it is interrupted."""
+    try:
+        say("started", job.jid)
+        while not Path(job.data).exists():
+            threading.Event().wait(0.01)
+    except JobInterrupted as interrupted:
+        say("interrupted", interrupted.reason, job.jid)
+        raise
+    return os.getpid()
+
+
+def hang(job: Job) -> None:
+    """Does not end, whatever it is told."""
+    with suppress(JobInterrupted):
+        say("started", job.jid)
+    while True:
+        with suppress(JobInterrupted):
+            threading.Event().wait()
+
+
+worker.perform("hang")(hang)
+worker.perform("late", timeout=0.1)(hang)
+
+
+@worker.perform("crash")
+def crash(_job: Job) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@worker.perform("leak")
+def leak(job: Job) -> None:
+    leaked.append(b"x" * job.data)
+
+
+@worker.on("before_fork")
+def before_fork(_worker: Worker) -> None:
+    say("before_fork")
+
+
+@worker.on("after_fork")
+def after_fork(_worker: Worker) -> None:
+    say("after_fork")
+
+
+@worker.on("lock_lost")
+def lock_lost(job: Job, _reason: str) -> None:
+    say("lost", job.jid)
