@@ -31,6 +31,10 @@ turn. Hooks of the worker around a fork: before_fork, after_fork.
 """
 
 
+_FLAGS = {"strategy": "reservation"}
+"""Of options that have another name than their flag."""
+
+
 class _Help(argparse.RawDescriptionHelpFormatter):
     """Wide as a terminal of 120 columns at most."""
 
@@ -107,9 +111,10 @@ def _renamed(message: str, flags: dict[str, str]) -> str:
     """What was found wrong with an option, under the name that the user wrote."""
     rows = {row["flag"]: row["name"] for row in json.loads(_native.work_settings_table())}
     option = message.partition(" ")[0].partition("[")[0].partition(".")[0]
-    if option not in rows:
+    flag = _FLAGS.get(option, option)
+    if flag not in rows:
         return message
-    return (f"--{option}" if option in flags else rows[option]) + message[len(option) :]
+    return (f"--{flag}" if flag in flags else rows[flag]) + message[len(option) :]
 
 
 def _found(app: str) -> Worker:

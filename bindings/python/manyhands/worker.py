@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeVar, overload
 
 from manyhands import _native
+from manyhands._chosen import Choose, Chosen
 from manyhands._crew import Crew, Order, Orders
 from manyhands._duties import Duties, Handler
 from manyhands._event_loop import event_loop
@@ -33,6 +34,8 @@ _LockLost = TypeVar("_LockLost", bound=Callable[[Job, str], object])
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 _AnyMiddleware = TypeVar("_AnyMiddleware", bound=Middleware)
 _AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
+
+_CALLBACK = "callback"
 
 _STUCK = 70
 """The exit status of a process that has a handler which will not end."""
@@ -63,7 +66,7 @@ class Worker:
         queues: Sequence[str],
         *,
         threads: int | None = None,
-        strategy: str | None = None,
+        strategy: str | Choose | None = None,
         weights: Mapping[str, int] | None = None,
         shutdown_timeout: float | timedelta = 25.0,
         timeout: float | timedelta | None = None,
@@ -83,7 +86,9 @@ class Worker:
             the order here.
         threads: handlers at once, 1 to 1000. Default 1.
         strategy: ordered (the first queue that has a job), round_robin (all alike), shuffled_round_robin (all alike, in
-            an order drawn anew each time) or weighted (by `weights`). Default ordered.
+            an order drawn anew each time) or weighted (by `weights`). Or a function that gets the names of the queues
+            and gives those to ask, in their order; called by each thread that is about to take a job, and once a second
+            while there is none for it. What it raises is logged, and the order stays. Default ordered.
         weights: 1 to 1000 by queue or pattern, for the strategy weighted. Default: 1 each.
         shutdown_timeout: seconds that a stop leaves to running handlers, 0 or more. Default 25.
         timeout: seconds that a handler may run, at least 0.001; then it is interrupted (see JobInterrupted) and spends
@@ -104,10 +109,11 @@ class Worker:
             raise InvalidArgument(f"client must be a Client, not {type(client).__name__}")
         queues = texts(queues, "queues", None)
         grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout", None)
+        self._chosen = Chosen(strategy) if callable(strategy) else None
         options: dict[str, Any] = {
             "queues": queues,
             "threads": threads,
-            "strategy": strategy,
+            "strategy": _CALLBACK if callable(strategy) else strategy,
             "weights": None if weights is None else dict(weights),
             "shutdown_timeout_ms": grace_ms,
         }
@@ -126,6 +132,8 @@ class Worker:
 
     def _open(self) -> None:
         """The native worker knows its kinds from the start; until it is used, another one may take its place."""
+        if self._options.get("strategy") == _CALLBACK and self._chosen is None:
+            raise InvalidArgument("strategy callback is a function of the program; it gives none")
         options = {
             **self._options,
             "kinds": self._duties.kinds,
@@ -140,6 +148,10 @@ class Worker:
         """What was set from outside the program (`_native.work_settings`) wins over what the program says."""
         self._client._redirect(settings["url"], settings["namespace"])
         self._options |= settings["worker"]
+        if self._options.get("strategy") != _CALLBACK:
+            self._chosen = None
+        if self._options.get("strategy") != "weighted":
+            self._options.pop("weights", None)
         self._queues = self._options["queues"]
         self._threads = self._options.get("threads", 1)
         self._shutdown_timeout = self._options["shutdown_timeout_ms"] / 1000
@@ -364,7 +376,9 @@ class Worker:
         Source: core/src/worker/mod.rs
         """
         self._begin()
-        fields = self._native.next(None if timeout is None else milliseconds(timeout, "timeout", "worker_next"))
+        timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", "worker_next")
+        chosen = self._chosen
+        fields = self._native.next(timeout_ms)[0] if chosen is None else chosen.next(self._native, timeout_ms)
         return None if fields is None else Job(self._client, self._holder, fields)
 
     def close(self, timeout: float | timedelta | None = None) -> None:

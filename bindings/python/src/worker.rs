@@ -31,16 +31,17 @@ impl Worker {
         self.core.name().to_owned()
     }
 
-    /// Waits for a job; None when the time is over or the worker stopped.
-    fn next<'py>(&self, py: Python<'py>, timeout_ms: Option<u64>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    /// Waits for a job; with None whether the worker stopped, else the time is over.
+    fn next<'py>(&self, py: Python<'py>, timeout_ms: Option<u64>) -> PyResult<(Option<Bound<'py, PyDict>>, bool)> {
         let next = wait::until(py, timeout_ms.map(Duration::from_millis), |span| match self.core.next(span) {
             Ok(Next::Empty) => None,
             other => Some(other),
         })?;
         match next {
-            Some(Ok(Next::Job(job))) => job::fields(py, &job).map(Some),
+            Some(Ok(Next::Job(job))) => Ok((Some(job::fields(py, &job)?), false)),
             Some(Err(error)) => Err(exception(py, error)),
-            Some(Ok(Next::Stopped | Next::Empty)) | None => Ok(None),
+            Some(Ok(Next::Stopped)) => Ok((None, true)),
+            Some(Ok(Next::Empty)) | None => Ok((None, false)),
         }
     }
 

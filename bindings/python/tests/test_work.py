@@ -363,6 +363,7 @@ def test_flags_win_over_the_environment_and_both_over_the_program(run: Run) -> N
         (["working_app", "--worker-count=many"], {}, "--worker-count many is not a whole number"),
         (["working_app"], {"MAX_MEMORY_MB": "-1"}, "MAX_MEMORY_MB -1 is outside"),
         (["working_app"], {"JOB_RESERVER": "fair"}, "JOB_RESERVER fair is unknown"),
+        (["working_app"], {"RESERVATION": "callback"}, "RESERVATION callback is a function of the program"),
         (["working_app", "--url=ftp://x"], {"NAMESPACE": "a"}, "--url"),
         (["working_app", "--namespace=a b"], {}, "--namespace"),
         (["working_app", "--queues", "x" * 300], {}, "--queues"),

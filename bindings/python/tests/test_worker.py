@@ -51,6 +51,68 @@ def test_threads_drain_many_jobs_once(client: Client) -> None:
         assert client.queue(queue).stats()["run"]["count"] == 1000
 
 
+def test_a_function_chooses_the_queues(client: Client) -> None:
+    for name in ("mail-a", "mail-b", "mail-c"):
+        client.queue(name).put_many([{"kind": "work"}] * 3)
+    asked: list[list[str]] = []
+    performed: list[str] = []
+
+    def choose(queues: list[str]) -> list[str]:
+        asked.append(queues)
+        return ["mail-c", "mail-a", "elsewhere"] if len(performed) < 6 else ["mail-b"]
+
+    worker = Worker(client, ["mail-*"], strategy=choose)
+
+    @worker.perform("work")
+    def work(job: Job) -> None:
+        performed.append(job.queue)
+        if len(performed) == 9:
+            worker.stop()
+
+    worker.run()
+    assert performed == ["mail-c"] * 3 + ["mail-a"] * 3 + ["mail-b"] * 3
+    assert asked[-1] == ["mail-a", "mail-b", "mail-c"]
+
+
+def test_an_idle_worker_asks_its_function_again(client: Client) -> None:
+    client.queue("q").put("work")
+    asked = 0
+
+    def choose(queues: list[str]) -> list[str]:
+        nonlocal asked
+        asked += 1
+        return queues if asked > 1 else []
+
+    with Worker(client, ["q"], strategy=choose) as worker:
+        job = worker.next(10)
+        assert job is not None
+        assert asked == 2
+        job.complete()
+
+
+def test_the_order_stays_when_a_function_raises(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    client.queue("q").put("work")
+    client.queue("r").put("work")
+    answers: list[Any] = [["r"], "q", [1]]
+
+    def choose(_queues: list[str]) -> Any:
+        if answers:
+            return answers.pop(0)
+        raise KeyError("nothing left")
+
+    with Worker(client, ["q", "r"], strategy=choose) as worker:
+        job = worker.next(10)
+        assert job is not None
+        assert job.queue == "r"
+        job.complete()
+        for _ in range(4):
+            assert worker.next(0) is None
+    faults = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert faults == [InvalidArgument, InvalidArgument, KeyError]
+    with pytest.raises(InvalidArgument, match="strategy callback is a function"):
+        Worker(client, ["q"], strategy="callback")
+
+
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
 def test_a_handler_that_ends_the_program_keeps_its_job(client: Client, error: BaseException) -> None:
     placed = client.queue("q").put("work")

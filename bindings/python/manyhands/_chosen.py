@@ -1,0 +1,55 @@
+"""A program's own strategy: a function that says which queues a worker asks, and in which order."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from manyhands._wire import texts
+from manyhands.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from manyhands import _native
+
+Choose = Callable[[list[str]], Iterable[str]]
+
+_log = logging.getLogger("manyhands")
+
+_ASK_EVERY_MS = 1_000
+"""How often an idle thread asks: the answer may depend on the time."""
+
+
+class Chosen:
+    """Asks the function before each job; the newest answer holds for all threads."""
+
+    def __init__(self, choose: Choose) -> None:
+        self._choose = choose
+        self._fault = ""
+
+    def next(self, native: _native.Worker, timeout_ms: int | None) -> dict[str, Any] | None:
+        """The next job, or None when the time is over or the worker stopped."""
+        until = math.inf if timeout_ms is None else time.monotonic() + timeout_ms / 1000
+        while True:
+            order = self._order(native.serving())
+            if order is not None:
+                native.set_order(order)
+            left_ms = max(0.0, until - time.monotonic()) * 1000
+            fields, stopped = native.next(math.ceil(min(_ASK_EVERY_MS, left_ms)))
+            if fields is not None or stopped or left_ms <= _ASK_EVERY_MS:
+                return fields
+
+    def _order(self, queues: list[str]) -> list[str] | None:
+        try:
+            order = texts(self._choose(queues), "what strategy returns", None)
+            if not all(isinstance(name, str) for name in order):
+                raise InvalidArgument("what strategy returns must be a list of texts")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001  the function is the user's
+            if repr(error) != self._fault:
+                _log.warning("a strategy raised; the order of the queues stays", exc_info=error)
+            self._fault = repr(error)
+            return None
+        self._fault = ""
+        return order
