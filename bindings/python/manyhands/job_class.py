@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -98,6 +98,7 @@ def job(
     tags: Sequence[str] | None = None,
     route: Sequence[str] | None = None,
     throttles: Sequence[str] | None = None,
+    headers: Mapping[str, str] | None = None,
     **unknown: NoReturn,
 ) -> Callable[[Callable[[Job], Any] | type[Performs]], JobClass]:
     """Make a function the handler of a kind, with defaults for its puts; a decorator.
@@ -105,7 +106,7 @@ def job(
     kind: 1 to 255 bytes.
     queue: where its jobs are put. Default: each put says it.
     timeout, backoff: seconds that the handler may run, and that its jobs wait after an error: see `Worker.perform`.
-    priority, delay, retries, tags, route, throttles: as in `Queue.put`.
+    priority, delay, retries, tags, route, throttles, headers: as in `Queue.put`.
 
     What is decorated may also be a class with a method `perform(job)`, of which each job gets an object. Type checkers
     then want it written as a call: `welcome = manyhands.job("welcome")(Welcome)`.
@@ -122,7 +123,7 @@ def job(
     refuse_unknown(unknown, None)
     text(kind, "kind", None)
     options = {"priority": priority, "delay": delay, "retries": retries, "tags": tags, "route": route}
-    defaults: Any = given({**options, "throttles": throttles})
+    defaults: Any = given({**options, "throttles": throttles, "headers": headers})
     _check("any" if queue is None else text(queue, "queue", None), kind, defaults)
     seconds = None if timeout is None else milliseconds(timeout, "timeout", None, least=1) / 1000
     waits = None if backoff is None else Backoff.of(backoff)

@@ -45,6 +45,7 @@ class PutOptions(TypedDict, total=False):
     tags: Sequence[str] | None
     route: Sequence[str] | None
     throttles: Sequence[str] | None
+    headers: Mapping[str, str] | None
     dependencies: Sequence[str] | None
     missing: str | None
     on_conflict: str | None

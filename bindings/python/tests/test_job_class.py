@@ -10,7 +10,9 @@ import manyhands
 from manyhands import Client, InvalidArgument, Job, JobClass, Next, Worker
 
 
-@manyhands.job("welcome", queue="mail", priority=3, retries=2, tags=["new"], route=["archive"], timeout=30)
+@manyhands.job(
+    "welcome", queue="mail", priority=3, retries=2, tags=["new"], route=["archive"], headers={"from": "a"}, timeout=30
+)
 def welcome(job: Job) -> Any:
     """Greets."""
     return f"Hello, {job.data['name']}!"
@@ -18,9 +20,10 @@ def welcome(job: Job) -> Any:
 
 def test_defaults_and_what_a_put_says_instead(client: Client) -> None:
     welcome.put(client, {"name": "ann"})
-    welcome.put(client, {"name": "bob"}, queue="other", priority=-1, tags=[], jid="b", retries=None)
+    welcome.put(client, {"name": "bob"}, queue="other", priority=-1, tags=[], jid="b", retries=None, headers={})
     (ann,), (bob,) = client.queue("mail").reserve(5), client.queue("other").reserve(5)
     assert (ann.kind, ann.data, ann.priority, ann.retries, ann.tags) == ("welcome", {"name": "ann"}, 3, 2, ["new"])
+    assert (ann.headers, bob.headers) == ({"from": "a"}, {})
     assert (bob.jid, bob.priority, bob.retries, bob.tags, bob.route) == ("b", -1, 2, [], ["archive"])
 
 
