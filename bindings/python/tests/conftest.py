@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from plain_redis import PlainRedis
 from servers import redis_server
+from working import Command
 
 import manyhands
 from manyhands import Client
@@ -56,6 +57,21 @@ def program(client: Client) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def run(client: Client, tmp_path: Path) -> Iterator[Callable[..., Command]]:
+    """Run `python -m manyhands work` with flags; killed with all its processes at the end."""
+    started: list[Command] = []
+
+    def start(*flags: str, app: str = "working_app", **environment: str) -> Command:
+        command = Command(client, tmp_path, flags, app, **environment)
+        started.append(command)
+        return command
+
+    yield start
+    for command in started:
+        command.end()
 
 
 @pytest.fixture(autouse=True)

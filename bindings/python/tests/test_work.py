@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTTIN, SIGUSR1, SIGUSR2, Signals
 from typing import Literal
 
@@ -20,21 +19,6 @@ Run = Callable[..., Command]
 Tier = Literal["master", "one", "single"]
 
 TIERS = pytest.mark.parametrize("tier", ["master", "one", "single"])
-
-
-@pytest.fixture
-def run(client: Client, tmp_path: Path) -> Iterator[Run]:
-    """Run the command; killed with all its processes at the end."""
-    started: list[Command] = []
-
-    def start(*flags: str, app: str = "working_app", **environment: str) -> Command:
-        command = Command(client, tmp_path, flags, app, **environment)
-        started.append(command)
-        return command
-
-    yield start
-    for command in started:
-        command.end()
 
 
 class Table:
