@@ -30,7 +30,7 @@ pub use client::{
     Swept, Throttle, ThrottleView, Violation, WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
-pub use middleware::{Around, AroundPut, Hooks, Locals, Middleware, PutMiddleware, Run};
+pub use middleware::{Around, AroundPut, Backoff, Hooks, Locals, Middleware, PutMiddleware, RetryRules, Run};
 pub use nanny::{Nanny, NannyNews};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;

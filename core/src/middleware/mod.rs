@@ -8,6 +8,7 @@ mod locals;
 mod log;
 mod perform;
 mod put;
+mod retry_rules;
 mod statsd;
 
 pub(crate) use hooks::{About, Hooked, attempt};
@@ -17,4 +18,6 @@ pub(crate) use log::{Format, Log};
 pub(crate) use perform::Handler;
 pub use perform::{Around, Middleware};
 pub use put::{AroundPut, PutMiddleware};
+pub(crate) use retry_rules::Ruled;
+pub use retry_rules::{Backoff, RetryRules};
 pub(crate) use statsd::{DEFAULT_KEY, Statsd, StatsdOptions, check_key};

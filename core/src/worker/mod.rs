@@ -47,8 +47,10 @@ use shared::Shared;
 use strategy::Strategy;
 use threads::Threads;
 
+pub(crate) use backoff::draw;
 pub use interrupts::Interrupt;
 pub use outcome::Outcome;
+pub(crate) use outcome::failure_group;
 pub use outcomes::Refused;
 pub use settings::{WORK_SETTINGS, WorkSetting, WorkSettings};
 pub use supervisor::{Signal, Supervisor, Task};

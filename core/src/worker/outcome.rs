@@ -111,6 +111,11 @@ impl Outcome {
         }
     }
 
+    /// True of an error of this class and message.
+    pub(crate) fn is_error(&self, class: &str, message: &str) -> bool {
+        matches!(self, Outcome::Error { class: own, message: said, .. } if own == class && said == message)
+    }
+
     /// True when the handler gave up or threw.
     pub(crate) const fn is_failure(&self) -> bool {
         matches!(self, Outcome::Fail { .. } | Outcome::Error { .. })
@@ -262,7 +267,7 @@ pub(super) fn operation(ending: &Ending) -> &'static str {
 }
 
 /// `<kind>:<class>`, made a name: no control characters, and cut between characters where a name ends.
-fn failure_group(kind: &str, class: &str) -> String {
+pub(crate) fn failure_group(kind: &str, class: &str) -> String {
     let mut group = format!("{kind}:{class}").replace(|c: char| c.is_ascii_control(), " ");
     while group.len() > check::MAX_NAME {
         group.pop();

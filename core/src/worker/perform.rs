@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Next, Outcome, Worker};
 use crate::error::{Code, Result};
-use crate::middleware::{Around, Handler, Locals, Middleware};
+use crate::middleware::{Around, Handler, Locals, Middleware, Ruled};
 use crate::ops::Job;
 
 impl Worker {
@@ -68,7 +68,12 @@ impl Worker {
     }
 
     fn perform(&self, job: &Job, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
-        let outcome = Around::new(self, job, &Locals::default(), chain, handler).call();
+        let locals = Locals::default();
+        let outcome = Around::new(self, job, &locals, chain, handler).call();
+        let outcome = match locals.take::<Ruled>() {
+            Some(rule) => rule.apply(job, outcome),
+            None => outcome,
+        };
         match self.finish(&job.jid, &job.token, outcome) {
             // What the handler said cannot be kept: that is its error.
             Err(error) if error.code == Code::InvalidArgument => {

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use manyhands::ops::Placed;
-use manyhands::{Around, AroundPut, Client, Hooks, Job, Locals, Outcome, Put, Result, Run, Worker};
+use manyhands::{
+    Around, AroundPut, Backoff, Client, Hooks, Job, Locals, Outcome, Put, Result, RetryRules, Run, Worker,
+};
 use serde_json::Value;
 
 use crate::support::Server;
@@ -373,4 +375,46 @@ fn logging() {
     let worker = worker(&client, r#","log":"json","verbose":true,"max_jobs":1"#);
     worker.run(|_| Outcome::DONE).unwrap();
     worker.stop(LONG).unwrap();
+}
+
+#[test]
+fn retry_rules_say_what_becomes_of_a_job_after_an_error() {
+    let server = Server::start();
+    let client = server.client();
+    let rules = RetryRules::new()
+        .discard_on("NoSuchUser")
+        .retry_on("RateLimited", Backoff::list([Duration::ZERO, Duration::from_secs(600)]))
+        .retry_on("panic", Backoff::fixed(Duration::from_secs(600)));
+    let heard = Trace::default();
+    let hears = Arc::clone(&heard);
+    let worker = worker(&client, "").with(move |_: &Job, next: Around<'_>| {
+        let outcome = next.call();
+        hears.lock().unwrap().push(outcome.name().to_owned());
+        outcome
+    });
+    let worker = worker.with(rules);
+    let jid = |kind: &str| client.queue("q").put(Put::new(kind).retries(5)).unwrap().jid;
+    let jids = ["NoSuchUser", "RateLimited", "panic", "Other", "done"].map(jid);
+    worker
+        .run(|job| match job.kind.as_str() {
+            "done" => Outcome::DONE,
+            "panic" => panic!("on purpose"),
+            "RateLimited" if job.remaining == 4 => {
+                worker.quiet();
+                Outcome::thrown("RateLimited", "again")
+            }
+            class => Outcome::thrown(class, "on purpose"),
+        })
+        .unwrap();
+    worker.stop(LONG).unwrap();
+    let state = |jid: &str| view(&client, jid, "/state");
+    assert_eq!(jids.each_ref().map(|jid| state(jid)), ["failed", "scheduled", "scheduled", "scheduled", "completed"]);
+    assert_eq!(view(&client, &jids[0], "/failure/group"), "NoSuchUser:NoSuchUser");
+    assert_eq!(view(&client, &jids[1], "/remaining"), 3);
+    let due_in = |jid: &str| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        view(&client, jid, "/due_at_ms").as_f64().unwrap() - now.as_millis() as f64
+    };
+    assert!(due_in(&jids[1]) > 500_000.0 && due_in(&jids[2]) > 500_000.0 && due_in(&jids[3]) < 5_000.0);
+    assert_eq!(heard.lock().unwrap().iter().filter(|name| *name == "error").count(), 5, "those outside hear the error");
 }

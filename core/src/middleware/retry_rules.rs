@@ -1,0 +1,208 @@
+//! When a job runs again after an error, by the error's class.
+
+use std::time::Duration;
+
+use super::perform::{Around, Middleware};
+use crate::ops::Job;
+use crate::worker::{Outcome, draw, failure_group};
+
+/// How long a job waits before it runs again, by the number of its errors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backoff {
+    wait: Wait,
+    jitter: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Wait {
+    Listed(Vec<Duration>),
+    Growing { first: Duration, factor: f64, most: Duration },
+}
+
+impl Backoff {
+    /// Doubling from `first` after the first error to at most an hour, with a jitter of 0.1.
+    pub fn exponential(first: Duration) -> Backoff {
+        Backoff { wait: Wait::Growing { first, factor: 2.0, most: Duration::from_secs(3_600) }, jitter: 0.1 }
+    }
+
+    /// The same after each error.
+    pub fn fixed(wait: Duration) -> Backoff {
+        Backoff::list([wait])
+    }
+
+    /// One after the other; the last for all that follow. An empty list does not wait.
+    pub fn list(waits: impl IntoIterator<Item = Duration>) -> Backoff {
+        Backoff { wait: Wait::Listed(waits.into_iter().collect()), jitter: 0.0 }
+    }
+
+    /// The same, growing by this factor (at least 1) to at most `most`; only of [`Backoff::exponential`].
+    #[must_use]
+    pub fn growing(mut self, by: f64, to: Duration) -> Backoff {
+        if let Wait::Growing { factor, most, .. } = &mut self.wait {
+            (*factor, *most) = (by.max(1.0), to);
+        }
+        self
+    }
+
+    /// The same, longer or shorter at random by a share of up to this, 0 to 1.
+    #[must_use]
+    pub fn jitter(self, share: f64) -> Backoff {
+        Backoff { jitter: share.clamp(0.0, 1.0), ..self }
+    }
+
+    /// The wait after so many errors, at least 1. `draw`: any 16 random bits, which choose the jitter.
+    fn delay(&self, errors: u32, draw: u16) -> Duration {
+        let wait = match &self.wait {
+            Wait::Listed(waits) => {
+                let at = (errors as usize - 1).min(waits.len().saturating_sub(1));
+                waits.get(at).copied().unwrap_or_default().as_secs_f64()
+            }
+            Wait::Growing { first, factor, most } => {
+                let steps = i32::try_from(errors - 1).unwrap_or(i32::MAX);
+                // Too large a number is infinite, and so more than the most.
+                (first.as_secs_f64() * factor.powi(steps)).min(most.as_secs_f64())
+            }
+        };
+        let moved = 1.0 + self.jitter * (f64::from(draw) / f64::from(u16::MAX) * 2.0 - 1.0);
+        Duration::try_from_secs_f64(wait * moved).unwrap_or_default()
+    }
+}
+
+/// Middleware that says by the class of an [`Outcome::Error`] when its job runs again, or that it does not.
+///
+/// ```no_run
+/// # fn main() -> manyhands::Result<()> {
+/// use std::time::Duration;
+///
+/// use manyhands::{Backoff, Client, Outcome, RetryRules, Worker};
+///
+/// let rules = RetryRules::new()
+///     .discard_on("NoSuchUser")
+///     .retry_on("RateLimited", Backoff::fixed(Duration::from_secs(30)))
+///     .retry_on("Network", Backoff::list([1, 10, 60].map(Duration::from_secs)))
+///     .otherwise(Backoff::exponential(Duration::from_secs(2)));
+/// let worker = Worker::open(&Client::open(None, "")?, r#"{"queues":["mail"]}"#)?.with(rules);
+/// worker.run(|_job| Outcome::thrown("RateLimited", "429"))
+/// # }
+/// ```
+///
+/// The error goes on outward as any other; only what becomes of the job is decided here, and that is what hooks and the log
+/// hear. After an error that no rule names it runs again with growing waits, as without rules. Of several rules for one error
+/// those of the outermost middleware count.
+#[derive(Clone, Debug, Default)]
+pub struct RetryRules {
+    discards: Vec<String>,
+    retries: Vec<(String, Backoff)>,
+    others: Option<Backoff>,
+}
+
+impl RetryRules {
+    /// No rules.
+    pub fn new() -> RetryRules {
+        RetryRules::default()
+    }
+
+    /// After an error of this class the job runs again after such a wait. It spends a retry, and without any left the job fails.
+    #[must_use]
+    pub fn retry_on(mut self, class: &str, backoff: Backoff) -> RetryRules {
+        self.retries.push((class.to_owned(), backoff));
+        self
+    }
+
+    /// The same for errors of all other classes.
+    #[must_use]
+    pub fn otherwise(self, backoff: Backoff) -> RetryRules {
+        RetryRules { others: Some(backoff), ..self }
+    }
+
+    /// After an error of this class the job fails at once, whatever retries are left. This comes first.
+    #[must_use]
+    pub fn discard_on(mut self, class: &str) -> RetryRules {
+        self.discards.push(class.to_owned());
+        self
+    }
+
+    fn rule(&self, class: &str) -> Option<Option<&Backoff>> {
+        if self.discards.iter().any(|known| known == class) {
+            return Some(None);
+        }
+        let named = self.retries.iter().find(|(known, _)| known == class).map(|(_, backoff)| backoff);
+        named.or(self.others.as_ref()).map(Some)
+    }
+}
+
+/// What a rule says of the error of a run: fail, or run again after a wait.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ruled {
+    error: Outcome,
+    again_after: Option<Duration>,
+}
+
+impl Middleware for RetryRules {
+    fn around(&self, job: &Job, next: Around<'_>) -> Outcome {
+        let locals = next.locals();
+        let outcome = next.call();
+        if let Outcome::Error { class, .. } = &outcome
+            && let Some(rule) = self.rule(class)
+        {
+            let errors = u32::try_from(job.retries.saturating_sub(job.remaining).saturating_add(1)).unwrap_or(u32::MAX);
+            let again_after = rule.map(|backoff| backoff.delay(errors.max(1), draw()));
+            locals.set(Ruled { error: outcome.clone(), again_after });
+        }
+        outcome
+    }
+}
+
+impl Ruled {
+    /// What becomes of a job whose run ended so: by this rule, if it is of this very error.
+    pub(crate) fn apply(self, job: &Job, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Error { class, message, trace } if self.error.is_error(&class, &message) => {
+                let group = failure_group(&job.kind, &class);
+                match self.again_after {
+                    None => Outcome::Fail { group, message, trace },
+                    Some(wait) => {
+                        let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                        Outcome::Retry { delay_ms, group, message, trace }
+                    }
+                }
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+    const MIDDLE: u16 = u16::MAX / 2;
+
+    #[test]
+    fn waits_are_fixed_listed_or_grow() {
+        let of = |backoff: &Backoff| [1, 2, 3, 4, u32::MAX].map(|errors| backoff.delay(errors, MIDDLE));
+        assert_eq!(of(&Backoff::fixed(S * 3)), [S * 3; 5]);
+        assert_eq!(of(&Backoff::list([S, S * 10])), [S, S * 10, S * 10, S * 10, S * 10]);
+        assert_eq!(of(&Backoff::list([])), [Duration::ZERO; 5]);
+        let growing = Backoff::exponential(S).jitter(0.0);
+        assert_eq!(of(&growing), [S, S * 2, S * 4, S * 8, S * 3_600]);
+        assert_eq!(of(&growing.growing(3.0, S * 20)), [S, S * 3, S * 9, S * 20, S * 20]);
+    }
+
+    #[test]
+    fn jitter_moves_by_its_share() {
+        let backoff = Backoff::fixed(S * 10).jitter(0.2);
+        assert_eq!((backoff.delay(1, 0), backoff.delay(1, u16::MAX)), (S * 8, S * 12));
+        let backoff = Backoff::fixed(S).jitter(7.0);
+        assert_eq!((backoff.delay(1, 0), backoff.delay(1, u16::MAX)), (Duration::ZERO, S * 2));
+    }
+
+    #[test]
+    fn discards_come_first_and_other_classes_last() {
+        let [a, b] = [1, 2].map(|seconds| Backoff::fixed(S * seconds));
+        let rules = RetryRules::new().retry_on("A", a.clone()).retry_on("B", a.clone()).discard_on("B");
+        assert_eq!((rules.rule("A"), rules.rule("B"), rules.rule("C")), (Some(Some(&a)), Some(None), None));
+        assert_eq!(rules.otherwise(b.clone()).rule("C"), Some(Some(&b)));
+    }
+}
