@@ -124,7 +124,7 @@ class ArgumentsTest < Case
     [->(client) { client.explain("") }, "jid is empty", "job_explain"],
     [->(client) { client.failures(limit: 251) }, "limit 251 is outside 1..250", "failure_groups"],
     [->(client) { client.failed("") }, "group is empty", "failure_jobs"],
-    [->(client) { client.unfail("g", limit: 201) }, "limit 201 is outside 1..200", "failure_unfail"],
+    [->(client) { client.unfail("g", limit: 101) }, "limit 101 is outside 1..100", "failure_unfail"],
     [->(client) { client.tags(offset: 1.5) }, "offset must be a whole number", "tag_list"],
     [->(client) { client.tagged("") }, "tag is empty", "tag_jobs"],
     [->(client) { client.queues(limit: "all") }, "limit must be a whole number", "queue_list"],
