@@ -72,7 +72,7 @@ module Manyhands
     #
     # @param name [String] 1 to 255 bytes of UTF-8 without control characters; checked when used
     # @return [Queue]
-    def queue(name) = Queue.new(self, @native, name)
+    def queue(name) = Queue.new(self, name)
 
     # The throttle of this id; it limits nothing until {Throttle#set}.
     #

@@ -10,9 +10,8 @@ module Manyhands
     attr_reader :name
 
     # @api private
-    def initialize(client, native, name)
+    def initialize(client, name)
       @client = client
-      @native = native
       @name = name
     end
 
@@ -85,9 +84,10 @@ module Manyhands
     # Source: core/src/engine/ops/queue_reserve.lua
     def reserve(limit = 1, worker: nil)
       worker &&= Wire.text(worker, "worker", RESERVE)
-      holder = ClientHolder.new(@native)
-      @native.reserve(Wire.text(@name, "queue", RESERVE), Wire.integer(limit, "limit", RESERVE), worker).map do |fields|
-        Job.of_reserved(fields, holder, @native)
+      native = @client.native
+      holder = ClientHolder.new(native)
+      native.reserve(Wire.text(@name, "queue", RESERVE), Wire.integer(limit, "limit", RESERVE), worker).map do |fields|
+        Job.of_reserved(fields, holder, native)
       end
     end
 
@@ -179,7 +179,7 @@ module Manyhands
     # Source: core/src/engine/ops/recurring_list.lua
     def recurring(offset: 0, limit: 25)
       arguments = Wire.object({ queue: @name, offset:, limit: }, "recurring_list")
-      total, jobs = Native.members(@native.call("recurring_list", arguments)).values_at("total", "jobs")
+      total, jobs = Native.members(@client.native.call("recurring_list", arguments)).values_at("total", "jobs")
       Page.new(Integer(total), Native.items(jobs).map { |text| Recurring.of_view(@client, text) })
     end
 

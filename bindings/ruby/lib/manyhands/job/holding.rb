@@ -1,0 +1,183 @@
+# frozen_string_literal: true
+
+module Manyhands
+  # What who holds a job does with it: its worker, or who reserved it by hand.
+  class Job
+    # Why the worker is known to have lost this job. A long handler looks here to stop early: its outcome would be
+    # refused. The worker learns of it within 2 s. Only for jobs of a worker; does not ask Redis.
+    #
+    # @return [String, nil] expired, cancelled, replaced, finished or unknown; nil while the lease holds
+    def lost = @holder && @token && @holder.lost(self)
+
+    # Ends the job well. With a route left, or `queue`, it goes on there; else it is completed for good. Releases the
+    # GVL.
+    #
+    # @param result [Object] anything JSON can say; kept with the job. nil: none
+    # @param queue [String, nil] the next queue. Default: the route's next, if any
+    # @param data [Object] the data for the next queue. Default: unchanged, or what was assigned to {#data=}
+    # @param delay [Numeric] seconds before it may be reserved there, 0 or more. Where there is no next queue, the job
+    #   is completed at once: there is nothing to wait for, and what was done is not refused
+    # @param dependencies [Array<String>, nil] up to 256 jids that it waits for there. Default none
+    # @return [String] its new state: "completed", "waiting", "scheduled" or "blocked"
+    # @raise [LockLost] when the lease was lost, with the reason; nothing has changed then
+    # @raise [Cycle, TooDeep] when jobs would wait for one another, or so many that it cannot be known
+    # @raise [InvalidArgument] naming the argument
+    # @raise [WrongState] for a job that is not in hand: only looked up, or ended already
+    # @note When the engine refuses what a worker's job asks for (a result too long, a cycle), the worker runs the job
+    #   again for that error.
+    # @example
+    #   job.complete({ "pages" => 3 }, queue: "print", delay: 10)
+    #
+    # Source: core/src/engine/ops/job_complete.lua
+    def complete(result = nil, queue: nil, data: UNCHANGED, delay: 0, dependencies: nil)
+      settle("complete", completion(result, queue:, data:, delay:, dependencies:))
+    end
+
+    # Gives the job up, whatever retries are left; it is kept in its failure group. Releases the GVL.
+    #
+    # @param group [String] failures that share a cause, 1 to 255 bytes
+    # @param message [String] what happened, cut at 16 KiB
+    # @param trace [String] where it happened, cut at 16 KiB
+    # @return [String] "failed"
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_fail.lua
+    def fail(group, message = "", trace = "")
+      settle("fail", { group:, message:, trace: })
+    end
+
+    # Puts the job back to run again, and spends one of its retries. Releases the GVL.
+    #
+    # @param delay [Numeric] seconds before it may be reserved, 0 or more
+    # @param group [String, nil] where it fails when no retry is left. Default: `failed-retries-<queue>`
+    # @param message [String, nil] what happened, cut at 16 KiB; kept as the job's {#failure}
+    # @param trace [String, nil] where it happened, cut at 16 KiB
+    # @return [String] "waiting", "scheduled", or "failed" when no retry was left
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_retry.lua
+    def retry(delay = 0, group: nil, message: nil, trace: nil)
+      settle("retry", { delay_ms: Wire.milliseconds(delay, "delay", "job_retry"), group:, message:, trace: }.compact)
+    end
+
+    # Puts the job back to run again later, without spending a retry. Releases the GVL.
+    #
+    # @param delay [Numeric] seconds before it may be reserved, 0 or more
+    # @return [String] "waiting" or "scheduled"
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_snooze.lua
+    def snooze(delay)
+      settle("snooze", { delay_ms: Wire.milliseconds(delay, "delay", "job_snooze") })
+    end
+
+    # Gives the job back as if it had not been taken: at its old place, nothing spent, no trace in its history. Releases
+    # the GVL.
+    #
+    # @return [String] "waiting"
+    # @raise [LockLost, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_release.lua
+    def release = settle("release", {})
+
+    # Renews the lease. A worker does this by itself; who reserves by hand calls it often enough. Releases the GVL.
+    #
+    # @param data [Object] the job's new data, kept now: whoever runs the job next finds it. Default: unchanged
+    # @return [Float] how long the lease now lasts, in seconds
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_heartbeat.lua, core/src/engine/ops/job_save.lua
+    def heartbeat(data: UNCHANGED)
+      return save(data) unless UNCHANGED.equal?(data)
+
+      check_held("job_heartbeat")
+      @holder.renew(self) / 1000.0
+    end
+
+    # Says how far it is; others read it as {#progressed}. Releases the GVL.
+    #
+    # @param progress [Numeric] 0 to 1
+    # @param note [String] at most 1024 bytes
+    # @return [void]
+    # @raise [LockLost, InvalidArgument, WrongState] as {#complete}
+    #
+    # Source: core/src/engine/ops/job_progress.lua
+    def progress(progress, note = "")
+      check_held("job_progress")
+      change("job_progress", token:, progress:, note:)
+      nil
+    end
+
+    # @api private
+    # @return [Boolean] whether somebody here still has to end it: it was reserved here, not looked up
+    def held? = !@holder.nil?
+
+    # The fields of a completion as the core reads them.
+    #
+    # @api private
+    # @return [Hash{Symbol => Object}]
+    def completion(result, queue: nil, data: UNCHANGED, delay: 0, dependencies: nil)
+      data = Wire::Raw.new(@raw_data) if UNCHANGED.equal?(data) && @data_changed
+      operation = "job_complete"
+      Wire.check(result, "result", operation)
+      Wire.check(data, "data", operation) unless UNCHANGED.equal?(data)
+      delay_ms = Wire.milliseconds(delay, "delay", operation)
+      fields = { result:, queue:, delay_ms:, dependencies: }.compact
+      UNCHANGED.equal?(data) ? fields : fields.merge(data:)
+    end
+
+    # What is to become of the job when its run ends with that exception.
+    #
+    # @api private
+    # @param verb [String] "retry" or "fail"
+    # @param delay [Numeric] seconds before it runs again
+    def rule(exception, verb, delay = 0)
+      @ruled = [exception, verb, Wire.milliseconds(delay, "backoff", "job_retry")]
+    end
+
+    # The outcome that was ruled for the exception, if any: in the group and with the message of an error.
+    #
+    # @api private
+    # @param described [Hash{Symbol => String}] the exception as {Raised} describes it
+    # @return [Hash{String => Hash}, nil]
+    def ruled(exception, described)
+      for_it, verb, delay_ms = @ruled
+      return unless exception.equal?(for_it)
+
+      failure = { group: "#{kind}:#{described[:class]}", **described.slice(:message, :trace) }
+      { verb => verb == "retry" ? { delay_ms:, **failure } : failure }
+    end
+
+    # Takes the job out of this program's hands: its end was told, or cannot be.
+    #
+    # @api private
+    def let_go(state)
+      @holder = @view = nil
+      @state = state
+    end
+
+    private
+
+    def settle(verb, fields)
+      check_held("job_#{verb}")
+      let_go(@holder.settle(self, verb, fields))
+    rescue LockLost
+      let_go("lost")
+      raise
+    end
+
+    def check_held(operation)
+      raise WrongState.new("job #{jid} is #{state}, not in this program's hands", operation:, jid:) unless held?
+    end
+
+    # Keeps new data and renews the lease; the seconds it now lasts.
+    def save(data)
+      check_held("job_save")
+      lease_ms = change("job_save", token:, data:)
+      @raw_data = Wire.json(data, "data", "job_save")
+      @data = UNCHANGED
+      @data_changed = false
+      Wire.seconds(lease_ms)
+    end
+  end
+end
