@@ -16,12 +16,24 @@ pub struct Client {
 }
 
 impl Drop for Client {
-    /// The garbage collector has no time, and the last user of a private server waits for its end.
     fn drop(&mut self) {
         let core = self.core.take();
-        // Where no thread can be had, the client is dropped here.
-        drop(thread::Builder::new().spawn(move || drop(core)));
+        if core.as_ref().is_some_and(waits) {
+            aside(core);
+        }
     }
+}
+
+/// Whether the end of its last user has to be waited for: that of a private server.
+pub fn waits(client: &manyhands::Client) -> bool {
+    client.url().starts_with("embedded:")
+}
+
+/// Drops what waits: the garbage collector has no time. Nothing else is dropped so, because a process that is about to fork
+/// should have one thread.
+pub fn aside<T: Send + 'static>(what: T) {
+    // Where no thread can be had, it is dropped here.
+    drop(thread::Builder::new().spawn(move || drop(what)));
 }
 
 impl Client {

@@ -1,12 +1,12 @@
 //! `Manyhands::Native::Worker`: a handle of the core's worker runtime.
 
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use magnus::{Error, RArray, RHash, RModule, Ruby, function, method, prelude::*};
+use magnus::{Error, RArray, RHash, RModule, Ruby, Value, function, method, prelude::*};
 use manyhands::{Code, Next, Outcome};
 
-use crate::client::Client;
+use crate::client::{self, Client};
 use crate::{errors, gvl, job};
 
 /// A worker of this process. Its native threads run Rust code only.
@@ -14,21 +14,26 @@ use crate::{errors, gvl, job};
 struct Worker {
     /// Always there until drop.
     core: Option<manyhands::Worker>,
+    /// Its end may have to be waited for: it has threads, or a private server.
+    waits: AtomicBool,
 }
 
 impl Drop for Worker {
-    /// The garbage collector has no time, and the last handle of a worker that nobody closed waits for its threads.
+    /// The last handle of a worker that nobody closed waits for its threads.
     fn drop(&mut self) {
         let core = self.core.take();
-        thread::spawn(move || drop(core));
+        if *self.waits.get_mut() {
+            client::aside(core);
+        }
     }
 }
 
 impl Worker {
     fn open(ruby: &Ruby, client: &Client, options: String) -> Result<Worker, Error> {
-        let core = manyhands::Worker::open(client.core(ruby)?, &options)
+        let client = client.core(ruby)?;
+        let core = manyhands::Worker::open(client, &options)
             .map_err(|error| errors::exception(ruby, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
-        Ok(Worker { core: Some(core) })
+        Ok(Worker { core: Some(core), waits: client::waits(client).into() })
     }
 
     fn core(&self, ruby: &Ruby) -> Result<&manyhands::Worker, Error> {
@@ -36,20 +41,22 @@ impl Worker {
         self.core.as_ref().ok_or_else(|| errors::exception(ruby, gone()))
     }
 
-    /// Waits for a job: its fields, or nil when none came in time or the worker is stopped. `timeout_ms` nil: without end.
+    /// Waits for a job: its fields, nil when none came in time, false when the worker is stopped. `timeout_ms` nil: without
+    /// end.
     ///
     /// A job that arrived is given out before any interrupt is looked at, so none is lost in here.
-    fn next(ruby: &Ruby, this: &Worker, timeout_ms: Option<u64>) -> Result<Option<RHash>, Error> {
+    fn next(ruby: &Ruby, this: &Worker, timeout_ms: Option<u64>) -> Result<Value, Error> {
         let worker = this.core(ruby)?;
+        this.waits.store(true, Ordering::Relaxed);
         let deadline = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         loop {
             match wait(worker, deadline).transpose().map_err(|error| errors::exception(ruby, error))? {
-                Some(Next::Job(job)) => return job::fields(ruby, job).map(Some),
-                Some(Next::Stopped) => return Ok(None),
+                Some(Next::Job(job)) => return job::fields(ruby, job).map(RHash::as_value),
+                Some(Next::Stopped) => return Ok(ruby.qfalse().as_value()),
                 Some(Next::Empty) | None => ruby.thread_check_ints()?,
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(None);
+                return Ok(ruby.qnil().as_value());
             }
         }
     }
@@ -121,6 +128,16 @@ impl Worker {
         Ok(this.core(ruby)?.ordered().map(manyhands::Order::name))
     }
 
+    /// The queues it serves now, by name.
+    fn serving(ruby: &Ruby, this: &Worker) -> Result<Vec<String>, Error> {
+        Ok(this.core(ruby)?.serving())
+    }
+
+    /// Which of them it asks from now on, in this order.
+    fn set_order(ruby: &Ruby, this: &Worker, queues: Vec<String>) -> Result<(), Error> {
+        this.core(ruby)?.set_order(queues).map_err(|error| errors::exception(ruby, error))
+    }
+
     /// Whether a handler did not end after its time-out.
     fn is_stuck(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
         Ok(this.core(ruby)?.is_stuck())
@@ -144,15 +161,6 @@ impl Worker {
     fn quiet(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
         this.core(ruby)?.quiet();
         Ok(())
-    }
-
-    fn serving(ruby: &Ruby, this: &Worker) -> Result<Vec<String>, Error> {
-        Ok(this.core(ruby)?.serving())
-    }
-
-    fn set_order(ruby: &Ruby, this: &Worker, queues: Vec<String>) -> Result<(), Error> {
-        let worker = this.core(ruby)?.clone();
-        gvl::aside(ruby, move || worker.set_order(queues))
     }
 
     fn stop(ruby: &Ruby, this: &Worker, timeout_ms: u64) -> Result<(), Error> {
@@ -193,13 +201,13 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("resume", method!(Worker::resume, 0))?;
     class.define_method("paused?", method!(Worker::is_paused, 0))?;
     class.define_method("ordered", method!(Worker::ordered, 0))?;
+    class.define_method("serving", method!(Worker::serving, 0))?;
+    class.define_method("set_order", method!(Worker::set_order, 1))?;
     class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
     class.define_method("spent?", method!(Worker::is_spent, 0))?;
     class.define_method("take_signal", method!(Worker::take_signal, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
-    class.define_method("serving", method!(Worker::serving, 0))?;
-    class.define_method("set_order", method!(Worker::set_order, 1))?;
     class.define_method("stop", method!(Worker::stop, 1))?;
     class.define_method("shutdown_timeout", method!(Worker::shutdown_timeout, 0))?;
     class.define_method("name", method!(Worker::name, 0))?;

@@ -32,8 +32,8 @@ class Case < Minitest::Test
   end
 
   # A worker on the test's queue that logs into {#log}.
-  def new_worker(**options)
-    worker = Manyhands::Worker.new(client, queues: ["q"], logger: Logger.new(log), **options)
+  def new_worker(queues: ["q"], **options)
+    worker = Manyhands::Worker.new(client, queues:, logger: Logger.new(log), **options)
     @workers << worker
     worker
   end

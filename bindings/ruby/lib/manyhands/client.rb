@@ -34,8 +34,8 @@ module Manyhands
       Wire.check_options(unknown, [], nil)
       url &&= Wire.text(url, "url", nil)
       timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_TIMEOUT_MS)
-      options = Wire.object({ namespace:, timeout_ms:, engine_upgrade: }.compact, nil)
-      @native = Native::Client.open(url, options)
+      @options = { namespace:, timeout_ms:, engine_upgrade: }.compact
+      @native = Native::Client.open(url, Wire.object(@options, nil))
       @put_middleware = Middleware.new(:around_put)
       @put_hooks = Hooks.new(%i[before_put after_put])
       @diversion = nil
@@ -54,6 +54,20 @@ module Manyhands
       yield client
     ensure
       client&.close
+    end
+
+    # Goes elsewhere from now on, with the queues that it has given out: a command's settings win over what the program
+    # said.
+    #
+    # @api private
+    # @param url [String, nil] nil: where it was
+    # @param namespace [String, nil] nil: as it was
+    # @raise [InvalidArgument, UnsupportedUrl]
+    def move(url, namespace)
+      return unless url || namespace
+
+      @options = { **@options, namespace: }.compact if namespace
+      @native = Native::Client.open(url || self.url, Wire.object(@options, nil))
     end
 
     # @return [String] where the jobs are: the given URL or the default that was found

@@ -61,18 +61,21 @@ module Manyhands
       # @param tags [Array<String>]
       # @param route [Array<String>]
       # @param throttles [Array<String>]
+      # @param headers [Hash{String => String}]
       # @return [Job]
       # @raise [InvalidArgument] for data that JSON cannot say
       # @example
       #   assert_equal "greeted ann", Welcome.perform(Manyhands::Job.build("welcome", { to: "ann" }))
       def build(kind, data = nil, jid: "built", queue: "built", priority: 0, retries: 5, tags: [], route: [],
-                throttles: [])
+                throttles: [], headers: {})
         names = { jid:, kind:, queue: }.to_h { |argument, text| [argument, Wire.text(text, argument.name, nil)] }
         lists = { tags:, route:, throttles: }.to_h do |argument, texts|
           [argument, texts.map { |text| Wire.text(text, argument.name, nil) }]
         end
-        fields = { **names, **lists, data: Wire.json(data, "data", nil), priority:, retries:, remaining: retries }
-        new({ **fields, tracked: false, state: "running", stalled: false, put_at_ms: 0 }, nil, NoServer.new)
+        headers = headers.to_h { |name, text| [Wire.text(name, "headers", nil), Wire.text(text, "headers", nil)] }
+        fields = { **names, **lists, headers:, data: Wire.json(data, "data", nil), priority:, retries: }
+        state = { remaining: retries, tracked: false, state: "running", stalled: false, put_at_ms: 0 }
+        new({ **fields, **state }, nil, NoServer.new)
       end
 
       # @api private

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Manyhands
-  # What the thread of {Worker#run} does while others perform: it carries interrupts to handlers, tells of refused
-  # outcomes, and knows when to end.
+  # What the thread of {Worker#run} does while others perform: it carries interrupts to handlers, hands on what master
+  # and operators say, tells of refused outcomes, and knows when to end.
   #
   # @api private
   class Watch
@@ -10,8 +10,10 @@ module Manyhands
     attr_reader :stuck
 
     # @param logger [Logger]
-    def initialize(logger)
+    # @param obey [Method] does what a signal says
+    def initialize(logger, obey)
       @logger = logger
+      @obey = obey
       @deadline = Float::INFINITY
       @stopping = @stuck = @dump = false
     end
@@ -41,11 +43,20 @@ module Manyhands
     private
 
     def look(crew, performer, native, title)
+      listen(native)
       native.take_interrupts.each { |jid, token, reason| performer.runs.interrupt(jid, token, reason) }
       dump(performer.runs) if @dump
       title&.show(performer.runs.list, state(native))
       crew.look
       performer.report_refused
+    end
+
+    # The native worker has obeyed as far as it can.
+    def listen(native)
+      while (signal = native.take_signal)
+        @obey.call(signal)
+      end
+      @obey.call("QUIT") if native.ordered == "stop" && !@stopping
     end
 
     def state(native)

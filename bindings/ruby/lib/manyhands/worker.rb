@@ -15,6 +15,11 @@ module Manyhands
   #
   # Source: core/src/worker/
   class Worker
+    # The strategy of a function, and how often it is called while no job comes, in milliseconds.
+    CALLBACK = "callback"
+    CHOOSE_AFTER = 1000
+    private_constant :CALLBACK, :CHOOSE_AFTER
+
     # @api private
     # @return [Client]
     attr_reader :client
@@ -34,10 +39,12 @@ module Manyhands
     #   `!@slow` for the opposite of each of its entries. Patterns are followed while the worker runs; saved priorities
     #   come before the order here.
     # @param threads [Integer] handlers at once, 1 to 1000
-    # @param strategy [String, nil] "ordered" (the first queue that has a job), "round_robin" (all alike),
-    #   "shuffled_round_robin" (all alike, in an order drawn anew each time) or "weighted" (by `weights`). Default
-    #   "ordered"
-    # @param weights [Hash{String => Integer}, nil] 1 to 1000 by queue or pattern, for "weighted". Default: 1 each
+    # @param strategy [String, #call, nil] "ordered" (the first queue that has a job), "round_robin",
+    #   "shuffled_round_robin", "weighted" (see `weights`) or a function: it is given the names of the queues that
+    #   are served, and returns those to ask next, in their order. It is called on the thread that is about to take a
+    #   job, and each second that none comes; what it raises is logged, and the order stays. Default "ordered"
+    # @param weights [Hash{String => Integer}, nil] for "weighted", what share of the jobs a queue has, by its name or a
+    #   pattern: 1 to 1000. Default 1
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
     # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
     # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
@@ -65,10 +72,12 @@ module Manyhands
       @kill_timeout = kill_timeout || 2
       kill_timeout_ms = Wire.milliseconds(@kill_timeout, "kill_timeout", nil)
       spans = { shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms: }
-      observers = { log:, verbose:, statsd: }
-      @options = { queues:, threads:, strategy:, weights:, language: "ruby", max_jobs:, **observers, **spans }
+      @choose = strategy if strategy.respond_to?(:call)
+      strategy = CALLBACK if @choose
+      named = { queues:, threads:, strategy:, weights:, max_jobs:, log:, verbose:, statsd: }
+      @options = { language: "ruby", **named, **spans }
       @duties = Duties.new
-      @watch = Watch.new(logger)
+      @watch = Watch.new(logger, method(:obey))
       @performer = nil
       @started = @ended = false
       open
@@ -84,6 +93,18 @@ module Manyhands
     # @api private
     # @return [Array<String>] as they were given
     def queues = @options[:queues]
+
+    # Takes a command's settings, which win over what the program said.
+    #
+    # @api private
+    # @param options [Hash{Symbol => Object}] as the native worker has them
+    # @return [void]
+    # @raise [InvalidArgument] naming the option
+    def override(options)
+      check_not_started("a setting")
+      @options = { **@options, **options }
+      open
+    end
 
     # @return [String]
     def inspect = "#<#{self.class} #{name}>"
@@ -141,8 +162,25 @@ module Manyhands
     end
 
     def take(timeout_ms)
-      fields = @native.next(timeout_ms)
-      fields && Job.of_reserved(fields, @holder, @client.native)
+      fields = @choose && @options[:strategy] == CALLBACK ? chosen(timeout_ms) : @native.next(timeout_ms)
+      Job.of_reserved(fields, @holder, @client.native) if fields
+    end
+
+    # What comes from the queues that the program chooses.
+    def chosen(timeout_ms)
+      loop do
+        choose
+        span = [CHOOSE_AFTER, *timeout_ms].min
+        fields = @native.next(span)
+        return fields unless fields.nil?
+        return if timeout_ms && (timeout_ms -= span) <= 0
+      end
+    end
+
+    def choose
+      @native.set_order(@choose.call(@native.serving).map(&:to_s))
+    rescue *Raised::SURVIVED => e
+      @logger.error { "strategy raised #{Raised.line(e)}" }
     end
   end
 end
