@@ -15,4 +15,6 @@ Gem::Specification.new do |spec|
   spec.files = Dir["**/*"].select { |path| File.file?(path) }
   spec.extensions = ["bindings/ruby/ext/extconf.rb"]
   spec.require_paths = ["bindings/ruby/lib"]
+  spec.bindir = "bindings/ruby/exe"
+  spec.executables = ["manyhands-ruby"]
 end

@@ -16,7 +16,7 @@ module Manyhands
         raise
       end
     end
-    HOOKS = %i[before_perform after_perform failure lock_lost start stop].freeze
+    HOOKS = %i[before_perform after_perform failure lock_lost start stop before_fork after_fork].freeze
     private_constant :Handler, :HOOKS
 
     # @return [Hooks]

@@ -1,28 +1,30 @@
 # frozen_string_literal: true
 
 module Manyhands
-  # The signals that a worker obeys while it runs on the main thread.
+  # The signals that a worker or a master obeys while it runs on the main thread.
   #
   # @api private
   module Signals
     NAMES = %w[TERM INT QUIT USR1 USR2 CONT TTIN].freeze
     # Who asks a second time with one of these does not want to wait.
     URGENT = %w[TERM INT].freeze
-    private_constant :NAMES, :URGENT
+    private_constant :URGENT
 
-    # While the block runs, a signal calls `obey` with its name; a second TERM or INT ends the process. Off the main
+    # While the block runs, a signal calls `obey` with its name; a second urgent one ends the process. Off the main
     # thread nothing happens. The handlers found are put back at the end.
     #
     # `obey` is called between any two steps of the main thread, so it may take no lock of Ruby's.
     #
     # @param obey [Method]
+    # @param names [Array<String>] those that are obeyed
+    # @param urgent [Array<String>]
     # @return [Object] what the block returns
-    def self.during(obey, &block)
+    def self.during(obey, names = NAMES, urgent: URGENT, &block)
       return yield unless Thread.current == Thread.main
 
       found = {}
-      state = { owner: Process.pid, hurried: false, found: }
-      NAMES.each { |name| found[name] = Signal.trap(name) { handle(name, state, obey) } }
+      state = { owner: Process.pid, hurried: false, found:, urgent: }
+      names.each { |name| found[name] = Signal.trap(name) { handle(name, state, obey) } }
       block.call
     ensure
       found&.each { |name, handler| Signal.trap(name, handler || "SYSTEM_DEFAULT") }
@@ -35,10 +37,10 @@ module Manyhands
       if Process.pid != state[:owner] # a child that a handler forked: what it had before we came
         Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
         Process.kill(name, Process.pid)
-      elsif state[:hurried] && URGENT.include?(name)
+      elsif state[:hurried] && state[:urgent].include?(name)
         die(name)
       else
-        state[:hurried] ||= URGENT.include?(name)
+        state[:hurried] ||= state[:urgent].include?(name)
         obey.call(name)
       end
     end

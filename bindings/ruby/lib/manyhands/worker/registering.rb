@@ -84,6 +84,8 @@ module Manyhands
     #   finished or unknown; or what the engine said of an outcome that it could not take, such as a result larger than
     #   `max-data`. On the thread of {#run}, one at a time. It is logged too
     # - `:start` (worker) before the first job and `:stop` (worker) after the last, on the thread of {#run}
+    # - `:before_fork` (worker) in the master of `manyhands-ruby work` each time before it makes a process, and
+    #   `:after_fork` (worker) in the new process before anything else: to close connections there, and open them here
     #
     # @param hook [Symbol] one of these names
     # @return [self]
@@ -104,6 +106,11 @@ module Manyhands
     # @return [self]
     # @see #on
     def on_lock_lost(&) = on(:lock_lost, &)
+
+    # @api private
+    def tell_hooks(name)
+      @duties.hooks.tell(name, self) { |e| @logger.error { "on_#{name} raised #{Raised.line(e)}" } }
+    end
 
     private
 

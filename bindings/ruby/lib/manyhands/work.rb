@@ -1,0 +1,77 @@
+# frozen_string_literal: true
+
+require "manyhands"
+require "manyhands/master"
+
+module Manyhands
+  # Runs a program's worker as its user's settings say: flags, environment variables, and what the program says itself,
+  # in this order.
+  #
+  # @api private
+  class Work
+    # All settings there are, see core/src/worker/settings.rs.
+    SETTINGS = Wire.parse(Native.work_settings_table).freeze
+
+    # What the user said is wrong. The message is for the user.
+    class Refused < StandardError
+    end
+
+    # Checks the settings, and puts the flags into the environment, where the program finds them as well.
+    #
+    # @param flags [Hash{String => String}] by their names without dashes; that of a switch is "true"
+    # @raise [Refused]
+    def initialize(flags = {})
+      @flags = flags
+      @settings = refusing { Wire.parse(Native.work_settings(JSON.generate(flags))) }
+      target = @settings.slice("namespace").compact
+      refusing { Native::Client.open(@settings["url"], JSON.generate(target)) } # only checks
+      given = SETTINGS.select { |setting| said?(flags[setting["flag"]]) }
+      given.each { |setting| ENV[setting["name"]] = flags[setting["flag"]] }
+    end
+
+    # Performs jobs until it is told to end.
+    #
+    # @return [Integer] the status to end with
+    # @raise [Refused]
+    def run
+      worker = made
+      refusing do
+        worker.client.move(*@settings.values_at("url", "namespace"))
+        worker.override(@settings["worker"].transform_keys(&:to_sym))
+      end
+      return Master.new(worker, @flags).run unless @settings["single_process"]
+
+      worker.run
+      0
+    end
+
+    private
+
+    def made
+      make = Manyhands.maker
+      raise Refused, "what was loaded does not say Manyhands.worker { … }" unless make
+
+      worker = make.call
+      return worker if worker.is_a?(Worker)
+
+      raise Refused, "the block of Manyhands.worker gave #{worker.inspect}, not a Manyhands::Worker"
+    end
+
+    def said?(value) = !value.nil? && !value.empty?
+
+    # Errors of the core, under the name that the user wrote.
+    def refusing
+      yield
+    rescue InvalidArgument, UnsupportedUrl => e
+      raise Refused, named(e.message.delete_prefix("#{e.code_name}: "))
+    end
+
+    def named(message)
+      setting = SETTINGS.find { |one| message.match?(/\A#{one['flag']}\b/) }
+      return message unless setting
+
+      name, flag = setting.values_at("name", "flag")
+      message.sub(flag, said?(@flags[flag]) ? "--#{flag}" : name)
+    end
+  end
+end

@@ -1,0 +1,98 @@
+# frozen_string_literal: true
+
+require_relative "work_case"
+
+# The command's options, its words and its refusals.
+class WorkTest < WorkCase
+  def test_help_explains_every_setting_with_its_unit_default_and_variable
+    assert_predicate status(command("work", "--help")), :success?
+    %w[queues reservation worker-count thread-count jobs-per-fork interval verbose very-verbose run-as-single-process
+       statsd-host statsd-port statsd-key url namespace shutdown-timeout max-memory-mb].each do |flag|
+      assert_includes @said, "  --#{flag}"
+    end
+    assert_match(/--worker-count PROCESSES\n +Worker .* Default: 1\. \[WORKER_COUNT\]/, @said)
+    assert_operator @said.lines.map(&:size).max, :<, 122
+    assert_predicate status(command("--version")), :success?
+    assert_equal "manyhands-ruby #{Manyhands::VERSION}\n", @said
+  end
+
+  REFUSED = [
+    [%w[], {}, "nothing to do"],
+    [%w[wrok], {}, "wrok is unknown"],
+    [%w[work], {}, "-r is missing"],
+    [%w[work -r FILE now], {}, "now is unknown"],
+    [%w[work -r FILE --wroker-count 2], {}, "--wroker-count is unknown"],
+    [%w[work -r FILE --worker-count], {}, "--worker-count needs a value"],
+    [%w[work -r FILE --worker-count 0], {}, "--worker-count 0 is outside 1..1000"],
+    [%w[work -r FILE], { WORKER_COUNT: "many" }, "WORKER_COUNT many is not a whole number"],
+    [%w[work -r FILE], { JOB_RESERVER: "fair" }, "JOB_RESERVER fair is unknown"],
+    [%w[work -r FILE --url redis], {}, '--url "redis" has no scheme'],
+    [%w[work -r FILE], { NAMESPACE: "a b" }, 'NAMESPACE "a b" is not'],
+    [%w[work -r FILE --queues a,b,a], {}, "--queues[2] names a a second time"],
+    [%w[work -r FILE], { QUEUES: "a,a" }, "QUEUES[1] names a a second time"]
+  ].freeze
+
+  def test_what_is_wrong_is_refused_by_the_name_that_was_written
+    file = application
+    running = REFUSED.map do |arguments, variables, message|
+      [command(*arguments.map { |one| one == "FILE" ? file : one }, **variables), message]
+    end
+    running.each do |program, message|
+      assert_equal 2, status(program).exitstatus, message
+      assert_includes @said, "manyhands-ruby: #{message}"
+    end
+  end
+
+  def test_a_program_that_says_no_worker_is_refused
+    assert_equal 2, status(work(text: "")).exitstatus
+    assert_includes @said, "manyhands-ruby: what was loaded does not say Manyhands.worker"
+    assert_equal 2, status(work(text: "require 'manyhands'; Manyhands.worker { 1 }")).exitstatus
+    assert_includes @said, "manyhands-ruby: the block of Manyhands.worker gave 1, not a Manyhands::Worker"
+    assert_refused(Manyhands::InvalidArgument, "worker needs a block") { Manyhands.worker }
+  end
+
+  # Flags win over variables, and both over the program.
+  def test_settings_win_over_what_the_program_says
+    text = <<~RUBY
+      require "manyhands"
+      Manyhands.worker do
+        client = Manyhands::Client.new("unix:///nowhere", namespace: "elsewhere")
+        queue = client.queue("b")
+        worker = Manyhands::Worker.new(client, queues: ["a"], threads: 3, shutdown_timeout: 1)
+        worker.perform("k") { [queue.counts[:running], client.url, ENV.fetch("QUEUES")] }
+      end
+    RUBY
+    client.queue("b").put("k", jid: "j")
+    program = work("--queues", "b,c", "--verbose", text:, QUEUES: "d", RESERVATION: "RoundRobin",
+                                                   RUN_AS_SINGLE_PROCESS: "yes")
+    eventually { client.job("j").state == "completed" }
+    assert_equal [1, SERVER.url, "b,c"], client.job("j").result
+    status = eventually { workers.first }
+    assert_equal [3, %w[b c], program.pid], status.values_at(:threads, :queues, :pid)
+    assert_includes program.gets, "kind=k jid=j"
+  end
+
+  def test_rake_runs_the_same
+    File.write(File.join(@dir, "Rakefile"), <<~RUBY)
+      require "manyhands/tasks"
+      task("program") { require #{application.inspect} }
+      task "manyhands:setup" => "program"
+    RUBY
+    queue.put("pid", jid: "j")
+    rake = Gem.bin_path("rake", "rake")
+    paths = $LOAD_PATH.map { |path| "-I#{path}" }
+    start = lambda do |**variables|
+      program = IO.popen([{ **environment, **variables.transform_keys(&:to_s) }, RbConfig.ruby, *paths, rake, "-f",
+                          File.join(@dir, "Rakefile"), "manyhands:work", { err: %i[child out] }])
+      @programs << program
+      program
+    end
+    program = start.call(QUEUES: "q,r")
+    eventually { client.job("j").state == "completed" }
+    assert_includes title(program.pid), "manyhands master [q,r] "
+    Process.kill("TERM", program.pid)
+    assert_predicate status(program), :success?
+    assert_equal 2, status(start.call(THREAD_COUNT: "0")).exitstatus
+    assert_includes @said, "manyhands:work: THREAD_COUNT 0 is outside 1..1000"
+  end
+end
