@@ -8,7 +8,7 @@ import { type FailureGroup, UNFAIL_OPTIONS, type UnfailOptions } from "./failure
 import { Hooks } from "./hooks.js";
 import type { Job } from "./job.js";
 import { camelCase, toJson } from "./json.js";
-import { native } from "./native.js";
+import { type NativeClient, native } from "./native.js";
 import { callable, coreOptions, text, texts } from "./options.js";
 import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
 import { Patterns } from "./patterns.js";
@@ -89,6 +89,7 @@ export class Client extends Hooks<ClientEvents> {
   /** The saved lists of queue patterns. */
   readonly patterns: Patterns;
   #door: Door;
+  #options: Record<string, unknown>;
 
   /**
    * Checks the arguments; connects to nothing yet.
@@ -100,8 +101,8 @@ export class Client extends Hooks<ClientEvents> {
   constructor(url?: string | null, options: ClientOptions = {}) {
     super();
     const address = url === undefined || url === null ? null : text(url, "url");
-    const coreText = JSON.stringify(coreOptions(options, CLIENT_OPTIONS, null));
-    this.#door = new Door(sync(() => new native.Client(address, coreText), CLIENT_OPTIONS));
+    this.#options = coreOptions(options, CLIENT_OPTIONS, null);
+    this.#door = new Door(open(address, this.#options));
     this.#door.putting.listener = {
       before: (puts) => this.tell("beforePut", puts),
       after: (puts, placed) => this.tell("afterPut", puts, placed),
@@ -484,8 +485,20 @@ export class Client extends Hooks<ClientEvents> {
     return this.#door.ask(operation, { jids: texts(jids, "jids", operation) });
   }
 
+  /** @internal For the command, which may be told where the jobs are: all that was made of the client goes there. */
+  static redirect(client: Client, url: string | null, namespace: string | null): void {
+    if (url !== null || namespace !== null) {
+      const options = namespace === null ? client.#options : { ...client.#options, namespace };
+      client.#door.native = open(url ?? client.url, options);
+    }
+  }
+
   /** @internal For {@link Worker}, whose native half is opened on the client's. */
   static door(client: Client): Door {
     return client.#door;
   }
+}
+
+function open(url: string | null, options: Record<string, unknown>): NativeClient {
+  return sync(() => new native.Client(url, JSON.stringify(options)), CLIENT_OPTIONS);
 }

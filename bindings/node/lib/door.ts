@@ -21,7 +21,8 @@ export class Door implements Holder {
   /** The way of puts: through the client's middleware. */
   readonly putting = new Putting(this);
 
-  constructor(readonly native: NativeClient) {}
+  /** Another one when the command that runs the program says where the jobs are. */
+  constructor(public native: NativeClient) {}
 
   /** `args` is the JSON object of the operation's arguments; errors are in the `names` that the caller knows. */
   async call(operation: string, args: string, names?: Names): Promise<string> {

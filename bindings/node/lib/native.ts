@@ -111,7 +111,7 @@ export interface NativeWorker {
   isStuck(): boolean;
   /** Of `max_jobs` fewer starts are left than there are `threads`: time for a successor. */
   isSpent(): boolean;
-  /** The oldest signal of the master that nobody took. */
+  /** The oldest signal of the master that nobody took, and that the native half does not obey alone. */
   takeSignal(): "QUIT" | "TERM" | "TTIN" | null;
   /** The queues that its entries stand for now. */
   serving(): string[];
@@ -134,6 +134,8 @@ export interface NativeWorker {
 export interface NativeSupervisor {
   /** Keeps processes of a program until a signal ends it; resolves with the status to end with. */
   keep(program: string, args: string[]): Promise<number>;
+  /** How the service does, in a few words. */
+  status(): string;
   /** The master got this signal: QUIT, TERM, INT, USR1, USR2, CONT, TTIN or HUP. */
   signal(name: string): void;
 }

@@ -1,5 +1,5 @@
 import type { Job } from "./job.js";
-import { die, onSignal } from "./process.js";
+import { die, type Signal } from "./process.js";
 
 /** What a signal asks of a worker. */
 export interface Signalled {
@@ -12,10 +12,10 @@ export interface Signalled {
   described(): string[];
 }
 
-/** Has the worker do what signals to the process ask for. Returns what ends that. */
-export function obeySignals(worker: Signalled): () => void {
+/** What has the worker do what a signal asks for, whoever brings it: the system, or the master by a line. */
+export function obeying(worker: Signalled): (signal: Signal) => void {
   let hurried = false;
-  return onSignal((signal) => {
+  return (signal) => {
     switch (signal) {
       case "SIGQUIT":
         return worker.stop();
@@ -34,7 +34,7 @@ export function obeySignals(worker: Signalled): () => void {
         hurried = true;
         return worker.stopNow();
     }
-  });
+  };
 }
 
 /** A job under way, for the log. */

@@ -10,8 +10,9 @@ import type { Middleware } from "./middleware.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
 import { callable, coreOptions, text } from "./options.js";
 import { Performing } from "./performing.js";
-import { onExit } from "./process.js";
-import { describedJob, describedLoop, obeySignals, type Signalled } from "./signals.js";
+import { onExit, onSignal, type Signal } from "./process.js";
+import { describedJob, describedLoop, obeying, type Signalled } from "./signals.js";
+import { workerTitle } from "./title.js";
 import {
   type Handler,
   KIND_NAMES,
@@ -164,6 +165,28 @@ export class Worker extends Hooks<WorkerEvents> {
     return { client: worker.#client, performing: worker.#performing, queues };
   }
 
+  /** @internal For the command: what it was told, under the core's names, counts more than what the program says. */
+  static adjust(worker: Worker, options: Readonly<Record<string, unknown>>): void {
+    worker.#early("a setting");
+    Object.assign(worker.#options, options);
+    worker.#hands.native = worker.#open();
+  }
+
+  /** @internal For the command. Milliseconds that a stop leaves to handlers. */
+  static shutdownTimeout(worker: Worker): number {
+    return worker.#hands.native.shutdownTimeout();
+  }
+
+  /** @internal What process listings show of it. */
+  static title(worker: Worker): string {
+    const { queues, threads = 1 } = worker.#options as { queues: readonly string[]; threads?: number };
+    return workerTitle(worker.#state(), queues, threads, worker.#hands.running);
+  }
+
+  #state(): "stops" | "is paused" | "takes jobs" {
+    return this.#stopping !== undefined ? "stops" : this.paused ? "is paused" : "takes jobs";
+  }
+
   #early(what: string): void {
     if (this.#begun) {
       throw wrongState(`the worker has started: ${what} comes too late`, null, null);
@@ -191,13 +214,14 @@ export class Worker extends Hooks<WorkerEvents> {
     }
     this.#begin();
     this.#ran = true;
-    const unwatchSignals = signals && isMainThread ? obeySignals(this.#signalled()) : undefined;
+    const obey = obeying(this.#signalled());
+    const unwatchSignals = signals && isMainThread ? onSignal(obey) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#hands.native.end());
     const look = setInterval(() => {
       this.#look();
       this.#leaveStuck();
-      this.#obeyOrder();
+      this.#obeyOthers(obey);
     }, LOOK_EVERY);
     try {
       await this.#reserveAndPerform();
@@ -310,16 +334,18 @@ export class Worker extends Hooks<WorkerEvents> {
   }
 
   #described(): string[] {
-    const state = this.#stopping !== undefined ? "stops" : this.paused ? "is paused" : "takes jobs";
     const jobs = [...this.#hands.running].map((job) => describedJob(job, Job.run(job)));
-    return [`worker ${this.name} ${state}; under way: ${jobs.length}`, ...jobs, describedLoop()];
+    return [`worker ${this.name} ${this.#state()}; under way: ${jobs.length}`, ...jobs, describedLoop()];
   }
 
-  /** The native half obeys the other orders itself. */
-  #obeyOrder(): void {
+  /** What an operator or the master wants, as far as the native half cannot do it alone. */
+  #obeyOthers(obey: (signal: Signal) => void): void {
     if (this.#stopping === undefined && this.#hands.native.ordered() === "stop") {
       // What it rejects with is told by run.
       this.stop().catch(() => {});
+    }
+    for (let name = this.#hands.native.takeSignal(); name !== null; name = this.#hands.native.takeSignal()) {
+      obey(`SIG${name}`);
     }
   }
 

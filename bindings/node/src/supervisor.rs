@@ -1,9 +1,12 @@
 //! The master of worker processes that are programs of their own.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use manyhands::{Code, Error, Signal, WorkSettings};
+use manyhands::{Code, Error, Signal, Task, WorkSettings};
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -12,10 +15,15 @@ use crate::client::Client;
 use crate::errors::thrown;
 use crate::pool::{self, Apart};
 
+/// How often the master's status is looked at, for the title of its process.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
 /// A master; the process that has it waits on a thread of its own.
 #[napi]
 pub struct Supervisor {
     core: Apart<Arc<manyhands::Supervisor>>,
+    /// As it last was: the core's own is locked by the thread that waits.
+    status: Arc<Mutex<String>>,
     settings: WorkSettings,
 }
 
@@ -26,7 +34,7 @@ impl Supervisor {
     pub fn open(client: &Client, flags: String) -> napi::Result<Supervisor> {
         let settings = WorkSettings::from_flags(&flags).map_err(thrown)?;
         let core = manyhands::Supervisor::open(&client.core, &settings).map_err(thrown)?;
-        Ok(Supervisor { core: Apart::new(Arc::new(core)), settings })
+        Ok(Supervisor { core: Apart::new(Arc::new(core)), status: Arc::default(), settings })
     }
 
     /// Keeps processes of a program until a signal ends it: the status to end with.
@@ -37,14 +45,30 @@ impl Supervisor {
         program: String,
         arguments: Vec<String>,
     ) -> napi::Result<PromiseRaw<'env, u32>> {
-        let (core, settings) = (Arc::clone(&self.core), self.settings.clone());
+        let (core, status, settings) = (Arc::clone(&self.core), Arc::clone(&self.status), self.settings.clone());
         pool::call_apart(env, "manyhands-master", move || {
-            Ok(u32::from(core.keep(|| {
-                let mut command = Command::new(&program);
-                command.args(&arguments).envs(settings.environment()).stdin(Stdio::null());
-                command
-            })))
+            loop {
+                for task in core.wait(STATUS_EVERY) {
+                    match task {
+                        Task::Start { number, .. } => {
+                            let mut command = Command::new(&program);
+                            command.args(&arguments).envs(settings.environment()).stdin(Stdio::null());
+                            command.stdout(same(io::stdout())).stderr(same(io::stderr()));
+                            // When it fails, the core has said so, and tries again.
+                            let _ = core.spawn(number, &mut command);
+                        }
+                        Task::Exit(status) => return Ok(u32::from(status)),
+                    }
+                }
+                *status.lock().unwrap_or_else(PoisonError::into_inner) = core.status();
+            }
         })
+    }
+
+    /// How the service does, in a few words: at most a second old.
+    #[napi(catch_unwind)]
+    pub fn status(&self) -> String {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The master got this signal: QUIT, TERM, INT, USR1, USR2, CONT, TTIN or HUP.
@@ -54,6 +78,11 @@ impl Supervisor {
         self.core.signal(Signal::named(&name).ok_or_else(unknown).map_err(thrown)?);
         Ok(())
     }
+}
+
+/// The same stream for a process that is started: Node has all of its own closed there.
+fn same(stream: impl AsFd) -> Stdio {
+    stream.as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from)
 }
 
 /// The settings that flags and the environment give, as JSON.

@@ -102,19 +102,13 @@ impl Supervisor {
 
     /// Keeps processes of a program until a signal ends it, for hosts that do not fork. Answers the status to end with.
     ///
-    /// `command` makes the command of one process; what the service manager gave the master is taken out of its environment.
+    /// `command` makes the command of one process.
     pub fn keep(&self, mut command: impl FnMut() -> Command) -> u8 {
         loop {
             for task in self.wait(Duration::MAX) {
                 match task {
-                    Task::Start { number, .. } => {
-                        let mut command = command();
-                        for name in notify::VARIABLES {
-                            command.env_remove(name);
-                        }
-                        // The policy has said so, and tries again.
-                        let _ = self.spawn(number, &mut command);
-                    }
+                    // When it fails, the policy has said so, and tries again.
+                    Task::Start { number, .. } => drop(self.spawn(number, &mut command())),
                     Task::Exit(status) => return status,
                 }
             }
@@ -127,11 +121,14 @@ impl Supervisor {
     }
 
     /// Makes process `number` by starting a program, for hosts that do not fork: it inherits and finds what it needs, in a
-    /// process group of its own. Answers its pid.
+    /// process group of its own; what the service manager gave the master is taken out of its environment. Answers its pid.
     ///
     /// # Errors
     /// Those of [`Command::spawn`]; the supervisor knows of them.
     pub fn spawn(&self, number: u64, command: &mut Command) -> io::Result<u32> {
+        for name in notify::VARIABLES {
+            command.env_remove(name);
+        }
         self.master().spawn(number, command)
     }
 

@@ -1,0 +1,76 @@
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Client } from "./client.js";
+import { described } from "./ending.js";
+import { invalidArgument, sync } from "./errors.js";
+import { native } from "./native.js";
+import { Worker } from "./worker.js";
+
+/** Milliseconds. How often the title of the process is brought up to date. */
+const TITLE_EVERY = 500;
+
+/** Milliseconds. What listeners of `stop` have begun may end; what keeps the process alive for longer does not. */
+const LINGER = 500;
+
+const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a master must know of its application's worker. */
+export interface Described {
+  url: string;
+  namespace: string;
+  queues: readonly string[];
+  /** Milliseconds. */
+  shutdownTimeout: number;
+}
+
+/** What flags and the environment say to one process: null, or absent, where they say nothing. */
+interface ProcessSettings {
+  url: string | null;
+  namespace: string | null;
+  /** Options of the core's worker. */
+  worker: Record<string, unknown>;
+}
+
+/** The worker that an application's module exports, under the settings; `flags` are the core's JSON. */
+async function load(application: string, flags: string): Promise<Worker> {
+  const { url, namespace, worker: options } = JSON.parse(sync(() => native.workSettings(flags))) as ProcessSettings;
+  const module = (await import(pathToFileURL(resolve(application)).href)) as { default?: unknown };
+  const exported = module.default;
+  const worker: unknown = typeof exported === "function" ? await exported() : exported;
+  if (!(worker instanceof Worker)) {
+    throw invalidArgument(
+      `the default export of ${application} must be a Worker of this package (${PACKAGE}), or a function that returns one`,
+    );
+  }
+  Client.redirect(Worker.parts(worker).client, url, namespace);
+  Worker.adjust(worker, options);
+  return worker;
+}
+
+/** @throws what its module throws, and InvalidArgument when that exports no worker. */
+export async function describe(application: string): Promise<Described> {
+  const worker = await load(application, "{}");
+  const { client, queues } = Worker.parts(worker);
+  const { url, namespace } = client;
+  return { url, namespace, queues, shutdownTimeout: Worker.shutdownTimeout(worker) };
+}
+
+/** Performs the jobs of an application until it is stopped; then the process ends. Answers its status. */
+export async function serve(application: string, flags: string): Promise<number> {
+  try {
+    const worker = await load(application, flags);
+    const show = () => {
+      process.title = Worker.title(worker);
+    };
+    show();
+    const titles = setInterval(show, TITLE_EVERY).unref();
+    await worker.run();
+    clearInterval(titles);
+    return 0;
+  } catch (thrown) {
+    console.error(`manyhands: ${described(thrown)}`);
+    return 1;
+  } finally {
+    setTimeout(() => process.exit(), LINGER).unref();
+  }
+}

@@ -1,0 +1,61 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Described } from "./application.js";
+import { settled, sync } from "./errors.js";
+import { type NativeSupervisor, native } from "./native.js";
+import { asVariables, type Flags } from "./work-settings.js";
+
+/** The program of each process. */
+const PROGRAM = fileURLToPath(new URL("./worker-process.js", import.meta.url));
+
+/** Milliseconds. How often the title of the process is brought up to date. */
+const TITLE_EVERY = 1_000;
+
+/** Those that a master hands on: USR1 too, which in other processes is the inspector's. */
+const SIGNALS = ["QUIT", "TERM", "INT", "USR1", "USR2", "CONT", "TTIN", "HUP"] as const;
+
+/** Keeps worker processes of an application until a signal ends it. Answers the status to end with. */
+export async function keep(application: string, flags: Flags): Promise<number> {
+  const told = await describedApart(application, { ...process.env, ...asVariables(flags) });
+  if (told === null) {
+    return 2;
+  }
+  const { url, namespace, queues, shutdownTimeout } = told;
+  // Jobs of dead processes go back where the worker's client has them, and no process is killed before its own time is over.
+  const client = sync(() => new native.Client(url, JSON.stringify({ namespace })));
+  const all = { ...flags, "shutdown-timeout": String(shutdownTimeout / 1_000) };
+  const supervisor = sync(() => new native.Supervisor(client, JSON.stringify(all)));
+  handOnSignals(supervisor);
+  const show = () => {
+    process.title = `manyhands master [${queues.join(",")}] ${supervisor.status() || basename(application)}`;
+  };
+  show();
+  const titles = setInterval(show, TITLE_EVERY).unref();
+  const status = await settled(() => supervisor.keep(process.execPath, [...process.execArgv, PROGRAM, application]));
+  clearInterval(titles);
+  return status;
+}
+
+/**
+ * What the application's worker is, or null, when it has said why it has none: in a process of its own, so that the master
+ * holds neither its memory nor its connections.
+ */
+async function describedApart(application: string, env: NodeJS.ProcessEnv): Promise<Described | null> {
+  const child = fork(PROGRAM, [application, "--describe"], { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  let told: Described | null = null;
+  child.on("message", (message) => {
+    told = message as Described | null;
+  });
+  await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  return told;
+}
+
+function handOnSignals(supervisor: NativeSupervisor): void {
+  for (const name of SIGNALS) {
+    // Who closes a terminal wants an end; a service manager wants what is newest.
+    const means = name === "HUP" && process.stdin.isTTY ? "QUIT" : name;
+    process.on(`SIG${name}`, () => supervisor.signal(means));
+  }
+}
