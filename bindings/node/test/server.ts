@@ -113,9 +113,17 @@ export interface Program {
 /** Starts a program with the namespace of `client`. */
 export function start(name: string, client: Client, flags: readonly string[] = [], address = url): Program {
   const program = new URL(`./programs/${name}.js`, import.meta.url).pathname;
-  const child = spawn(process.execPath, [...flags, program, address, client.namespace], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return run(name, [...flags, program, address, client.namespace], process.env);
+}
+
+/** Starts `manyhands` with these arguments; `variables` are all that it finds in its environment of its settings. */
+export function startCommand(args: readonly string[], variables: NodeJS.ProcessEnv): Program {
+  const program = new URL("../node_modules/.bin/manyhands", import.meta.url).pathname;
+  return run("manyhands", [program, ...args], { PATH: process.env.PATH, ...variables });
+}
+
+function run(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Program {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
   children.push(child);
   const lines = createInterface({ input: child.stdout });
   const seen = new Set<string>();
