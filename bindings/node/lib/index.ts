@@ -57,6 +57,7 @@ export { type ClassPutOptions, defineJob, type JobClass, type JobDefaults } from
 export { RawJson } from "./json.js";
 export type { Managed } from "./managed.js";
 export type { Middleware } from "./middleware.js";
+export type { ChooseQueues } from "./order.js";
 export { Fail, Outcome, Retry, Snooze } from "./outcome.js";
 export type { JidPage, Page, PageOptions } from "./page.js";
 export type { PatternLists, PatternPriority, Patterns } from "./patterns.js";

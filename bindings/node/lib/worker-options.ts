@@ -2,6 +2,7 @@ import { invalidArgument } from "./errors.js";
 import type { RunEnd } from "./held.js";
 import type { Job } from "./job.js";
 import { coreOptions } from "./options.js";
+import type { ChooseQueues } from "./order.js";
 
 /** A StatsD server, and what it is sent: `<key>.<kind>.count`, `<key>.<kind>.<outcome>` and `<key>.<kind>.time`, in milliseconds. */
 export interface StatsdOptions {
@@ -27,9 +28,11 @@ export interface WorkerOptions {
   concurrency?: number;
   /**
    * How it chooses among its queues: `ordered` empties the earlier first, `round_robin` serves all alike,
-   * `shuffled_round_robin` too, in an order drawn anew each time, `weighted` by {@link weights}. Default `ordered`.
+   * `shuffled_round_robin` too, in an order drawn anew each time, `weighted` by {@link weights}; a function says itself which
+   * of them are asked, and in which order, whenever the worker is about to take a job, and every 100 ms while it waits for one.
+   * Default `ordered`.
    */
-  strategy?: "ordered" | "round_robin" | "shuffled_round_robin" | "weighted";
+  strategy?: "ordered" | "round_robin" | "shuffled_round_robin" | "weighted" | ChooseQueues;
   /** 1 to 1000 by queue or pattern, for the strategy `weighted`. Default: 1 each. */
   weights?: Readonly<Record<string, number>>;
   /** Milliseconds. How long a stop waits for handlers that are under way. Default 25,000. */

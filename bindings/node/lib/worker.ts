@@ -8,7 +8,8 @@ import { Job } from "./job.js";
 import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
 import { type NativeJob, type NativeWorker, native } from "./native.js";
-import { callable, coreOptions, text } from "./options.js";
+import { callable, coreOptions, optionsObject, text } from "./options.js";
+import { CALLBACK, Order } from "./order.js";
 import { Performing } from "./performing.js";
 import { onExit, onSignal, type Signal } from "./process.js";
 import { describedJob, describedLoop, obeying, type Signalled } from "./signals.js";
@@ -56,6 +57,7 @@ const TURN = 5;
 export class Worker extends Hooks<WorkerEvents> {
   #client: Client;
   #options: Record<string, unknown>;
+  #order: Order | undefined;
   #performing: Performing;
   #hands: Hands;
   /** Whether it has begun to take jobs. */
@@ -90,7 +92,11 @@ export class Worker extends Hooks<WorkerEvents> {
       throw invalidArgument("client must be a Client of this package");
     }
     this.#client = client;
-    this.#options = { ...coreOptions(options, WORKER_OPTIONS, null), language: "node" };
+    const { strategy, ...others } = optionsObject(options, null);
+    this.#order = typeof strategy === "function" ? new Order(strategy) : undefined;
+    const named = { ...others, strategy: this.#order === undefined ? strategy : CALLBACK };
+    this.#options = { ...coreOptions(named as typeof options, WORKER_OPTIONS, null), language: "node" };
+    this.#needOrder();
     this.#performing = new Performing({
       before: (job) => this.tell("beforePerform", job),
       failed: (job, thrown) => this.tell("failure", job, thrown),
@@ -168,7 +174,11 @@ export class Worker extends Hooks<WorkerEvents> {
   /** @internal For the command: what it was told, under the core's names, counts more than what the program says. */
   static adjust(worker: Worker, options: Readonly<Record<string, unknown>>): void {
     worker.#early("a setting");
+    if (options.strategy !== undefined && options.strategy !== worker.#options.strategy) {
+      delete worker.#options.weights;
+    }
     Object.assign(worker.#options, options);
+    worker.#needOrder();
     worker.#hands.native = worker.#open();
   }
 
@@ -181,6 +191,16 @@ export class Worker extends Hooks<WorkerEvents> {
   static title(worker: Worker): string {
     const { queues, threads = 1 } = worker.#options as { queues: readonly string[]; threads?: number };
     return workerTitle(worker.#state(), queues, threads, worker.#hands.running);
+  }
+
+  /** The core has a name for the strategy that is a function here. */
+  #needOrder(): void {
+    const { strategy } = this.#options;
+    if (strategy !== CALLBACK) {
+      this.#order = undefined;
+    } else if (this.#order === undefined) {
+      throw invalidArgument(`strategy ${CALLBACK} is a function of the worker's own`);
+    }
   }
 
   #state(): "stops" | "is paused" | "takes jobs" {
@@ -220,6 +240,7 @@ export class Worker extends Hooks<WorkerEvents> {
     const unwatchExit = onExit(() => this.#hands.native.end());
     const look = setInterval(() => {
       this.#look();
+      this.#order?.arrange(this.#hands.native);
       this.#leaveStuck();
       this.#obeyOthers(obey);
     }, LOOK_EVERY);
@@ -264,9 +285,14 @@ export class Worker extends Hooks<WorkerEvents> {
       const native = new WeakRef(this.#hands.native);
       this.#unwatchExit = onExit(() => native.deref()?.end());
     }
+    this.#order?.arrange(this.#hands.native);
     let [native] = this.#hands.native.take(1);
     if (native === undefined) {
-      [native] = await settled(() => this.#hands.native.nextOne(timeout_ms as number | null));
+      const order = this.#order;
+      const arrange = order && setInterval(() => order.arrange(this.#hands.native), LOOK_EVERY);
+      [native] = await settled(() => this.#hands.native.nextOne(timeout_ms as number | null)).finally(() =>
+        clearInterval(arrange),
+      );
     }
     return native === undefined ? null : this.#take(this.#hands.reserved(native));
   }
@@ -432,6 +458,7 @@ export class Worker extends Hooks<WorkerEvents> {
         turnBegan = performance.now();
       }
       const free = most - this.#hands.running.size;
+      this.#order?.arrange(this.#hands.native);
       const jobs = this.#hands.native.take(free);
       if (jobs.length > 0) {
         this.#start(jobs);

@@ -123,6 +123,7 @@ test("nonsense is refused by the name under which it was written, status 2", asy
     [["work", application], { WORKER_COUNT: "0" }, /^manyhands: WORKER_COUNT 0 is outside 1\.\.1000$/],
     [["work", application], { JOB_RESERVER: "fair" }, /^manyhands: JOB_RESERVER fair is unknown; known are ordered/],
     [["work", "--wroker-count", "2", application], {}, /^manyhands: .*--wroker-count/],
+    [["work", application], { RESERVATION: "callback", QUEUES: "q" }, /^manyhands: .*strategy callback is a function/],
     [["work"], {}, /^manyhands: APPLICATION is missing/],
     [["work", "./nowhere.mjs"], {}, /^manyhands: APPLICATION \.\/nowhere\.mjs is not there$/],
     [["play"], {}, /^manyhands: play is no command$/],

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
 import { Client, Closed, type Job, Worker, WrongState } from "manyhands";
-import { freshClient, redis, signalServer, url } from "./server.js";
+import { freshClient, redis, signalServer, url, written } from "./server.js";
 
 test("jobs are performed, their results stored, their route followed", async () => {
   const client = freshClient();
@@ -176,4 +176,50 @@ test("a worker of so many jobs starts no more, and its figures are sent to Stats
     () => new Worker(client, { queues: ["q"], log: "loud" as never }),
     /^INVALID_ARGUMENT: log loud is unknown/,
   );
+});
+
+test("a strategy of the program's own says which queues are asked, and in which order", async (t) => {
+  const lines = written(t);
+  const client = freshClient();
+  for (const name of ["a", "b", "c"]) {
+    await client.queue(name).putMany([{ kind: "k" }, { kind: "k" }]);
+  }
+  const asked: (readonly string[])[] = [];
+  const performed: string[] = [];
+  const worker = new Worker(client, {
+    queues: ["*"],
+    strategy: (queues) => {
+      asked.push(queues);
+      const [last] = performed.slice(-1);
+      return last === "late"
+        ? (null as never)
+        : queues.filter((name) => name !== "c").sort(() => (last === "b" ? 1 : -1));
+    },
+  });
+  worker.perform("k", (job) => {
+    performed.push(job.queue);
+    if (performed.length === 6) {
+      worker.stop();
+    }
+  });
+  const run = worker.run();
+  while (performed.length < 4) {
+    await client.queue("a").counts();
+  }
+  await client.queue("late").put("k");
+  while (performed.length < 5 || lines.length === 0) {
+    await client.queue("a").counts();
+  }
+  await client.queue("late").put("k");
+  await run;
+  assert.deepEqual(performed.slice(4), ["late", "late"], "a queue that is new while it waits; then the order that was");
+  assert.deepEqual(performed.slice(0, 4).sort(), ["a", "a", "b", "b"]);
+  assert.equal((await client.queue("c").counts()).waiting, 2, "one that is absent is not asked");
+  assert.ok(asked.some((queues) => queues.join() === "a,b,c"));
+  assert.equal(lines.length, 1);
+  assert.match(
+    lines[0] ?? "",
+    /^manyhands: the strategy threw INVALID_ARGUMENT: what strategy returns must be an array/,
+  );
+  assert.throws(() => new Worker(client, { queues: ["q"], strategy: "callback" as never }), /callback is a function/);
 });
