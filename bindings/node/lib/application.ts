@@ -34,9 +34,10 @@ interface ProcessSettings {
 /** The worker that an application's module exports, under the settings; `flags` are the core's JSON. */
 async function load(application: string, flags: string): Promise<Worker> {
   const { url, namespace, worker: options } = JSON.parse(sync(() => native.workSettings(flags))) as ProcessSettings;
-  const module = (await import(pathToFileURL(resolve(application)).href)) as { default?: unknown };
-  const exported = module.default;
-  const worker: unknown = typeof exported === "function" ? await exported() : exported;
+  const worker: unknown = await Worker.whileLoading(async () => {
+    const module = (await import(pathToFileURL(resolve(application)).href)) as { default?: unknown };
+    return typeof module.default === "function" ? module.default() : module.default;
+  });
   if (!(worker instanceof Worker)) {
     throw invalidArgument(
       `the default export of ${application} must be a Worker of this package (${PACKAGE}), or a function that returns one`,

@@ -39,6 +39,9 @@ const STUCK = 70;
 /** Milliseconds. What setTimeout can wait; longer waits are several. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** Whether the command only loads the program, and will run its worker itself. */
+let loading = false;
+
 /** Milliseconds. How long jobs are started before the event loop has its turn. */
 const TURN = 5;
 
@@ -169,6 +172,16 @@ export class Worker extends Hooks<WorkerEvents> {
   static parts(worker: Worker): { client: Client; performing: Performing; queues: readonly string[] } {
     const queues = worker.#options.queues as readonly string[];
     return { client: worker.#client, performing: worker.#performing, queues };
+  }
+
+  /** @internal For the command: no worker may begin before the program is loaded. */
+  static async whileLoading<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
+    loading = true;
+    try {
+      return await load();
+    } finally {
+      loading = false;
+    }
   }
 
   /** @internal For the command: what it was told, under the core's names, counts more than what the program says. */
@@ -387,6 +400,9 @@ export class Worker extends Hooks<WorkerEvents> {
 
   /** Opened again, as others are told the kinds, which are known only now. */
   #begin(): void {
+    if (loading) {
+      throw wrongState("the command runs the worker itself: the application only exports it", "worker_run", null);
+    }
     if (!this.#begun) {
       this.#hands.native = this.#open();
       if (this.#paused) {

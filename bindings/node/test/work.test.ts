@@ -1,9 +1,9 @@
 // `manyhands work` with real processes and real signals.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
@@ -110,6 +110,13 @@ async function untilState(service: Service, jid: string, state: string): Promise
   }
 }
 
+/** A file of examples/node, where it finds the installed package. */
+async function example(name: string): Promise<string> {
+  const file = join(dirname(application), name);
+  await copyFile(new URL(`../../../../examples/node/${name}`, import.meta.url), file);
+  return file;
+}
+
 function isGone(pid: number): boolean {
   try {
     return !process.kill(pid, 0);
@@ -136,10 +143,13 @@ test("nonsense is refused by the name under which it was written, status 2", asy
   }
 });
 
-test("an application without a worker is refused at once", async () => {
-  const program = startCommand(["work", fileURLToPath(import.meta.resolve("manyhands"))], {});
-  await program.line(/^manyhands: INVALID_ARGUMENT: the default export of .* must be a Worker/);
-  assert.equal(await program.ended, 2);
+test("an application without a worker, or that runs it itself, is refused at once", async () => {
+  const without = startCommand(["work", fileURLToPath(import.meta.resolve("manyhands"))], {});
+  await without.line(/^manyhands: INVALID_ARGUMENT: the default export of .* must be a Worker/);
+  assert.equal(await without.ended, 2);
+  const running = startCommand(["work", await example("hello.mjs")], { MANYHANDS_URL: url });
+  await running.line(/^manyhands: WRONG_STATE: the command runs the worker itself/);
+  assert.equal(await running.ended, 2);
 });
 
 test("the help names every setting with its unit, its default and its variable", async () => {
@@ -480,4 +490,17 @@ test("`stop` from afar ends the processes like QUIT", async () => {
   held.finish();
   assert.equal(await service.program.ended, 0);
   assert.deepEqual(await fate(service, jid), ["completed", 2]);
+});
+
+test("the example of an application is one", async () => {
+  const file = await example("worker.mjs");
+  const client = freshClient();
+  const headers = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` };
+  const { jid } = await client.queue("mail").put("welcome", { to: "Ada" }, { headers });
+  const program = startCommand(["work", file], { MANYHANDS_URL: url, NAMESPACE: client.namespace });
+  await program.line(/^\{"span":"welcome","trace":"a{32}","id":"\w{16}","parent":"b{16}","ms":\d+\}$/);
+  await program.line(/^\{"error":"Error: Ada has no address","jid":"\w{32}","kind":"remind","trace":"a{32}"\}$/);
+  program.child.kill("SIGQUIT");
+  assert.equal(await program.ended, 0);
+  assert.equal((await client.job(jid))?.state, "completed");
 });
