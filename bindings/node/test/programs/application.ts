@@ -25,6 +25,7 @@ worker.perform("hold", async (job) => {
 worker.perform("stubborn", async (job) => {
   await once(sayHeld(job), "data");
 });
+worker.perform("hang", async (job) => void (await once(sayHeld(job), "data")), { timeout: 50 });
 worker.perform("compute", async (job) => {
   await once(sayHeld(job), "connect");
   for (;;) {}
