@@ -187,11 +187,12 @@ impl Master {
     /// Everything that is due.
     fn look(&mut self) {
         self.on(Event::Tick);
-        for signal in self.take_signals() {
-            self.on(Event::Signal(signal));
-        }
         for number in self.processes.keys().copied().collect::<Vec<_>>() {
             self.look_at(number);
+        }
+        // A signal concerns those that are ready: whoever has said so before it came was heard.
+        for signal in self.take_signals() {
+            self.on(Event::Signal(signal));
         }
         if std::process::id() == 1 {
             process::wait_for_orphans(&self.processes);
