@@ -452,10 +452,10 @@ test("a process that has begun its jobs has its successor before they end", asyn
   assert.equal(await service.program.ended, 0);
 });
 
-test("2,000 jobs that leak go through processes of 200: none is lost or run twice, and memory stays flat", async () => {
-  const service = await started(["--worker-count", "2", "--thread-count", "2", "--jobs-per-fork", "200"]);
-  const jids = await service.put("grow", 2_000, 1);
-  while ((await service.client.queue("q").stats()).run.count < 2_000) {}
+test("3,000 jobs that leak go through processes of 500: none is lost or run twice, and memory stays flat", async () => {
+  const service = await started(["--worker-count", "2", "--thread-count", "2", "--jobs-per-fork", "500"]);
+  const jids = await service.put("grow", 3_000, 0.25);
+  while ((await service.client.queue("q").stats()).run.count < 3_000) {}
   const done: (Job | null)[] = [];
   while (done.length < jids.length) {
     done.push(...(await service.client.jobs(jids.slice(done.length, done.length + 250))));
@@ -466,9 +466,9 @@ test("2,000 jobs that leak go through processes of 200: none is lost or run twic
   for (const { pid } of results) {
     counts.set(pid, (counts.get(pid) ?? 0) + 1);
   }
-  assert.ok(counts.size >= 10 && [...counts.values()].every((count) => count <= 200), `${[...counts.values()]}`);
+  assert.ok(counts.size >= 6 && [...counts.values()].every((count) => count <= 500), `${[...counts.values()]}`);
   const most = Math.max(...results.map(({ memory }) => memory)) >> 20;
-  assert.ok(most < 500, `${most} MB, not 2,000`);
+  assert.ok(most < 400, `${most} MB, not 750 and more`);
   service.signal("SIGQUIT");
   assert.equal(await service.program.ended, 0);
 });

@@ -32,7 +32,7 @@ worker.perform("compute", async (job) => {
 });
 worker.perform("crash", () => process.abort());
 worker.perform("grow", (job) => {
-  kept.push(Buffer.alloc(Number(job.data) << 20, 1));
+  kept.push(Buffer.alloc(Number(job.data) * 2 ** 20, 1));
   return { pid: process.pid, memory: process.memoryUsage.rss() };
 });
 worker.perform("put", async () => void (await client.queue("from a handler").put("found")));
