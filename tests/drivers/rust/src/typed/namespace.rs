@@ -127,7 +127,7 @@ pub fn perform(client: &Client, operation: &str, a: &mut Args) -> Option<Result<
             done(client.patterns().set(identifiers, priorities))
         }
         "sweep" => {
-            let limit = a.some("limit", |limit| u32::try_from(limit.as_u64()?).ok())?.unwrap_or(200);
+            let limit = a.some("limit", |limit| u32::try_from(limit.as_u64()?).ok())?.unwrap_or(100);
             a.end()?;
             let swept =
                 |one: Swept| json!({"moved": one.moved, "trimmed": one.trimmed, "next_due_ms": one.next_due_ms});
