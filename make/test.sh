@@ -70,6 +70,22 @@ cargo_test() {
   return "$status"
 }
 
+# The model runs beside the next check: it takes minutes of one processor, and its clock is its own.
+begin_model() {
+  cargo build --locked --quiet -p manyhands-model
+  rm -f "$logs/model.status"
+  {
+    cargo run --locked --quiet -p manyhands-model >"$logs/model.out" 2>&1
+    echo $? >"$logs/model.status"
+  } &
+  model=$!
+}
+
+end_model() {
+  tail --pid="$model" -n +1 -f "$logs/model.out"
+  return "$(cat "$logs/model.status")"
+}
+
 # The bindings have no tests in Rust, and without their hosts' macros a test build of them finds dead code.
 clippy() {
   cargo clippy --locked --workspace -- -D warnings &&
@@ -110,8 +126,9 @@ fast() {
 all() {
   shared_lint
   check cargo-test cargo_test
-  check model cargo run --locked --quiet -p manyhands-model
+  begin_model
   check c make --no-print-directory -C ffi check
+  check model end_model
   local language
   for language in python node ruby; do
     check "$language" make --no-print-directory -C "bindings/$language" test
