@@ -128,7 +128,7 @@ typedef enum {
    */
   MH_CODE_READ_ONLY = 304,
   /**
-   * Wrong or missing password, or a right (ACL) is missing.
+   * Wrong or missing password, a right (ACL) is missing, or a TLS certificate does not fit, the server's or the client's.
    */
   MH_CODE_DENIED = 305,
   /**
@@ -414,9 +414,10 @@ void mh_error_free(mh_error *error);
 /**
  * Open a client for a URL. The arguments are checked; nothing is connected before the first call.
  *
- * url           "redis://[user[:password]@]host[:port][/database]", "unix:///path[?db=&user=&password=]", or
- *               "embedded:DIR[?keep=1]": a private server in that folder, started by its first user and stopped by its
- *               last. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
+ * url           "redis://[user[:password]@]host[:port][/database]", the same with "rediss://" for TLS, which may end in
+ *               "?ca=FILE&cert=FILE&key=FILE", "unix:///path[?db=&user=&password=]", or "embedded:DIR[?keep=1]": a
+ *               private server in that folder, started by its first user and stopped by its last. docs/urls.md has it
+ *               all. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
  *               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
  * options_json  A JSON object, or NULL for none:
  *               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
@@ -426,8 +427,9 @@ void mh_error_free(mh_error *error);
  *                                 it and fails. Default "auto" for embedded: and for an empty server, else "manual".
  *
  * Returns MH_CODE_OK and sets *out_client to a new client.
- * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme
- * that is not one of the above.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL, or the file that cannot be used;
+ * MH_CODE_UNSUPPORTED_URL for a scheme that is not one of the above. A certificate that does not fit is found by the
+ * first call: MH_CODE_DENIED.
  *
  * Ownership: the caller frees *out_client with mh_client_free().
  * Threads:   any.

@@ -22,7 +22,8 @@ struct Command {
 /// Which jobs.
 #[derive(Args)]
 struct Target {
-    /// Where the jobs are: redis://, unix:// or embedded:. Default: MANYHANDS_URL, else REDIS_URL, else embedded:.manyhands
+    /// Where the jobs are: redis://, rediss:// (TLS), unix:// or embedded:. Default: MANYHANDS_URL, else REDIS_URL, else
+    /// embedded:.manyhands
     #[arg(long, global = true)]
     url: Option<String>,
     /// The namespace. Default: mh

@@ -75,7 +75,7 @@ codes! {
     OutOfMemory = 303, "OUT_OF_MEMORY", true;
     /// Redis takes no writes now: a replica, a failed save, or too few replicas. Nothing was changed.
     ReadOnly = 304, "READ_ONLY", true;
-    /// Wrong or missing password, or a right (ACL) is missing.
+    /// Wrong or missing password, a right (ACL) is missing, or a TLS certificate does not fit: the server's or the client's.
     Denied = 305, "DENIED", false;
     /// The server, or the engine loaded in it, is older than this client needs.
     EngineOutdated = 306, "ENGINE_OUTDATED", false;

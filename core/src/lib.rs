@@ -8,6 +8,7 @@
 mod check;
 mod client;
 mod embedded;
+mod endpoint;
 mod engine;
 mod error;
 mod identity;
@@ -17,6 +18,7 @@ mod nanny;
 pub mod ops;
 mod options;
 mod request;
+mod tls;
 mod url;
 mod worker;
 

@@ -3,12 +3,14 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use redis::io::tcp::TcpSettings;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use redis::RedisConnectionInfo;
 
+use crate::endpoint::{Address, Endpoint};
 use crate::error::{Code, Error, Result};
+use crate::tls::{Identity, Tls, Trust};
 
 /// The folder of the default private server, searched upwards like `.git`.
 const DEFAULT_DIR: &str = ".manyhands";
@@ -18,7 +20,7 @@ const STAGE_VARIABLES: [&str; 4] = ["NODE_ENV", "RAILS_ENV", "RACK_ENV", "MANYHA
 /// A parsed URL.
 pub(crate) enum Target {
     /// A server somebody else runs. `shown` is the URL without its password.
-    Server { info: ConnectionInfo, shown: String },
+    Server { endpoint: Endpoint, shown: String },
     /// A private server in this (absolute) folder. `keep`: it stays when its last user leaves.
     Embedded { dir: PathBuf, keep: bool },
 }
@@ -56,15 +58,14 @@ impl Target {
         let unsupported = |what: &str| {
             Err(Error::new(
                 Code::UnsupportedUrl,
-                format!("url {} {what}; use redis://, unix:// or embedded:", without_password(url)),
+                format!("url {} {what}; use redis://, rediss://, unix:// or embedded:", without_password(url)),
             ))
         };
         match scheme {
             _ if !url.contains(':') => Err(Error::invalid(format!("url {url:?} has no scheme"))),
-            "redis" => server(url),
+            "redis" | "rediss" => server(url),
             "unix" => socket(url),
             "embedded" => embedded(&url["embedded:".len()..]),
-            "rediss" => unsupported("asks for TLS, which this version cannot do yet"),
             "redis+sentinel" => unsupported("asks for Sentinel, which this version cannot do yet"),
             "redis+cluster" => unsupported("asks for Redis Cluster, which this version cannot do yet"),
             _ => unsupported("has an unknown scheme"),
@@ -91,24 +92,20 @@ impl fmt::Display for Target {
     }
 }
 
-/// How to connect to a unix socket without a login.
-pub(crate) fn socket_info(path: &Path) -> Result<ConnectionInfo> {
-    connection_info(ConnectionAddr::Unix(path.to_owned()), RedisConnectionInfo::default())
-}
-
-fn connection_info(address: ConnectionAddr, login: RedisConnectionInfo) -> Result<ConnectionInfo> {
-    let login = login.set_protocol(ProtocolVersion::RESP3).set_lib_name("manyhands", env!("CARGO_PKG_VERSION"));
-    let info = address.into_connection_info().map_err(|error| Error::invalid(format!("url: {error}")))?;
-    Ok(info.set_redis_settings(login).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-}
-
-/// `redis://[user[:password]@]host[:port][/database]`, also `redis://:password@host`.
+/// `redis://[user[:password]@]host[:port][/database]`, also `redis://:password@host`; `rediss://` likewise, with the
+/// options of [`tls`] in the query.
 fn server(url: &str) -> Result<Target> {
-    let rest = url.strip_prefix("redis://").ok_or_else(|| Error::invalid("url does not begin with redis://"))?;
-    if let Some((_, query)) = rest.split_once('?') {
-        return Err(unknown_option(query));
+    let (secure, rest) = match (url.strip_prefix("redis://"), url.strip_prefix("rediss://")) {
+        (Some(rest), _) => (false, rest),
+        (_, Some(rest)) => (true, rest),
+        _ => return Err(Error::invalid("url does not begin with redis:// or rediss://")),
+    };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+    if path.contains('@') || query.split('&').any(|pair| pair.split('=').next().is_some_and(|name| name.contains('@')))
+    {
+        return Err(Error::invalid("url: a / or ? in the user or the password must be written %2F or %3F"));
     }
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (login, address) = match authority.rsplit_once('@') {
         Some((login, address)) => (login, address),
         None => ("", authority),
@@ -123,10 +120,44 @@ fn server(url: &str) -> Result<Target> {
         settings = settings.set_password(decode(password, "password")?);
     }
     let settings = settings.set_db(database(path.trim_end_matches('/'))?);
-    Ok(Target::Server {
-        info: connection_info(ConnectionAddr::Tcp(host, port), settings)?,
-        shown: without_password(url),
-    })
+    let tls = match secure {
+        true => Some(Arc::new(tls(&host, query)?)),
+        false if place.len() < rest.len() => return Err(unknown_option(query)),
+        false => None,
+    };
+    let endpoint = Endpoint::new(Address::Tcp { host, port, tls }, settings);
+    Ok(Target::Server { endpoint, shown: without_password(url) })
+}
+
+/// `ca=FILE`, `cert=FILE&key=FILE`, `insecure=1`.
+fn tls(host: &str, query: &str) -> Result<Tls> {
+    let (mut ca, mut cert, mut key, mut insecure) = (None, None, None, false);
+    for (name, value) in pairs(query)? {
+        let file = || match value.as_str() {
+            "" => Err(Error::invalid(format!("url: the file after {name}= is missing"))),
+            path => absolute(Path::new(path)),
+        };
+        match name {
+            "ca" => ca = Some(file()?),
+            "cert" => cert = Some(file()?),
+            "key" => key = Some(file()?),
+            "insecure" => insecure = switch(name, &value)?,
+            _ => return Err(unknown_option(name)),
+        }
+    }
+    let trust = match ca {
+        Some(_) if insecure => return Err(Error::invalid("url: ca and insecure=1 contradict each other")),
+        Some(file) => Trust::File(file),
+        None if insecure => Trust::Blind,
+        None => Trust::system()?,
+    };
+    let identity = match (cert, key) {
+        (Some(cert), Some(key)) => Some(Identity { cert, key }),
+        (None, None) => None,
+        (Some(_), None) => return Err(Error::invalid("url: cert needs key=FILE beside it")),
+        (None, Some(_)) => return Err(Error::invalid("url: key needs cert=FILE beside it")),
+    };
+    Tls::new(host, trust, identity)
 }
 
 /// `host`, `host:port`, `[ipv6]` or `[ipv6]:port`; the host is 127.0.0.1 by default, the port 6379.
@@ -170,7 +201,7 @@ fn socket(url: &str) -> Result<Target> {
         };
     }
     let path = absolute(Path::new(&decode(path, "path")?))?;
-    Ok(Target::Server { info: connection_info(ConnectionAddr::Unix(path), settings)?, shown: without_password(url) })
+    Ok(Target::Server { endpoint: Endpoint::new(Address::Unix(path), settings), shown: without_password(url) })
 }
 
 /// `DIR`, with `keep=1` in the query. `.manyhands` alone is searched from the working folder upwards.
@@ -179,10 +210,8 @@ fn embedded(rest: &str) -> Result<Target> {
     let (dir, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut keep = false;
     for (name, value) in pairs(query)? {
-        keep = match (name, value.as_str()) {
-            ("keep", "1") => true,
-            ("keep", "0") => false,
-            ("keep", other) => return Err(Error::invalid(format!("url: keep {other:?} is neither 0 nor 1"))),
+        keep = match name {
+            "keep" => switch(name, &value)?,
             _ => return Err(unknown_option(name)),
         };
     }
@@ -212,6 +241,14 @@ fn pairs(query: &str) -> Result<Vec<(&str, String)>> {
             Ok((name, decode(value, name)?))
         })
         .collect()
+}
+
+fn switch(name: &str, value: &str) -> Result<bool> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        other => Err(Error::invalid(format!("url: {name} {other:?} is neither 0 nor 1"))),
+    }
 }
 
 fn unknown_option(query: &str) -> Error {
@@ -257,10 +294,10 @@ mod tests {
     use super::*;
 
     fn parts(url: &str) -> (String, String, i64, Option<String>, Option<String>) {
-        let Target::Server { info, shown } = Target::parse(url).unwrap() else { panic!("{url} is embedded") };
-        let settings = info.redis_settings();
+        let Target::Server { endpoint, shown } = Target::parse(url).unwrap() else { panic!("{url} is embedded") };
+        let settings = endpoint.login;
         (
-            info.addr().to_string(),
+            endpoint.address.to_string(),
             shown,
             settings.db(),
             settings.username().map(str::to_owned),
@@ -316,14 +353,32 @@ mod tests {
     fn what_is_refused_says_why() {
         for (url, code, words) in [
             ("http://x", Code::UnsupportedUrl, "unknown scheme"),
-            ("rediss://:secret@x", Code::UnsupportedUrl, "rediss://:***@x asks for TLS"),
-            ("redis+sentinel://a,b/m/0", Code::UnsupportedUrl, "Sentinel"),
+            ("rediss:x", Code::InvalidArgument, "rediss://"),
+            ("rediss://h?db=1", Code::InvalidArgument, "option \"db\""),
+            ("rediss://h?insecure=yes", Code::InvalidArgument, "insecure \"yes\" is neither 0 nor 1"),
+            ("rediss://h?insecure=1&ca=/x", Code::InvalidArgument, "ca and insecure=1 contradict"),
+            ("rediss://h?ca=", Code::InvalidArgument, "file after ca="),
+            ("rediss://h?insecure=1&cert=/x", Code::InvalidArgument, "cert needs key"),
+            ("rediss://h?insecure=1&key=/x", Code::InvalidArgument, "key needs cert"),
+            ("rediss://h?ca=/none/ca.pem", Code::InvalidArgument, "ca /none/ca.pem: No such file"),
+            ("rediss://h?ca=/", Code::InvalidArgument, "ca /: Is a directory"),
+            ("rediss://h?ca=/dev/null", Code::InvalidArgument, "ca /dev/null: the file holds no certificate"),
+            ("rediss://h?insecure=1&cert=/dev/null&key=/dev/null", Code::InvalidArgument, "cert /dev/null"),
+            ("rediss://a%20b?insecure=1", Code::InvalidArgument, "host named \"a b\""),
+            (
+                "redis+sentinel://:secret@a,b/m/0",
+                Code::UnsupportedUrl,
+                "redis+sentinel://:***@a,b/m/0 asks for Sentinel",
+            ),
             ("redis+cluster://a", Code::UnsupportedUrl, "Cluster"),
             ("nonsense", Code::InvalidArgument, "no scheme"),
             ("redis://h:0", Code::InvalidArgument, "port"),
             ("redis://h:x", Code::InvalidArgument, "port"),
             ("redis://h/one", Code::InvalidArgument, "database"),
             ("redis://h?db=1", Code::InvalidArgument, "option \"db\""),
+            ("redis://h?insecure=1", Code::InvalidArgument, "option \"insecure\""),
+            ("redis://:se/cret@h", Code::InvalidArgument, "password must be written"),
+            ("rediss://:se?cret@h", Code::InvalidArgument, "password must be written"),
             ("unix://", Code::InvalidArgument, "path"),
             ("unix:///s?tls=1", Code::InvalidArgument, "option \"tls\""),
             ("embedded:", Code::InvalidArgument, "folder"),

@@ -47,9 +47,10 @@ impl mh_client {
 
 /// Open a client for a URL. The arguments are checked; nothing is connected before the first call.
 ///
-/// url           "redis://[user[:password]@]host[:port][/database]", "unix:///path[?db=&user=&password=]", or
-///               "embedded:DIR[?keep=1]": a private server in that folder, started by its first user and stopped by its
-///               last. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
+/// url           "redis://[user[:password]@]host[:port][/database]", the same with "rediss://" for TLS, which may end in
+///               "?ca=FILE&cert=FILE&key=FILE", "unix:///path[?db=&user=&password=]", or "embedded:DIR[?keep=1]": a
+///               private server in that folder, started by its first user and stopped by its last. docs/urls.md has it
+///               all. NULL: the environment's MANYHANDS_URL, else REDIS_URL, else "embedded:.manyhands", which an
 ///               environment that says production (MANYHANDS_ENV, RAILS_ENV, RACK_ENV, NODE_ENV) refuses.
 /// options_json  A JSON object, or NULL for none:
 ///               "namespace"       1 to 64 letters, digits, _ or -; the keys in Redis start with it. Default "mh".
@@ -59,8 +60,9 @@ impl mh_client {
 ///                                 it and fails. Default "auto" for embedded: and for an empty server, else "manual".
 ///
 /// Returns MH_CODE_OK and sets *out_client to a new client.
-/// Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL; MH_CODE_UNSUPPORTED_URL for a scheme
-/// that is not one of the above.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option, or the part of the URL, or the file that cannot be used;
+/// MH_CODE_UNSUPPORTED_URL for a scheme that is not one of the above. A certificate that does not fit is found by the
+/// first call: MH_CODE_DENIED.
 ///
 /// Ownership: the caller frees *out_client with mh_client_free().
 /// Threads:   any.

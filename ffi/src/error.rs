@@ -51,7 +51,7 @@ pub enum mh_code {
     OutOfMemory = 303,
     /// Redis takes no writes now: a replica, a failed save, or too few replicas. Nothing was changed.
     ReadOnly = 304,
-    /// Wrong or missing password, or a right (ACL) is missing.
+    /// Wrong or missing password, a right (ACL) is missing, or a TLS certificate does not fit, the server's or the client's.
     Denied = 305,
     /// The server, or the engine loaded in it, is older than this library needs.
     EngineOutdated = 306,

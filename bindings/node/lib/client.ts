@@ -94,9 +94,11 @@ export class Client extends Hooks<ClientEvents> {
   /**
    * Checks the arguments; connects to nothing yet.
    *
-   * @param url `redis://`, `unix://` or `embedded:DIR`. Default: the environment's MANYHANDS_URL, else REDIS_URL, else
-   *   `embedded:.manyhands`, a private Redis server in that folder.
-   * @throws UnsupportedUrl for another scheme; InvalidArgument for a bad URL, namespace or timeout and an unknown option.
+   * @param url `redis://`, `rediss://` (TLS, with `?ca=FILE&cert=FILE&key=FILE` as needed; docs/urls.md), `unix://` or
+   *   `embedded:DIR`. Default: the environment's MANYHANDS_URL, else REDIS_URL, else `embedded:.manyhands`, a private Redis
+   *   server in that folder.
+   * @throws UnsupportedUrl for another scheme; InvalidArgument for a bad URL, a file of it that cannot be used, namespace or
+   *   timeout and an unknown option.
    */
   constructor(url?: string | null, options: ClientOptions = {}) {
     super();

@@ -87,7 +87,7 @@ export class OutcomeUnknown extends ManyhandsError {}
 export class OutOfMemory extends ManyhandsError {}
 /** 304 READ_ONLY: Redis takes no writes now: a replica, a failed save, or too few replicas. Nothing was changed. */
 export class ReadOnly extends ManyhandsError {}
-/** 305 DENIED: wrong or missing password, or a right (ACL) is missing. */
+/** 305 DENIED: wrong or missing password, a right (ACL) is missing, or a TLS certificate does not fit. */
 export class Denied extends ManyhandsError {}
 /** 306 ENGINE_OUTDATED: the server, or the engine loaded in it, is older than this client needs. */
 export class EngineOutdated extends ManyhandsError {}

@@ -51,14 +51,16 @@ class Client(Listings):
     ) -> None:
         """Describe the connection; only checks its arguments.
 
-        url: redis://, unix:// or embedded:DIR (a private server kept in DIR). Default: MANYHANDS_URL, else REDIS_URL,
-            else embedded:.manyhands.
+        url: redis://, rediss:// (TLS, with ?ca=FILE&cert=FILE&key=FILE as needed; docs/urls.md), unix:// or
+            embedded:DIR (a private server kept in DIR). Default: MANYHANDS_URL, else REDIS_URL, else
+            embedded:.manyhands.
         namespace: 1 to 64 of A-Z a-z 0-9 _ -; jobs of other namespaces are out of sight. Default mh.
         timeout: seconds during which a call is repeated while Redis is away, 0.001 to 600. Default 60.
         engine_upgrade: auto (load and replace older engines) or manual. Default: auto for embedded: and an empty
             server, else manual.
 
-        Raises InvalidArgument for a bad option, UnsupportedUrl for another kind of URL.
+        Raises InvalidArgument for a bad option or a file of the URL that cannot be used, UnsupportedUrl for another
+        kind of URL.
 
         Source: core/src/options.rs, core/src/url.rs
         """

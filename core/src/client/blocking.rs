@@ -44,15 +44,17 @@ pub struct Client {
 impl Client {
     /// A client for a URL. Checks the arguments only; the first call connects.
     ///
-    /// url: `redis://[user[:password]@]host[:port][/database]`, `unix:///path[?db=&user=&password=]`, or
-    /// `embedded:DIR[?keep=1]` (a private server in that folder). None: `MANYHANDS_URL`, else `REDIS_URL`, else
-    /// `embedded:.manyhands`, which an environment that says production refuses.
+    /// url: `redis://[user[:password]@]host[:port][/database]`, the same with `rediss://` for TLS, which may end in
+    /// `?ca=FILE&cert=FILE&key=FILE` (docs/urls.md), `unix:///path[?db=&user=&password=]`, or `embedded:DIR[?keep=1]` (a
+    /// private server in that folder). None: `MANYHANDS_URL`, else `REDIS_URL`, else `embedded:.manyhands`, which an
+    /// environment that says production refuses.
     ///
     /// options_json: `{"namespace": "mh", "timeout_ms": 60000, "engine_upgrade": "auto" | "manual"}`, all optional,
     /// or an empty text. `engine_upgrade` is `auto` by default for `embedded:` and an empty server, else `manual`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` naming the option or the part of the URL; `UNSUPPORTED_URL`.
+    /// `INVALID_ARGUMENT` naming the option, the part of the URL, or the file in it that cannot be used;
+    /// `UNSUPPORTED_URL`.
     pub fn open(url: Option<&str>, options_json: &str) -> Result<Client> {
         let options = Options::parse(options_json)?;
         let url = crate::url::choose(url)?;

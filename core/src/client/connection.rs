@@ -1,12 +1,13 @@
 //! One connection to Redis. Every use of its socket holds back this thread's signals.
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use redis::{ConnectionAddr, ConnectionInfo, ConnectionLike, ProtocolVersion, RedisConnectionInfo, RedisError, Value};
+use redis::{Parser, RedisConnectionInfo, RedisError, Value};
 
 use super::fault::Fault;
 use super::signals::SignalsHeld;
+use super::wire::Wire;
+use crate::endpoint::Endpoint;
 
 /// Longest silence of the server before a call is sent again on a new connection; longest time, too, for connecting and
 /// the first call after it.
@@ -14,7 +15,8 @@ pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection that speaks RESP3, logged in, in its database.
 pub(crate) struct Connection {
-    redis: redis::Connection,
+    wire: Wire,
+    parser: Parser,
     read_timeout: Duration,
     /// When the try ends that opened it.
     pub opened_until: Instant,
@@ -24,24 +26,24 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects and logs in, all within 5 s and not past the deadline.
-    pub fn open(info: &ConnectionInfo, deadline: Instant) -> Result<Connection, Fault> {
+    pub fn open(endpoint: &Endpoint, deadline: Instant) -> Result<Connection, Fault> {
         let opened_until = deadline.min(Instant::now() + SILENCE);
         let _held = SignalsHeld::new();
-        let redis = reach(info, opened_until)?;
-        let mut connection = Connection { redis, read_timeout: Duration::ZERO, opened_until, server_id: None };
-        connection.greet(info.redis_settings())?;
+        let wire = Wire::open(&endpoint.address, opened_until)?;
+        let (parser, read_timeout) = (Parser::new(), Duration::ZERO);
+        let mut connection = Connection { wire, parser, read_timeout, opened_until, server_id: None };
+        connection.greet(&endpoint.login)?;
         Ok(connection)
     }
 
-    /// Logs in, chooses the database and tells the server who connects, in one trip. redis-rs could do it too, but would
-    /// wait out its time for each reply.
+    /// Logs in, chooses the database and tells the server who connects, in one trip.
     fn greet(&mut self, login: &RedisConnectionInfo) -> Result<(), Fault> {
         let (greeting, needed) = greeting(login);
-        self.redis.set_write_timeout(Some(left(self.opened_until)))?;
-        self.redis.send_packed_command(&greeting.get_packed_pipeline())?;
+        self.wire.set_write_timeout(left(self.opened_until))?;
+        self.wire.send(&greeting.get_packed_pipeline())?;
         for index in 0..greeting.len() {
-            self.redis.set_read_timeout(Some(left(self.opened_until)))?;
-            match self.redis.recv_response()? {
+            self.wire.set_read_timeout(left(self.opened_until))?;
+            match self.receive()? {
                 Value::ServerError(error) if index < needed => return Err(RedisError::from(error).into()),
                 _ => {}
             }
@@ -62,8 +64,8 @@ impl Connection {
     /// Sends packed commands and waits for nothing.
     pub fn tell(&mut self, packed: &[u8]) -> Result<(), Fault> {
         let _held = SignalsHeld::new();
-        self.redis.set_write_timeout(Some(SILENCE))?;
-        Ok(self.redis.send_packed_command(packed)?)
+        self.wire.set_write_timeout(SILENCE)?;
+        Ok(self.wire.send(packed)?)
     }
 
     /// What the server says by itself within `wait`; None when it says nothing. For a connection that listens: replies to
@@ -72,27 +74,43 @@ impl Connection {
         let _held = SignalsHeld::new();
         let wait = wait.max(Duration::from_millis(1));
         if self.read_timeout != wait {
-            self.redis.set_read_timeout(Some(wait))?;
+            self.wire.set_read_timeout(wait)?;
             self.read_timeout = wait;
         }
-        match self.redis.recv_response() {
+        match self.parser.parse_value(&mut self.wire) {
             Ok(value) => Ok(Some(value)),
+            // The part of a value that has come is kept.
             Err(error) if error.is_timeout() => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.fault(error)),
         }
     }
 
     fn exchange(&mut self, packed: &[u8], timeout: Duration) -> Result<Value, Fault> {
         let _held = SignalsHeld::new();
         if self.read_timeout != timeout {
-            self.redis.set_read_timeout(Some(timeout))?;
-            self.redis.set_write_timeout(Some(timeout))?;
+            self.wire.set_read_timeout(timeout)?;
+            self.wire.set_write_timeout(timeout)?;
             self.read_timeout = timeout;
         }
-        match self.redis.req_packed_command(packed)? {
-            Value::ServerError(error) => Err(RedisError::from(error).into()),
-            value => Ok(value),
+        self.wire.send(packed)?;
+        loop {
+            match self.receive()? {
+                // Redis pushes what nobody asked for, for example that it is closing.
+                Value::Push { .. } => {}
+                Value::ServerError(error) => return Err(RedisError::from(error).into()),
+                value => return Ok(value),
+            }
         }
+    }
+
+    /// The next reply or push.
+    fn receive(&mut self) -> Result<Value, Fault> {
+        self.parser.parse_value(&mut self.wire).map_err(|error| self.fault(error))
+    }
+
+    /// Why nothing could be read: TLS knows it better than the parser.
+    fn fault(&mut self, error: RedisError) -> Fault {
+        self.wire.fault().map_or_else(|| error.into(), |error| Fault::from(&error))
     }
 }
 
@@ -113,36 +131,6 @@ pub(super) fn greeting(login: &RedisConnectionInfo) -> (redis::Pipeline, usize) 
         }
     }
     (greeting, needed)
-}
-
-/// Connects without a word. The addresses of a host share the time.
-fn reach(info: &ConnectionInfo, until: Instant) -> Result<redis::Connection, Fault> {
-    let silent = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-    let info = info.clone().set_redis_settings(silent);
-    let addresses: Vec<SocketAddr> = match info.addr() {
-        ConnectionAddr::Tcp(host, port) => {
-            (host.as_str(), *port).to_socket_addrs().map_err(RedisError::from)?.collect()
-        }
-        _ => Vec::new(),
-    };
-    // One address is left to redis-rs, which takes the name as it is.
-    let [others @ .., last] = &addresses[..] else { return connect(info, left(until)) };
-    if others.is_empty() {
-        return connect(info, left(until));
-    }
-    let to = |address: &SocketAddr, limit| {
-        connect(info.clone().set_addr(ConnectionAddr::Tcp(address.ip().to_string(), address.port())), limit)
-    };
-    for (tried, address) in others.iter().enumerate() {
-        if let Ok(redis) = to(address, left(until) / (addresses.len() - tried) as u32) {
-            return Ok(redis);
-        }
-    }
-    to(last, left(until))
-}
-
-fn connect(info: ConnectionInfo, limit: Duration) -> Result<redis::Connection, Fault> {
-    Ok(redis::Client::open(info)?.get_connection_with_timeout(limit)?)
 }
 
 /// The time until `deadline`, at least a millisecond (a timeout of zero would mean none).

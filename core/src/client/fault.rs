@@ -1,8 +1,11 @@
 //! What went wrong with one try of a call, and what Redis's error texts mean.
 
+use std::io;
+
 use redis::{ErrorKind, RedisError};
 
 use crate::error::{Code, Error};
+use crate::tls;
 
 /// Why one try of a call gave no reply.
 #[derive(Debug)]
@@ -24,6 +27,26 @@ impl Fault {
     /// The server took the connection or the call and said nothing: it may be there and busy.
     pub(super) fn silent() -> Fault {
         Fault::Broken(NO_ANSWER.to_owned())
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => error.into(),
+            None => RedisError::from(error).into(),
+        }
+    }
+}
+
+impl From<&rustls::Error> for Fault {
+    fn from(error: &rustls::Error) -> Fault {
+        match error {
+            rustls::Error::InvalidMessage(_) => {
+                Fault::Broken("what it answered is not TLS; is this its port for TLS?".to_owned())
+            }
+            error => tls::refusal(error).map_or_else(|| Fault::Broken(error.to_string()), Fault::Refused),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod signals;
 mod sweep;
 mod throttle;
 mod trial;
+mod wire;
 mod workers;
 
 pub use ask::Page;

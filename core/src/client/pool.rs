@@ -14,6 +14,8 @@ use super::events::Subscription;
 use super::fault::Fault;
 use super::lane::LaneState;
 use crate::embedded::Presence;
+#[cfg(feature = "async")]
+use crate::endpoint::Endpoint;
 use crate::engine;
 #[cfg(feature = "async")]
 use crate::error::{Code, Error};
@@ -96,7 +98,7 @@ impl Pool {
     /// Opens a connection; the first one of a pool also sees to the engine.
     pub fn connect(&self, target: &Target, options: &Options, deadline: Instant) -> Result<Connection, Fault> {
         let mut connection = match target {
-            Target::Server { info, .. } => Connection::open(info, deadline)?,
+            Target::Server { endpoint, .. } => Connection::open(endpoint, deadline)?,
             Target::Embedded { dir, keep } => {
                 let mut presence = lock(&self.presence);
                 let entered = match presence.take() {
@@ -118,14 +120,14 @@ impl Pool {
 
     /// Where to connect to, for a connection of another kind: the private server runs, the engine was seen to.
     #[cfg(feature = "async")]
-    pub fn reach(&self, target: &Target, options: &Options, deadline: Instant) -> Result<redis::ConnectionInfo, Fault> {
-        if let (Target::Server { info, .. }, true) = (target, self.engine_checked.load(Ordering::Acquire)) {
-            return Ok(info.clone());
+    pub fn reach(&self, target: &Target, options: &Options, deadline: Instant) -> Result<Endpoint, Fault> {
+        if let (Target::Server { endpoint, .. }, true) = (target, self.engine_checked.load(Ordering::Acquire)) {
+            return Ok(endpoint.clone());
         }
         drop(self.connect(target, options, deadline)?);
         match (target, &*lock(&self.presence)) {
-            (Target::Server { info, .. }, _) => Ok(info.clone()),
-            (Target::Embedded { .. }, Some(presence)) => presence.info(),
+            (Target::Server { endpoint, .. }, _) => Ok(endpoint.clone()),
+            (Target::Embedded { .. }, Some(presence)) => presence.endpoint(),
             (Target::Embedded { .. }, None) => Err(Fault::Refused(Error::new(Code::Closed, "the client is closed"))),
         }
     }

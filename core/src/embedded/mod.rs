@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::client::{Connection, Fault};
+use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
-use crate::url;
 use lock::Lock;
 use server::Server;
 use stays::Stay;
@@ -83,13 +83,13 @@ impl Presence {
     }
 
     fn try_connect(&self, deadline: Instant) -> std::result::Result<Connection, Fault> {
-        Connection::open(&self.info()?, deadline)
+        Connection::open(&self.endpoint()?, deadline)
     }
 
     /// How to connect to the server.
-    pub fn info(&self) -> std::result::Result<redis::ConnectionInfo, Fault> {
+    pub fn endpoint(&self) -> std::result::Result<Endpoint, Fault> {
         let socket = self.server.socket().map_err(|error| Fault::Broken(error.to_string()))?;
-        url::socket_info(&socket).map_err(Fault::Refused)
+        Ok(Endpoint::socket(&socket))
     }
 
     /// The descriptor that holds `users.lock`. A forked child that uses the server takes a lock of its own and closes

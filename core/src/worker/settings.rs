@@ -101,7 +101,7 @@ pub const WORK_SETTINGS: [WorkSetting; 16] = [
         "url",
         "",
         "URL",
-        "Where the jobs are: redis://, unix:// or embedded:. Default: REDIS_URL, else embedded:.manyhands.",
+        "Where the jobs are: redis://, rediss:// (TLS), unix:// or embedded:. Default: REDIS_URL, else embedded:.manyhands.",
     ),
     setting("NAMESPACE", "namespace", "mh", "name", "The namespace of the jobs."),
     setting(

@@ -62,6 +62,26 @@ fn connections(server: &Server) -> u64 {
 }
 
 #[test]
+fn many_calls_at_once_go_over_tls() {
+    let server = Server::start_tls(&[]);
+    threaded(async {
+        let client = AsyncClient::open(Some(&server.tls_url("?ca=DIR/ca.pem")), "{}").unwrap();
+        let data = format!("\"{}\"", "x".repeat(50_000));
+        let puts = (0..100).map(|_| {
+            let (client, put) = (client.clone(), Put::new("k").queue("q").data(&*data));
+            async move { client.send(QueuePut::new([put])).await.unwrap() }
+        });
+        assert_eq!(all(puts).await.len(), 100);
+        assert_eq!(waiting(&client).await, 100);
+        let reserve = QueueReserve { worker: "w".into(), queues: vec!["q".into()], limit: 100, share: false.into() };
+        let jobs = client.send(reserve).await.unwrap().jobs;
+        assert!(jobs.iter().all(|job| job.data == data) && jobs.len() == 100);
+        let stranger = AsyncClient::open(Some(&server.tls_url("?ca=DIR/other.pem")), "{}").unwrap();
+        assert_eq!(stranger.send(one()).await.unwrap_err().code, Code::Denied);
+    });
+}
+
+#[test]
 fn a_job_lives_by_requests() {
     let server = Server::start();
     run(async {

@@ -13,3 +13,4 @@ mod operations;
 mod proxy;
 mod signals;
 mod surface;
+mod tls;

@@ -37,6 +37,7 @@ impl Drop for Folder {
 
 /// A redis-server of this test's own.
 pub struct Server {
+    program: &'static str,
     child: Child,
     arguments: Vec<String>,
     pub folder: Folder,
@@ -50,15 +51,24 @@ impl Server {
 
     /// Starts one with more arguments.
     pub fn start_with(more: &[&str]) -> Server {
+        Server::start_program("redis-server", more)
+    }
+
+    /// Starts one that speaks TLS too.
+    pub fn start_tls(more: &[&str]) -> Server {
+        Server::start_program(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tls/server.sh"), more)
+    }
+
+    fn start_program(program: &'static str, more: &[&str]) -> Server {
         let folder = Folder::new();
         let own = ["--port", "0", "--unixsocket", "redis.sock", "--save", "", "--logfile", "log"];
         let arguments: Vec<String> = own.iter().chain(more).map(|text| (*text).to_owned()).collect();
-        let child = Server::spawn(&folder.0, &arguments);
-        Server { child, arguments, folder }
+        let child = Server::spawn(program, &folder.0, &arguments);
+        Server { program, child, arguments, folder }
     }
 
-    fn spawn(dir: &Path, arguments: &[String]) -> Child {
-        let mut command = Command::new("redis-server");
+    fn spawn(program: &str, dir: &Path, arguments: &[String]) -> Child {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.spawn().expect("redis-server must be installed");
         while UnixStream::connect(dir.join("redis.sock")).is_err() {
@@ -74,6 +84,12 @@ impl Server {
 
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket().display())
+    }
+
+    /// The URL of one that speaks TLS, with these options; `DIR` in them is the folder of its certificates.
+    pub fn tls_url(&self, options: &str) -> String {
+        let url = fs::read_to_string(self.folder.join("url")).unwrap();
+        url + &options.replace("DIR", self.folder.0.to_str().unwrap())
     }
 
     pub fn client(&self) -> Client {
@@ -97,7 +113,7 @@ impl Server {
     }
 
     pub fn start_again(&mut self) {
-        self.child = Server::spawn(&self.folder.0, &self.arguments);
+        self.child = Server::spawn(self.program, &self.folder.0, &self.arguments);
     }
 }
 

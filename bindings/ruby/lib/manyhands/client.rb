@@ -19,14 +19,15 @@ module Manyhands
 
     # Describes the connection; only checks its arguments.
     #
-    # @param url [String, nil] redis://, unix:// or embedded:DIR (a private server kept in DIR). Default: MANYHANDS_URL,
-    #   else REDIS_URL, else embedded:.manyhands
+    # @param url [String, nil] redis://, rediss:// (TLS, with ?ca=FILE&cert=FILE&key=FILE as needed; docs/urls.md),
+    #   unix:// or embedded:DIR (a private server kept in DIR). Default: MANYHANDS_URL, else REDIS_URL, else
+    #   embedded:.manyhands
     # @param namespace [String, nil] 1 to 64 of A-Z a-z 0-9 _ -; jobs of other namespaces are out of sight. Default "mh"
     # @param timeout [Numeric, nil] seconds during which a call is repeated while Redis is away, 0.001 to 600.
     #   Default 60
     # @param engine_upgrade [String, nil] "auto" (load the engine and replace older ones) or "manual". Default: auto for
     #   embedded: and an empty server, else manual
-    # @raise [InvalidArgument] naming a bad or unknown option
+    # @raise [InvalidArgument] naming a bad or unknown option, or a file of the URL that cannot be used
     # @raise [UnsupportedUrl] for another kind of URL
     #
     # Source: core/src/options.rs, core/src/url.rs

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::{Parser, Value};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
 
+use super::link::Reads;
 use super::lock;
 use crate::client::fault::Fault;
 
@@ -34,7 +35,7 @@ impl Heard {
 
 /// Answers, one after another.
 pub(super) struct Answers {
-    reads: Box<dyn AsyncRead + Send + Unpin>,
+    reads: Reads,
     parser: Parser,
     came: Came,
     heard: Arc<Heard>,
@@ -60,7 +61,7 @@ impl Read for Came {
 }
 
 impl Answers {
-    pub fn new(reads: Box<dyn AsyncRead + Send + Unpin>, heard: Arc<Heard>) -> Answers {
+    pub fn new(reads: Reads, heard: Arc<Heard>) -> Answers {
         Answers { reads, parser: Parser::new(), came: Came { bytes: Vec::new(), at: 0 }, heard }
     }
 
@@ -74,8 +75,11 @@ impl Answers {
             }
             self.came.at = 0;
             self.came.bytes.resize(READ, 0);
-            let count = self.reads.read(&mut self.came.bytes).await;
-            let count = count.map_err(|error| Fault::Broken(error.to_string()))?;
+            let count = match self.reads.read(&mut self.came.bytes).await {
+                // A server that dies says no goodbye in TLS.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+                read => read?,
+            };
             self.came.bytes.truncate(count);
             self.heard.now();
             if count == 0 {

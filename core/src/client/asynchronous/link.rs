@@ -4,20 +4,24 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use redis::{ConnectionAddr, ConnectionInfo, RedisError, Value};
+use redis::{RedisError, Value};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
 
 use super::answers::{Answer, Answers, Heard};
 use super::lock;
 use crate::client::connection::greeting;
 use crate::client::fault::Fault;
-use crate::error::Error;
+use crate::endpoint::{Address, Endpoint};
 
 /// Calls are written together up to so many bytes.
 const WRITE: usize = 1 << 16;
+
+pub(super) type Reads = Box<dyn AsyncRead + Send + Unpin>;
+type Writes = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A packed call, and who is told the answer.
 pub(super) struct Call {
@@ -67,26 +71,13 @@ impl Waiting {
 
 impl Link {
     /// Connects and logs in.
-    pub async fn open(info: &ConnectionInfo) -> std::result::Result<Link, Fault> {
-        let broken = |error: io::Error| Fault::Broken(error.to_string());
-        let (reads, mut writes): (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>) =
-            match info.addr() {
-                ConnectionAddr::Tcp(host, port) => {
-                    let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(broken)?;
-                    stream.set_nodelay(true).map_err(broken)?;
-                    let (reads, writes) = stream.into_split();
-                    (Box::new(reads), Box::new(writes))
-                }
-                ConnectionAddr::Unix(path) => {
-                    let (reads, writes) = UnixStream::connect(path).await.map_err(broken)?.into_split();
-                    (Box::new(reads), Box::new(writes))
-                }
-                _ => return Err(Fault::Refused(Error::internal("an address of a kind that no URL gives"))),
-            };
+    pub async fn open(endpoint: &Endpoint) -> std::result::Result<Link, Fault> {
+        let (reads, mut writes) = connect(&endpoint.address).await?;
         let heard = Arc::new(Heard::new());
         let mut answers = Answers::new(reads, Arc::clone(&heard));
-        let (greeting, needed) = greeting(info.redis_settings());
-        writes.write_all(&greeting.get_packed_pipeline()).await.map_err(broken)?;
+        let (greeting, needed) = greeting(&endpoint.login);
+        writes.write_all(&greeting.get_packed_pipeline()).await?;
+        writes.flush().await?;
         for index in 0..greeting.len() {
             match answers.next().await? {
                 Value::ServerError(error) if index < needed => return Err(RedisError::from(error).into()),
@@ -122,12 +113,33 @@ impl Drop for Link {
     }
 }
 
+/// Connects, and shakes hands where TLS is asked for.
+async fn connect(address: &Address) -> io::Result<(Reads, Writes)> {
+    match address {
+        Address::Tcp { host, port, tls } => {
+            let socket = TcpStream::connect((host.as_str(), *port)).await?;
+            socket.set_nodelay(true)?;
+            match tls {
+                None => {
+                    let (reads, writes) = socket.into_split();
+                    Ok((Box::new(reads), Box::new(writes)))
+                }
+                Some(tls) => {
+                    let stream = TlsConnector::from(tls.configuration()).connect(tls.name.clone(), socket).await?;
+                    let (reads, writes) = tokio::io::split(stream);
+                    Ok((Box::new(reads), Box::new(writes)))
+                }
+            }
+        }
+        Address::Unix(path) => {
+            let (reads, writes) = UnixStream::connect(path).await?.into_split();
+            Ok((Box::new(reads), Box::new(writes)))
+        }
+    }
+}
+
 /// Writes calls, those that wait together.
-async fn write(
-    mut writes: Box<dyn AsyncWrite + Send + Unpin>,
-    mut queue: mpsc::UnboundedReceiver<Call>,
-    waiting: Arc<Waiting>,
-) {
+async fn write(mut writes: Writes, mut queue: mpsc::UnboundedReceiver<Call>, waiting: Arc<Waiting>) {
     let mut bytes = Vec::with_capacity(WRITE);
     while let Some(call) = queue.recv().await {
         let mut next = Some(call);
@@ -143,7 +155,12 @@ async fn write(
                 next = queue.try_recv().ok();
             }
         }
-        if let Err(error) = writes.write_all(&bytes).await {
+        let mut written = writes.write_all(&bytes).await;
+        if written.is_ok() {
+            // TLS may keep what the socket did not take at once.
+            written = writes.flush().await;
+        }
+        if let Err(error) = written {
             waiting.fail(&error.to_string());
             return;
         }
