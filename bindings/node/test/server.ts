@@ -1,10 +1,10 @@
 // What the tests stand on: a Redis server of their own on a unix socket, namespaces of their own, and child processes.
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after, type TestContext } from "node:test";
 import { promisify } from "node:util";
@@ -75,6 +75,22 @@ export async function otherAddress(): Promise<{ url: string; close(): void }> {
   return { url: `unix://${path}`, close };
 }
 
+/** A server that speaks TLS: its URL with the options given, in which DIR is the folder of its certificates. */
+export async function tlsServer(): Promise<(options: string) => string> {
+  const dir = await freshFolder();
+  const program = resolve("../../tests/tls/server.sh"); // from bindings/node, where tests run
+  const secure = spawn(program, ["--save", ""], { cwd: dir });
+  children.push(secure);
+  for await (const line of createInterface({ input: secure.stdout })) {
+    if (/ready to accept connections/i.test(line)) {
+      break;
+    }
+  }
+  secure.stdout.resume();
+  const address = await readFile(join(dir, "url"), "utf8");
+  return (options) => address + options.replaceAll("DIR", dir);
+}
+
 let namespaces = 0;
 
 /** A client of a namespace that nobody else uses; closed at the end. */
@@ -84,8 +100,8 @@ export function freshClient(): Client {
 }
 
 /** A client of this namespace; closed at the end. */
-export function clientOf(namespace: string): Client {
-  const client = new Client(url, { namespace });
+export function clientOf(namespace: string, address = url): Client {
+  const client = new Client(address, { namespace });
   clients.push(client);
   return client;
 }
