@@ -82,11 +82,12 @@ header_version() {
   sed -n 's/^#define MH_VERSION "\(.*\)"/\1/p' ../include/manyhands.h
 }
 
-# start NAME OPTION...: a redis-server on a socket; returns when it answers.
+# start NAME PROGRAM OPTION...: a redis-server on a socket, in a folder of its own; returns when it answers.
 start() {
-  local socket="$box/$1.sock"
-  shift
-  redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --dir "$box" --logfile "$box/redis.log" "$@" &
+  local name=$1 program=$2 socket="$box/$1.sock"
+  shift 2
+  mkdir "$box/$name"
+  (cd "$box/$name" && exec "$program" --port 0 --unixsocket "$socket" --save '' --appendonly no --logfile "$box/redis.log" "$@") &
   servers+=($!)
   until redis-cli -s "$socket" ping >/dev/null 2>&1; do
     kill -0 "${servers[-1]}" || { cat "$box/redis.log"; exit 1; }
@@ -109,9 +110,11 @@ read -ra shared < <(pkg-config --libs manyhands)
 read -ra static < <(pkg-config --variable=static_libs manyhands)
 shared+=("-Wl,-rpath,$box/prefix/lib" -lpthread)
 
-start open
-start locked --requirepass open
+start open redis-server
+start locked redis-server --requirepass open
+start tls "$PWD/../tests/tls/server.sh"
 export MH_TEST_URL="unix://$box/open.sock" MH_TEST_LOCKED_URL="unix://$box/locked.sock"
+export MH_TEST_TLS_URL="$(<"$box/tls/url")?ca=$box/tls/"
 
 sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 valgrind=(valgrind --quiet --fair-sched=try --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99)

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,26 @@ static void a_client_works_in_a_child(void)
         mh_string_free(put(client, "q", "work", "\"parent\"", NULL));
     }
     check_count(client, "q", "waiting", 34);
+    mh_client_free(client);
+}
+
+static void a_client_works_in_a_child_over_tls(void)
+{
+    char url[512], options[64];
+    mh_client *client = NULL;
+    snprintf(url, sizeof url, "%sca.pem", tls_url());
+    snprintf(options, sizeof options, "{\"namespace\":\"c-%ld\"}", (long)getpid());
+    CHECK_OK(mh_client_open(url, options, &client, &failure));
+    mh_string_free(put(client, "q", "work", "\"parent\"", NULL));
+    in_child(put_in_child, client, NULL, NULL);
+    check_count(client, "q", "waiting", 11);
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = next(worker);
+    CHECK_OK(mh_job_complete(job, NULL, NULL, &failure));
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    check_count(client, "q", "waiting", 10);
+    mh_job_free(job);
+    mh_worker_free(worker);
     mh_client_free(client);
 }
 
@@ -158,6 +179,7 @@ static void a_subscription_does_not_work_in_a_child(void)
 
 const struct test fork_tests[] = {
     {"a client works in a child", a_client_works_in_a_child},
+    {"a client works in a child over TLS", a_client_works_in_a_child_over_tls},
     {"a worker does not work in a child", a_worker_does_not_work_in_a_child},
     {"a subscription does not work in a child", a_subscription_does_not_work_in_a_child},
     END_OF_TESTS,

@@ -79,6 +79,11 @@ const char *locked_url(void)
     return environment("MH_TEST_LOCKED_URL");
 }
 
+const char *tls_url(void)
+{
+    return environment("MH_TEST_TLS_URL");
+}
+
 static mh_client *open_namespace(const char *name, int timeout_ms)
 {
     char options[160];

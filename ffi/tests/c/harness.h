@@ -63,9 +63,10 @@ mh_client *open_client(void);
 mh_client *open_client_again(const mh_client *client, int timeout_ms);
 /* A worker of one queue and of `threads` threads. */
 mh_worker *open_worker(mh_client *client, const char *queue, int threads);
-/* The server of the run, and one that wants a password. */
+/* The server of the run, one that wants a password, and one that speaks TLS, up to the options. */
 const char *server_url(void);
 const char *locked_url(void);
+const char *tls_url(void);
 
 /* Puts a job and answers its jid, to be freed. */
 char *put(mh_client *client, const char *queue, const char *kind, const char *data_json, const char *options_json);

@@ -46,6 +46,20 @@ static void servers_are_not_reached(void)
     CHECK(reply == UNTOUCHED(char));
 }
 
+static void certificates_do_not_fit(void)
+{
+    char url[512];
+    mh_client *client = NULL;
+    snprintf(url, sizeof url, "%sother.pem", tls_url());
+    CHECK_OK(mh_client_open(url, NULL, &client, &failure));
+    CHECK_ERROR(mh_queue_put(client, "q", "work", NULL, NULL, NULL, NULL, &failure), MH_CODE_DENIED, "certificate");
+    mh_client_free(client);
+    client = UNTOUCHED(mh_client);
+    snprintf(url, sizeof url, "%snone.pem", tls_url());
+    CHECK_INVALID(mh_client_open(url, NULL, &client, &failure), "none.pem");
+    CHECK(client == UNTOUCHED(mh_client));
+}
+
 static void no_server_program_is_found(void)
 {
     char path[4096];
@@ -217,6 +231,7 @@ static void undelivered_outcomes_are_told_at_the_stop(void)
 
 const struct test server_tests[] = {
     {"servers are not reached", servers_are_not_reached},
+    {"certificates do not fit", certificates_do_not_fit},
     {"no server program is found", no_server_program_is_found},
     {"callers are told of a dead server, and find it again", callers_are_told},
     {"a worker outlives its server", a_worker_outlives_its_server},
