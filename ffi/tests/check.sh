@@ -112,7 +112,8 @@ shared+=("-Wl,-rpath,$box/prefix/lib" -lpthread)
 
 start open redis-server
 start locked redis-server --requirepass open
-start tls "$PWD/../tests/tls/server.sh"
+# Valgrind does not follow AES as the processor has it, and takes all that was decrypted for uninitialised.
+start tls "$PWD/../tests/tls/server.sh" --tls-protocols TLSv1.3 --tls-ciphersuites TLS_CHACHA20_POLY1305_SHA256
 export MH_TEST_URL="unix://$box/open.sock" MH_TEST_LOCKED_URL="unix://$box/locked.sock"
 export MH_TEST_TLS_URL="$(<"$box/tls/url")?ca=$box/tls/"
 
