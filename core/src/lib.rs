@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod identity;
 mod json;
+mod kind;
 mod middleware;
 mod nanny;
 pub mod ops;
@@ -32,6 +33,7 @@ pub use client::{
     Swept, Throttle, ThrottleView, Violation, WorkerJobs, WorkerView,
 };
 pub use error::{Code, Error, Result};
+pub use kind::JobKind;
 pub use middleware::{Around, AroundPut, Backoff, Hooks, Locals, Middleware, PutMiddleware, RetryRules, Run};
 pub use nanny::{Nanny, NannyNews};
 pub use ops::{Answer, Job, Placed, Put};

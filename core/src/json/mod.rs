@@ -165,6 +165,16 @@ impl<'a> Fields<'a> {
         self.integer(name)?.map(|number| crate::check::integer(number, &path, least, most).map(|()| number)).transpose()
     }
 
+    /// A number within a range; None when absent or null.
+    pub fn number_in(&mut self, name: &str, least: f64, most: f64) -> Result<Option<f64>> {
+        let Some(text) = self.given(name) else { return Ok(None) };
+        match serde_json::from_str::<f64>(text) {
+            Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
+            Ok(number) => Err(Error::invalid(format!("{} {number} is outside {least}..{most}", self.path(name)))),
+            Err(_) => Err(self.wrong(name, text, "a number")),
+        }
+    }
+
     /// true or false; None when absent or null.
     pub fn boolean(&mut self, name: &str) -> Result<Option<bool>> {
         let Some(text) = self.given(name) else { return Ok(None) };

@@ -3,8 +3,18 @@
 use std::time::Duration;
 
 use super::perform::{Around, Middleware};
+use crate::check;
+use crate::error::{Error, Result};
+use crate::json::Fields;
 use crate::ops::Job;
 use crate::worker::{Outcome, draw, failure_group};
+
+/// What an exponential backoff is unless it says otherwise.
+const DOUBLING: f64 = 2.0;
+const LONGEST_MS: i64 = 3_600_000;
+const A_TENTH: f64 = 0.1;
+/// What it grows by at most, from JSON.
+const MOST_FACTOR: f64 = 1_000.0;
 
 /// How long a job waits before it runs again, by the number of its errors.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +32,8 @@ enum Wait {
 impl Backoff {
     /// Doubling from `first` after the first error to at most an hour, with a jitter of 0.1.
     pub fn exponential(first: Duration) -> Backoff {
-        Backoff { wait: Wait::Growing { first, factor: 2.0, most: Duration::from_secs(3_600) }, jitter: 0.1 }
+        let most = Duration::from_millis(LONGEST_MS as u64);
+        Backoff { wait: Wait::Growing { first, factor: DOUBLING, most }, jitter: A_TENTH }
     }
 
     /// The same after each error.
@@ -48,6 +59,41 @@ impl Backoff {
     #[must_use]
     pub fn jitter(self, share: f64) -> Backoff {
         Backoff { jitter: share.clamp(0.0, 1.0), ..self }
+    }
+
+    /// Takes one from JSON: milliseconds, a list of them, or an object of `first`, `factor`, `most` and `jitter`.
+    fn take(fields: &mut Fields, name: &str) -> Result<Option<Backoff>> {
+        let path = fields.path(name);
+        let Some(text) = fields.raw(name)?.filter(|text| text != "null") else { return Ok(None) };
+        match text.as_bytes().first() {
+            Some(b'{') => Backoff::take_growing(Fields::parse(&text, &path)?).map(Some),
+            Some(b'[') => {
+                let waits: Vec<i64> = serde_json::from_str(&text)
+                    .map_err(|_| Error::invalid(format!("{path} {text} is not a list of whole milliseconds")))?;
+                if waits.is_empty() {
+                    return Err(Error::invalid(format!("{path} is an empty list")));
+                }
+                let waits = waits.into_iter().enumerate().map(|(at, ms)| span(ms, &format!("{path}[{at}]")));
+                waits.collect::<Result<Vec<_>>>().map(|waits| Some(Backoff::list(waits)))
+            }
+            _ => {
+                let ms = serde_json::from_str(&text).map_err(|_| {
+                    Error::invalid(format!("{path} {text} is not milliseconds, a list of them or an object"))
+                })?;
+                span(ms, &path).map(|wait| Some(Backoff::fixed(wait)))
+            }
+        }
+    }
+
+    fn take_growing(mut fields: Fields) -> Result<Backoff> {
+        let first = fields.integer_in("first", 0, check::MAX_SPAN_MS)?;
+        let first = first.ok_or_else(|| Error::invalid(format!("{} is missing", fields.path("first"))))?;
+        let most = fields.integer_in("most", 0, check::MAX_SPAN_MS)?.unwrap_or(LONGEST_MS);
+        let factor = fields.number_in("factor", 1.0, MOST_FACTOR)?.unwrap_or(DOUBLING);
+        let jitter = fields.number_in("jitter", 0.0, 1.0)?.unwrap_or(A_TENTH);
+        fields.end()?;
+        let backoff = Backoff::exponential(Duration::from_millis(first as u64));
+        Ok(backoff.growing(factor, Duration::from_millis(most as u64)).jitter(jitter))
     }
 
     /// The wait after so many errors, at least 1. `draw`: any 16 random bits, which choose the jitter.
@@ -89,7 +135,7 @@ impl Backoff {
 /// The error goes on outward as any other; only what becomes of the job is decided here, and that is what hooks and the log
 /// hear. After an error that no rule names it runs again with growing waits, as without rules. Of several rules for one error
 /// those of the outermost middleware count.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RetryRules {
     discards: Vec<String>,
     retries: Vec<(String, Backoff)>,
@@ -120,6 +166,34 @@ impl RetryRules {
     pub fn discard_on(mut self, class: &str) -> RetryRules {
         self.discards.push(class.to_owned());
         self
+    }
+
+    /// Takes what JSON says: `backoff_ms`, `retry_on` and `discard_on`.
+    pub(crate) fn take(fields: &mut Fields) -> Result<RetryRules> {
+        let mut rules = RetryRules { others: Backoff::take(fields, "backoff_ms")?, ..RetryRules::new() };
+        if let Some(mut classes) = fields.object("retry_on")? {
+            for class in classes.names() {
+                if let Some(backoff) = Backoff::take(&mut classes, &class)? {
+                    rules = rules.retry_on(&class, backoff);
+                }
+            }
+        }
+        let discards = fields.texts("discard_on")?.unwrap_or_default();
+        Ok(discards.iter().fold(rules, |rules, class| rules.discard_on(class)))
+    }
+
+    /// What becomes of a job of this kind, which had spent so many retries before, after such a run.
+    pub(crate) fn apply(&self, kind: &str, spent: u32, outcome: Outcome) -> Outcome {
+        let rule = match &outcome {
+            Outcome::Error { class, .. } => self.rule(class),
+            _ => None,
+        };
+        match rule {
+            Some(backoff) => {
+                ruled(kind, outcome, backoff.map(|backoff| backoff.delay(spent.saturating_add(1), draw())))
+            }
+            None => outcome,
+        }
     }
 
     fn rule(&self, class: &str) -> Option<Option<&Backoff>> {
@@ -156,18 +230,28 @@ impl Middleware for RetryRules {
 impl Ruled {
     /// What becomes of a job whose run ended so: by this rule, if it is of this very error.
     pub(crate) fn apply(self, job: &Job, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Error { class, message, trace } if self.error.is_error(&class, &message) => {
-                let group = failure_group(&job.kind, &class);
-                match self.again_after {
-                    None => Outcome::Fail { group, message, trace },
-                    Some(wait) => {
-                        let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                        Outcome::Retry { delay_ms, group, message, trace }
-                    }
-                }
+        match &outcome {
+            Outcome::Error { class, message, .. } if self.error.is_error(class, message) => {
+                ruled(&job.kind, outcome, self.again_after)
             }
-            other => other,
+            _ => outcome,
+        }
+    }
+}
+
+fn span(ms: i64, name: &str) -> Result<Duration> {
+    check::span_ms(ms, name).map(|()| Duration::from_millis(ms as u64))
+}
+
+/// What a rule makes of an error: run again after a wait, or fail.
+fn ruled(kind: &str, outcome: Outcome, again_after: Option<Duration>) -> Outcome {
+    let Outcome::Error { class, message, trace } = outcome else { return outcome };
+    let group = failure_group(kind, &class);
+    match again_after {
+        None => Outcome::Fail { group, message, trace },
+        Some(wait) => {
+            let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            Outcome::Retry { delay_ms, group, message, trace }
         }
     }
 }
@@ -188,6 +272,54 @@ mod tests {
         let growing = Backoff::exponential(S).jitter(0.0);
         assert_eq!(of(&growing), [S, S * 2, S * 4, S * 8, S * 3_600]);
         assert_eq!(of(&growing.growing(3.0, S * 20)), [S, S * 3, S * 9, S * 20, S * 20]);
+    }
+
+    fn taken(json: &str) -> Result<RetryRules> {
+        RetryRules::take(&mut Fields::parse(json, "options").unwrap())
+    }
+
+    #[test]
+    fn rules_come_from_json() {
+        let rules = taken(
+            r#"{"backoff_ms": [1000, 2000], "discard_on": ["A"],
+                "retry_on": {"B": 3000, "C": {"first": 1000}, "D": {"first": 1000, "factor": 3, "most": 2000, "jitter": 0}}}"#,
+        );
+        let expected = RetryRules::new()
+            .otherwise(Backoff::list([S, S * 2]))
+            .discard_on("A")
+            .retry_on("B", Backoff::fixed(S * 3))
+            .retry_on("C", Backoff::exponential(S))
+            .retry_on("D", Backoff::exponential(S).growing(3.0, S * 2).jitter(0.0));
+        assert_eq!(rules.unwrap(), expected);
+        assert_eq!(taken(r#"{"backoff_ms": null, "retry_on": {"A": null}}"#).unwrap(), RetryRules::new());
+        let refused = |json| taken(json).unwrap_err().message;
+        assert_eq!(refused(r#"{"backoff_ms": -1}"#), "options.backoff_ms -1 is negative");
+        assert_eq!(refused(r#"{"backoff_ms": []}"#), "options.backoff_ms is an empty list");
+        assert_eq!(refused(r#"{"backoff_ms": [1, -2]}"#), "options.backoff_ms[1] -2 is negative");
+        assert_eq!(refused(r#"{"retry_on": {"A": {}}}"#), "options.retry_on.A.first is missing");
+        assert_eq!(
+            refused(r#"{"retry_on": {"A": {"first": 1, "factor": 0.5}}}"#),
+            "options.retry_on.A.factor 0.5 is outside 1..1000"
+        );
+        assert_eq!(
+            refused(r#"{"backoff_ms": "1s"}"#),
+            "options.backoff_ms \"1s\" is not milliseconds, a list of them or an object"
+        );
+    }
+
+    #[test]
+    fn rules_make_something_else_of_errors_only() {
+        let rules = RetryRules::new().discard_on("A").retry_on("B", Backoff::list([S, S * 9]));
+        let error = |class| Outcome::thrown(class, "broken");
+        let (message, trace) = ("broken".to_owned(), String::new());
+        let fail = Outcome::Fail { group: "k:A".to_owned(), message: message.clone(), trace: trace.clone() };
+        assert_eq!(rules.apply("k", 0, error("A")), fail);
+        assert_eq!(
+            rules.apply("k", 3, error("B")),
+            Outcome::Retry { delay_ms: 9_000, group: "k:B".to_owned(), message, trace }
+        );
+        assert_eq!(rules.apply("k", 0, error("C")), error("C"));
+        assert_eq!(rules.apply("k", 0, Outcome::DONE), Outcome::DONE);
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Put {
     }
 
     /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `throttles`,
-    /// `headers`, `dependencies`, `missing`, `on_conflict`; what is absent gets its default. An empty text stands for no options.
+    /// `headers`, `dependencies`, `missing`, `on_conflict`; what is absent or null stays. An empty text stands for no options.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option that is wrong or unknown; its range is checked when the job is put.
@@ -224,24 +224,22 @@ impl Put {
         Ok(self)
     }
 
-    fn take_options(&mut self, fields: &mut Fields) -> Result<()> {
-        self.jid = fields.text("jid")?;
-        self.priority = fields.integer("priority")?.unwrap_or(0);
-        self.delay_ms = fields.integer("delay_ms")?.unwrap_or(0);
-        self.retries = fields.integer("retries")?;
-        self.tags = fields.texts("tags")?.unwrap_or_default();
-        self.route = fields.texts("route")?.unwrap_or_default();
-        self.throttles = fields.texts("throttles")?.unwrap_or_default();
-        self.headers = fields.text_map("headers")?.unwrap_or_default();
-        self.dependencies = fields.texts("dependencies")?.unwrap_or_default();
-        self.missing = match fields.text("missing")? {
-            None => Missing::Satisfied,
-            Some(name) => Missing::from_name(&name, &fields.path("missing"))?,
-        };
-        self.on_conflict = match fields.text("on_conflict")? {
-            None => OnConflict::Replace,
-            Some(name) => OnConflict::from_name(&name, &fields.path("on_conflict"))?,
-        };
+    pub(crate) fn take_options(&mut self, fields: &mut Fields) -> Result<()> {
+        set(&mut self.jid, fields.text("jid")?.map(Some));
+        set(&mut self.priority, fields.integer("priority")?);
+        set(&mut self.delay_ms, fields.integer("delay_ms")?);
+        set(&mut self.retries, fields.integer("retries")?.map(Some));
+        set(&mut self.tags, fields.texts("tags")?);
+        set(&mut self.route, fields.texts("route")?);
+        set(&mut self.throttles, fields.texts("throttles")?);
+        set(&mut self.headers, fields.text_map("headers")?);
+        set(&mut self.dependencies, fields.texts("dependencies")?);
+        if let Some(name) = fields.text("missing")? {
+            self.missing = Missing::from_name(&name, &fields.path("missing"))?;
+        }
+        if let Some(name) = fields.text("on_conflict")? {
+            self.on_conflict = OnConflict::from_name(&name, &fields.path("on_conflict"))?;
+        }
         Ok(())
     }
 
@@ -258,7 +256,7 @@ impl Put {
         self.tags.len() + self.throttles.len() + 2 * self.dependencies.len() + self.headers.len().div_ceil(8)
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         check::name(&self.queue, "queue")?;
         check::name(&self.kind, "kind")?;
         json::check(&self.data, "data")?;
@@ -278,7 +276,7 @@ impl Put {
     }
 
     /// The options that differ from their defaults, as the engine reads them.
-    pub(super) fn options(&self) -> String {
+    pub(crate) fn options(&self) -> String {
         let mut options = Map::new();
         if self.priority != 0 {
             options.insert("priority".into(), self.priority.into());
@@ -310,5 +308,11 @@ impl Put {
             options.insert("on_conflict".into(), self.on_conflict.name().into());
         }
         if options.is_empty() { String::new() } else { Json::Object(options).to_string() }
+    }
+}
+
+fn set<T>(place: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *place = given;
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::interrupts::{Interrupts, KILLED};
+use super::kinds::Kinds;
 use super::marks::{Mark, Region};
 use super::pace::{KindId, Pace};
 use super::timeouts::{TIMEOUT, Timeouts};
@@ -59,6 +60,8 @@ pub struct Hand {
     /// Started jobs that were lost, since they were last asked for.
     pub lost: Vec<(Lease, String)>,
     pub timeouts: Timeouts,
+    /// What was said of kinds.
+    pub kinds: Kinds,
     /// Where a master finds what has begun.
     pub marks: Option<Region>,
     pace: Pace,
@@ -93,7 +96,7 @@ impl Hand {
             lease_ms: job.lease_ms,
             lost: None,
             killed: false,
-            ends_by: self.timeouts.of(&job.kind).and_then(|span| now.checked_add(span)),
+            ends_by: self.timeouts.of(&job.kind, self.kinds.timeout(&job.kind)).and_then(|span| now.checked_add(span)),
             timed_out: false,
             mark,
         };

@@ -10,6 +10,7 @@ mod fetch;
 mod following;
 mod hand;
 mod interrupts;
+mod kinds;
 mod marks;
 mod options;
 mod outcome;
@@ -41,6 +42,7 @@ use crate::client::Client;
 use crate::error::{Code, Error, Result};
 use crate::middleware::{Hooks, Middleware};
 use crate::ops::{Job, JobHeartbeat, Lease};
+use kinds::Handlers;
 use options::WorkerOptions;
 use outcomes::AnswerTo;
 use shared::Shared;
@@ -73,6 +75,7 @@ struct Inner {
     shared: Arc<Shared>,
     threads: Threads,
     chain: RwLock<Vec<Arc<dyn Middleware>>>,
+    handlers: RwLock<Handlers>,
 }
 
 /// What [`Worker::next`] found.
@@ -116,7 +119,8 @@ impl Worker {
         let options = WorkerOptions::from_json(options_json)?;
         let shared = Arc::new(Shared::new(client.clone(), options));
         let (pid, threads, chain) = (std::process::id(), Threads::new(), RwLock::default());
-        Ok(Worker { inner: Some(Arc::new(Inner { pid, shared, threads, chain })) })
+        let handlers = RwLock::default();
+        Ok(Worker { inner: Some(Arc::new(Inner { pid, shared, threads, chain, handlers })) })
     }
 
     /// The same worker, with middleware around the handler of a later [`Worker::run`], inside of what it has already.

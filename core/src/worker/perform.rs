@@ -56,7 +56,7 @@ impl Worker {
     fn perform_all(&self, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
         loop {
             match self.next(Duration::MAX) {
-                Ok(Next::Job(job)) => self.perform(&job, chain, handler)?,
+                Ok(Next::Job(job)) => self.run_one(&job, chain, handler)?,
                 Ok(Next::Empty) => {}
                 Ok(Next::Stopped) => return Ok(()),
                 Err(error) => {
@@ -67,13 +67,18 @@ impl Worker {
         }
     }
 
-    fn perform(&self, job: &Job, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
+    fn run_one(&self, job: &Job, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
         let locals = Locals::default();
         let outcome = Around::new(self, job, &locals, chain, handler).call();
         let outcome = match locals.take::<Ruled>() {
             Some(rule) => rule.apply(job, outcome),
             None => outcome,
         };
+        self.end_run(job, outcome)
+    }
+
+    /// Ends a run as its handler said.
+    pub(super) fn end_run(&self, job: &Job, outcome: Outcome) -> Result<()> {
         match self.finish(&job.jid, &job.token, outcome) {
             // What the handler said cannot be kept: that is its error.
             Err(error) if error.code == Code::InvalidArgument => {

@@ -174,7 +174,7 @@ impl Shared {
 
     /// The worker's status, as a pulse tells it.
     pub fn status(&self, shift: &Shift) -> String {
-        let WorkerOptions { threads, kinds, language, .. } = &self.options;
+        let WorkerOptions { threads, language, .. } = &self.options;
         let now = Instant::now();
         let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let jobs: Vec<_> = shift
@@ -193,7 +193,7 @@ impl Shared {
             "pid": std::process::id(),
             "threads": threads,
             "queues": self.serving(),
-            "kinds": kinds,
+            "kinds": shift.hand.kinds.known(&self.options.kinds),
             "running": shift.hand.started(),
             "quiet": shift.is_quiet(),
         })

@@ -46,9 +46,9 @@ impl Timeouts {
         Ok(Timeouts { all, kinds, kill: kill.unwrap_or(Timeouts::default().kill) })
     }
 
-    /// How long a handler of this kind may run; None: as long as it likes.
-    pub fn of(&self, kind: &str) -> Option<Duration> {
-        self.kinds.get(kind).copied().or(self.all)
+    /// How long a handler of this kind may run, whose definition says `defined`; None: as long as it likes.
+    pub fn of(&self, kind: &str, defined: Option<Duration>) -> Option<Duration> {
+        self.kinds.get(kind).copied().or(defined).or(self.all)
     }
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 mod fetch;
 mod interrupts;
+mod kinds;
 mod limits;
 mod loss;
 mod middleware;
