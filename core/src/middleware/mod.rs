@@ -16,6 +16,8 @@ pub use hooks::{Hooks, Run};
 pub use locals::Locals;
 pub(crate) use log::{Format, Log};
 pub(crate) use perform::Handler;
+#[cfg(feature = "async")]
+pub(crate) use perform::panic_text;
 pub use perform::{Around, Middleware};
 pub use put::{AroundPut, PutMiddleware};
 pub(crate) use retry_rules::Ruled;

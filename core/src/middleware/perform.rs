@@ -76,7 +76,7 @@ impl<'a> Around<'a> {
             Some((first, rest)) => first.around(job, Around { rest, ..self }),
             None => handler(job, locals),
         };
-        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome::thrown("panic", &text(&*panic)))
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome::thrown("panic", &panic_text(&*panic)))
     }
 
     /// What this run's middleware and handler share.
@@ -91,7 +91,7 @@ impl<'a> Around<'a> {
 }
 
 /// What a panic said.
-fn text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a text".to_owned())
 }

@@ -5,6 +5,8 @@
 //! outcomes, fetches and pulses; the *waiter* blocks in Redis while there is nothing to do. What they do when is
 //! decided in `shift`, which has no thread and no clock of its own.
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod backoff;
 mod fetch;
 mod following;

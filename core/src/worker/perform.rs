@@ -74,16 +74,16 @@ impl Worker {
             Some(rule) => rule.apply(job, outcome),
             None => outcome,
         };
-        self.end_run(job, outcome)
+        self.end_run(&job.jid, &job.token, outcome)
     }
 
     /// Ends a run as its handler said.
-    pub(super) fn end_run(&self, job: &Job, outcome: Outcome) -> Result<()> {
-        match self.finish(&job.jid, &job.token, outcome) {
+    pub(super) fn end_run(&self, jid: &str, token: &str, outcome: Outcome) -> Result<()> {
+        match self.finish(jid, token, outcome) {
             // What the handler said cannot be kept: that is its error.
             Err(error) if error.code == Code::InvalidArgument => {
                 let outcome = Outcome::thrown(error.code.name(), &error.message);
-                self.finish(&job.jid, &job.token, outcome)
+                self.finish(jid, token, outcome)
             }
             // The handler or a middleware has ended the run itself.
             Err(error) if error.code == Code::WrongState => Ok(()),

@@ -1,5 +1,6 @@
 //! The asynchronous client against real servers.
 
+mod handlers;
 #[path = "../client/proxy.rs"]
 mod proxy;
 #[path = "../support/mod.rs"]
