@@ -1,5 +1,7 @@
 //! Makes one Redis Function library of the Lua files, at compile time their texts, here their order and frame.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::constants::{declared, filled_in};
 use crate::identity;
 use crate::ops::OPERATIONS;
@@ -27,7 +29,23 @@ library! {
 /// The library's text and what identifies its content.
 pub(crate) struct Bundle {
     pub text: String,
-    pub hash: String,
+    hash: String,
+}
+
+/// What identifies the content, of 16 hex digits; 0 until it is known. No lock: a process may be forked at any time.
+static HASH: AtomicU64 = AtomicU64::new(0);
+
+/// What identifies the content. To put the text together takes a thousand times as long as to know this from the last time.
+pub(crate) fn hash() -> String {
+    let known = match HASH.load(Ordering::Relaxed) {
+        0 => {
+            let made = u64::from_str_radix(&Bundle::new().hash, 16).unwrap_or(0);
+            HASH.store(made, Ordering::Relaxed);
+            made
+        }
+        known => known,
+    };
+    format!("{known:016x}")
 }
 
 impl Bundle {

@@ -47,7 +47,6 @@ pub(crate) fn prepare(
     options: &Options,
     deadline: Instant,
 ) -> Result<(), Fault> {
-    let bundle = Bundle::new();
     let mut installed = installed(connection, options, deadline)?;
     for _ in 0..2 {
         let upgrade = match (options.engine_upgrade, target) {
@@ -55,15 +54,15 @@ pub(crate) fn prepare(
             (None, Target::Embedded { .. }) => true,
             (None, Target::Server { .. }) => installed.is_some() && is_empty(connection, deadline)?,
         };
-        match step(installed.as_ref(), &bundle.hash, upgrade) {
+        match step(installed.as_ref(), &bundle::hash(), upgrade) {
             Step::Use => return Ok(()),
             Step::UseAndWarn => {
                 warn_once(target);
                 return Ok(());
             }
             Step::Refuse => return Err(Fault::Refused(outdated(installed.as_ref()))),
-            Step::Load => load(connection, &bundle, false, deadline)?,
-            Step::Replace => load(connection, &bundle, true, deadline)?,
+            Step::Load => load(connection, false, deadline)?,
+            Step::Replace => load(connection, true, deadline)?,
         }
         installed = self::installed(connection, options, deadline)?;
     }
@@ -127,13 +126,13 @@ fn is_empty(connection: &mut Connection, deadline: Instant) -> Result<bool, Faul
     Ok(reply::integer(size).map_err(Fault::Refused)? == 0)
 }
 
-fn load(connection: &mut Connection, bundle: &Bundle, replace: bool, deadline: Instant) -> Result<(), Fault> {
+fn load(connection: &mut Connection, replace: bool, deadline: Instant) -> Result<(), Fault> {
     let mut command = redis::cmd("FUNCTION");
     command.arg("LOAD");
     if replace {
         command.arg("REPLACE");
     }
-    command.arg(&bundle.text);
+    command.arg(Bundle::new().text);
     match connection.call(&command.get_packed_command(), deadline) {
         Ok(_) => Ok(()),
         // Another client was faster.
