@@ -300,7 +300,8 @@ typedef struct {
    */
   void *user_data;
   /**
-   * Jobs are about to be put: a JSON array as in mh_queue_put_many(), as it was given, and perhaps refused yet.
+   * Jobs are about to be put: a JSON array as in mh_queue_put_many(), with what mh_client_define() adds, and perhaps refused
+   * yet.
    */
   void (*before_put)(void *user_data, const char *jobs_json);
   /**
@@ -545,10 +546,10 @@ void mh_client_free(mh_client *client);
 /**
  * Put one job into a queue.
  *
- * queue         Its name.
+ * queue         Its name. NULL: that of mh_client_define() for the kind.
  * kind          The name of the handler that will perform it.
  * data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
- * options_json  A JSON object, or NULL for none:
+ * options_json  A JSON object, or NULL for none. What it does not have is as mh_client_define() says of the kind, or else:
  *               "jid"           the job's id. Default: 32 random hex digits.
  *               "priority"      -128 to 127, larger first. Default 0.
  *               "delay_ms"      milliseconds until it may run. Default 0.
@@ -591,8 +592,8 @@ mh_code mh_queue_put(mh_client *client,
  * step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how many
  * jobs are put.
  *
- * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and
- *            "kind" must be there.
+ * jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "kind" must be there, and
+ *            "queue" where mh_client_define() says none of the kind.
  *
  * Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid",
  * "outcome", "satisfied"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists"
@@ -604,7 +605,10 @@ mh_code mh_queue_put(mh_client *client,
  * Threads:   any number at once.
  * Blocking:  as mh_client_call().
  */
-mh_code mh_queue_put_many(mh_client *client, const char *jobs_json, char **out_reply_json, mh_error **out_error);
+mh_code mh_queue_put_many(mh_client *client,
+                          const char *jobs_json,
+                          char **out_reply_json,
+                          mh_error **out_error);
 
 /**
  * Take up to `limit` jobs of a queue under a lease, without a worker. Does not wait for jobs to come;
@@ -633,6 +637,39 @@ mh_code mh_queue_reserve(mh_client *client,
                          mh_error **out_error);
 
 /**
+ * Say once what jobs of a kind are: how they are put unless a put says otherwise, and what holds for their runs. A program
+ * that puts and one that performs may share the function that says it.
+ *
+ * kind          Names the jobs and their handler. What was said of it before is replaced.
+ * options_json  A JSON object, or NULL for none. For mh_queue_put() and mh_queue_put_many() of this client:
+ *               "queue"         where they are put when mh_queue_put() is given NULL, or a job of mh_queue_put_many() names
+ *                               none.
+ *               "priority", "delay_ms", "retries", "tags", "route", "throttles", "headers"
+ *                               as in mh_queue_put(). One that a put has itself takes the place of this; lists are not merged.
+ *               For the runs of workers that are opened with this client later:
+ *               "timeout_ms"    how long a handler may run before mh_job_interrupted() says "timeout", 1 or more. Default: as
+ *                               the worker's options say; its "timeouts" come before this.
+ *               "retry_on"      an object: how long to wait before the next run after mh_job_error(), by class_name. Each
+ *                               is milliseconds; a list of them, one after the other and the last for all that follow; or an
+ *                               object of "first" and, if they are to differ, "factor" (2; 1 to 1000), "most" (3600000)
+ *                               and "jitter" (0.1; 0 to 1): a wait that grows.
+ *               "backoff_ms"    the same for all other classes. Default: 1 s doubling to 1 h, ±10 %.
+ *               "discard_on"    a list of classes after which the job fails at once, whatever retries are left.
+ *
+ * Returns MH_CODE_OK.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the option: also for a value that no put could have.
+ *
+ * mh_client_call() and jobs of mh_queue_reserve() go without all this.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_define(mh_client *client,
+                         const char *kind,
+                         const char *options_json,
+                         mh_error **out_error);
+
+/**
  * Open a worker. The options are checked; the first mh_worker_next() starts its threads and connects.
  *
  * options_json  A JSON object:
@@ -648,7 +685,8 @@ mh_code mh_queue_reserve(mh_client *client,
  *               "weights"              of "weighted": an object of 1 to 1000 by queue or pattern. A queue has that of its
  *                                      own name, else of the longest pattern that matches it, else 1.
  *               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
- *               "kinds"                the kinds that have handlers here, told to other workers. Default none.
+ *               "kinds"                the kinds that have handlers here, told to other workers. Default none. What holds for
+ *                                      the runs of a kind can be said by mh_client_define() before this.
  *               "language"             told in the worker's status. Default "c".
  *               "shutdown_timeout_ms"  how long mh_worker_stop() waits for started jobs, if it is not told. Default
  *                                      25000.
@@ -719,46 +757,6 @@ mh_code mh_worker_open_under_settings(mh_client *client,
 mh_code mh_worker_next(mh_worker *worker, uint64_t timeout_ms, mh_job **out_job, mh_error **out_error);
 
 /**
- * Take the outcomes that were refused since the last call: the job was no longer ours when its run was ended, or its
- * result was too large. What such a handler did does not count, and the job runs again or has been run by another
- * worker.
- *
- * Call it now and then, and after mh_worker_stop(); the last 1000 are kept.
- *
- * Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of objects:
- *               "jid"        the job.
- *               "token"      that of mh_job_token().
- *               "operation"  how the run was ended, for example "job_complete".
- *               "reason"     "expired", "cancelled", "replaced", "finished" or "unknown", as in mh_job_lost(); or an
- *                            error's text.
- *
- * Ownership: the caller frees *out_refused_json with mh_string_free().
- * Threads:   any; each refusal is told once.
- * Blocking:  no.
- */
-mh_code mh_worker_take_refused(mh_worker *worker, char **out_refused_json, mh_error **out_error);
-
-/**
- * Take the next piece of news for a running handler: it should end, as the job is no longer ours, or as somebody wants
- * that. Each is told once, oldest first. For programs whose handlers cannot look at mh_job_interrupted() themselves: a
- * thread calls this every 100 ms or so until there is none.
- *
- * out_jid, out_token   the job, as of mh_job_jid() and mh_job_token(). NULL: not wanted.
- * out_reason           why, as in mh_job_interrupted().
- *
- * Returns MH_CODE_OK and sets *out_reason to NULL, and the others not, when there is no more news.
- *
- * Ownership: the caller frees *out_jid, *out_token and *out_reason with mh_string_free().
- * Threads:   any.
- * Blocking:  no.
- */
-mh_code mh_worker_take_interrupt(mh_worker *worker,
-                                 char **out_jid,
-                                 char **out_token,
-                                 char **out_reason,
-                                 mh_error **out_error);
-
-/**
  * Ask every running handler to end: mh_job_interrupted() says "killed" from now on, and mh_worker_take_interrupt() tells
  * it once for each job. A handler that has given up calls mh_job_release(), which spends no retry. The worker goes on.
  *
@@ -820,6 +818,82 @@ mh_code mh_worker_quiet(mh_worker *worker, mh_error **out_error);
 mh_code mh_worker_stop(mh_worker *worker, int64_t timeout_ms, mh_error **out_error);
 
 /**
+ * How many threads should perform: the option "threads". 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_worker_threads(const mh_worker *worker);
+
+/**
+ * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
+ *
+ * Ownership: the text belongs to `worker`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_worker_name(const mh_worker *worker);
+
+/**
+ * How many jobs of this worker are performed now: given out and not ended. 0 for NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+size_t mh_worker_running(const mh_worker *worker);
+
+/**
+ * Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told
+ * of outcomes that could not be delivered.
+ *
+ * Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
+ *
+ * Threads:   none may be using the handle.
+ * Blocking:  no when it was stopped; else as mh_worker_stop().
+ */
+void mh_worker_free(mh_worker *worker);
+
+/**
+ * Take the outcomes that were refused since the last call: the job was no longer ours when its run was ended, or its
+ * result was too large. What such a handler did does not count, and the job runs again or has been run by another
+ * worker.
+ *
+ * Call it now and then, and after mh_worker_stop(); the last 1000 are kept.
+ *
+ * Returns MH_CODE_OK and sets *out_refused_json to NULL when there are none, else to a JSON array of objects:
+ *               "jid"        the job.
+ *               "token"      that of mh_job_token().
+ *               "operation"  how the run was ended, for example "job_complete".
+ *               "reason"     "expired", "cancelled", "replaced", "finished" or "unknown", as in mh_job_lost(); or an
+ *                            error's text.
+ *
+ * Ownership: the caller frees *out_refused_json with mh_string_free().
+ * Threads:   any; each refusal is told once.
+ * Blocking:  no.
+ */
+mh_code mh_worker_take_refused(mh_worker *worker, char **out_refused_json, mh_error **out_error);
+
+/**
+ * Take the next piece of news for a running handler: it should end, as the job is no longer ours, or as somebody wants
+ * that. Each is told once, oldest first. For programs whose handlers cannot look at mh_job_interrupted() themselves: a
+ * thread calls this every 100 ms or so until there is none.
+ *
+ * out_jid, out_token   the job, as of mh_job_jid() and mh_job_token(). NULL: not wanted.
+ * out_reason           why, as in mh_job_interrupted().
+ *
+ * Returns MH_CODE_OK and sets *out_reason to NULL, and the others not, when there is no more news.
+ *
+ * Ownership: the caller frees *out_jid, *out_token and *out_reason with mh_string_free().
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_take_interrupt(mh_worker *worker,
+                                 char **out_jid,
+                                 char **out_token,
+                                 char **out_reason,
+                                 mh_error **out_error);
+
+/**
  * What an operator asked of the worker last, by the operation "worker_order": "quiet", "pause", "resume" or "stop"; a stop
  * is not taken back. NULL when nothing was asked, and for NULL. The worker does by itself what it can; on "stop" the program
  * should call mh_worker_stop() and end.
@@ -858,42 +932,6 @@ bool mh_worker_is_stuck(const mh_worker *worker);
  * Blocking:  no.
  */
 bool mh_worker_is_spent(const mh_worker *worker);
-
-/**
- * How many threads should perform: the option "threads". 0 for NULL.
- *
- * Threads:   any.
- * Blocking:  no.
- */
-size_t mh_worker_threads(const mh_worker *worker);
-
-/**
- * The worker's name, host:pid:8 hex digits, new for every worker. NULL for NULL.
- *
- * Ownership: the text belongs to `worker`.
- * Threads:   any.
- * Blocking:  no.
- */
-const char *mh_worker_name(const mh_worker *worker);
-
-/**
- * How many jobs of this worker are performed now: given out and not ended. 0 for NULL.
- *
- * Threads:   any.
- * Blocking:  no.
- */
-size_t mh_worker_running(const mh_worker *worker);
-
-/**
- * Free a worker. NULL is fine. One that was not stopped is stopped as by mh_worker_stop() with 0, but nobody is told
- * of outcomes that could not be delivered.
- *
- * Its jobs may still be freed after it; ending their runs returns MH_CODE_CLOSED then.
- *
- * Threads:   none may be using the handle.
- * Blocking:  no when it was stopped; else as mh_worker_stop().
- */
-void mh_worker_free(mh_worker *worker);
 
 /**
  * The job's id. NULL for NULL.
@@ -1060,7 +1098,7 @@ const char *mh_job_lost(const mh_job *job);
  *
  * It is what mh_job_lost() says; or "killed" after mh_worker_kill_running(): the job is still ours then, and is given back
  * with mh_job_release(), which spends no retry; or "timeout", when it has run longer than the worker's option
- * "timeout_ms" allows: the job is still ours, and ends with mh_job_error(), which spends one.
+ * "timeout_ms" or mh_client_define() allows: the job is still ours, and ends with mh_job_error(), which spends one.
  *
  * Ownership: the text belongs to `job`.
  * Threads:   any.
@@ -1118,7 +1156,7 @@ mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const c
 /**
  * The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
  * spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
- * languages.
+ * languages. For a worker's job mh_client_define() may have said otherwise of its kind.
  *
  * class_name  The kind of error, for example "ENOENT"; of an error of this library mh_error_name(), as in other
  *             languages.

@@ -8,6 +8,7 @@ use manyhands::{Client, Result, WorkSettings};
 
 use crate::error::{mh_code, mh_error};
 use crate::hooks::mh_client_hooks;
+use crate::kind::Kinds;
 use crate::text::Text;
 
 /// A client: it sends operations to the engine in Redis, over a small pool of connections.
@@ -20,6 +21,7 @@ pub struct mh_client {
     url: Text,
     namespace: Text,
     hooks: RwLock<Vec<mh_client_hooks>>,
+    kinds: Kinds,
 }
 
 impl mh_client {
@@ -28,11 +30,15 @@ impl mh_client {
         let client = client.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
         let url = Text::new(client.url().to_owned(), "url")?;
         let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
-        Ok(mh_client { client, url, namespace, hooks: RwLock::default() })
+        Ok(mh_client { client, url, namespace, hooks: RwLock::default(), kinds: Kinds::default() })
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(crate) fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     /// What is called around a put, in the order in which it was added.

@@ -64,7 +64,8 @@ pub struct mh_worker_hooks {
 pub struct mh_client_hooks {
     /// Given to each of them.
     pub user_data: *mut c_void,
-    /// Jobs are about to be put: a JSON array as in mh_queue_put_many(), as it was given, and perhaps refused yet.
+    /// Jobs are about to be put: a JSON array as in mh_queue_put_many(), with what mh_client_define() adds, and perhaps refused
+    /// yet.
     pub before_put: Option<unsafe extern "C" fn(user_data: *mut c_void, jobs_json: *const c_char)>,
     /// They were put: the reply as in mh_queue_put_many().
     pub after_put:

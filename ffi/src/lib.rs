@@ -13,6 +13,8 @@ mod error;
 mod events;
 mod hooks;
 mod job;
+mod kind;
+mod news;
 mod outcome;
 mod queue;
 mod text;

@@ -139,7 +139,7 @@ pub unsafe extern "C" fn mh_job_fail(
 
 /// The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
 /// spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
-/// languages.
+/// languages. For a worker's job mh_client_define() may have said otherwise of its kind.
 ///
 /// class_name  The kind of error, for example "ENOENT"; of an error of this library mh_error_name(), as in other
 ///             languages.

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use manyhands::ops::{QueuePut, QueueReserve};
-use manyhands::{Error, Put, Request, Result};
+use manyhands::{Error, JobKind, Put, Request, Result};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -49,10 +49,10 @@ fn described(queue: &str, kind: &str, data: Option<&str>, options: Option<&str>)
 
 /// Put one job into a queue.
 ///
-/// queue         Its name.
+/// queue         Its name. NULL: that of mh_client_define() for the kind.
 /// kind          The name of the handler that will perform it.
 /// data_json     What the handler gets, one JSON value, kept byte for byte, at most max-data (1 MiB). NULL: null.
-/// options_json  A JSON object, or NULL for none:
+/// options_json  A JSON object, or NULL for none. What it does not have is as mh_client_define() says of the kind, or else:
 ///               "jid"           the job's id. Default: 32 random hex digits.
 ///               "priority"      -128 to 127, larger first. Default 0.
 ///               "delay_ms"      milliseconds until it may run. Default 0.
@@ -92,8 +92,15 @@ pub unsafe extern "C" fn mh_queue_put(
     fallible!(out_error, QueuePut::OPERATION, {
         let handle = handle!(client)?;
         let (client, hooks) = (handle.client(), handle.hooks());
-        let (queue, kind) = (text!(queue)?, text!(kind)?);
+        let (queue, kind) = (optional_text!(queue)?, text!(kind)?);
         let (data, options) = (optional_text!(data_json)?, optional_text!(options_json)?);
+        let defined = handle.kinds().get(kind);
+        let defined = defined.as_deref();
+        let queue = queue.or_else(|| defined.and_then(JobKind::default_queue));
+        let queue =
+            queue.ok_or_else(|| Error::invalid(format!("queue is NULL, and no default is defined for {kind}")))?;
+        let filled = defined.map(|kind| kind.fill(options.unwrap_or_default()));
+        let options = filled.as_deref().or(options);
         let (out_jid, out_placed) = (optional_output!(out_jid), optional_output!(out_placed));
         let jobs = if hooks.is_empty() { String::new() } else { described(queue, kind, data, options) };
         hooks.iter().for_each(|hooks| hooks.before_put(&jobs));
@@ -119,8 +126,8 @@ pub unsafe extern "C" fn mh_queue_put(
 /// step: all or none. More, or jobs that replace some with more, go by several steps, and an error then says how many
 /// jobs are put.
 ///
-/// jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "queue" and
-///            "kind" must be there.
+/// jobs_json  A JSON array of objects: {"queue", "kind", "data"} and the options of mh_queue_put(). "kind" must be there, and
+///            "queue" where mh_client_define() says none of the kind.
 ///
 /// Returns MH_CODE_OK and sets *out_reply_json to a JSON array with one object for each job, in order: {"jid",
 /// "outcome", "satisfied"}, where the outcome is "put", "replaced", "kept" (an existing job was left) or "exists"
@@ -146,6 +153,8 @@ pub unsafe extern "C" fn mh_queue_put_many(
         // One value and no more, so that it can become a member.
         serde_json::from_str::<&RawValue>(jobs)
             .map_err(|error| Error::invalid(format!("jobs_json is not JSON: {error}")))?;
+        let filled = handle.kinds().fill(jobs);
+        let jobs = filled.as_deref().unwrap_or(jobs);
         hooks.iter().for_each(|hooks| hooks.before_put(jobs));
         let reply = client.call(QueuePut::OPERATION, &format!("{{\"jobs\":{jobs}}}"));
         let reply = reply.map_err(|error| error.renamed(&[("jobs ", "jobs_json ")]))?;

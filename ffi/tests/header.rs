@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 /// The sources of the header, in its order. Not lib.rs: cbindgen follows its modules, and would tell all twice.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "src/version.rs",
     "src/guard.rs",
     "src/error.rs",
     "src/client.rs",
     "src/queue.rs",
+    "src/kind.rs",
     "src/worker.rs",
+    "src/news.rs",
     "src/job.rs",
     "src/outcome.rs",
     "src/events.rs",

@@ -1,0 +1,105 @@
+//! Kinds: what is said once of all jobs of a kind.
+
+use std::collections::BTreeMap;
+use std::ffi::c_char;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use manyhands::JobKind;
+use serde_json::value::RawValue;
+
+use crate::client::mh_client;
+use crate::error::{mh_code, mh_error};
+
+/// The kinds that a client knows, by name.
+#[derive(Default)]
+pub(crate) struct Kinds(RwLock<BTreeMap<String, Arc<JobKind>>>);
+
+impl Kinds {
+    fn define(&self, kind: JobKind) {
+        let mut kinds = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        kinds.insert(kind.name().to_owned(), Arc::new(kind));
+    }
+
+    pub fn get(&self, name: &str) -> Option<Arc<JobKind>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<JobKind>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Jobs to put, a JSON array, with the defaults of their kinds. None when they are put as they are: there are no defaults, or
+    /// it is no array of objects, which the put refuses.
+    pub fn fill(&self, jobs: &str) -> Option<String> {
+        let kinds = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if kinds.is_empty() {
+            return None;
+        }
+        let each: Vec<&RawValue> = serde_json::from_str(jobs).ok()?;
+        let filled = each.into_iter().map(|job| {
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(job.get()).ok()?;
+            let name: Option<String> = members.get("kind").and_then(|name| serde_json::from_str(name.get()).ok());
+            let kind = name.and_then(|name| kinds.get(&name));
+            Some(kind.map_or_else(|| job.get().to_owned(), |kind| kind.fill_job(job.get())))
+        });
+        Some(format!("[{}]", filled.collect::<Option<Vec<_>>>()?.join(",")))
+    }
+}
+
+/// Say once what jobs of a kind are: how they are put unless a put says otherwise, and what holds for their runs. A program
+/// that puts and one that performs may share the function that says it.
+///
+/// kind          Names the jobs and their handler. What was said of it before is replaced.
+/// options_json  A JSON object, or NULL for none. For mh_queue_put() and mh_queue_put_many() of this client:
+///               "queue"         where they are put when mh_queue_put() is given NULL, or a job of mh_queue_put_many() names
+///                               none.
+///               "priority", "delay_ms", "retries", "tags", "route", "throttles", "headers"
+///                               as in mh_queue_put(). One that a put has itself takes the place of this; lists are not merged.
+///               For the runs of workers that are opened with this client later:
+///               "timeout_ms"    how long a handler may run before mh_job_interrupted() says "timeout", 1 or more. Default: as
+///                               the worker's options say; its "timeouts" come before this.
+///               "retry_on"      an object: how long to wait before the next run after mh_job_error(), by class_name. Each
+///                               is milliseconds; a list of them, one after the other and the last for all that follow; or an
+///                               object of "first" and, if they are to differ, "factor" (2; 1 to 1000), "most" (3600000)
+///                               and "jitter" (0.1; 0 to 1): a wait that grows.
+///               "backoff_ms"    the same for all other classes. Default: 1 s doubling to 1 h, ±10 %.
+///               "discard_on"    a list of classes after which the job fails at once, whatever retries are left.
+///
+/// Returns MH_CODE_OK.
+/// Returns MH_CODE_INVALID_ARGUMENT naming the option: also for a value that no put could have.
+///
+/// mh_client_call() and jobs of mh_queue_reserve() go without all this.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_client_define(
+    client: *mut mh_client,
+    kind: *const c_char,
+    options_json: *const c_char,
+    out_error: *mut *mut mh_error,
+) -> mh_code {
+    fallible!(out_error, {
+        let client = handle!(client)?;
+        let (kind, options) = (text!(kind)?, optional_text!(options_json)?);
+        let kind = JobKind::from_json(kind, options.unwrap_or_default());
+        client.kinds().define(kind.map_err(|error| error.renamed(&[("options ", "options_json ")]))?);
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_get_the_defaults_of_their_own_kinds() {
+        let kinds = Kinds::default();
+        let jobs = r#"[{"kind":"a","data":1.50},{"kind":"b"},{"kind":7}]"#;
+        assert_eq!(kinds.fill(jobs), None);
+        kinds.define(JobKind::new("a").queue("q"));
+        let filled = r#"[{"data":1.50,"kind":"a","queue":"q"},{"kind":"b"},{"kind":7}]"#;
+        assert_eq!(kinds.fill(jobs).as_deref(), Some(filled));
+        assert_eq!((kinds.fill("{}"), kinds.fill("[1]"), kinds.fill("[")), (None, None, None));
+    }
+}
