@@ -1,5 +1,5 @@
 #!/bin/bash
-# make -C ffi check: installs the library into a folder of its own, starts two servers there, and runs the tests of
+# make -C ffi check: installs the library into a folder of its own, starts servers there, and runs the tests of
 # tests/c built in every way a user may build: by three compilers, shared and static, under sanitizers and valgrind.
 # The example too. Leaves nothing behind. The last line is "N passed, N failed".
 #
@@ -9,8 +9,10 @@ cd "$(dirname "$0")/.."
 
 box=$(mktemp -d /tmp/manyhands-c-XXXXXX)
 servers=()
+runs=()
 finish() {
   ((${#servers[@]} == 0)) || kill "${servers[@]}" 2>/dev/null || true
+  ((${#runs[@]} == 0)) || kill -- "${runs[@]/#/-}" 2>/dev/null || true
   wait
   rm -rf "$box"
 }
@@ -19,15 +21,23 @@ trap 'exit 130' INT TERM
 
 passed=0
 failed=0
+names=()
 
-# count NAME COMMAND...: runs the command and adds up its "N passed, N failed"; one that ends badly without failures
-# counts as one.
-count() {
-  local name=$1 log="$box/log" good=0 bad=0 status=0
+# begin NAME COMMAND...: runs the command beside what runs already: most of their time is waiting, of valgrind's computing.
+begin() {
+  names+=("$1")
   shift
-  # In a shell of its own, where the first command that fails ends it.
-  (set -e; "$@") >"$log" 2>&1 &
-  wait $! || status=$?
+  # In a shell of its own, where the first command that fails ends it, and in a process group of its own, to be ended whole.
+  set -m
+  (set -e; "$@") >"$box/log.${#runs[@]}" 2>&1 </dev/null &
+  set +m
+  runs+=($!)
+}
+
+# count INDEX: waits for a command and adds up its "N passed, N failed"; one that ends badly without failures counts as one.
+count() {
+  local name=${names[$1]} log="$box/log.$1" good=0 bad=0 status=0
+  wait "${runs[$1]}" || status=$?
   # The sanitizers and valgrind speak after the summary.
   if [[ "$(grep -x '[0-9]* passed, [0-9]* failed' "$log")" =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
@@ -41,8 +51,15 @@ count() {
   failed=$((failed + bad))
 }
 
-# The tests themselves, in a folder where nothing is. Under valgrind only definite leaks count: the tagged pointers of a
-# dependency look like possible ones.
+# The tests themselves, each run on a server of its own, as one of them kills the subscriptions of all, and in a folder
+# where nothing is. Under valgrind only definite leaks count: the tagged pointers of a dependency look like possible ones.
+begin_smoke() {
+  local name=$1
+  shift
+  start "open-${#runs[@]}" redis-server
+  MH_TEST_URL="unix://$box/open-${#runs[@]}.sock" begin "$name" smoke "$@"
+}
+
 smoke() {
   local program=$1
   shift
@@ -110,11 +127,10 @@ read -ra shared < <(pkg-config --libs manyhands)
 read -ra static < <(pkg-config --variable=static_libs manyhands)
 shared+=("-Wl,-rpath,$box/prefix/lib" -lpthread)
 
-start open redis-server
 start locked redis-server --requirepass open
 # Valgrind does not follow AES as the processor has it, and takes all that was decrypted for uninitialised.
 start tls "$PWD/../tests/tls/server.sh" --tls-protocols TLSv1.3 --tls-ciphersuites TLS_CHACHA20_POLY1305_SHA256
-export MH_TEST_URL="unix://$box/open.sock" MH_TEST_LOCKED_URL="unix://$box/locked.sock"
+export MH_TEST_LOCKED_URL="unix://$box/locked.sock"
 export MH_TEST_TLS_URL="$(<"$box/tls/url")?ca=$box/tls/"
 
 sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -123,25 +139,29 @@ sources=(tests/c/*.c)
 example=../examples/c/hello.c
 
 build gcc 'gcc -std=c11' "${cflags[@]}" "${sources[@]}" "${shared[@]}"
+begin_smoke 'gcc, valgrind' "$box/gcc" "${valgrind[@]}"
+begin_smoke 'gcc, shared' "$box/gcc"
 build clang 'clang -std=c11' "${cflags[@]}" "${sources[@]}" "${shared[@]}"
+begin_smoke 'clang, shared' "$box/clang"
 build g++ 'g++ -std=c++17 -x c++' "${cflags[@]}" "${sources[@]}" -x none "${shared[@]}"
+begin_smoke 'g++ as C++, shared' "$box/g++"
 build static 'gcc -std=c11' "${cflags[@]}" "${sources[@]}" "${static[@]}"
+begin_smoke 'gcc, static' "$box/static"
 build sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "${sources[@]}" "${shared[@]}"
+begin_smoke 'gcc, sanitizers' "$box/sanitized"
 build hello 'gcc -std=c11' "${cflags[@]}" "$example" "${shared[@]}"
+begin 'hello' hello "$box/hello"
+begin 'hello, valgrind' hello "$box/hello" "${valgrind[@]}"
 build hello-sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "$example" "${shared[@]}"
+begin 'hello, sanitizers' hello "$box/hello-sanitized"
 build worker 'gcc -std=c11' "${cflags[@]}" ../examples/c/worker.c "${shared[@]}" # cli/tests runs it
+begin 'exported functions' exports
+begin 'staged install' staging
 
-count 'exported functions' exports
-count 'staged install' staging
-count 'gcc, shared' smoke "$box/gcc"
-count 'clang, shared' smoke "$box/clang"
-count 'g++ as C++, shared' smoke "$box/g++"
-count 'gcc, static' smoke "$box/static"
-count 'gcc, sanitizers' smoke "$box/sanitized"
-count 'gcc, valgrind' smoke "$box/gcc" "${valgrind[@]}"
-count 'hello' hello "$box/hello"
-count 'hello, sanitizers' hello "$box/hello-sanitized"
-count 'hello, valgrind' hello "$box/hello" "${valgrind[@]}"
+for index in "${!runs[@]}"; do
+  count "$index"
+done
+runs=()
 
 echo "$passed passed, $failed failed"
 ((failed == 0))
