@@ -15,23 +15,61 @@ static void must(mh_code code, mh_error *error)
     }
 }
 
+/* A handler: NULL when all went well, else the class of its error. One that may take long looks at mh_job_interrupted() now and
+ * then, and gives up when that says why. */
+static const char *hello(mh_job *job)
+{
+    return printf("Hello, %s!\n", mh_job_data(job)) < 0 ? "EIO" : NULL;
+}
+
+/* What there is to do, and what holds for it; a program that puts would define the same kinds, and leave all this to them. */
+static const struct {
+    const char *kind, *options;
+    const char *(*perform)(mh_job *job);
+} kinds[] = {
+    {"hello", "{\"queue\": \"greetings\", \"retries\": 3, \"timeout_ms\": 30000, \"retry_on\": {\"EIO\": 1000}}", hello},
+};
+static const size_t kind_count = sizeof kinds / sizeof *kinds;
+
+/* Ends the run of a job as its handler said. */
+static mh_code end(mh_job *job, const char *error_class, mh_error **error)
+{
+    const char *interrupted = mh_job_interrupted(job);
+    if (error_class == NULL)
+        return mh_job_complete(job, NULL, NULL, error);
+    if (interrupted != NULL && strcmp(interrupted, "killed") == 0)
+        return mh_job_release(job, error); /* it is not to blame, and spends no retry */
+    return mh_job_error(job, error_class, interrupted != NULL ? interrupted : "it failed", NULL, error);
+}
+
 static void perform(mh_job *job)
 {
     mh_error *error = NULL;
     mh_code code;
-    if (strcmp(mh_job_kind(job), "hello") == 0) {
-        /* A handler that may take long asks mh_job_interrupted() now and then, and then ends with mh_job_release(). */
-        printf("Hello, %s!\n", mh_job_data(job));
-        code = mh_job_complete(job, NULL, NULL, &error);
-    } else {
+    size_t at = 0;
+    while (at < kind_count && strcmp(mh_job_kind(job), kinds[at].kind) != 0)
+        at++;
+    if (at < kind_count)
+        code = end(job, kinds[at].perform(job), &error);
+    else
         code = mh_job_finish(job, "{\"unknown_kind\": {}}", NULL, &error);
-    }
-    /* A job that is no longer ours has gone to another: there is nothing to do for it. */
-    if (code != MH_CODE_LOCK_LOST)
+    /* A job that is no longer ours has gone to another; one that the stop did not wait for runs again. */
+    if (code != MH_CODE_LOCK_LOST && code != MH_CODE_CLOSED)
         must(code, error);
     else
         mh_error_free(error);
     mh_job_free(job);
+}
+
+/* To standard error: what was refused, so what does not count of what was done here. */
+static void report_refused(void)
+{
+    char *refused = NULL;
+    mh_error *error = NULL;
+    must(mh_worker_take_refused(worker, &refused, &error), error);
+    if (refused != NULL)
+        fprintf(stderr, "worker: refused: %s\n", refused);
+    mh_string_free(refused);
 }
 
 static void *perform_all(void *unused)
@@ -60,6 +98,8 @@ int main(void)
 
     /* QUEUES, THREAD_COUNT, JOBS_PER_FORK and the others, as `manyhands work --help` tells, win over these options. */
     must(mh_client_open_under_settings(NULL, &client, &error), error);
+    for (size_t at = 0; at < kind_count; at++)
+        must(mh_client_define(client, kinds[at].kind, kinds[at].options, &error), error);
     must(mh_worker_open_under_settings(client, "{\"queues\": [\"greetings\"], \"kinds\": [\"hello\"]}", &worker, &error), error);
 
     count = mh_worker_threads(worker);
@@ -78,6 +118,7 @@ int main(void)
     while ((signal = mh_worker_take_signal(worker)) != NULL)
         at_once |= strcmp(signal, "TERM") == 0;
     must(mh_worker_stop(worker, at_once ? 0 : -1, &error), error);
+    report_refused();
     mh_worker_free(worker);
     mh_client_free(client);
     return 0;
