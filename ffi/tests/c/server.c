@@ -134,7 +134,7 @@ static mh_client *connect_to(const struct server *server, int timeout_ms)
     CHECK_OK(mh_client_open(server->url, options, &client, &failure));
     for (int tries = 0; tries < 1000; tries++) {
         code = mh_client_call(client, "queue_counts", "{\"queue\":\"q\"}", NULL, NULL);
-        if (code != MH_CODE_UNAVAILABLE)
+        if (code != MH_CODE_UNAVAILABLE && code != MH_CODE_TIMEOUT)
             break;
         nanosleep(&pause, NULL);
     }
