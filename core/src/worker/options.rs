@@ -155,7 +155,7 @@ mod tests {
     fn kinds_have_their_own_times() {
         let json = r#"{"queues":["q"],"timeout_ms":500,"timeouts":{"long":60000,"any":null},"kill_timeout_ms":0,"max_jobs":7}"#;
         let options = WorkerOptions::from_json(json).unwrap();
-        let ms = |kind| options.timeouts.of(kind).unwrap().as_millis();
+        let ms = |kind| options.timeouts.of(kind, None).unwrap().as_millis();
         assert_eq!((ms("long"), ms("any"), ms("other")), (60_000, 500, 500));
         assert_eq!((options.timeouts.kill, options.max_jobs), (Duration::ZERO, Some(7)));
     }
