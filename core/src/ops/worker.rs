@@ -99,10 +99,13 @@ pub struct WorkerPulse {
 pub struct Pulsed {
     /// For each of [`WorkerPulse::leases`], in order: None when renewed, else why it is lost.
     pub lost: Vec<Option<String>>,
-    /// What an operator asks of this worker: `quiet`, `pause`, `resume` or `stop`, oldest first.
+    /// What an operator asks of this worker: `quiet`, `pause`, `resume` or `stop`, oldest first; what comes after the one that the
+    /// status names as `heard`.
     pub orders: Vec<String>,
     /// Grows whenever the set of queues changes.
     pub queues_version: i64,
+    /// The number of the last of the orders; 0 when there is none.
+    pub heard: i64,
 }
 
 impl WorkerPulse {
@@ -123,8 +126,9 @@ impl WorkerPulse {
             (lease.jid.as_str(), held)
         });
         let answers = job::answers_json(Self::OPERATION, "held", answers);
-        let (orders, version) = (Json::from(pulsed.orders.clone()), pulsed.queues_version);
-        format!("{{\"jobs\":{answers},\"orders\":{orders},\"queues_version\":{version}}}")
+        let Pulsed { queues_version, heard, .. } = pulsed;
+        let orders = Json::from(pulsed.orders.clone());
+        format!("{{\"jobs\":{answers},\"orders\":{orders},\"queues_version\":{queues_version},\"heard\":{heard}}}")
     }
 }
 
@@ -146,12 +150,13 @@ impl Request for WorkerPulse {
     }
 
     fn decode(&self, value: Value) -> Result<Pulsed> {
-        let [answers, orders, version] = reply::parts(value)?;
+        let [answers, orders, version, heard] = reply::parts(value)?;
         let answers = reply::per_item(answers, self.leases.len())?;
         Ok(Pulsed {
             lost: answers.into_iter().map(|answer| Ok(lost_reason(&reply::text(answer)?))).collect::<Result<_>>()?,
             orders: reply::list(orders)?.into_iter().map(reply::text).collect::<Result<_>>()?,
             queues_version: reply::integer(version)?,
+            heard: reply::integer(heard)?,
         })
     }
 }

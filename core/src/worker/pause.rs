@@ -17,14 +17,15 @@ impl Worker {
 
     /// True between a pause and the next resume.
     pub fn is_paused(&self) -> bool {
-        self.inner("worker_paused").is_ok_and(|inner| inner.shared.shift().is_paused())
+        self.inner("worker_paused").is_ok_and(|inner| inner.shared.shift().duty.is_paused())
     }
 
     /// What an operator asked of this worker last ([`crate::Client::order`]); a stop is not taken back. The worker does by itself
     /// what it can; whoever runs it should look now and then, and end it on [`Order::Stop`] as on a QUIT: with
-    /// [`Worker::stop`] and [`Worker::shutdown_timeout`].
+    /// [`Worker::stop`] and [`Worker::shutdown_timeout`]. After [`Order::Quiet`] it lives on like a paused one, until it is stopped:
+    /// no resume takes that back.
     pub fn ordered(&self) -> Option<Order> {
-        self.inner("worker_ordered").ok()?.shared.shift().ordered()
+        self.inner("worker_ordered").ok()?.shared.shift().duty.ordered()
     }
 
     fn set_paused(&self, call: &str, paused: bool) {

@@ -11,7 +11,7 @@ use super::shift::{Shift, Step};
 use crate::check;
 use crate::client::{Lane, Order};
 use crate::error::Result;
-use crate::ops::{Lease, WorkerPulse, WorkerTurn};
+use crate::ops::{Lease, Pulsed, WorkerPulse, WorkerTurn};
 
 /// Between two tries to end the waiter's blocking call: it may not have begun it yet.
 const UNBLOCK_EVERY: Duration = Duration::from_millis(5);
@@ -163,9 +163,9 @@ impl Runner {
         let now = Instant::now();
         let mut shift = self.shared.shift();
         match answer {
-            Ok(Renewed { lost, orders, queues_version }) => {
+            Ok(Renewed { lost, orders, last_order, queues_version }) => {
                 shift.hear(queues_version);
-                obey(&self.shared, &mut shift, &orders);
+                obey(&self.shared, &mut shift, &orders, last_order);
                 for (lease, reason) in lost {
                     shift.hand.lose(lease, &reason);
                 }
@@ -206,14 +206,14 @@ impl Runner {
 }
 
 /// Does what an operator asks, oldest first. One that this version does not know is left.
-fn obey(shared: &Shared, shift: &mut Shift, orders: &[String]) {
-    for order in orders.iter().filter_map(|name| Order::named(name)) {
-        shift.obey(order);
+fn obey(shared: &Shared, shift: &mut Shift, orders: &[String], last: i64) {
+    if orders.is_empty() {
+        return;
     }
-    if !orders.is_empty() {
-        for bell in [&shared.hosts, &shared.waiter, &shared.end] {
-            bell.ring_all();
-        }
+    let known: Vec<Order> = orders.iter().filter_map(|name| Order::named(name)).collect();
+    shift.obey(&known, last);
+    for bell in [&shared.hosts, &shared.waiter, &shared.end] {
+        bell.ring_all();
     }
 }
 
@@ -223,22 +223,23 @@ struct Renewed<'a> {
     lost: Vec<(&'a Lease, String)>,
     /// What an operator asks.
     orders: Vec<String>,
+    last_order: i64,
     queues_version: i64,
 }
 
 /// Sends the pulse, in as many calls as the leases need.
 fn renew<'a>(lane: &mut Lane, worker: &str, status: &str, leases: &'a [Lease]) -> Result<Renewed<'a>> {
-    let (mut lost, mut orders) = (Vec::new(), Vec::new());
+    let mut lost = Vec::new();
     let mut rest = leases;
     loop {
         let (slice, others) = rest.split_at(rest.len().min(check::MAX_ITEMS));
         let pulse = WorkerPulse { worker: worker.to_owned(), status: status.to_owned(), leases: slice.to_vec() };
-        let pulsed = lane.send(&pulse)?;
-        lost.extend(slice.iter().zip(pulsed.lost).filter_map(|(lease, reason)| Some((lease, reason?))));
-        orders.extend(pulsed.orders);
+        let Pulsed { lost: reasons, orders, queues_version, heard: last_order } = lane.send(&pulse)?;
+        lost.extend(slice.iter().zip(reasons).filter_map(|(lease, reason)| Some((lease, reason?))));
         rest = others;
         if rest.is_empty() {
-            return Ok(Renewed { lost, orders, queues_version: pulsed.queues_version });
+            // Each call tells all orders that the status does not know of.
+            return Ok(Renewed { lost, orders, last_order, queues_version });
         }
     }
 }

@@ -195,7 +195,8 @@ impl Shared {
             "queues": self.serving(),
             "kinds": shift.hand.kinds.known(&self.options.kinds),
             "running": shift.hand.started(),
-            "quiet": shift.is_quiet(),
+            "quiet": shift.duty.has_ended(),
+            "heard": shift.duty.heard(),
         })
         .to_string()
     }

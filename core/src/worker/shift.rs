@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::duty::Duty;
 use super::fetch::{Demand, Fetch};
 use super::following::Following;
 use super::hand::Hand;
@@ -58,9 +59,7 @@ pub struct Shift {
     /// A turn was sent and not answered.
     unanswered: bool,
     trouble: Option<Trouble>,
-    quiet: bool,
-    paused: bool,
-    ordered: Option<Order>,
+    pub duty: Duty,
     leave_by: Option<Instant>,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
@@ -87,9 +86,7 @@ impl Shift {
             wakes_at: now,
             unanswered: false,
             trouble: None,
-            quiet: false,
-            paused: false,
-            ordered: None,
+            duty: Duty::default(),
             leave_by: None,
             over: false,
             waiter_here: false,
@@ -154,7 +151,7 @@ impl Shift {
 
     /// True when it is not known which queues there are.
     fn is_outdated(&self) -> bool {
-        !self.quiet && self.following.as_ref().is_some_and(Following::is_outdated)
+        !self.duty.has_ended() && self.following.as_ref().is_some_and(Following::is_outdated)
     }
 
     /// The engine told this version of the set of queues.
@@ -350,7 +347,9 @@ impl Shift {
             return None;
         }
         let job = self.hand.start(now)?;
-        self.quiet = self.fetch.count_start();
+        if self.fetch.count_start() {
+            self.duty.fall_quiet();
+        }
         Some(job)
     }
 
@@ -392,49 +391,33 @@ impl Shift {
 
     /// No new jobs from now on.
     pub fn fall_quiet(&mut self) {
-        self.quiet = true;
+        self.duty.fall_quiet();
     }
 
     /// True once no new jobs are handed out.
     pub fn is_quiet(&self) -> bool {
-        self.quiet
+        self.duty.is_quiet()
     }
 
     /// No new jobs from now on, or jobs again. What came due meanwhile, and a token that came, are looked for.
     pub fn pause(&mut self, paused: bool) {
-        self.paused = paused;
+        self.duty.pause(paused);
         self.fetch.look_again();
     }
 
-    /// True while no new jobs are handed out, though they will be.
-    pub fn is_paused(&self) -> bool {
-        self.paused
-    }
-
-    /// Does what an operator asks.
-    pub fn obey(&mut self, order: Order) {
-        if self.ordered != Some(Order::Stop) {
-            self.ordered = Some(order);
-        }
-        match order {
-            Order::Quiet | Order::Stop => self.quiet = true,
-            Order::Pause => self.pause(true),
-            Order::Resume => self.pause(false),
-        }
-    }
-
-    /// What an operator asked last; a stop is not taken back.
-    pub fn ordered(&self) -> Option<Order> {
-        self.ordered
+    /// Does what an operator asks, see [`Duty::obey`].
+    pub fn obey(&mut self, orders: &[Order], last: i64) {
+        self.duty.obey(orders, last);
+        self.fetch.look_again();
     }
 
     fn takes_none(&self) -> bool {
-        self.quiet || self.paused
+        self.duty.takes_none()
     }
 
     /// The runner is to leave when all outcomes are answered, and at that time in any case.
     pub fn leave(&mut self, by: Instant) {
-        self.quiet = true;
+        self.fall_quiet();
         self.leave_by = Some(by);
     }
 
@@ -445,7 +428,7 @@ impl Shift {
 
     /// The runner has left. Nobody will answer those who wait for an answer.
     pub fn end(&mut self) {
-        self.quiet = true;
+        self.fall_quiet();
         self.over = true;
         self.outcomes.leave_unanswered();
     }

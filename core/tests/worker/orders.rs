@@ -9,7 +9,7 @@ use crate::support::Server;
 use crate::{LONG, finish, next, put, until, worker};
 
 /// What the worker last told of itself.
-fn status(client: &Client, worker: &Worker) -> Option<Value> {
+pub fn status(client: &Client, worker: &Worker) -> Option<Value> {
     let found = client.workers(0, 100).unwrap().items;
     let view = found.into_iter().find(|view| view.name == worker.name())?;
     serde_json::from_str(&view.status?).ok()
@@ -44,7 +44,7 @@ fn a_worker_pauses_resumes_and_stops_when_asked() {
 }
 
 #[test]
-fn a_quiet_order_ends_the_handing_out_of_jobs() {
+fn after_a_quiet_order_a_worker_lives_on_without_jobs_until_it_is_stopped() {
     let server = Server::start();
     let client = server.client();
     let worker = worker(&client, "");
@@ -54,9 +54,33 @@ fn a_quiet_order_ends_the_handing_out_of_jobs() {
     });
     told(&client, &worker, "it lives", |_| true);
     client.order(worker.name(), Order::Quiet).unwrap();
-    assert_eq!(host.join().unwrap(), Next::Stopped);
-    assert_eq!(worker.ordered(), Some(Order::Quiet));
     told(&client, &worker, "it says so", |status| status["quiet"] == true);
+    assert_eq!(worker.ordered(), Some(Order::Quiet));
+    client.order(worker.name(), Order::Resume).unwrap();
+    until("it heard that too", || worker.ordered() == Some(Order::Resume));
+    put(&client, 1, "k");
+    assert_eq!(worker.next(Duration::ZERO).unwrap(), Next::Empty, "nothing takes a quiet order back");
+    assert!(!host.is_finished(), "whoever ends with the handing out would end the process");
+    client.order(worker.name(), Order::Stop).unwrap();
+    assert_eq!(host.join().unwrap(), Next::Stopped);
+    worker.stop(LONG).unwrap();
+    assert_eq!(client.queue("q").counts().unwrap().waiting, 1);
+}
+
+// The reply that carried the order is lost, and so are those to the repeated call, until the runner makes a new one.
+#[test]
+fn an_order_whose_telling_was_lost_is_told_again() {
+    let server = Server::start();
+    let client = server.client();
+    let worker = worker(&client, "");
+    assert_eq!(worker.next(Duration::ZERO).unwrap(), Next::Empty);
+    let heard = told(&client, &worker, "it lives", |_| true)["heard"].as_i64().unwrap();
+    client.order(worker.name(), Order::Pause).unwrap();
+    // A pulse in its name, whose answer it never sees.
+    let pulse = format!("{{\"worker\":\"{}\",\"status\":{{\"heard\":{heard}}},\"jobs\":[]}}", worker.name());
+    client.call("worker_pulse", &pulse).unwrap();
+    until("it heard of it", || worker.is_paused());
+    told(&client, &worker, "it says so", |status| status["heard"].as_i64() > Some(heard));
     worker.stop(LONG).unwrap();
 }
 

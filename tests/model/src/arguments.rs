@@ -263,7 +263,12 @@ pub fn turn() -> Any {
 }
 
 pub fn pulse() -> Any {
-    let status = object(vec![("kinds", 0.7, list(one_of(&KINDS), 0, 2)), ("queues", 0.7, list(queue(), 0, 3))]);
+    let heard = any_in(&[0, 1_000_000_000_000, 1_000_000_001_000]);
+    let status = object(vec![
+        ("kinds", 0.7, list(one_of(&KINDS), 0, 2)),
+        ("queues", 0.7, list(queue(), 0, 3)),
+        ("heard", 0.5, heard),
+    ]);
     object(vec![("worker", 1.0, one_of(&WORKERS)), ("status", 1.0, status), ("jobs", 1.0, list(lease(), 0, 3))])
 }
 

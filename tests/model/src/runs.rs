@@ -360,8 +360,20 @@ impl World {
             self.kinds.insert(kind, self.now);
         }
         self.sweep(&json!({}))?;
-        let orders = self.orders.remove(text(args, "worker")).unwrap_or_default();
-        Ok(json!({"jobs": answers, "orders": orders, "queues_version": version}))
+        let (orders, last) = self.orders_after(args["status"]["heard"].as_i64(), text(args, "worker"));
+        Ok(json!({"jobs": answers, "orders": orders, "queues_version": version, "heard": last}))
+    }
+
+    /// What the worker is told: what comes after what it heard, or, of one that does not say, all and never again.
+    fn orders_after(&mut self, heard: Option<i64>, worker: &str) -> (Vec<String>, i64) {
+        let from = heard.unwrap_or(0).max(self.now - 60_000);
+        let orders = self.orders.get(worker).into_iter().flatten();
+        let told: Vec<_> = orders.filter(|(number, _)| *number > from).cloned().collect();
+        if heard.is_none() && !told.is_empty() {
+            self.orders.remove(worker);
+        }
+        let last = told.last().map_or(0, |(number, _)| *number);
+        (told.into_iter().map(|(_, order)| order).collect(), last)
     }
 
     pub fn worker_order(&mut self, worker: &str, order: &str) -> usize {
@@ -370,7 +382,10 @@ impl World {
         let known = self.workers.iter().filter(|(name, pulse)| named(name) && **pulse >= 0 && heard(**pulse));
         let names: Vec<String> = known.map(|(name, _)| name.clone()).collect();
         for name in &names {
-            self.orders.entry(name.clone()).or_default().push(order.to_owned());
+            let orders = self.orders.entry(name.clone()).or_default();
+            let number = orders.last().map_or(0, |(last, _)| last + 1).max(self.now);
+            orders.retain(|(_, other)| other != order);
+            orders.push((number, order.to_owned()));
         }
         names.len()
     }

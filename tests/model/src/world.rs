@@ -101,7 +101,7 @@ pub struct World {
     /// What the workers say of themselves.
     pub statuses: BTreeMap<String, Json>,
     /// What each worker is asked to do, and has not heard.
-    pub orders: BTreeMap<String, Vec<String>>,
+    pub orders: BTreeMap<String, Vec<(i64, String)>>,
     /// By day and queue.
     pub figures: BTreeMap<(i64, String), Figures>,
     pub cancelled: BTreeMap<String, i64>,

@@ -164,7 +164,7 @@ end
 function keys.worker_jobs(name)
   return ns .. 'worker-jobs:' .. name
 end
--- List of what the worker is asked to do.
+-- Zset of what the worker is asked to do, score = number of the order.
 function keys.orders(name)
   return ns .. 'orders:' .. name
 end

@@ -12,9 +12,8 @@ local TYPES = {
   waiting = 'zset', scheduled = 'zset', running = 'zset', grace = 'zset', blocked = 'zset', throttled = 'zset', failed = 'zset',
   completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
-  due = 'zset', workers = 'zset', kinds = 'zset',
+  due = 'zset', workers = 'zset', kinds = 'zset', orders = 'zset',
   meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
-  orders = 'list',
   ready = 'set',
 }
 TYPES['worker-jobs'] = 'zset'

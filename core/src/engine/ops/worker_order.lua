@@ -1,5 +1,6 @@
--- worker_order: asks workers to take no more jobs for good (quiet), for now (pause), to take them again (resume), or to end as
--- soon as their jobs have (stop). They learn it with their next pulse; an order not fetched within a minute is dropped.
+-- worker_order: asks workers to take no more jobs for good, but live on (quiet), for now (pause), to take them again (resume), or
+-- to end as soon as their jobs have (stop). They learn it with their next pulse, oldest first; of two that are the same they learn
+-- the later. An order not fetched within a minute is dropped.
 --
 -- args    JSON  worker  text, a worker's name, or *: the 1000 last heard of within a minute
 --               order   quiet | pause | resume | stop
@@ -17,6 +18,14 @@ local function ordered(worker)
   return heard and tonumber(heard) >= 0 and { worker } or {}
 end
 
+-- Numbered by the clock, and upwards: pulses say by the number which one they heard of.
+local function give(worker, order)
+  local key = keys.orders(worker)
+  local last = call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
+  call('ZADD', key, text(max(now, tonumber(last or 0) + 1)), order)
+  call('EXPIRE', key, KEPT_SECONDS)
+end
+
 operation('worker_order', 'write', function(argv)
   local args = check.object(argv[3], 'args', { worker = true, order = true })
   local worker = check.name(args.worker, 'worker')
@@ -25,9 +34,7 @@ operation('worker_order', 'write', function(argv)
   end
   local workers = ordered(worker)
   for _, name in ipairs(workers) do
-    local key = keys.orders(name)
-    call('RPUSH', key, args.order)
-    call('EXPIRE', key, KEPT_SECONDS, 'NX')
+    give(name, args.order)
   end
   return #workers
 end)

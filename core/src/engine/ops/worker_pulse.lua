@@ -7,19 +7,21 @@
 --         status   text     JSON object of at most 1 MiB, which the largest worker fits in: language version host (texts up to
 --                           255 bytes) pid threads running since_ms (how long it lives) memory (bytes; whole numbers) queues
 --                           kinds (lists of up to 1000 names) quiet paused (booleans) jobs (list of up to 100 of those it
---                           performs: jid kind queue, texts, since_ms, how long)
+--                           performs: jid kind queue, texts, since_ms, how long) heard (number of the last order it heard of)
 --         then items of  jid    text
 --                        token  text
--- reply   list per item ('' or LOCK_LOST <reason>), list of orders (see worker_order), queues_version
+-- reply   list per item ('' or LOCK_LOST <reason>), list of the orders after the one it heard of (see worker_order; whoever
+--         does not say which is told each once), queues_version, the number of the last of these orders, or 0
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:kinds {ns}:job:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:due {ns}:swept
 --         {ns}:orders:<name> and those of sweep
 local STATUS = {
   language = 'text', version = 'text', host = 'text', pid = 'number', threads = 'number', running = 'number', queues = 'names',
   kinds = 'names', quiet = 'boolean', since_ms = 'number', memory = 'number', paused = 'boolean', jobs = 'jobs',
+  heard = 'number',
 }
 local JOB = { jid = 'text', kind = 'text', queue = 'text', since_ms = 'number' }
-local MAX_STATUS, MAX_NAMES, MAX_JOBS, MAX_ORDERS = 1048576, 1000, 100, '100'
+local MAX_STATUS, MAX_NAMES, MAX_JOBS, ORDER_MS = 1048576, 1000, 100, 60000
 local STATUS_SECONDS, SWEEP_EVERY_MS = '86400', '900'
 
 local function check_members(object, known)
@@ -78,6 +80,21 @@ local function sweep_in_turn()
   end
 end
 
+-- The answer that carries an order may be lost: it is told until the worker says that it heard of it.
+local function orders_after(heard, worker)
+  local key = keys.orders(worker)
+  local from = max(heard or 0, now - ORDER_MS)
+  local told = call('ZRANGE', key, '(' .. text(from), '+inf', 'BYSCORE', 'WITHSCORES')
+  if not heard and told[1] then
+    call('DEL', key)
+  end
+  local orders = {}
+  for index = 1, #told, 2 do
+    orders[#orders + 1] = told[index]
+  end
+  return orders, tonumber(told[#told] or 0)
+end
+
 operation('worker_pulse', 'write', function(argv)
   local worker = check.name(argv[3], 'worker')
   local status = parse_status(argv[4])
@@ -98,5 +115,6 @@ operation('worker_pulse', 'write', function(argv)
   call('SET', keys.worker(worker), argv[4] == '' and '{}' or argv[4], 'EX', STATUS_SECONDS)
   note_kinds(status.kinds or {})
   sweep_in_turn()
-  return { reply, call('LPOP', keys.orders(worker), MAX_ORDERS) or {}, meta.queues_version }
+  local orders, last = orders_after(status.heard, worker)
+  return { reply, orders, meta.queues_version, last }
 end, nil, true)
