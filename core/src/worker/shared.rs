@@ -222,6 +222,13 @@ impl Shared {
         }
     }
 
+    /// The same at once: who has just learned of it may end the process before the next pulse, and that is no crash.
+    pub fn report_stuck(&self) {
+        if let Some(link) = self.link.get() {
+            link.say(Word::Stuck);
+        }
+    }
+
     /// A connection of a native thread's own.
     pub fn lane(&self) -> Lane {
         self.client.lane().with_timeout(PATIENCE)

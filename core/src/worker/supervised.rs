@@ -164,3 +164,36 @@ impl State {
         self.workers.retain(|worker| worker.upgrade().map(|worker| worker.obey(signal)).is_some());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    use super::super::Worker;
+    use super::super::hand::tests::job;
+    use super::super::marks::Table;
+    use super::*;
+    use crate::client::Client;
+
+    #[test]
+    fn whoever_learns_that_a_handler_is_stuck_may_end_the_process_at_once() {
+        let client = Client::open(Some("unix:///nowhere/redis.sock"), "{}").unwrap();
+        let worker = Worker::open(&client, r#"{"queues":["q"],"timeout_ms":1,"kill_timeout_ms":0}"#).unwrap();
+        let shared = &worker.inner("test").unwrap().shared;
+        let (socket, master) = UnixStream::pair().unwrap();
+        let marks = Marks::inherited(Table::new().unwrap().as_fd().try_clone_to_owned().unwrap()).unwrap();
+        let link = Link { socket: socket.into(), marks, said: Default::default(), state: Mutex::default() };
+        assert!(shared.link.set(Arc::new(link)).is_ok());
+        let now = Instant::now();
+        shared.shift().hand.receive(vec![job("a", "k")], now);
+        shared.shift().hand.start(now).unwrap();
+        while !worker.is_stuck() {
+            thread::yield_now();
+        }
+        let mut heard = [0_u8; LINE];
+        let (length, _) = rustix::net::recv(&master, &mut heard[..], RecvFlags::DONTWAIT).unwrap();
+        assert_eq!(heard[..length], *b"stuck\n");
+    }
+}

@@ -61,7 +61,13 @@ impl Worker {
     /// should: take no new jobs, let the others finish within [`Worker::shutdown_timeout`], and exit with status 70.
     pub fn is_stuck(&self) -> bool {
         let now = std::time::Instant::now();
-        self.inner("worker_stuck").is_ok_and(|inner| inner.shared.shift().hand.is_stuck(now))
+        self.inner("worker_stuck").is_ok_and(|inner| {
+            let stuck = inner.shared.shift().hand.is_stuck(now);
+            if stuck {
+                inner.shared.report_stuck();
+            }
+            stuck
+        })
     }
 
     /// How long a handler has to end after an interrupt: the option `kill_timeout_ms`.
