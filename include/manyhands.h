@@ -280,8 +280,8 @@ typedef struct {
    */
   void (*on_failure)(void *user_data, const mh_run *run);
   /**
-   * A job that is performed, or has just ended, is not ours any more: on a thread of the worker. The reason is as in
-   * mh_job_lost().
+   * A job that is performed, or has just ended, is not ours any more: one after another, on a thread of the worker
+   * that does nothing else. The reason is as in mh_job_lost().
    */
   void (*on_lock_lost)(void *user_data, const char *jid, const char *token, const char *reason);
   /**

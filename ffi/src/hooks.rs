@@ -48,8 +48,8 @@ pub struct mh_worker_hooks {
     pub after_perform: Option<unsafe extern "C" fn(user_data: *mut c_void, run: *const mh_run)>,
     /// The same, after after_perform, when the outcome is "fail" or "error".
     pub on_failure: Option<unsafe extern "C" fn(user_data: *mut c_void, run: *const mh_run)>,
-    /// A job that is performed, or has just ended, is not ours any more: on a thread of the worker. The reason is as in
-    /// mh_job_lost().
+    /// A job that is performed, or has just ended, is not ours any more: one after another, on a thread of the worker
+    /// that does nothing else. The reason is as in mh_job_lost().
     pub on_lock_lost: Option<
         unsafe extern "C" fn(user_data: *mut c_void, jid: *const c_char, token: *const c_char, reason: *const c_char),
     >,

@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::aside::Aside;
+use super::lines::Lines;
 use crate::ops::{Job, Lease};
 use crate::worker::Outcome;
 
@@ -25,7 +27,11 @@ pub struct Run<'a> {
     pub attempt: u32,
 }
 
-/// What wants to be told. Everything is told on the thread where it happens: return soon. A panic costs nothing but its report.
+/// Most lost jobs that wait to be told.
+const MOST_LOST: usize = 10_000;
+
+/// What wants to be told. Everything but a lost job is told on the thread where it happens: return soon. A panic costs nothing but
+/// its report.
 pub trait Hooks: Send + Sync {
     /// The worker begins: on the thread of the first [`Worker::next`](crate::Worker::next). Nobody has a job before it returns.
     fn on_start(&self, _worker: &str) {}
@@ -39,8 +45,9 @@ pub trait Hooks: Send + Sync {
     /// The same, after [`Hooks::after_perform`], when it failed: [`Outcome::Error`] or [`Outcome::Fail`].
     fn on_failure(&self, _run: &Run<'_>, _outcome: &Outcome, _took: Duration) {}
 
-    /// A job is not this worker's any more, though its handler runs or has just ended; whatever it did is refused. On a native
-    /// thread of the worker. The reasons are those of [`Worker::lost`](crate::Worker::lost).
+    /// A job is not this worker's any more, though its handler runs or has just ended; whatever it did is refused. One after
+    /// another on a native thread that does nothing else: however long this takes, no lease is lost for it.
+    /// The reasons are those of [`Worker::lost`](crate::Worker::lost).
     fn on_lock_lost(&self, _worker: &str, _jid: &str, _token: &str, _reason: &str) {}
 
     /// The worker has ended: on the thread of [`Worker::stop`](crate::Worker::stop).
@@ -55,14 +62,39 @@ pub(crate) struct About {
     pub took: Duration,
 }
 
+type All = Arc<RwLock<Vec<Arc<dyn Hooks>>>>;
+
 /// The hooks of one worker. Without any they cost next to nothing.
-#[derive(Default)]
 pub(crate) struct Hooked {
     any: AtomicBool,
-    hooks: RwLock<Vec<Arc<dyn Hooks>>>,
+    /// The built-in ones, which never wait.
+    observers: Vec<Box<dyn Hooks>>,
+    hooks: All,
+    /// Lost jobs that the hooks are to be told of.
+    losses: Aside<Loss>,
+}
+
+struct Loss {
+    lease: Lease,
+    reason: String,
 }
 
 impl Hooked {
+    /// `worker`: its name. `observers`: such as never wait.
+    pub fn new(worker: String, observers: Vec<Box<dyn Hooks>>, lines: Lines) -> Hooked {
+        let (any, hooks) = (AtomicBool::new(!observers.is_empty()), All::default());
+        let all = Arc::clone(&hooks);
+        let tell_losses = move |losses: Vec<Loss>, missed: u64| {
+            for Loss { lease, reason } in losses {
+                tell_each(&all, |hooks| hooks.on_lock_lost(&worker, &lease.jid, &lease.token, &reason));
+            }
+            if missed > 0 {
+                lines.say(format!("manyhands: worker {worker} lost {missed} jobs more than its hooks could be told\n"));
+            }
+        };
+        Hooked { any, observers, hooks, losses: Aside::new("mh-hooks", MOST_LOST, tell_losses) }
+    }
+
     pub fn add(&self, hooks: Arc<dyn Hooks>) {
         self.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hooks);
         self.any.store(true, Ordering::Release);
@@ -80,14 +112,29 @@ impl Hooked {
 
     /// Tells all, in the order in which they were added.
     pub fn tell(&self, what: impl Fn(&dyn Hooks)) {
-        if !self.are_any() {
-            return;
+        if self.are_any() {
+            self.tell_observers(&what);
+            tell_each(&self.hooks, what);
         }
-        let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for hooks in &hooks {
-            // The panic hook has reported it.
-            let _ = catch_unwind(AssertUnwindSafe(|| what(&**hooks)));
+    }
+
+    fn tell_observers(&self, what: impl Fn(&dyn Hooks)) {
+        self.observers.iter().for_each(|observer| what(&**observer));
+    }
+
+    /// Has all told of a lost job.
+    pub fn lost(&self, worker: &str, lease: Lease, reason: String) {
+        if self.are_any() {
+            self.tell_observers(|hooks| hooks.on_lock_lost(worker, &lease.jid, &lease.token, &reason));
+            if !self.hooks.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+                self.losses.push(Loss { lease, reason }, 1);
+            }
         }
+    }
+
+    /// Waits until all lost jobs are told, at most until then.
+    pub fn flush(&self, until: Instant) {
+        self.losses.flush(until);
     }
 
     pub fn before_perform(&self, worker: &str, job: &Job) {
@@ -103,6 +150,14 @@ impl Hooked {
         if outcome.is_failure() {
             self.tell(|hooks| hooks.on_failure(&run, outcome, *took));
         }
+    }
+}
+
+fn tell_each(all: &All, what: impl Fn(&dyn Hooks)) {
+    let hooks = all.read().unwrap_or_else(PoisonError::into_inner).clone();
+    for hooks in &hooks {
+        // The panic hook has reported it.
+        let _ = catch_unwind(AssertUnwindSafe(|| what(&**hooks)));
     }
 }
 

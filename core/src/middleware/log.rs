@@ -1,12 +1,11 @@
 //! The log: a line on standard error for every job that ends.
 
-use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use super::hooks::{Hooks, Run};
+use super::lines::Lines;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 use crate::worker::Outcome;
@@ -36,27 +35,21 @@ impl Format {
 pub struct Log {
     format: Format,
     verbose: bool,
-    out: Mutex<Box<dyn Write + Send>>,
+    lines: Lines,
 }
 
 impl Log {
-    pub fn new(format: Format, verbose: bool) -> Log {
-        Log::to(Box::new(std::io::stderr()), format, verbose)
+    pub fn new(format: Format, verbose: bool, lines: Lines) -> Log {
+        Log { format, verbose, lines }
     }
 
-    fn to(out: Box<dyn Write + Send>, format: Format, verbose: bool) -> Log {
-        Log { format, verbose, out: Mutex::new(out) }
-    }
-
-    /// Writes a line in one piece.
     fn write(&self, level: &str, event: &str, fields: &[(&str, Value)]) {
         let mut line = match self.format {
             Format::Text => text(level, event, fields),
             Format::Json => json_line(level, event, fields),
         };
         line.push('\n');
-        // Where nothing can be written, nobody can be told.
-        let _ = self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        self.lines.say(line);
     }
 }
 
@@ -118,29 +111,16 @@ fn text(level: &str, event: &str, fields: &[(&str, Value)]) -> String {
 }
 
 fn now() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    instant(since)
-}
-
-/// An instant of UTC as RFC 3339 writes it, in milliseconds. The date is counted in years that begin with March, in which the
-/// day too many is the last.
-fn instant(since_epoch: Duration) -> String {
-    let (seconds, ms) = (since_epoch.as_secs(), since_epoch.subsec_millis());
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    // A clock that stands before 1970 has no year that could be written.
+    let now = SystemTime::now().max(UNIX_EPOCH);
+    humantime::format_rfc3339_millis(now).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
 
     use super::*;
 
@@ -162,11 +142,13 @@ mod tests {
 
     fn lines(format: Format, verbose: bool) -> Vec<String> {
         let written = Written::default();
-        let log = Log::to(Box::new(written.clone()), format, verbose);
+        let lines = Lines::to(written.clone());
+        let log = Log::new(format, verbose, lines.clone());
         log.before_perform(&RUN);
         log.after_perform(&RUN, &Outcome::DONE, Duration::from_micros(1_500));
         log.after_perform(&RUN, &Outcome::thrown("E", "two\nlines"), Duration::ZERO);
         log.on_lock_lost("w", "j1", "7", "expired");
+        lines.flush(Instant::now() + Duration::from_secs(20));
         let bytes = written.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
@@ -190,7 +172,7 @@ mod tests {
         assert_eq!(lines.len(), 3, "starts are told to the verbose only");
         let pid = std::process::id();
         let (time, rest) = lines[0].split_once(' ').unwrap();
-        assert_eq!((time.len(), time.ends_with('Z')), (24, true));
+        assert_eq!((time.len(), time.ends_with('Z')), (24, true), "UTC, in milliseconds: {time}");
         assert_eq!(
             rest,
             format!(
@@ -198,14 +180,5 @@ mod tests {
             )
         );
         assert!(lines[1].ends_with(r#"outcome=error duration_ms=0.0 message="two\nlines""#), "{}", lines[1]);
-    }
-
-    #[test]
-    fn instants_are_written_as_utc() {
-        let written = |ms| instant(Duration::from_millis(ms));
-        assert_eq!(written(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(written(951_827_696_789), "2000-02-29T12:34:56.789Z");
-        assert_eq!(written(4_107_542_399_999), "2100-02-28T23:59:59.999Z");
-        assert_eq!(written(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
     }
 }

@@ -3,7 +3,9 @@
 //! [`Middleware`] wraps the handlers of [`Worker::run`](crate::Worker::run), [`PutMiddleware`] the puts of a client; the first
 //! one registered is outermost. [`Hooks`] only watch, and see the jobs of every host language: the log and StatsD are such.
 
+mod aside;
 mod hooks;
+mod lines;
 mod locals;
 mod log;
 mod perform;
@@ -13,6 +15,7 @@ mod statsd;
 
 pub(crate) use hooks::{About, Hooked, attempt};
 pub use hooks::{Hooks, Run};
+pub(crate) use lines::Lines;
 pub use locals::Locals;
 pub(crate) use log::{Format, Log};
 pub(crate) use perform::Handler;

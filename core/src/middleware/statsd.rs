@@ -1,12 +1,12 @@
 //! StatsD: counters and timings of the jobs that end, by UDP.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::hooks::{Hooks, Run};
+use super::lines::Lines;
 use crate::check;
 use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
@@ -55,11 +55,12 @@ pub struct Statsd {
     options: StatsdOptions,
     /// Connected; there once the host's address is known.
     socket: Arc<OnceLock<UdpSocket>>,
+    lines: Lines,
 }
 
 impl Statsd {
-    pub fn new(options: StatsdOptions) -> Statsd {
-        Statsd { options, socket: Arc::default() }
+    pub fn new(options: StatsdOptions, lines: Lines) -> Statsd {
+        Statsd { options, socket: Arc::default(), lines }
     }
 
     fn look_up(&self) {
@@ -69,14 +70,13 @@ impl Statsd {
             return;
         }
         // A name may take seconds: no job waits for that, and what ends meanwhile is not counted.
-        let place = Arc::downgrade(&self.socket);
+        let (place, lines) = (Arc::downgrade(&self.socket), self.lines.clone());
         let _held = SignalsHeld::new();
         let look_up = move || {
             let address = || (host.as_str(), port).to_socket_addrs().ok()?.next();
             let told_later = |tries: u32| {
                 if tries == 0 {
-                    // Without a standard error there is nobody to tell.
-                    let _ = writeln!(std::io::stderr(), "manyhands: StatsD host {host} has no address; tried again");
+                    lines.say(format!("manyhands: StatsD host {host} has no address; tried again\n"));
                 }
                 thread::sleep(FIRST_WAIT.saturating_mul(1 << tries.min(6)));
             };

@@ -1,7 +1,6 @@
 //! What a worker's threads share: the shift behind one lock, and the bells by which they wake each other.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ use super::supervised::Link;
 use super::supervisor::Word;
 use crate::client::{Client, Lane};
 use crate::identity;
-use crate::middleware::{Hooked, Log, Statsd};
+use crate::middleware::{Hooked, Hooks, Lines, Log, Statsd};
 
 /// How long a native thread's lane tries before the thread looks around: whether to leave, and whether to pulse first.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -66,6 +65,7 @@ pub struct Shared {
     /// The connection on which the waiter blocks, as Redis numbers it; 0 before the first.
     pub blocked: AtomicI64,
     pub hooks: Hooked,
+    pub lines: Lines,
     since: Instant,
     /// Signals of the master that the host has not looked at.
     pub told: Told,
@@ -95,7 +95,8 @@ impl Shared {
             Queues::new(&served, options.strategy).weighing(options.weights.clone()).looking_after(options.interval);
         let shift = Shift::new(name.clone(), queues, options.threads, Instant::now())
             .limited(options.timeouts.clone(), options.max_jobs);
-        let hooks = observers(&options);
+        let lines = Lines::to_stderr();
+        let hooks = Hooked::new(name.clone(), observers(&options, &lines), lines.clone());
         let follows = options.queues.iter().any(|entry| patterns::is_pattern(entry));
         let wakes = Wakes::new(&client, &served, &served, follows);
         Shared {
@@ -111,6 +112,7 @@ impl Shared {
             end: Bell::default(),
             blocked: AtomicI64::new(0),
             hooks,
+            lines,
             since: Instant::now(),
             told: Told::default(),
             link: OnceLock::new(),
@@ -185,7 +187,7 @@ impl Shared {
         serde_json::json!({
             "since_ms": ms(now.saturating_duration_since(self.since)),
             "memory": identity::memory(),
-            "paused": shift.is_paused(),
+            "paused": shift.duty.is_paused(),
             "jobs": jobs,
             "language": language,
             "version": env!("CARGO_PKG_VERSION"),
@@ -254,25 +256,19 @@ impl Shared {
             self.runner.ring();
         }
         if let Some(notice) = notice {
-            // Without a standard error there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "manyhands: {notice}");
+            self.lines.say(format!("manyhands: {notice}\n"));
         }
         for (lease, reason) in losses {
-            self.hooks.tell(|hooks| hooks.on_lock_lost(&self.name, &lease.jid, &lease.token, &reason));
+            self.hooks.lost(&self.name, lease, reason);
         }
     }
 }
 
 /// What the options want to be told to.
-fn observers(options: &WorkerOptions) -> Hooked {
-    let hooks = Hooked::default();
-    if let Some(format) = options.log {
-        hooks.add(Arc::new(Log::new(format, options.verbose)));
-    }
-    if let Some(statsd) = options.statsd.clone() {
-        hooks.add(Arc::new(Statsd::new(statsd)));
-    }
-    hooks
+fn observers(options: &WorkerOptions, lines: &Lines) -> Vec<Box<dyn Hooks>> {
+    let log = options.log.map(|format| Box::new(Log::new(format, options.verbose, lines.clone())) as Box<dyn Hooks>);
+    let statsd = options.statsd.clone().map(|statsd| Box::new(Statsd::new(statsd, lines.clone())) as Box<dyn Hooks>);
+    log.into_iter().chain(statsd).collect()
 }
 
 /// Threads sleep here on the shift's lock until it rings. Ringing where nobody sleeps costs next to nothing.

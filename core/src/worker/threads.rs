@@ -126,8 +126,10 @@ impl Threads {
                 let _ = thread.join();
             }
         }
+        shared.hooks.flush(Instant::now() + FLUSH);
         shared.hooks.tell(|hooks| hooks.on_stop(&shared.name));
         shared.hooks.let_go();
+        shared.lines.flush(Instant::now() + LEAVE);
         delivered(shared)
     }
 
@@ -206,6 +208,7 @@ mod tests {
             shared.announce(shift, 0);
         };
         lose("before");
+        shared.hooks.flush(Instant::now() + FLUSH);
         let threads = Threads::new();
         threads.start(&shared).unwrap();
         threads.stop(&shared, Duration::ZERO).unwrap();

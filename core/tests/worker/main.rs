@@ -14,6 +14,7 @@ mod outage;
 mod patterns;
 mod pause;
 mod queues;
+mod slow_hooks;
 mod stop;
 mod supervisor;
 mod wake;
