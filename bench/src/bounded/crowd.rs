@@ -1,5 +1,6 @@
 //! A server with a great deal in it, and how it is called.
 
+use manyhands::Client;
 use redis::{Connection, Value};
 use serde_json::{Value as Json, json};
 
@@ -31,7 +32,7 @@ pub type Args = Vec<String>;
 
 /// A server, a clock that stands still, and what was measured.
 pub struct Crowd {
-    _server: Server,
+    server: Server,
     connection: Connection,
     number: u64,
     now: u64,
@@ -45,14 +46,19 @@ impl Crowd {
     /// A new server with the engine.
     pub fn gather(run: usize) -> Step<Crowd> {
         let server = Server::start(&format!("bounded-{run}"))?;
-        manyhands::Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
+        Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
         let mut connection = server.connect()?;
         figures::prepare(&mut connection)?;
         let mut crowd =
-            Crowd { _server: server, connection, number: 0, now: NOON, rows: Vec::new(), busiest: 0.0, looking: 0.0 };
+            Crowd { server, connection, number: 0, now: NOON, rows: Vec::new(), busiest: 0.0, looking: 0.0 };
         crowd.pass(0)?;
         crowd.calibrate()?;
         Ok(crowd)
+    }
+
+    /// A client of the server.
+    pub fn client(&self) -> Step<Client> {
+        Ok(Client::open(Some(&self.server.url()), "")?)
     }
 
     /// What it costs to look at the processor time, the least of many.

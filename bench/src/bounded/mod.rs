@@ -4,6 +4,7 @@
 //! call is interrupted now and then, so of each row's longest calls the shortest counts.
 
 mod crowd;
+mod fair;
 mod figures;
 mod steps;
 
@@ -22,6 +23,7 @@ pub fn run() -> Outcome {
         steps::laden(&mut crowd)?;
         steps::idle(&mut crowd)?;
         steps::build(&mut crowd)?;
+        fair::beside_a_million(&mut crowd)?;
         steps::look(&mut crowd)?;
         steps::walk(&mut crowd, "check of 1,600,000 jobs, steps of 250", 250)?;
         steps::change(&mut crowd)?;

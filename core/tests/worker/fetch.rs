@@ -1,5 +1,6 @@
 //! When jobs are fetched: at once after a put, at their due times, ahead when they are short, and never to be kept.
 
+use std::ops::RangeInclusive;
 use std::sync::Barrier;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -110,14 +111,14 @@ fn no_job_waits_in_a_busy_workers_hands() {
 }
 
 #[test]
-fn ordered_serves_the_first_queue_and_round_robin_all() {
+fn ordered_serves_the_first_queue_and_the_others_share() {
     let server = Server::start();
     let client = server.client();
-    let first_half = |strategy: &str| {
+    let first_half = |strategy: &str, weights: &str| {
         for queue in ["a", "b"] {
             client.queue(queue).put_many((0..600).map(|_| Put::new(queue))).unwrap();
         }
-        let options = format!("{{\"queues\":[\"a\",\"b\"],\"strategy\":\"{strategy}\"}}");
+        let options = format!("{{\"queues\":[\"a\",\"b\"],\"strategy\":\"{strategy}\"{weights}}}");
         let worker = Worker::open(&client, &options).unwrap();
         let mut kinds = String::new();
         for _ in 0..1_200 {
@@ -128,9 +129,15 @@ fn ordered_serves_the_first_queue_and_round_robin_all() {
         worker.stop(LONG).unwrap();
         kinds[..600].matches('a').count()
     };
-    assert_eq!(first_half("ordered"), 600);
-    let shared = first_half("round_robin");
-    assert!((200..=400).contains(&shared), "{shared} of 600");
+    assert_eq!(first_half("ordered", ""), 600);
+    let shares = |strategy: &str, weights: &str, expected: RangeInclusive<usize>| {
+        let share = first_half(strategy, weights);
+        assert!(expected.contains(&share), "{strategy}: {share} of 600");
+    };
+    shares("round_robin", "", 200..=400);
+    shares("shuffled_round_robin", "", 200..=400);
+    shares("weighted", "", 200..=400);
+    shares("weighted", ",\"weights\":{\"a\":4}", 430..=530);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use manyhands::{Next, Outcome};
 
 use crate::support::Server;
-use crate::{LONG, blocked, finish, next, put, until, view, waiting, worker};
+use crate::{LONG, blocked, finish, next, perform, put, until, view, waiting, worker};
 
 #[test]
 fn a_paused_worker_gives_back_unstarted_jobs_and_finishes_started_ones() {
@@ -13,10 +13,7 @@ fn a_paused_worker_gives_back_unstarted_jobs_and_finishes_started_ones() {
     let client = server.client();
     put(&client, 100, "k");
     let worker = worker(&client, "");
-    for _ in 0..20 {
-        let job = next(&worker);
-        finish(&worker, &job, Outcome::DONE);
-    }
+    perform(&worker, 20);
     let started = next(&worker);
     worker.pause();
     assert!(worker.is_paused());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use manyhands::{Code, Next, Outcome, Worker};
 
 use crate::support::Server;
-use crate::{LONG, blocked, finish, next, put, until, view, waiting, worker};
+use crate::{LONG, blocked, finish, next, perform, put, until, view, waiting, worker};
 
 #[test]
 fn an_idle_worker_stops_at_once() {
@@ -43,10 +43,7 @@ fn a_stop_waits_for_started_jobs_and_releases_the_others() {
     let client = server.client();
     put(&client, 100, "k");
     let worker = worker(&client, "");
-    for _ in 0..20 {
-        let job = next(&worker);
-        finish(&worker, &job, Outcome::DONE);
-    }
+    perform(&worker, 20);
     let last = next(&worker);
     let stopping = std::thread::spawn({
         let worker = worker.clone();
