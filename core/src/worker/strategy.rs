@@ -6,7 +6,9 @@
 //! A worker whose queues are more than one window first *looks* which of them are ready, in one call that costs the same for
 //! a thousand queues as for one, and makes its windows of those. It looks before each round of its windows.
 
-use std::collections::{BTreeMap, HashMap};
+mod sight;
+
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::backoff;
@@ -14,13 +16,11 @@ use super::patterns::{self, Served};
 use super::random::Random;
 use super::window::{self, Window};
 use crate::ops::{Job, Share};
+use sight::Sight;
 
-/// How long a worker that looked and found nothing leaves it at that, unless its options say otherwise. Tokens of some queues keep it from ever sitting out its
-/// wait in Redis, which is how one with a single window notices a token that was lost.
+/// How long a worker that looked and found nothing leaves it at that, unless its options say otherwise. Tokens of some queues
+/// keep it from ever sitting out its wait in Redis, which is how one with a single window notices a token that was lost.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
-/// How often it asks all its queues, whatever it sees: should the engine have lost one.
-const WALK_AFTER: Duration = Duration::from_secs(60);
-
 /// How a worker chooses among its queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
@@ -96,24 +96,6 @@ pub struct Queues {
     look_after: Duration,
     /// Of a worker with more than one window of queues.
     sight: Option<Sight>,
-}
-
-/// What a worker of many queues saw when it looked.
-struct Sight {
-    /// Each queue's place among those served.
-    places: HashMap<String, usize>,
-    /// The places of those that were ready, in order.
-    ready: Vec<usize>,
-    /// They are all, as there were more than an answer names, or as it was time to ask all.
-    whole: bool,
-    /// Look before anything else is asked.
-    stale: bool,
-    /// When to look again though nothing happens.
-    again_at: Option<Instant>,
-    /// When to ask all.
-    walk_at: Option<Instant>,
-    /// The place where the next round begins, round-robin.
-    begin: usize,
 }
 
 impl Queues {
@@ -394,36 +376,6 @@ impl Queues {
     pub fn due_at(&self) -> Option<Instant> {
         let again = self.sight.as_ref().and_then(|sight| sight.again_at);
         self.windows.iter().filter_map(Window::due_at).chain(again).min()
-    }
-}
-
-impl Sight {
-    fn of(names: &[String]) -> Sight {
-        let places = names.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
-        Sight { places, ready: Vec::new(), whole: false, stale: true, again_at: None, walk_at: None, begin: 0 }
-    }
-
-    fn has_ready(&self, name: &str) -> bool {
-        self.places.get(name).is_some_and(|place| self.ready.binary_search(place).is_ok())
-    }
-
-    /// True when it is another set of queues than before.
-    fn see(&mut self, ready: &[String], more: bool, now: Instant, look_after: Duration) -> bool {
-        let walk = *self.walk_at.get_or_insert(now + WALK_AFTER) <= now;
-        if walk {
-            self.walk_at = Some(now + WALK_AFTER);
-        }
-        (self.stale, self.again_at, self.whole) = (false, Some(now + look_after), more || walk);
-        let seen = if self.whole {
-            (0..self.places.len()).collect()
-        } else {
-            let mut seen: Vec<usize> = ready.iter().filter_map(|name| self.places.get(name).copied()).collect();
-            seen.sort_unstable();
-            seen
-        };
-        let other = seen != self.ready;
-        self.ready = seen;
-        other
     }
 }
 
