@@ -315,7 +315,8 @@ impl Worker {
     }
 
     /// Ends the worker: quiet, then up to `timeout` for started jobs to be finished, then all outcomes are flushed (for
-    /// 2 s, or for what is left of `timeout` when that is more) and the native threads end.
+    /// 2 s, or for what is left of `timeout` when that is more) and the native threads end. A hook that is still told of a lost job
+    /// gets 2 s, a log that nobody reads half a second.
     ///
     /// A job still running after that is left to its lease; [`Worker::running`] counts them. A second stop does nothing.
     ///

@@ -126,6 +126,7 @@ impl Threads {
                 let _ = thread.join();
             }
         }
+        // The last refusals, too, before the end.
         shared.hooks.flush(Instant::now() + FLUSH);
         shared.hooks.tell(|hooks| hooks.on_stop(&shared.name));
         shared.hooks.let_go();
