@@ -347,6 +347,19 @@ impl Worker {
         self.inner("worker_serving").map_or_else(|_| Vec::new(), |inner| inner.shared.serving())
     }
 
+    /// The same, looked up in Redis now: also of a worker that has not begun, whose patterns nobody follows yet.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`]; `CLOSED` in a forked child.
+    pub fn look_up(&self) -> Result<Vec<String>> {
+        let shared = &self.inner("worker_look_up")?.shared;
+        if !shared.options.follows() {
+            return Ok(shared.options.queues.clone());
+        }
+        let (_, served) = shared.resolve(&mut shared.client.lane()).map_err(|error| error.during("worker_look_up"))?;
+        Ok(served.names)
+    }
+
     /// From now on asks these of [`Worker::serving`], in this order; a queue that is absent is not asked. For the strategy
     /// `callback`, whose host sets it whenever a thread is about to take a job.
     ///

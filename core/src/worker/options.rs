@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::patterns;
 use super::strategy::{Strategy, Weights};
 use super::timeouts::Timeouts;
 use crate::check;
@@ -83,6 +84,11 @@ impl WorkerOptions {
         check::names(&options.kinds, "options.kinds", MAX_KINDS)?;
         check::name(&options.language, "options.language")?;
         Ok(options)
+    }
+
+    /// Whether the queues are those that patterns stand for, which change while it runs.
+    pub fn follows(&self) -> bool {
+        self.queues.iter().any(|entry| patterns::is_pattern(entry))
     }
 }
 

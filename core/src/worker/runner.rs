@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::options::MAX_QUEUES;
-use super::patterns::{self, Served};
+use super::patterns::Served;
 use super::shared::Shared;
 use super::shift::{Shift, Step};
 use crate::check;
@@ -106,16 +106,15 @@ impl Runner {
     /// Looks up the queues that the worker's patterns stand for, and serves them.
     fn resolve(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let looked_up = self.lane.queues().and_then(|(version, known)| Ok((version, known, self.lane.patterns()?)));
-        let (version, known, saved) = match looked_up {
-            Ok(answers) => answers,
+        let (version, served) = match shared.resolve(&mut self.lane) {
+            Ok(answer) => answer,
             Err(error) => {
                 let mut shift = shared.shift();
                 shift.failed(error, Instant::now());
                 return shared.announce(shift, 0);
             }
         };
-        let Served { mut names, fair } = patterns::resolve(&shared.options.queues, &known, &saved);
+        let Served { mut names, fair } = served;
         if names.len() > MAX_QUEUES {
             shared.shift().tell(format!(
                 "the queues of worker {} are {}, of which it serves the first {MAX_QUEUES}",

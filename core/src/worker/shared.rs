@@ -13,6 +13,7 @@ use super::strategy::Queues;
 use super::supervised::Link;
 use super::supervisor::Word;
 use crate::client::{Client, Lane};
+use crate::error::Result;
 use crate::identity;
 use crate::middleware::{Hooked, Hooks, Lines, Log, Statsd};
 
@@ -97,7 +98,7 @@ impl Shared {
             .limited(options.timeouts.clone(), options.max_jobs);
         let lines = Lines::to_stderr();
         let hooks = Hooked::new(name.clone(), observers(&options, &lines), lines.clone());
-        let follows = options.queues.iter().any(|entry| patterns::is_pattern(entry));
+        let follows = options.follows();
         let wakes = Wakes::new(&client, &served, &served, follows);
         Shared {
             name,
@@ -141,6 +142,12 @@ impl Shared {
         self.announce(shift, 0);
     }
 
+    /// Looks up the queues that the worker's entries stand for, and the version of the set of queues.
+    pub fn resolve(&self, lane: &mut Lane) -> Result<(i64, Served)> {
+        let (version, known) = lane.queues()?;
+        Ok((version, patterns::resolve(&self.options.queues, &known, &lane.patterns()?)))
+    }
+
     /// The queues that the worker's entries stand for.
     pub fn serving(&self) -> Vec<String> {
         self.wakes().serving.clone()
@@ -158,8 +165,7 @@ impl Shared {
         if asked.names == self.wakes().queues {
             return;
         }
-        let follows = self.options.queues.iter().any(|entry| patterns::is_pattern(entry));
-        let wakes = Arc::new(Wakes::new(&self.client, &asked, &line.served, follows));
+        let wakes = Arc::new(Wakes::new(&self.client, &asked, &line.served, self.options.follows()));
         let mut shift = self.shift();
         *self.wakes.lock().unwrap_or_else(PoisonError::into_inner) = wakes;
         shift.reorder(&asked, self.blocked.load(Ordering::Acquire) != 0);

@@ -61,6 +61,22 @@ fn waiting_on(worker: &Worker, server: &Server) -> JoinHandle<(Job, Instant)> {
 }
 
 #[test]
+fn what_patterns_stand_for_is_looked_up_of_a_worker_that_has_not_begun() {
+    let server = Server::start();
+    let client = server.client();
+    assert_eq!(worker(&client, &["b", "a"]).look_up().unwrap(), ["b", "a"]);
+    let worker = worker(&client, &["mail-*", "!mail-bulk", "@slow"]);
+    assert!(worker.look_up().unwrap().is_empty());
+    save(&client, &[("slow", &["video"])]);
+    for queue in ["mail-b", "mail-a", "mail-bulk"] {
+        put(&client, queue);
+    }
+    assert_eq!(worker.look_up().unwrap(), ["mail-a", "mail-b", "video"]);
+    assert_eq!(worker.serving(), ["mail-*", "!mail-bulk", "@slow"], "nobody follows them yet");
+    assert_eq!(client.queue("mail-a").counts().unwrap().waiting, 1, "nothing is taken");
+}
+
+#[test]
 fn patterns_take_and_leave_queues() {
     let server = Server::start();
     let client = server.client();
