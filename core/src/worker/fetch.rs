@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::hand::{Hand, MOST_UNSTARTED};
 use super::patterns::Served;
 use super::strategy::{Asking, Queues};
+use super::succession::Succession;
 use crate::ops::{QueueReserve, Reserved};
 
 /// What is asked for now.
@@ -27,6 +28,7 @@ pub struct Fetch {
     refill_below: usize,
     /// Jobs that may still be started, by the limit there is.
     starts_left: Option<u64>,
+    succession: Option<Succession>,
     begun: bool,
     queues: Queues,
     /// Calls are under way that asked other queues.
@@ -42,6 +44,7 @@ impl Fetch {
             asked: 0,
             refill_below: 0,
             starts_left: None,
+            succession: None,
             begun: false,
             queues,
             outdated: false,
@@ -51,18 +54,22 @@ impl Fetch {
     /// So many jobs will be started, and no more (None: no limit).
     pub fn limit_starts(&mut self, most: Option<u64>) {
         self.starts_left = most;
+        self.succession = most.map(|most| Succession::new(most, self.threads));
     }
 
     /// A job was started. True when it was the last.
-    pub fn count_start(&mut self) -> bool {
+    pub fn count_start(&mut self, now: Instant) -> bool {
         self.begun = true;
         self.starts_left = self.starts_left.map(|left| left.saturating_sub(1));
+        if let (Some(succession), Some(left)) = (&mut self.succession, self.starts_left) {
+            succession.started(left, now);
+        }
         self.starts_left == Some(0)
     }
 
-    /// How many jobs may still be started; None: no limit.
-    pub fn starts_left(&self) -> Option<u64> {
-        self.starts_left
+    /// Whether it is time for a successor to come up: another process, where there is a master.
+    pub fn wants_successor(&self) -> bool {
+        self.succession.as_ref().is_some_and(Succession::is_due)
     }
 
     /// True when fewer jobs may be started than there are threads. Not before the first: a successor would be spent as well.
@@ -301,11 +308,11 @@ mod tests {
         assert!(!fetch.is_spent());
         for (left, spent) in [(3, false), (2, false), (1, true)] {
             hand.start(now);
-            assert_eq!((fetch.count_start(), fetch.is_spent()), (false, spent), "{left}");
+            assert_eq!((fetch.count_start(now), fetch.is_spent()), (false, spent), "{left}");
         }
         fetch.enter();
         assert_eq!((fetch.need(&hand), fetch.demand(&mut hand, now).limit), (1, 1), "two wait, one can be served");
-        assert!(fetch.count_start());
+        assert!(fetch.count_start(now));
         assert_eq!((fetch.need(&hand), fetch.demand(&mut hand, now).limit), (0, 0));
     }
 

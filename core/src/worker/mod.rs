@@ -29,6 +29,7 @@ mod shared;
 mod shift;
 mod signals;
 mod strategy;
+mod succession;
 mod supervised;
 mod supervisor;
 mod threads;

@@ -209,14 +209,11 @@ impl Shared {
         .to_string()
     }
 
-    /// Tells the master, if there is one, when a successor is needed soon: while the last tenth is still to be started, so that
-    /// there is time for it to come up.
+    /// Tells the master, if there is one, when a successor is needed soon, so that there is time for it to come up.
     pub fn report_start(&self, shift: &Shift) {
-        let (Some(link), Some(most), Some(left)) = (self.link.get(), self.options.max_jobs, shift.fetch.starts_left())
-        else {
-            return;
-        };
-        if left < (self.options.threads as u64).max(most / 10 + 1) {
+        if let Some(link) = self.link.get()
+            && shift.fetch.wants_successor()
+        {
             link.say(Word::Spent);
         }
     }

@@ -347,7 +347,7 @@ impl Shift {
             return None;
         }
         let job = self.hand.start(now)?;
-        if self.fetch.count_start() {
+        if self.fetch.count_start(now) {
             self.duty.fall_quiet();
         }
         Some(job)
