@@ -14,6 +14,7 @@ use napi_derive::napi;
 
 // Who lints without Node's registration of it sees no other user.
 pub use errors::codes;
+pub use supervisor::{work_settings, work_settings_table};
 
 /// The version of the workspace.
 #[napi(catch_unwind)]
