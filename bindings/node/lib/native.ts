@@ -115,6 +115,8 @@ export interface NativeWorker {
   takeSignal(): "QUIT" | "TERM" | "TTIN" | null;
   /** The queues that its entries stand for now. */
   serving(): string[];
+  /** The same, looked up now: also of a worker that has not begun. */
+  lookUp(): Promise<string[]>;
   /** Asks these of them from now on, in this order. */
   setOrder(queues: string[]): void;
   /** From now on there are no new jobs: `next` answers null, and unstarted jobs are given back. */

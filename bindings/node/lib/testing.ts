@@ -9,10 +9,9 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Client } from "./client.js";
 import type { Ending } from "./ending.js";
-import { invalidArgument } from "./errors.js";
 import { Job } from "./job.js";
 import { toJson } from "./json.js";
-import { coreOptions, texts } from "./options.js";
+import { coreOptions } from "./options.js";
 import { Outcome } from "./outcome.js";
 import type { Placed } from "./put.js";
 import { itemJson, type Put, type PutMiddleware } from "./putting.js";
@@ -26,7 +25,7 @@ export interface Mode {
 
 /** Options of {@link drain} and {@link inline}. */
 export interface DrainOptions {
-  /** The names of the queues, no patterns. Default: those of the worker. */
+  /** Names or patterns of queues, as those of a worker: {@link WorkerOptions.queues}. Default: the worker's. */
   queues?: readonly string[];
   /** Whether an error that a handler throws comes out, or is only its job's affair, as for a running worker. Default true. */
   throws?: boolean;
@@ -38,22 +37,23 @@ const DRAIN_OPTIONS = { queues: "queues", throws: "throws" };
  * Perform all jobs that may run now of the worker's queues, one by one in this program, with its handlers and middleware; those
  * too that they put meanwhile. Scheduled jobs are left: the setting `test-clock` can make them due.
  *
- * Outcomes are stored as a running worker stores them; a job without a handler fails in the group `unknown-kind:<kind>`. An error that a handler throws is thrown here as well, after its job was
- * stored for its next run; later jobs are then left to the next drain. The worker itself is not run.
+ * Outcomes are stored as a running worker stores them; a job without a handler fails in the group `unknown-kind:<kind>`. An
+ * error that a handler throws is thrown here as well, after its job was stored for its next run; later jobs are then left to the
+ * next drain. The worker itself is not run.
  *
  * @returns how many were performed.
- * @throws InvalidArgument for queues that are patterns; what a handler throws, but Fail, Retry and Snooze.
+ * @throws InvalidArgument for bad queues and an unknown option; what a handler throws, but Fail, Retry and Snooze.
  */
 export async function drain(worker: Worker, options: DrainOptions = {}): Promise<number> {
-  const { client, performing, queues: own } = Worker.parts(worker);
-  const { queues: others = own, throws = true } = coreOptions(options, DRAIN_OPTIONS, null);
-  const queues = named(others);
+  const { client, performing } = Worker.parts(worker);
+  const { queues, throws = true } = coreOptions(options, DRAIN_OPTIONS, null);
+  const queuesNow = Worker.lookUp(worker, queues);
   const errors = new Map<Job, unknown>();
   const remember = (job: Job, error: unknown) => void errors.set(job, error);
   worker.on("failure", remember);
   try {
     for (let performed = 0; ; performed += 1) {
-      const job = await nextOf(client, queues);
+      const job = await nextOf(client, await queuesNow());
       if (job === undefined) {
         return performed;
       }
@@ -162,18 +162,6 @@ function during(client: Client, where: "outermost" | "innermost", layer: PutMidd
     }
   };
   return { stop, [Symbol.dispose]: stop };
-}
-
-/** Patterns are followed by running workers only. */
-function named(queues: unknown): string[] {
-  const names = texts(queues, "queues");
-  const pattern = names.find((name) => /^[!@]|\*/.test(name));
-  if (pattern !== undefined) {
-    throw invalidArgument(
-      `queues has the pattern ${pattern}: name the queues to be drained, drain(worker, { queues })`,
-    );
-  }
-  return names;
 }
 
 async function nextOf(client: Client, queues: readonly string[]): Promise<Job | undefined> {

@@ -38,6 +38,11 @@ export interface WorkerOptions {
   /** Milliseconds. How long a stop waits for handlers that are under way. Default 25,000. */
   shutdownTimeout?: number;
   /**
+   * Milliseconds. The longest an idle worker waits before it looks again for what nobody told it, 10 to 86,400,000. Default 2000.
+   * A put, a due time or a freed throttle is told at once, whatever this says.
+   */
+  interval?: number;
+  /**
    * Milliseconds. How long a handler may run, 1 or more; one may have its own ({@link PerformOptions}). Then its signal is
    * aborted, and it has `killTimeout` to end: what it throws spends a retry. One that does not end has {@link Worker.run} take
    * no more jobs, leave the others `shutdownTimeout`, and end the process with status 70. Default: as long as it likes.
@@ -61,6 +66,7 @@ export const WORKER_OPTIONS = {
   strategy: "strategy",
   weights: "weights",
   shutdownTimeout: "shutdown_timeout_ms",
+  interval: "interval_ms",
   timeout: "timeout_ms",
   killTimeout: "kill_timeout_ms",
   maxJobs: "max_jobs",

@@ -127,7 +127,8 @@ export class Worker extends Hooks<WorkerEvents> {
    *
    * @param kind 1 to 255 bytes; or a {@link JobClass}, which has its handler.
    * @param handler called with the job; may return a promise.
-   * @throws InvalidArgument for a handler that is not a function and a bad or unknown option; WrongState once the worker has begun to take jobs.
+   * @throws InvalidArgument for a handler that is not a function and a bad or unknown option; WrongState once the worker has
+   *   begun to take jobs.
    */
   perform<Data = unknown>(kind: string, handler: Handler<Data>, options?: PerformOptions): this;
   perform<Data = unknown>(jobClass: JobClass<Data>): this;
@@ -174,6 +175,12 @@ export class Worker extends Hooks<WorkerEvents> {
     return { client: worker.#client, performing: worker.#performing, queues };
   }
 
+  /** @internal For manyhands/testing. What looks up the queues that these entries, or the worker's own, stand for. */
+  static lookUp(worker: Worker, queues: unknown): () => Promise<string[]> {
+    const native = queues === undefined ? worker.#hands.native : worker.#open({ queues });
+    return () => settled(() => native.lookUp());
+  }
+
   /** @internal For the command: no worker may begin before the program is loaded. */
   static async whileLoading<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
     loading = true;
@@ -212,7 +219,7 @@ export class Worker extends Hooks<WorkerEvents> {
     if (strategy !== CALLBACK) {
       this.#order = undefined;
     } else if (this.#order === undefined) {
-      throw invalidArgument(`strategy ${CALLBACK} is a function of the worker's own`);
+      throw invalidArgument(`strategy ${CALLBACK} is for a worker whose strategy is a function`);
     }
   }
 
@@ -413,9 +420,9 @@ export class Worker extends Hooks<WorkerEvents> {
     }
   }
 
-  #open(): NativeWorker {
+  #open(instead: object = {}): NativeWorker {
     const kinds = [...this.#performing.handlers.keys()];
-    const options = JSON.stringify({ ...this.#options, kinds, timeouts: this.#timeouts });
+    const options = JSON.stringify({ ...this.#options, kinds, timeouts: this.#timeouts, ...instead });
     return sync(() => new native.Worker(Client.door(this.#client).native, options), {
       ...WORKER_OPTIONS,
       ...KIND_NAMES,

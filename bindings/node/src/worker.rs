@@ -236,6 +236,13 @@ impl Worker {
         self.shared.core.serving()
     }
 
+    /// The same, looked up now: also before a job is wanted.
+    #[napi(catch_unwind)]
+    pub fn look_up<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Vec<String>>> {
+        let core = self.shared.core.clone();
+        pool::call(env, &self.line, move || core.look_up())
+    }
+
     /// Asks these of them from now on, in this order.
     #[napi(catch_unwind)]
     pub fn set_order(&self, queues: Vec<String>) -> napi::Result<()> {

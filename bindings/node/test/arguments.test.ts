@@ -59,6 +59,12 @@ const CALLS: Row<(client: Client) => unknown>[] = [
   [(client) => new Worker(client, { queues: ["q"], concurrency: 0 }), "concurrency 0 is outside 1..1000", null],
   [(client) => new Worker(client, { queues: ["q"], strategy: untyped("best") }), "strategy best is unknown", null],
   [(client) => new Worker(client, { queues: ["q"], shutdownTimeout: LONG }), "shutdownTimeout 3155760000001", null],
+  [(client) => new Worker(client, { queues: ["q"], interval: 9.4 }), "interval 9 is outside 10..86400000", null],
+  [
+    (client) => new Worker(client, { queues: ["q"], interval: untyped("2s") }),
+    "interval must be a finite number",
+    null,
+  ],
   [(client) => new Worker(client, { queues: ["q"] }).perform("", () => {}).run(), "kind is empty", null],
   [(client) => new Worker(client, { queues: ["q"] }).next(untyped(null)), "options must be an object", "worker_next"],
   [(client) => new Worker(client, { queues: ["q"] }).next({ timeout: -1 }), "timeout -1 is negative", "worker_next"],

@@ -74,7 +74,28 @@ test("drain stores outcomes as a worker does, and throws what a handler throws",
       ["failed", "unknown-kind:stranger"],
     ],
   );
-  await assert.rejects(drain(new Worker(client, { queues: ["q-*"] })), InvalidArgument);
+});
+
+test("drain follows patterns of queues, to those too that are new meanwhile", async () => {
+  const client = freshClient();
+  await client.patterns.set({ identifiers: { slow: ["video"] } });
+  const performed: string[] = [];
+  const worker = new Worker(client, { queues: ["mail-*", "!mail-bulk", "@slow"] });
+  worker.perform("k", async (job) => {
+    performed.push(job.queue);
+    if (job.queue === "mail-a") {
+      await client.queue("mail-new").put("k");
+    }
+  });
+  assert.equal(await drain(worker), 0);
+  for (const name of ["video", "mail-bulk", "mail-a", "other"]) {
+    await client.queue(name).put("k");
+  }
+  assert.equal(await drain(worker), 3);
+  assert.deepEqual(performed, ["mail-a", "mail-new", "video"]);
+  assert.equal(await drain(worker, { queues: ["mail-b*"] }), 1);
+  await assert.rejects(drain(worker, { queues: [""] }), /^INVALID_ARGUMENT: queues\[0\] is empty/);
+  await assert.rejects(drain(worker, { queues: "mail" as never }), InvalidArgument);
 });
 
 test("inline: a put performs at once, with what its handler puts, until it is stopped", async (t) => {
