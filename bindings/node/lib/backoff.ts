@@ -1,5 +1,5 @@
 import { invalidArgument } from "./errors.js";
-import { milliseconds } from "./options.js";
+import { coreOptions, milliseconds } from "./options.js";
 
 /** How much longer or shorter a wait is at random, as a share of it: 0 to 1. */
 export interface JitterOption {
@@ -13,6 +13,10 @@ export interface ExponentialOptions extends JitterOption {
   /** Milliseconds. The longest wait. Default 3,600,000. */
   most?: number;
 }
+
+const JITTER = { jitter: "jitter" };
+
+const EXPONENTIAL = { ...JITTER, factor: "factor", most: "most" };
 
 /** What {@link RetryRules} take for a backoff: milliseconds stand for the same wait each time, an array for one after the other. */
 export type BackoffLike = Backoff | number | readonly number[] | ((errors: number) => number);
@@ -35,9 +39,10 @@ export class Backoff {
    * Grows with each error.
    *
    * @param first Milliseconds. After the first error. Default 1000. Jitter is 0.1 unless said otherwise.
-   * @throws InvalidArgument for what is not in its range.
+   * @throws InvalidArgument for what is not in its range, and an unknown option.
    */
   static exponential(first = 1_000, options: ExponentialOptions = {}): Backoff {
+    coreOptions(options, EXPONENTIAL, null);
     const { factor = 2, most = 3_600_000, jitter = 0.1 } = options;
     if (typeof factor !== "number" || !(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
       throw invalidArgument(`factor must be 1 or more, not ${String(factor)}`);
@@ -51,25 +56,26 @@ export class Backoff {
    * The same after each error.
    *
    * @param delay Milliseconds.
-   * @throws InvalidArgument for what is not in its range.
+   * @throws InvalidArgument for what is not in its range, and an unknown option.
    */
-  static fixed(delay: number, { jitter = 0 }: JitterOption = {}): Backoff {
-    return Backoff.list([delay], { jitter });
+  static fixed(delay: number, options: JitterOption = {}): Backoff {
+    return Backoff.list([delay], options);
   }
 
   /**
    * One after the other; the last for all that follow.
    *
    * @param delays Milliseconds, each; 1 or more.
-   * @throws InvalidArgument for an empty list, and for what is not in its range.
+   * @throws InvalidArgument for an empty list, what is not in its range, and an unknown option.
    */
-  static list(delays: readonly number[], { jitter = 0 }: JitterOption = {}): Backoff {
+  static list(delays: readonly number[], options: JitterOption = {}): Backoff {
+    coreOptions(options, JITTER, null);
     const spans = delays.map((delay, index) => milliseconds(delay, `backoff[${index}]`));
     const last = spans.at(-1);
     if (last === undefined) {
       throw invalidArgument("backoff is an empty list");
     }
-    return new Backoff((errors) => spans[errors - 1] ?? last, jitter);
+    return new Backoff((errors) => spans[errors - 1] ?? last, options.jitter);
   }
 
   /** @internal */

@@ -103,4 +103,9 @@ test("what is wrong with rules is said at once", () => {
   refused({ retryOn: [[Error, []]] }, /empty list/);
   assert.throws(() => Backoff.fixed(5, { jitter: 2 }), /jitter must be 0 to 1/);
   assert.throws(() => Backoff.exponential(5, { factor: 0 }), /factor must be 1 or more/);
+  assert.throws(
+    () => Backoff.exponential(5, { max: 9 } as never),
+    /option max is unknown; there are jitter, factor, most/,
+  );
+  assert.throws(() => Backoff.fixed(5, 0.1 as never), /options must be an object/);
 });
