@@ -2,8 +2,9 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Client } from "./client.js";
 import { described } from "./ending.js";
-import { invalidArgument, sync } from "./errors.js";
+import { invalidArgument, ManyhandsError, sync } from "./errors.js";
 import { native } from "./native.js";
+import { Refused, refuse } from "./refusal.js";
 import { Worker } from "./worker.js";
 
 /** Milliseconds. How often the title of the process is brought up to date. */
@@ -34,23 +35,36 @@ interface ProcessSettings {
 /** The worker that an application's module exports, under the settings; `flags` are the core's JSON. */
 async function load(application: string, flags: string): Promise<Worker> {
   const { url, namespace, worker: options } = JSON.parse(sync(() => native.workSettings(flags))) as ProcessSettings;
-  const worker: unknown = await Worker.whileLoading(async () => {
-    const module = (await import(pathToFileURL(resolve(application)).href)) as { default?: unknown };
-    return typeof module.default === "function" ? module.default() : module.default;
-  });
-  if (!(worker instanceof Worker)) {
-    throw invalidArgument(
-      `the default export of ${application} must be a Worker of this package (${PACKAGE}), or a function that returns one`,
-    );
+  const worker = await exported(application);
+  try {
+    if (!(worker instanceof Worker)) {
+      const wanted = `a Worker of this package (${PACKAGE}), or a function that returns one`;
+      throw invalidArgument(`the default export of ${application} must be ${wanted}`);
+    }
+    Client.redirect(Worker.parts(worker).client, url, namespace);
+    Worker.adjust(worker, options);
+    return worker;
+  } catch (thrown) {
+    throw thrown instanceof ManyhandsError ? new Refused(String(thrown)) : thrown;
   }
-  Client.redirect(Worker.parts(worker).client, url, namespace);
-  Worker.adjust(worker, options);
-  return worker;
 }
 
-/** @throws what its module throws, and InvalidArgument when that exports no worker. */
+async function exported(application: string): Promise<unknown> {
+  const inVain = () => void refuse(new Refused(`${application} is not loaded: what it awaits never comes`));
+  process.once("beforeExit", inVain);
+  try {
+    return await Worker.whileLoading(async () => {
+      const module = (await import(pathToFileURL(resolve(application)).href)) as { default?: unknown };
+      return typeof module.default === "function" ? module.default() : module.default;
+    });
+  } finally {
+    process.off("beforeExit", inVain);
+  }
+}
+
+/** What the worker of an application is; without one the process ends. Performs nothing. */
 export async function describe(application: string): Promise<Described> {
-  const worker = await load(application, "{}");
+  const worker = await load(application, "{}").catch(refuse);
   const { client, queues } = Worker.parts(worker);
   const { url, namespace } = client;
   return { url, namespace, queues, shutdownTimeout: Worker.shutdownTimeout(worker) };
@@ -58,8 +72,8 @@ export async function describe(application: string): Promise<Described> {
 
 /** Performs the jobs of an application until it is stopped; then the process ends. Answers its status. */
 export async function serve(application: string, flags: string): Promise<number> {
+  const worker = await load(application, flags).catch(refuse);
   try {
-    const worker = await load(application, flags);
     const show = () => {
       process.title = Worker.title(worker);
     };

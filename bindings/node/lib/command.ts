@@ -1,12 +1,10 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { serve } from "./application.js";
 import { version } from "./index.js";
 import { keep } from "./master.js";
+import { USAGE } from "./refusal.js";
 import { checkedSettings, type Flags, workSettings } from "./work-settings.js";
-
-/** The status of a command that was called wrongly. */
-const USAGE = 2;
 
 const COMMANDS = `Manyhands ${version}: workers for Node.
 
@@ -83,8 +81,9 @@ function parsed(args: readonly string[]): Asked | null {
         : `${rest[0]} is one APPLICATION too many`,
     );
   }
-  if (!existsSync(application)) {
-    throw new Error(`APPLICATION ${application} is not there`);
+  const file = statSync(application, { throwIfNoEntry: false });
+  if (!file?.isFile()) {
+    throw new Error(`APPLICATION ${application} is ${file === undefined ? "not there" : "not a file"}`);
   }
   return { application, flags, single };
 }

@@ -212,7 +212,7 @@ export function fromNative(thrown: unknown, names?: Names): ManyhandsError {
 }
 
 function inNames(fields: ErrorFields, names: Names | undefined): ErrorFields {
-  const renames = names !== undefined && fields.name === "INVALID_ARGUMENT";
+  const renames = names !== undefined && ["INVALID_ARGUMENT", "UNSUPPORTED_URL"].includes(fields.name);
   return renames ? { ...fields, message: renamed(fields.message, names) } : fields;
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Described } from "./application.js";
 import { settled, sync } from "./errors.js";
 import { type NativeSupervisor, native } from "./native.js";
+import { USAGE } from "./refusal.js";
 import { asVariables, type Flags } from "./work-settings.js";
 
 /** The program of each process. */
@@ -20,7 +21,7 @@ const SIGNALS = ["QUIT", "TERM", "INT", "USR1", "USR2", "CONT", "TTIN", "HUP"] a
 export async function keep(application: string, flags: Flags): Promise<number> {
   const told = await describedApart(application, { ...process.env, ...asVariables(flags) });
   if (told === null) {
-    return 2;
+    return USAGE;
   }
   const { url, namespace, queues, shutdownTimeout } = told;
   // Jobs of dead processes go back where the worker's client has them, and no process is killed before its own time is over.
@@ -39,7 +40,7 @@ export async function keep(application: string, flags: Flags): Promise<number> {
 }
 
 /**
- * What the application's worker is, or null, when it has said why it has none: in a process of its own, so that the master
+ * What the application's worker is, or null, when it was said why there is none: in a process of its own, so that the master
  * holds neither its memory nor its connections.
  */
 async function describedApart(application: string, env: NodeJS.ProcessEnv): Promise<Described | null> {
@@ -48,7 +49,11 @@ async function describedApart(application: string, env: NodeJS.ProcessEnv): Prom
   child.on("message", (message) => {
     told = message as Described | null;
   });
-  await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  const [[status, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  if (told === null && status !== USAGE) {
+    const how = signal === null ? `with status ${status}` : `by ${signal}`;
+    console.error(`manyhands: the process ended ${how} while it loaded ${application}`);
+  }
   return told;
 }
 

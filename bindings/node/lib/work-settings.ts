@@ -27,7 +27,10 @@ export const workSettings: readonly WorkSetting[] = JSON.parse(native.workSettin
  * @throws InvalidArgument naming the flag or the variable, as it was written.
  */
 export function checkedSettings(flags: Flags): { single: boolean } {
-  const { single_process } = JSON.parse(sync(() => native.workSettings(JSON.stringify(flags))));
+  const { single_process, url, namespace } = JSON.parse(sync(() => native.workSettings(JSON.stringify(flags))));
+  const written = (flag: string, name: string) => (flags[flag] ? `--${flag}` : name);
+  const names = { [written("url", "MANYHANDS_URL")]: "url", [written("namespace", "NAMESPACE")]: "namespace" };
+  sync(() => new native.Client(url, JSON.stringify({ namespace })), names);
   return { single: single_process };
 }
 
