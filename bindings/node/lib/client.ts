@@ -1,75 +1,21 @@
 import { CHECK_OPTIONS, type CheckOptions, type Violation, violations } from "./check.js";
+import { CLIENT_OPTIONS, type ClientOptions, SWEEP_OPTIONS, type SweepOptions, type Swept } from "./client-options.js";
 import { Config } from "./config.js";
 import { Door } from "./door.js";
 import { settled, sync } from "./errors.js";
 import { EVENTS_OPTIONS, Events, type EventsOptions } from "./events.js";
 import type { Explanation } from "./explanation.js";
-import { type FailureGroup, UNFAIL_OPTIONS, type UnfailOptions } from "./failure.js";
-import { Hooks } from "./hooks.js";
+import { UNFAIL_OPTIONS, type UnfailOptions } from "./failure.js";
 import type { Job } from "./job.js";
 import { camelCase, toJson } from "./json.js";
+import { Listings } from "./listings.js";
 import { type NativeClient, native } from "./native.js";
 import { callable, coreOptions, text, texts } from "./options.js";
-import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
 import { Patterns } from "./patterns.js";
-import type { Placed } from "./put.js";
-import type { Put, PutMiddleware } from "./putting.js";
-import { Queue, type QueueCounts, type QueueSummary } from "./queue.js";
+import type { PutMiddleware } from "./putting.js";
+import { Queue } from "./queue.js";
 import { Recurring } from "./recurring.js";
-import { Throttle, type ThrottleCounts } from "./throttle.js";
-import type { WorkerStatus } from "./worker-options.js";
-
-/** Options of {@link Client}. */
-export interface ClientOptions {
-  /** What separates this application's jobs from others in the same Redis: letters, digits, `_`, `-`, 1 to 64. Default `mh`. */
-  namespace?: string;
-  /** Milliseconds. How long a call is repeated while Redis does not answer. 1 to 600,000. Default 60,000. */
-  timeout?: number;
-  /** Whether a newer engine may replace the one loaded in Redis: `auto` or `manual`. Default: `auto` for
-   * `embedded:` and an empty server, else `manual`. */
-  engineUpgrade?: "auto" | "manual";
-}
-
-/** The events of a {@link Client}, for `on` and `once`. What a listener throws is written to the console. */
-export interface ClientEvents {
-  /** These jobs are about to be put, as middleware has left them. */
-  beforePut: [puts: readonly Put[]];
-  /** They are put, and this is what became of each. */
-  afterPut: [puts: readonly Put[], placed: readonly Placed[]];
-}
-
-/** A tag in use. */
-export interface TagCount {
-  readonly tag: string;
-  /** How many jobs have it. */
-  readonly count: number;
-}
-
-/** The jobs that a worker has in hand. */
-export interface WorkerJobs extends JidPage {
-  /** How many of all have leases that have run out; they come first. */
-  readonly stalled: number;
-}
-
-/** Options of {@link Client.sweep}. */
-export interface SweepOptions {
-  /** How many jobs it moves at most, 1 to 100. Default 100. */
-  limit?: number;
-}
-
-const SWEEP_OPTIONS = { limit: "limit" };
-
-/** What a sweep did. */
-export interface Swept {
-  /** How many jobs it moved. */
-  readonly moved: number;
-  /** How many old jobs it forgot. */
-  readonly trimmed: number;
-  /** Milliseconds until something is due, or null. */
-  readonly nextDue: number | null;
-}
-
-const CLIENT_OPTIONS = { namespace: "namespace", timeout: "timeout_ms", engineUpgrade: "engine_upgrade" };
+import { Throttle } from "./throttle.js";
 
 /**
  * A connection to one namespace, with the operations.
@@ -83,7 +29,7 @@ const CLIENT_OPTIONS = { namespace: "namespace", timeout: "timeout_ms", engineUp
  * await client.close();
  * ```
  */
-export class Client extends Hooks<ClientEvents> {
+export class Client extends Listings {
   /** The settings of this namespace. */
   readonly config: Config;
   /** The saved lists of queue patterns. */
@@ -101,10 +47,12 @@ export class Client extends Hooks<ClientEvents> {
    *   timeout and an unknown option.
    */
   constructor(url?: string | null, options: ClientOptions = {}) {
-    super();
     const address = url === undefined || url === null ? null : text(url, "url");
-    this.#options = coreOptions(options, CLIENT_OPTIONS, null);
-    this.#door = new Door(open(address, this.#options));
+    const own = coreOptions(options, CLIENT_OPTIONS, null);
+    const door = new Door(open(address, own));
+    super(door);
+    this.#options = own;
+    this.#door = door;
     this.#door.putting.listener = {
       before: (puts) => this.tell("beforePut", puts),
       after: (puts, placed) => this.tell("afterPut", puts, placed),
@@ -214,24 +162,6 @@ export class Client extends Hooks<ClientEvents> {
   }
 
   /**
-   * The tracked jobs, in the order in which they were put.
-   *
-   * Source: core/src/engine/ops/job_tracked.lua
-   */
-  async tracked(page: PageOptions = {}): Promise<JidPage> {
-    return this.#page("job_tracked", {}, page);
-  }
-
-  /**
-   * The completed jobs of all queues, latest first; how many are kept, the settings say.
-   *
-   * Source: core/src/engine/ops/job_list.lua
-   */
-  async completed(page: PageOptions = {}): Promise<JidPage> {
-    return this.#page("job_list", { state: "completed" }, page);
-  }
-
-  /**
    * Why a job is not running, or what has become of it.
    *
    * @returns null when there is no such job.
@@ -240,25 +170,6 @@ export class Client extends Hooks<ClientEvents> {
    */
   async explain(jid: string): Promise<Explanation | null> {
     return this.#door.explain(text(jid, "jid", "job_explain"));
-  }
-
-  /**
-   * The groups of failed jobs, largest first.
-   *
-   * Source: core/src/engine/ops/failure_groups.lua
-   */
-  async failures(page: PageOptions = {}): Promise<Page<FailureGroup>> {
-    return this.#listed("failure_groups", page, "groups", ([group, count]: [string, number]) => ({ group, count }));
-  }
-
-  /**
-   * The jobs of a failure group, latest first.
-   *
-   * Source: core/src/engine/ops/failure_jobs.lua
-   */
-  async failed(group: string, page: PageOptions = {}): Promise<JidPage> {
-    const operation = "failure_jobs";
-    return this.#page(operation, { group: text(group, "group", operation) }, page);
   }
 
   /**
@@ -273,60 +184,6 @@ export class Client extends Hooks<ClientEvents> {
     const operation = "failure_unfail";
     const own = coreOptions(options, UNFAIL_OPTIONS, operation);
     return (await this.#door.ask(operation, { group: text(group, "group", operation), ...own })) as number;
-  }
-
-  /**
-   * The tags in use, most used first.
-   *
-   * Source: core/src/engine/ops/tag_list.lua
-   */
-  async tags(page: PageOptions = {}): Promise<Page<TagCount>> {
-    return this.#listed("tag_list", page, "tags", ([tag, count]: [string, number]) => ({ tag, count }));
-  }
-
-  /**
-   * The jobs with a tag, in the order in which they were put.
-   *
-   * Source: core/src/engine/ops/tag_jobs.lua
-   */
-  async tagged(tag: string, page: PageOptions = {}): Promise<JidPage> {
-    const operation = "tag_jobs";
-    return this.#page(operation, { tag: text(tag, "tag", operation) }, page);
-  }
-
-  /**
-   * The queues with their counts, in the order in which they were first used.
-   *
-   * Source: core/src/engine/ops/queue_list.lua
-   */
-  async queues(page: PageOptions = {}): Promise<Page<QueueSummary>> {
-    type Entry = QueueCounts & { queue: string };
-    return this.#listed("queue_list", page, "queues", ({ queue, ...counts }: Entry) => ({ name: queue, ...counts }));
-  }
-
-  /**
-   * The workers that were heard of within the setting `max-worker-age`, last heard first.
-   *
-   * @param page `limit` is at most 100 here.
-   *
-   * Source: core/src/engine/ops/worker_list.lua
-   */
-  async workers(page: PageOptions = {}): Promise<Page<WorkerStatus>> {
-    type Entry = Omit<WorkerStatus, "name" | "silent"> & { worker: string; silent_ms: number };
-    const item = ({ worker, silent_ms, ...others }: Entry) => ({ name: worker, silent: silent_ms, ...others });
-    return this.#listed("worker_list", page, "workers", item);
-  }
-
-  /**
-   * The jobs that a worker has in hand, whose lease ends first before others; `stalled` of them are past it.
-   *
-   * @param worker its name.
-   *
-   * Source: core/src/engine/ops/worker_jobs.lua
-   */
-  async workerJobs(worker: string, page: PageOptions = {}): Promise<WorkerJobs> {
-    const operation = "worker_jobs";
-    return (await this.#page(operation, { worker: text(worker, "worker", operation) }, page)) as WorkerJobs;
   }
 
   /**
@@ -365,15 +222,6 @@ export class Client extends Hooks<ClientEvents> {
    */
   throttle(id: string): Throttle {
     return new Throttle(this.#door, { id: text(id, "id") });
-  }
-
-  /**
-   * The throttles with a limit, those of queues too, by name.
-   *
-   * Source: core/src/engine/ops/throttle_list.lua
-   */
-  async throttles(page: PageOptions = {}): Promise<Page<ThrottleCounts>> {
-    return this.#listed("throttle_list", page, "throttles", (entry) => camelCase(entry) as ThrottleCounts);
   }
 
   /**
@@ -465,22 +313,6 @@ export class Client extends Hooks<ClientEvents> {
   /** As {@link close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #page(operation: string, fields: object, page: PageOptions): Promise<JidPage> {
-    return (await this.#door.ask(operation, { ...fields, ...coreOptions(page, PAGE_OPTIONS, operation) })) as JidPage;
-  }
-
-  /** A page of what is in the reply under `list`, each entry as `item` makes it. */
-  async #listed<Item, Entry>(
-    operation: string,
-    page: PageOptions,
-    list: string,
-    item: (entry: Entry) => Item,
-  ): Promise<Page<Item>> {
-    const reply = await this.#door.ask(operation, coreOptions(page, PAGE_OPTIONS, operation));
-    const { total, [list]: entries } = reply as { total: number; [list: string]: unknown };
-    return { total, items: (entries as Entry[]).map(item) };
   }
 
   async #ofJids(operation: string, jids: readonly string[]): Promise<unknown> {

@@ -6,15 +6,8 @@
 
 export { Backoff, type BackoffLike, type ExponentialOptions, type JitterOption } from "./backoff.js";
 export type { CheckOptions, Violation } from "./check.js";
-export {
-  Client,
-  type ClientEvents,
-  type ClientOptions,
-  type SweepOptions,
-  type Swept,
-  type TagCount,
-  type WorkerJobs,
-} from "./client.js";
+export { Client } from "./client.js";
+export type { ClientEvents, ClientOptions, SweepOptions, Swept, TagCount, WorkerJobs } from "./client-options.js";
 export type { Config, ConfigOptions, Settings } from "./config.js";
 export {
   Closed,
@@ -48,13 +41,15 @@ export {
 export type { Event, EventName, Events, EventsOptions } from "./events.js";
 export type { Explanation, Reason } from "./explanation.js";
 export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
-export type { CompleteOptions, HeartbeatOptions, Held, JobLocals, RetryOptions, RunEnd } from "./held.js";
+export type { Held, JobLocals, RunEnd } from "./held.js";
+export type { CompleteOptions, HeartbeatOptions, RetryOptions } from "./held-options.js";
 export type { HistoryEntry, JobProgress } from "./history.js";
 export type { Hooks } from "./hooks.js";
 export { JobInterrupted } from "./interrupted.js";
 export { type BuildOptions, Job, type JobOutcome, type JobState } from "./job.js";
 export { type ClassPutOptions, defineJob, type JobClass, type JobDefaults } from "./job-class.js";
 export { RawJson } from "./json.js";
+export type { Listings } from "./listings.js";
 export type { Managed } from "./managed.js";
 export type { Middleware } from "./middleware.js";
 export type { ChooseQueues } from "./order.js";

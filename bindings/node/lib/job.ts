@@ -92,8 +92,9 @@ type ViewFields = Omit<JobFields, "progressed"> & { progress: JobProgress | null
  * looks up and {@link Job.build} makes.
  *
  * Some methods speak for the holder of the lease: complete, fail, retry, snooze, release, heartbeat and progress are refused
- * with LockLost when the job's token no longer holds, and with WrongState when the run has ended. In a handler there is no need to end the job by them: what it returns
- * completes the job, what it throws fails or retries it; a call in a handler takes the place of both.
+ * with LockLost when the job's token no longer holds, and with WrongState when the run has ended. In a handler there is no need
+ * to end the job by them: what it returns completes the job, what it throws fails or retries it; a call in a handler takes the
+ * place of both.
  *
  * The others anybody may call: they speak of the job of this jid, whoever has it.
  *

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
 import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
@@ -7,11 +6,12 @@ import { Hooks } from "./hooks.js";
 import { Job } from "./job.js";
 import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
-import { type NativeJob, type NativeWorker, native } from "./native.js";
+import { type NativeWorker, native } from "./native.js";
 import { callable, coreOptions, optionsObject, text } from "./options.js";
 import { CALLBACK, Order } from "./order.js";
 import { Performing } from "./performing.js";
 import { onExit, onSignal, type Signal } from "./process.js";
+import { Rounds } from "./rounds.js";
 import { describedJob, describedLoop, obeying, type Signalled } from "./signals.js";
 import { workerTitle } from "./title.js";
 import {
@@ -36,14 +36,8 @@ const KILL_TIMEOUT = 2_000;
 /** The status of a process that ends because of a handler that does not. */
 const STUCK = 70;
 
-/** Milliseconds. What setTimeout can wait; longer waits are several. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 /** Whether the command only loads the program, and will run its worker itself. */
 let loading = false;
-
-/** Milliseconds. How long jobs are started before the event loop has its turn. */
-const TURN = 5;
 
 /**
  * Reserves jobs and performs them, on this thread's event loop.
@@ -63,6 +57,7 @@ export class Worker extends Hooks<WorkerEvents> {
   #order: Order | undefined;
   #performing: Performing;
   #hands: Hands;
+  #rounds: Rounds;
   /** Whether it has begun to take jobs. */
   #begun = false;
   #ran = false;
@@ -70,14 +65,6 @@ export class Worker extends Hooks<WorkerEvents> {
   /** Looks for losses among the jobs that {@link next} gave, while there are any. */
   #watch: NodeJS.Timeout | undefined;
   #unwatchExit: (() => void) | undefined;
-  /** Wakes {@link run} when a handler has ended, or the worker has stopped. */
-  #wake: (() => void) | undefined;
-  /** Wakes {@link stop} when a handler has ended, or the time has become shorter. */
-  #wakeStop: (() => void) | undefined;
-  /** Whether jobs are being waited for: those that arrive are still performed. */
-  #reserving = false;
-  /** When a stop gives handlers up, by the monotonic clock. */
-  #deadline = Number.POSITIVE_INFINITY;
   /** How long the handlers may run that have a time of their own, by kind. */
   #timeouts: Record<string, number> = {};
   #paused = false;
@@ -109,6 +96,7 @@ export class Worker extends Hooks<WorkerEvents> {
       listens: () => this.listenerCount("lockLost") > 0,
       lockLost: (job, reason) => this.tell("lockLost", job, reason),
     });
+    this.#rounds = new Rounds(this.#hands, this.#performing, () => this.#order?.arrange(this.#hands.native));
   }
 
   /** Its name as others see it: host:pid:8 hex digits. Another one once {@link run} or {@link next} begins. */
@@ -265,7 +253,7 @@ export class Worker extends Hooks<WorkerEvents> {
       this.#obeyOthers(obey);
     }, LOOK_EVERY);
     try {
-      await this.#reserveAndPerform();
+      await this.#rounds.go((this.#options.threads as number | undefined) ?? 1);
     } finally {
       await this.stop().finally(() => {
         clearInterval(look);
@@ -360,8 +348,7 @@ export class Worker extends Hooks<WorkerEvents> {
 
   /** A later call can only shorten the time. */
   #stopWithin(grace: number): Promise<void> {
-    this.#deadline = Math.min(this.#deadline, performance.now() + grace);
-    this.#wakeStop?.();
+    this.#rounds.end(grace);
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
@@ -433,98 +420,19 @@ export class Worker extends Hooks<WorkerEvents> {
     try {
       if (this.#begun) {
         this.#hands.native.quiet();
-        await this.#untilHandlersEnd();
+        await this.#rounds.untilHandlersEnd(() => this.#stuck);
         // Handlers that are still under way have had their time; what `next` gave has what is left of it.
         const waits = this.#unwatchExit !== undefined && this.#hands.running.size === 0;
-        const left = waits ? Math.max(0, this.#deadline - performance.now()) : 0;
-        await settled(() => this.#hands.native.stop(left));
+        await settled(() => this.#hands.native.stop(waits ? this.#rounds.left : 0));
       }
     } finally {
       this.#unwatchExit?.();
       clearInterval(this.#watch);
       this.#look();
-      this.#wake?.();
       if (this.#begun) {
         this.tell("stop");
       }
     }
-  }
-
-  /** Or until the time that they have is over. */
-  async #untilHandlersEnd(): Promise<void> {
-    while (this.#reserving || this.#hands.awaited(this.#stuck) > 0) {
-      const left = this.#deadline - performance.now();
-      if (left <= 0) {
-        return;
-      }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.min(left, LONGEST_TIMER));
-        this.#wakeStop = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  }
-
-  async #reserveAndPerform(): Promise<void> {
-    const most = (this.#options.threads as number | undefined) ?? 1;
-    let turnBegan = performance.now();
-    for (;;) {
-      await this.#untilFewerRun(most);
-      if (this.#stopping !== undefined) {
-        return this.#stopping;
-      }
-      // Handlers that never wait would keep timers and sockets from their turn as long as there are jobs.
-      if (performance.now() - turnBegan > TURN) {
-        await setImmediate();
-        turnBegan = performance.now();
-      }
-      const free = most - this.#hands.running.size;
-      this.#order?.arrange(this.#hands.native);
-      const jobs = this.#hands.native.take(free);
-      if (jobs.length > 0) {
-        this.#start(jobs);
-      } else if (await this.#startNext(free)) {
-        turnBegan = performance.now();
-      } else {
-        // After `maxJobs` the last have all the time they need; a stop says itself how long it waits.
-        return this.#untilFewerRun(1);
-      }
-    }
-  }
-
-  #start(jobs: readonly NativeJob[]): void {
-    for (const job of jobs) {
-      void this.#perform(this.#hands.reserved(job));
-    }
-  }
-
-  /** Waits for jobs and starts them. False once there will be none. */
-  async #startNext(free: number): Promise<boolean> {
-    this.#reserving = true;
-    try {
-      const jobs = await settled(() => this.#hands.native.next(free));
-      this.#start(jobs ?? []);
-      return jobs !== null;
-    } finally {
-      this.#reserving = false;
-      this.#wakeStop?.();
-    }
-  }
-
-  async #untilFewerRun(most: number): Promise<void> {
-    while (this.#hands.running.size >= most && this.#stopping === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  async #perform(job: Job): Promise<void> {
-    await this.#performing.perform(job, this.#hands);
-    this.#wake?.();
-    this.#wakeStop?.();
   }
 
   #take(job: Job): Job {

@@ -1,0 +1,122 @@
+import { setImmediate } from "node:timers/promises";
+import { settled } from "./errors.js";
+import type { Hands } from "./hands.js";
+import type { NativeJob } from "./native.js";
+import type { Performing } from "./performing.js";
+
+/** Milliseconds. How long jobs are started before the event loop has its turn. */
+const TURN = 5;
+
+/** Milliseconds. What setTimeout can wait; longer waits are several. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Takes jobs and starts their handlers, until there are no more; then waits for the last ones. */
+export class Rounds {
+  #hands: Hands;
+  #performing: Performing;
+  #arrange: () => void;
+  /** Whether jobs are being waited for: those that arrive are still performed. */
+  #reserving = false;
+  #ending = false;
+  /** When handlers are given up, by the monotonic clock. */
+  #deadline = Number.POSITIVE_INFINITY;
+  /** Wakes who waits for handlers to end: to start others, and to stop. */
+  #wakes = new Set<() => void>();
+
+  /** `arrange` is called before jobs are taken. */
+  constructor(hands: Hands, performing: Performing, arrange: () => void) {
+    this.#hands = hands;
+    this.#performing = performing;
+    this.#arrange = arrange;
+  }
+
+  /** Resolves when there is nothing more to start: after {@link end}, or the last that the native half gives. */
+  async go(most: number): Promise<void> {
+    let turnBegan = performance.now();
+    for (;;) {
+      await this.#untilFewerRun(most);
+      if (this.#ending) {
+        return;
+      }
+      // Handlers that never wait would keep timers and sockets from their turn as long as there are jobs.
+      if (performance.now() - turnBegan > TURN) {
+        await setImmediate();
+        turnBegan = performance.now();
+      }
+      const free = most - this.#hands.running.size;
+      this.#arrange();
+      const jobs = this.#hands.native.take(free);
+      if (jobs.length > 0) {
+        this.#start(jobs);
+      } else if (await this.#startNext(free)) {
+        turnBegan = performance.now();
+      } else {
+        // After `maxJobs` the last have all the time they need; a stop says itself how long it waits.
+        return this.#untilFewerRun(1);
+      }
+    }
+  }
+
+  /** Starts no more, and gives handlers up after so many milliseconds. A later call can only shorten the time. */
+  end(grace: number): void {
+    this.#ending = true;
+    this.#deadline = Math.min(this.#deadline, performance.now() + grace);
+    this.#wake();
+  }
+
+  /** Milliseconds. What handlers have left. */
+  get left(): number {
+    return Math.max(0, this.#deadline - performance.now());
+  }
+
+  /** Or until the time that they have is over. `stuck`: those that have had theirs are not waited for. */
+  async untilHandlersEnd(stuck: () => boolean): Promise<void> {
+    while ((this.#reserving || this.#hands.awaited(stuck()) > 0) && this.left > 0) {
+      await this.#woken(Math.min(this.left, LONGEST_TIMER));
+    }
+  }
+
+  #start(jobs: readonly NativeJob[]): void {
+    for (const job of jobs) {
+      void this.#performing.perform(this.#hands.reserved(job), this.#hands).then(() => this.#wake());
+    }
+  }
+
+  /** Waits for jobs and starts them. False once there will be none. */
+  async #startNext(free: number): Promise<boolean> {
+    this.#reserving = true;
+    try {
+      const jobs = await settled(() => this.#hands.native.next(free));
+      this.#start(jobs ?? []);
+      return jobs !== null;
+    } finally {
+      this.#reserving = false;
+      this.#wake();
+    }
+  }
+
+  async #untilFewerRun(most: number): Promise<void> {
+    while (this.#hands.running.size >= most && !this.#ending) {
+      await this.#woken();
+    }
+  }
+
+  /** Or after so many milliseconds. */
+  async #woken(within?: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = within === undefined ? undefined : setTimeout(() => this.#wake(), within);
+      this.#wakes.add(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #wake(): void {
+    const wakes = [...this.#wakes];
+    this.#wakes.clear();
+    for (const wake of wakes) {
+      wake();
+    }
+  }
+}
