@@ -132,54 +132,7 @@ test("a worker is paused, resumed and stopped from afar", async () => {
   await run;
 });
 
-test("TERM and INT give back the jobs of handlers that end when they are interrupted", async () => {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    const client = freshClient();
-    const { jid } = await client.queue("q").put("wait");
-    const program = start("obedient", client);
-    await program.line("waiting");
-    program.child.kill(signal);
-    await program.line("interrupted killed");
-    await program.line("stopped");
-    assert.equal(await program.ended, 0);
-    const job = (await client.job(jid)) as Job;
-    assert.deepEqual([job.state, job.remaining], ["waiting", 5]);
-  }
-});
-
-test("QUIT lets handlers finish, without an interrupt", async () => {
-  const client = freshClient();
-  const { jid } = await client.queue("q").put("until QUIT");
-  const program = start("obedient", client);
-  await program.line("until QUIT");
-  program.child.kill("SIGQUIT");
-  assert.equal(await program.ended, 0);
-  assert.equal((await client.job(jid))?.result, "finished");
-});
-
-test("USR2 pauses a worker process and CONT resumes it, while its handlers go on", async () => {
-  const client = freshClient();
-  const waiting = await client.queue("q").put("wait");
-  const program = start("obedient", client);
-  await program.line("waiting");
-  program.child.kill("SIGUSR2");
-  await program.line("paused true");
-  await client.queue("q").put("say", "to another");
-  const other = new Worker(client, { queues: ["q"] });
-  const job = (await other.next()) as Job;
-  assert.equal(job.data, "to another");
-  await job.complete();
-  await other.stop();
-  program.child.kill("SIGCONT");
-  await program.line("paused false");
-  await client.queue("q").put("say", "to it");
-  await program.line("said to it");
-  assert.equal((await client.job(waiting.jid))?.state, "running");
-  program.child.kill("SIGTERM");
-  assert.equal(await program.ended, 0);
-});
-
-test("TTIN writes down what is under way, and changes nothing", async () => {
+test("a program that runs its worker itself obeys signals too: TTIN writes what is under way, TERM interrupts it", async () => {
   const client = freshClient();
   await client.queue("q").put("wait", null, { jid: "one" });
   const program = start("obedient", client);
@@ -192,5 +145,7 @@ test("TTIN writes down what is under way, and changes nothing", async () => {
   await program.line("said something");
   await program.line(/^\{.*"kind":"say".*"outcome":"complete".*\}$/);
   program.child.kill("SIGTERM");
+  await program.line("interrupted killed");
+  await program.line("stopped");
   assert.equal(await program.ended, 0);
 });

@@ -1,17 +1,34 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { Job, JobInterrupted, LockLost, Worker, WrongState } from "manyhands";
+import { type Client, Job, JobInterrupted, LockLost, type PutOptions, Worker, WrongState } from "manyhands";
 import { freshClient, written } from "./server.js";
 
-test("a handler whose lease is lost hears of it, and its outcome counts for nothing", async () => {
+interface Scene {
+  client: Client;
+  worker: Worker;
+  /** Puts the job anew, whoever runs it: who does has lost it. */
+  replace(options?: PutOptions): Promise<unknown>;
+}
+
+/** A worker, and the job `one` in its queue. */
+async function scene(): Promise<Scene> {
   const client = freshClient();
   const queue = client.queue("q");
   await queue.put("k", "old", { jid: "one" });
   const worker = new Worker(client, { queues: ["q"] });
+  const replace = (options: PutOptions = {}) =>
+    queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000, ...options });
+  return { client, worker, replace };
+}
+
+test("a handler whose lease is lost hears of it within 2 s, and its outcome counts for nothing", async () => {
+  const { client, worker, replace } = await scene();
   worker.perform("k", async (job) => {
-    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    await replace();
+    const lost = performance.now();
     await once(job.signal, "abort");
+    assert.ok(performance.now() - lost < 2_000);
     assert.ok(job.signal.reason instanceof JobInterrupted);
     assert.equal(job.signal.reason.reason, "replaced");
     return "too late";
@@ -28,12 +45,9 @@ test("a handler whose lease is lost hears of it, and its outcome counts for noth
 });
 
 test("an outcome that is refused is told, though the handler has ended", async () => {
-  const client = freshClient();
-  const queue = client.queue("q");
-  await queue.put("k", "old", { jid: "one" });
-  const worker = new Worker(client, { queues: ["q"] });
+  const { client, worker, replace } = await scene();
   worker.perform("k", async () => {
-    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    await replace();
     worker.stop();
   });
   const lost = once(worker, "lockLost");
@@ -45,10 +59,7 @@ test("an outcome that is refused is told, though the handler has ended", async (
 
 test("a listener that throws, or rejects, is logged, and the worker goes on", async (t) => {
   const lines = written(t);
-  const client = freshClient();
-  const queue = client.queue("q");
-  await queue.put("k", "old", { jid: "one" });
-  const worker = new Worker(client, { queues: ["q"] });
+  const { client, worker, replace } = await scene();
   worker.on("lockLost", async () => {
     throw new Error("rejected");
   });
@@ -57,7 +68,7 @@ test("a listener that throws, or rejects, is logged, and the worker goes on", as
   });
   worker.perform("k", async (job) => {
     if (job.data === "old") {
-      await queue.put("k", "new", { jid: "one", onConflict: "move" });
+      await replace({ delay: 0 });
       await once(job.signal, "abort");
     } else {
       worker.stop();
@@ -92,12 +103,9 @@ test("an outcome that the engine cannot take is told with the job, and why", asy
 
 test("a job that its handler ended itself is told of too, when that was refused", async (t) => {
   written(t);
-  const client = freshClient();
-  const queue = client.queue("q");
-  await queue.put("k", "old", { jid: "one" });
-  const worker = new Worker(client, { queues: ["q"] });
+  const { worker, replace } = await scene();
   worker.perform("k", async (job) => {
-    await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+    await replace();
     await assert.rejects(job.complete(), LockLost);
     worker.stop();
   });
@@ -161,13 +169,10 @@ test("a handler may move, time out or cancel its own job, which is no loss", asy
 
 test("who takes jobs by a loop hears of a lost lease as well", async (t) => {
   written(t);
-  const client = freshClient();
-  const queue = client.queue("q");
-  await queue.put("k", "old", { jid: "one" });
-  const worker = new Worker(client, { queues: ["q"] });
+  const { worker, replace } = await scene();
   const job = (await worker.next()) as Job;
   const told = once(worker, "lockLost");
-  await queue.put("k", "new", { jid: "one", onConflict: "move", delay: 60_000 });
+  await replace();
   await once(job.signal, "abort");
   assert.deepEqual(await told, [job, "replaced"]);
   await assert.rejects(job.complete(), LockLost);

@@ -12,17 +12,27 @@ import { Client } from "manyhands";
 
 const folder = await mkdtemp(join(tmpdir(), "manyhands-node-"));
 const socket = join(folder, "redis.sock");
-const server = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]);
-process.once("exit", () => server.kill("SIGKILL"));
-for await (const line of createInterface({ input: server.stdout })) {
-  if (/ready to accept connections/i.test(line)) {
-    break;
-  }
-}
-server.stdout.resume();
-
 const clients: Client[] = [];
 const children: ChildProcess[] = [];
+const server = await startServer(folder);
+
+/** A server of this folder, on its socket `redis.sock`. */
+async function startServer(dir: string, ...options: string[]): Promise<ChildProcess> {
+  const socket = join(dir, "redis.sock");
+  return started("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir, ...options]);
+}
+
+async function started(program: string, options: string[], cwd?: string): Promise<ChildProcess> {
+  const child = spawn(program, options, { cwd });
+  process.once("exit", () => child.kill("SIGKILL"));
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (/ready to accept connections/i.test(line)) {
+      break;
+    }
+  }
+  child.stdout.resume();
+  return child;
+}
 
 after(async () => {
   for (const child of children) {
@@ -79,16 +89,26 @@ export async function otherAddress(): Promise<{ url: string; close(): void }> {
 export async function tlsServer(): Promise<(options: string) => string> {
   const dir = await freshFolder();
   const program = resolve("../../tests/tls/server.sh"); // from bindings/node, where tests run
-  const secure = spawn(program, ["--save", ""], { cwd: dir });
-  children.push(secure);
-  for await (const line of createInterface({ input: secure.stdout })) {
-    if (/ready to accept connections/i.test(line)) {
-      break;
-    }
-  }
-  secure.stdout.resume();
+  children.push(await started(program, ["--save", ""], dir));
   const address = await readFile(join(dir, "url"), "utf8");
   return (options) => address + options.replaceAll("DIR", dir);
+}
+
+/** Another server, that keeps what it was told, and a client of it; `restart` kills it and starts it again. */
+export async function ownServer(): Promise<{ client: Client; restart(): Promise<void> }> {
+  const dir = await freshFolder();
+  const begin = () => startServer(dir, "--appendonly", "yes", "--appendfsync", "always");
+  let child = await begin();
+  const client = new Client(`unix://${join(dir, "redis.sock")}`);
+  clients.push(client);
+  children.push(child);
+  const restart = async () => {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    child = await begin();
+    children.push(child);
+  };
+  return { client, restart };
 }
 
 let namespaces = 0;

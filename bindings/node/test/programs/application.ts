@@ -35,6 +35,9 @@ worker.perform("grow", (job) => {
   kept.push(Buffer.alloc(Number(job.data) * 2 ** 20, 1));
   return { pid: process.pid, memory: process.memoryUsage.rss() };
 });
+worker.perform("note", async (job) => {
+  await client.queue("notes").put("note", null, { jid: `note of ${job.jid}`, onConflict: "keep" });
+});
 worker.perform("put", async () => void (await client.queue("from a handler").put("found")));
 worker.on("stop", () => console.log(`stopped ${process.pid}`));
 

@@ -4,7 +4,7 @@ import { Client, Worker } from "manyhands";
 
 const [url, namespace] = process.argv.slice(2) as [string, string];
 const collect = (globalThis as { gc?: () => void }).gc as () => void;
-const rounds = 200;
+const rounds = 60;
 let collected = 0;
 const registry = new FinalizationRegistry(() => {
   collected += 1;

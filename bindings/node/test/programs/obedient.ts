@@ -1,4 +1,4 @@
-// A worker in a process of its own that obeys signals. Usage: obedient.js URL NAMESPACE. Says what it does, one line each.
+// A worker that its program runs itself. Usage: obedient.js URL NAMESPACE. Says what it does, one line each.
 import { once } from "node:events";
 import { Client, Worker } from "manyhands";
 
@@ -12,16 +12,6 @@ worker.perform("wait", async (job) => {
   console.log(`interrupted ${job.signal.reason.reason}`);
   throw job.signal.reason;
 });
-worker.perform("until QUIT", async (job) => {
-  console.log("until QUIT");
-  await once(process, "SIGQUIT");
-  return job.signal.aborted ? "interrupted" : "finished";
-});
 worker.perform("say", (job) => console.log(`said ${job.data}`));
-
-const run = worker.run();
-process.on("SIGUSR2", () => console.log(`paused ${worker.paused}`));
-process.on("SIGCONT", () => console.log(`paused ${worker.paused}`));
-console.log("running");
-await run;
+await worker.run();
 console.log("stopped");
