@@ -91,9 +91,11 @@ CALLS: Calls = [
 
 
 @pytest.fixture
-def driver() -> Any:
+def driver(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The driver as a module of its own."""
-    spec = importlib.util.spec_from_file_location("driver", ROOT / "tests/drivers/python/driver.py")
+    folder = ROOT / "tests/drivers/python"
+    monkeypatch.syspath_prepend(folder)
+    spec = importlib.util.spec_from_file_location("driver", folder / "driver.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -4,76 +4,17 @@ import inspect
 import json
 import sys
 
+from units import SPANS, described, in_ms, in_seconds
+
 import manyhands
 
-SECONDS = {
-    "at",
-    "put_at",
-    "due_at",
-    "lease_until",
-    "run",
-    "mean",
-    "deviation",
-    "p50",
-    "p99",
-}
-SECONDS |= {
-    "due_in",
-    "lease_left",
-    "ago",
-    "estimated_wait",
-    "silent",
-    "expires",
-    "interval",
-    "next_at",
-    "next_due",
-}
-SPANS = {"heartbeat", "grace-period", "jobs-history", "stats-history", "max-worker-age"}
-NAMED = [
-    "jid",
-    "kind",
-    "queue",
-    "data",
-    "priority",
-    "retries",
-    "remaining",
-    "token",
-    "put_at",
-    "worker",
-    "tags",
-    "route",
-    "throttles",
-    "headers",
-    "parent",
-    "tracked",
-]
-VIEWED = [
-    *NAMED,
-    "state",
-    "stalled",
-    "result",
-    "due_at",
-    "lease_until",
-    "failure",
-    "history",
-]
+NAMED = ["jid", "kind", "queue", "data", "priority", "retries", "remaining", "token", "put_at", "worker", "tags"]
+NAMED += ["route", "throttles", "headers", "parent", "tracked"]
+VIEWED = [*NAMED, "state", "stalled", "result", "due_at", "lease_until", "failure", "history"]
 VIEWED += ["dependencies", "dependents"]
-RECURRING = [
-    "jid",
-    "kind",
-    "queue",
-    "data",
-    "interval",
-    "backlog",
-    "count",
-    "paused",
-    "next_at",
-]
-RECURRING += ["priority", "retries", "tags", "throttles", "route", "headers"]
-clients, held = (
-    {},
-    {},
-)  # open clients by label; reserved jobs that nobody ended, by client, jid and token
+RECURRING = ["jid", "kind", "queue", "data", "interval", "backlog", "count", "paused", "next_at", "priority", "retries"]
+RECURRING += ["tags", "throttles", "route", "headers"]
+clients, held = {}, {}  # open clients by label; reserved jobs that nobody ended, by client, jid and token
 
 
 class NoPlaceError(TypeError):
@@ -92,37 +33,6 @@ def use(method, *args, **kwargs):
 def door(client, operation, args):
     """What no method says."""
     return client.call(operation, args)
-
-
-def in_ms(value):
-    """A reply in the package's units as the scenarios write it."""
-    if isinstance(value, dict):
-        return dict(member_in_ms(name, member) for name, member in value.items())
-    return [in_ms(item) for item in value] if isinstance(value, list) else value
-
-
-def member_in_ms(name, value):
-    if name in ("data", "result"):  # the user's: their members are not ours to convert
-        return name, value
-    if name == "histogram":
-        return name, [[upper * 1000, count] for upper, count in value]
-    if name in SECONDS and not isinstance(value, dict):
-        return f"{name}_ms", None if value is None else value * 1000
-    return name, in_ms(value)
-
-
-def in_seconds(fields):
-    """An operation's arguments as a method's."""
-    spans = {name[:-3]: over_1000(fields[name]) for name in fields if name.endswith("_ms")}
-    return {name: value for name, value in fields.items() if not name.endswith("_ms")} | spans
-
-
-def over_1000(value):
-    return value / 1000 if isinstance(value, (int, float)) else value
-
-
-def described(thing, names):
-    return in_ms({name: getattr(thing, name) for name in names})
 
 
 def viewed(job):
