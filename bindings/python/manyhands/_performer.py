@@ -47,7 +47,7 @@ class Performer:
                 return self.outcome_of(job, running.perform)
             except JobInterrupted as error:
                 return self._interrupted(running, error)
-            except BaseException as error:  # noqa: BLE001  SystemExit and the like are raised when the job knows
+            except BaseException as error:  # noqa: BLE001  a handler's SystemExit is raised when its job is told
                 if not isinstance(error, Exception):
                     ended = error
                 return RELEASE if running.reason == KILLED and ended is None else self.failed(job, error)
@@ -93,7 +93,8 @@ class Performer:
         """What each thread does, to the log."""
         frames = sys._current_frames()
         for running in self.running():
-            stack = "".join(traceback.format_stack(frames.get(running.thread.ident or 0)))
+            frame = frames.get(running.thread.ident or 0)
+            stack = "".join(traceback.format_stack(frame)) if frame else ""
             if running.waiting is not None and running.waiting.task is not None:
                 stack += "awaiting\n" + "".join(_line(frame) for frame in running.waiting.task.get_stack())
             job, seconds = running.job, time.monotonic() - running.since
@@ -116,7 +117,8 @@ class Performer:
         if ruled is error:
             return failed_by_rule(job.kind, error, delay_ms)
         backoff = self._duties.backoffs.get(job.kind)
-        return failed(error) if backoff is None else failed_by_rule(job.kind, error, backoff._after_ms(job))
+        delay_ms = None if backoff is None else backoff._after_ms(job)
+        return failed(error) if delay_ms is None else failed_by_rule(job.kind, error, delay_ms)
 
     def _finish(self, job: Job, ending: Ending) -> None:
         if job.token is None or not job.in_hand:  # the handler has ended it itself

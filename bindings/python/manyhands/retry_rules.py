@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -13,6 +14,8 @@ from manyhands.errors import InvalidArgument
 if TYPE_CHECKING:
     from manyhands.job import Job
     from manyhands.middleware import Next
+
+_log = logging.getLogger("manyhands")
 
 _MOST_STEPS = 1_000
 """Beyond so many errors an exponential wait no longer grows: its power would be too large a number."""
@@ -26,7 +29,12 @@ class Backoff:
     """
 
     def __init__(self, delay: Callable[[int], float], jitter: float = 0.0) -> None:
-        """Wait `delay(errors)` seconds, longer or shorter at random by a share of up to `jitter`, 0 to 1."""
+        """Wait `delay(errors)` seconds, longer or shorter at random by a share of up to `jitter`, 0 to 1.
+
+        What `delay` raises is logged, and the job waits as without a backoff.
+        """
+        if not callable(delay):
+            raise InvalidArgument(f"delay must be a function, not {type(delay).__name__}")
         if isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not 0 <= jitter <= 1:
             raise InvalidArgument(f"jitter must be 0 to 1, not {jitter!r}")
         self._delay = delay
@@ -86,9 +94,13 @@ class Backoff:
         """Seconds to wait after so many errors, 1 or more."""
         return self._delay(errors) * (1 + self._jitter * random.uniform(-1, 1))
 
-    def _after_ms(self, job: Job) -> int:
-        """Milliseconds to wait after an error of this job."""
-        return milliseconds(self.delay(job.retries - job.remaining + 1), "backoff", None)
+    def _after_ms(self, job: Job) -> int | None:
+        """Milliseconds to wait after an error of this job; None when the function of the program does not say."""
+        try:
+            return milliseconds(self.delay(job.retries - job.remaining + 1), "backoff", None)
+        except Exception:  # noqa: BLE001  the function is the user's
+            _log.exception("job %s (%s): its backoff raised; it waits as without one", job.jid, job.kind)
+            return None
 
 
 BackoffLike = Union[Backoff, float, timedelta, Sequence[Union[float, timedelta]], Callable[[int], float]]
@@ -120,8 +132,13 @@ class RetryRules:
 
         Raises InvalidArgument for what is no class of exceptions, and for a bad backoff.
         """
+        retry_on = {} if retry_on is None else retry_on
+        if not isinstance(retry_on, Mapping):
+            raise InvalidArgument(f"retry_on must be a mapping of classes, not {type(retry_on).__name__}")
+        if not isinstance(discard_on, Iterable):
+            raise InvalidArgument(f"discard_on must be a list of classes, not {discard_on!r}")
         self._discards = tuple(discard_on)
-        self._retries = {error: Backoff.of(backoff) for error, backoff in (retry_on or {}).items()}
+        self._retries = {error: Backoff.of(backoff) for error, backoff in retry_on.items()}
         for error in (*self._discards, *self._retries):
             if not (isinstance(error, type) and issubclass(error, Exception)):
                 raise InvalidArgument(f"{error!r} is no class of exceptions")
@@ -136,6 +153,7 @@ class RetryRules:
         except tuple(self._retries) as error:
             for kind, backoff in self._retries.items():
                 if isinstance(error, kind):
-                    job._rule = error, backoff._after_ms(job)
+                    delay_ms = backoff._after_ms(job)
+                    job._rule = None if delay_ms is None else (error, delay_ms)
                     break
             raise

@@ -88,6 +88,28 @@ def test_a_handler_has_a_backoff(client: Client) -> None:
     assert dues == [1_007, 1_060]
 
 
+@pytest.mark.parametrize("delay", [lambda errors: 1 / (errors - 1), lambda _errors: -1, lambda _errors: "soon"])
+def test_a_backoff_that_raises_is_as_none(
+    client: Client, caplog: pytest.LogCaptureFixture, delay: Callable[[int], Any]
+) -> None:
+    worker = Worker(client, ["q"])
+    for kind in ("rule", "own"):
+        client.queue("q").put(kind, jid=kind)
+
+    def handler(job: Job) -> None:
+        if job.kind == "own":
+            worker.stop()
+        raise OSError(job.kind)
+
+    worker.use(RetryRules(retry_on={OSError: delay}))
+    worker.perform("rule")(handler)
+    worker.perform("own", backoff=delay)(handler)
+    worker.run()
+    jobs = [job for job in client.jobs(["rule", "own"]) if job]
+    assert [(job.state, job.remaining) for job in jobs] == [("scheduled", 4)] * 2
+    assert "job rule (rule): its backoff raised" in caplog.text
+
+
 def test_backoffs() -> None:
     exponential = Backoff.exponential(2, factor=3, most=50, jitter=0)
     assert [exponential.delay(errors) for errors in (1, 2, 3, 4, 10**9)] == [2, 6, 18, 50, 50]
@@ -104,6 +126,9 @@ def test_backoffs() -> None:
     [
         (lambda: RetryRules(retry_on={5: 1}), "5 is no class of exceptions"),  # type: ignore[dict-item]
         (lambda: RetryRules(discard_on=[BaseException]), "is no class of exceptions"),  # type: ignore[list-item]
+        (lambda: RetryRules(discard_on=OSError), "discard_on must be a list of classes"),  # type: ignore[arg-type]
+        (lambda: RetryRules(retry_on=[OSError]), "retry_on must be a mapping of classes"),  # type: ignore[arg-type]
+        (lambda: Backoff(5), "delay must be a function"),  # type: ignore[arg-type]
         (lambda: RetryRules(retry_on={OSError: "soon"}), "backoff must be seconds"),  # type: ignore[dict-item]
         (lambda: RetryRules(retry_on={OSError: []}), "backoff is an empty list"),
         (lambda: RetryRules(retry_on={OSError: [1, -1]}), "backoff[1] must be 0 to"),
