@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from manyhands._wire import texts
-from manyhands.errors import InvalidArgument
+from manyhands._wire import text, texts
 
 if TYPE_CHECKING:
     from manyhands import _native
@@ -42,11 +41,11 @@ class Chosen:
                 return fields
 
     def _order(self, queues: list[str]) -> list[str] | None:
+        """What the function answers; None: as before."""
+        said = "what strategy returns"
         try:
-            order = texts(self._choose(queues), "what strategy returns", None)
-            if not all(isinstance(name, str) for name in order):
-                raise InvalidArgument("what strategy returns must be a list of texts")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001  the function is the user's
+            order = [text(name, said, None) for name in texts(self._choose(queues), said, None)]
+        except Exception as error:  # noqa: BLE001  the function is the user's, and its answer may be a generator
             if repr(error) != self._fault:
                 _log.warning("a strategy raised; the order of the queues stays", exc_info=error)
             self._fault = repr(error)

@@ -119,7 +119,7 @@ class Crew:
         try:
             while (job := take()) is not None:
                 self._performer.perform(job)
-        except BaseException as error:  # noqa: BLE001  run raises it
+        except BaseException as error:  # noqa: BLE001  what a handler or the core ends it with, run raises
             self.crashes.append(error)
         finally:
             self._orders.put((Order.ENDED, 0))

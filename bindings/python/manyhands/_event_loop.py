@@ -63,7 +63,7 @@ class Waiting:
             self._result = await self._start()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001  SystemExit too is for the thread: it would end the loop
+        except BaseException as error:  # noqa: BLE001  a handler's SystemExit would end the loop
             self._error = error
 
     def _end(self, task: asyncio.Task[None]) -> None:

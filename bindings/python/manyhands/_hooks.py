@@ -20,10 +20,13 @@ class Hooks:
     def __init__(self, names: Iterable[str]) -> None:
         self._hooks: dict[str, tuple[Callable[..., object], ...]] = dict.fromkeys(names, ())
 
-    def add(self, name: str, hook: Callable[..., object]) -> None:
-        """Register one; InvalidArgument for a name there is not, or what cannot be called."""
+    def check(self, name: str) -> None:
+        """InvalidArgument for a name there is not, which `@worker.on` without a name has given too."""
         if name not in self._hooks:
             raise InvalidArgument(f"hook {name!r} is unknown; there are {', '.join(self._hooks)}")
+
+    def add(self, name: str, hook: Callable[..., object]) -> None:
+        """Register one under a checked name; InvalidArgument for what cannot be called."""
         if not callable(hook):
             raise InvalidArgument(f"hook {name} must be callable, not {type(hook).__name__}")
         self._hooks[name] = (*self._hooks[name], hook)  # a whole new one: a thread may be walking through the old

@@ -37,7 +37,7 @@ class Master:
         self._worker = worker
         self._title = title
         # How long a process may take to end is what its worker says, whoever set that.
-        flags = {**flags, "shutdown-timeout": str(min(worker._shutdown_timeout, _LONGEST_SHUTDOWN))}
+        flags = {**flags, "shutdown-timeout": str(min(worker._options.shutdown_timeout, _LONGEST_SHUTDOWN))}
         self._supervisor = _native.Supervisor(worker._client._native, json.dumps(flags))
 
     def keep(self) -> int:

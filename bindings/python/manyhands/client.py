@@ -124,6 +124,8 @@ class Client(Listings):
         What it raises is logged and changes nothing: see `use` for what may. Raises InvalidArgument for another name.
         """
 
+        self._putting.hooks.check(hook)
+
         def register(called: _AnyHook) -> _AnyHook:
             self._putting.hooks.add(hook, called)
             return called

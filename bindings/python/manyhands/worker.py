@@ -12,15 +12,16 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeVar, overload
 
 from manyhands import _native
-from manyhands._chosen import Choose, Chosen
+from manyhands._chosen import Choose
 from manyhands._crew import Crew, Order, Orders
 from manyhands._duties import Duties, Handler
 from manyhands._event_loop import event_loop
 from manyhands._holder import WorkerHolder
+from manyhands._options import Options
 from manyhands._performer import Performer
 from manyhands._running import Running
 from manyhands._signals import obeying_signals
-from manyhands._wire import milliseconds, object_text, refuse_unknown, text, texts
+from manyhands._wire import milliseconds, refuse_unknown, text
 from manyhands.client import Client
 from manyhands.errors import Closed, Error, InvalidArgument, WrongState
 from manyhands.job import Job
@@ -34,8 +35,6 @@ _LockLost = TypeVar("_LockLost", bound=Callable[[Job, str], object])
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 _AnyMiddleware = TypeVar("_AnyMiddleware", bound=Middleware)
 _AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
-
-_CALLBACK = "callback"
 
 _STUCK = 70
 """The exit status of a process that has a handler which will not end."""
@@ -69,6 +68,7 @@ class Worker:
         strategy: str | Choose | None = None,
         weights: Mapping[str, int] | None = None,
         shutdown_timeout: float | timedelta = 25.0,
+        interval: float | timedelta = 2.0,
         timeout: float | timedelta | None = None,
         max_jobs: int | None = None,
         log: Literal["off", "text", "json"] | None = None,
@@ -91,6 +91,8 @@ class Worker:
             while there is none for it. What it raises is logged, and the order stays. Default ordered.
         weights: 1 to 1000 by queue or pattern, for the strategy weighted. Default: 1 each.
         shutdown_timeout: seconds that a stop leaves to running handlers, 0 or more. Default 25.
+        interval: seconds, give or take a tenth, after which an idle worker looks for what nobody told it, 0.01 to
+            86400. It is told of jobs that are put or become due. Default 2.
         timeout: seconds that a handler may run, at least 0.001; then it is interrupted (see JobInterrupted) and spends
             a retry. One that goes on for 2 s more ends the worker: no new jobs, `shutdown_timeout` for its neighbours,
             then `run` raises SystemExit(70). Default: as long as it likes.
@@ -107,23 +109,20 @@ class Worker:
         refuse_unknown(unknown, None)
         if not isinstance(client, Client):
             raise InvalidArgument(f"client must be a Client, not {type(client).__name__}")
-        queues = texts(queues, "queues", None)
-        grace_ms = milliseconds(shutdown_timeout, "shutdown_timeout", None)
-        self._chosen = Chosen(strategy) if callable(strategy) else None
-        options: dict[str, Any] = {
-            "queues": queues,
-            "threads": threads,
-            "strategy": _CALLBACK if callable(strategy) else strategy,
-            "weights": None if weights is None else dict(weights),
-            "shutdown_timeout_ms": grace_ms,
-        }
-        timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", None, least=1)
-        options |= {"timeout_ms": timeout_ms, "max_jobs": max_jobs, "log": log, "verbose": verbose, "statsd": statsd}
+        self._options = Options(
+            queues,
+            strategy,
+            weights,
+            shutdown_timeout=shutdown_timeout,
+            interval=interval,
+            timeout=timeout,
+            threads=threads,
+            max_jobs=max_jobs,
+            log=log,
+            verbose=verbose,
+            statsd=statsd,
+        )
         self._client = client
-        self._queues = queues
-        self._options = {name: value for name, value in options.items() if value is not None}
-        self._threads = 1 if threads is None else threads
-        self._shutdown_timeout = grace_ms / 1000
         self._duties = Duties()
         self._orders: Orders = SimpleQueue()
         self._started = self._over = False
@@ -132,29 +131,15 @@ class Worker:
 
     def _open(self) -> None:
         """The native worker knows its kinds from the start; until it is used, another one may take its place."""
-        if self._options.get("strategy") == _CALLBACK and self._chosen is None:
-            raise InvalidArgument("strategy callback is a function of the program; it gives none")
-        options = {
-            **self._options,
-            "kinds": self._duties.kinds,
-            "timeouts": self._duties.timeouts,
-            "language": "python",
-        }
-        self._native = _native.Worker(self._client._native, object_text(options, None))
+        options = self._options.native(kinds=self._duties.kinds, timeouts=self._duties.timeouts)
+        self._native = _native.Worker(self._client._native, options)
         self._holder = WorkerHolder(self._native)
         self._pid = os.getpid()
 
     def _set(self, settings: Mapping[str, Any]) -> None:
         """What was set from outside the program (`_native.work_settings`) wins over what the program says."""
         self._client._redirect(settings["url"], settings["namespace"])
-        self._options |= settings["worker"]
-        if self._options.get("strategy") != _CALLBACK:
-            self._chosen = None
-        if self._options.get("strategy") != "weighted":
-            self._options.pop("weights", None)
-        self._queues = self._options["queues"]
-        self._threads = self._options.get("threads", 1)
-        self._shutdown_timeout = self._options["shutdown_timeout_ms"] / 1000
+        self._options.override(settings["worker"])
         self._open()
 
     def _begin(self) -> None:
@@ -273,6 +258,8 @@ class Worker:
         Raises InvalidArgument for another name, WrongState when the worker has started.
         """
 
+        self._duties.hooks.check(hook)
+
         def register(called: _AnyHook) -> _AnyHook:
             self._refuse_started("a hook")
             self._duties.hooks.add(hook, called)
@@ -313,15 +300,15 @@ class Worker:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._begin()
         performer = Performer(self._native, self._duties)
-        crew = Crew(self._native, performer, self._orders, self._shutdown_timeout, self._show)
-        _log.info("worker %s started: queues %s, kinds %s", self.name, self._options["queues"], self._duties.kinds)
+        crew = Crew(self._native, performer, self._orders, self._options.shutdown_timeout, self._show)
+        _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
         with (
-            obeying_signals(self._orders, self._shutdown_timeout),
+            obeying_signals(self._orders, self._options.shutdown_timeout),
             event_loop().used() if self._duties.awaits else nullcontext(),
         ):
             try:
                 self._duties.hooks.tell("start", self)
-                crew.work(self._threads, self.next)
+                crew.work(self._options.threads, self.next)
                 self._end(0)
                 if crew.stuck:
                     raise SystemExit(_STUCK)  # noqa: TRY301  a handler that will not end ends the process
@@ -343,7 +330,7 @@ class Worker:
 
         May be called from any thread, handler or signal handler.
         """
-        self._stop_within(self._shutdown_timeout)
+        self._orders.put((Order.STOP, self._options.shutdown_timeout))
 
     def pause(self) -> None:
         """Take no new jobs until `resume`; running ones go on, those that had not begun are given back."""
@@ -377,7 +364,7 @@ class Worker:
         """
         self._begin()
         timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", "worker_next")
-        chosen = self._chosen
+        chosen = self._options.chosen
         fields = self._native.next(timeout_ms)[0] if chosen is None else chosen.next(self._native, timeout_ms)
         return None if fields is None else Job(self._client, self._holder, fields)
 
@@ -389,7 +376,9 @@ class Worker:
 
         `run` does this by itself. Calling it again does nothing. Releases the GIL; Ctrl-C ends the wait.
         """
-        self._end(milliseconds(self._shutdown_timeout if timeout is None else timeout, "timeout", "worker_stop"))
+        self._end(
+            milliseconds(self._options.shutdown_timeout if timeout is None else timeout, "timeout", "worker_stop")
+        )
 
     def __enter__(self) -> Worker:
         return self
@@ -403,9 +392,6 @@ class Worker:
         self._begin()
         self._over = True
         self._native.stop(timeout_ms)
-
-    def _stop_within(self, grace: float) -> None:
-        self._orders.put((Order.STOP, grace))
 
     def _refuse_started(self, what: str) -> None:
         if self._started:

@@ -54,7 +54,8 @@ def program(client: Client) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def start(name: str, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-u", str(TESTS / "programs.py"), name, client.url, client.namespace, *arguments]
         environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         started.append(process)
         return process
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ class PlainRedis:
         """How many connections wait in a blocking command."""
         line = next(line for line in self("INFO", "clients").split() if line.startswith(b"blocked_clients:"))
         return int(line.partition(b":")[2])
+
+    def hears(self, command: str) -> list[str]:
+        """After MONITOR: wait for this command of anybody; its words."""
+        while True:
+            words = shlex.split(self._reply().decode().partition("] ")[2])
+            if words[:1] == [command]:
+                return words
 
     def _reply(self) -> Any:
         line = self._lines.readline()[:-2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -23,12 +24,17 @@ class SaysOrders(logging.Handler):
             print(message, flush=True)
 
 
-def never_ends(client: Client) -> None:
-    """A worker whose handler says the jid and hangs, whatever it is told."""
+def worker_that_says_orders(client: Client) -> Worker:
+    """One of queue q."""
     log = logging.getLogger("manyhands")
     log.setLevel(logging.INFO)
     log.addHandler(SaysOrders())
-    worker = Worker(client, ["q"])
+    return Worker(client, ["q"])
+
+
+def never_ends(client: Client) -> None:
+    """A worker whose handler says the jid and hangs, whatever it is told."""
+    worker = worker_that_says_orders(client)
 
     @worker.perform("work")
     def work(job: Job) -> None:
@@ -42,10 +48,7 @@ def never_ends(client: Client) -> None:
 
 def spins(client: Client) -> None:
     """A worker whose handler says the jid and computes without end, or until it is interrupted; other kinds return."""
-    log = logging.getLogger("manyhands")
-    log.setLevel(logging.INFO)
-    log.addHandler(SaysOrders())
-    worker = Worker(client, ["q"])
+    worker = worker_that_says_orders(client)
 
     @worker.perform("spin")
     def spin(job: Job) -> None:
@@ -82,6 +85,19 @@ def next_waits(client: Client) -> None:
     except KeyboardInterrupt:
         print("interrupted", flush=True)
         worker.close()
+
+
+def holds_the_gil(client: Client) -> None:
+    """A worker whose handler lets no Python code run, that of the event loop it is on included, until it may end."""
+    worker = Worker(client, ["q"])
+
+    @worker.perform("work")
+    async def work(job: Job) -> None:
+        print("started", job.jid, flush=True)
+        ctypes.PyDLL(None).getchar()  # unlike CDLL it keeps the lock
+        worker.stop()
+
+    worker.run()
 
 
 def forks_in_a_handler(client: Client) -> None:

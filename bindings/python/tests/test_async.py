@@ -36,6 +36,26 @@ def test_handlers_share_one_loop_and_wait_together(client: Client) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "mh-loop"]
 
 
+def test_no_more_handlers_run_at_once_than_there_are_threads(client: Client) -> None:
+    client.queue("q").put_many([{"kind": "k"}] * 60)
+    worker = Worker(client, ["q"], threads=3)
+    running, most, performed = 0, 0, 0
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> None:
+        nonlocal running, most, performed
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)  # the others begin, as many as may
+        running -= 1
+        performed += 1
+        if performed == 60:
+            worker.stop()
+
+    worker.run()
+    assert 1 <= most <= 3
+
+
 def test_middleware_around_async_handlers(client: Client) -> None:
     client.queue("q").put("k", jid="a")
     worker = Worker(client, ["q"])

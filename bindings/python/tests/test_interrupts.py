@@ -29,7 +29,7 @@ def run_beside(worker: Worker) -> tuple[threading.Thread, list[BaseException]]:
     def run() -> None:
         try:
             worker.run()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001  the test looks at it
             raised.append(error)
 
     thread = threading.Thread(target=run)

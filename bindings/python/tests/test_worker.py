@@ -7,12 +7,14 @@ import logging
 import subprocess
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 from performing import found, perform, raising
-from servers import redis_server
+from plain_redis import PlainRedis
+from servers import redis_server, wait_for_line
 
 from manyhands import (
     Client,
@@ -93,7 +95,7 @@ def test_an_idle_worker_asks_its_function_again(client: Client) -> None:
 def test_the_order_stays_when_a_function_raises(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.queue("q").put("work")
     client.queue("r").put("work")
-    answers: list[Any] = [["r"], "q", [1]]
+    answers: list[Any] = [["r"], "q", [1], None, ["\ud800"]]
 
     def choose(_queues: list[str]) -> Any:
         if answers:
@@ -105,12 +107,10 @@ def test_the_order_stays_when_a_function_raises(client: Client, caplog: pytest.L
         assert job is not None
         assert job.queue == "r"
         job.complete()
-        for _ in range(4):
+        for _ in range(6):
             assert worker.next(0) is None
     faults = [record.exc_info[0] for record in caplog.records if record.exc_info]
-    assert faults == [InvalidArgument, InvalidArgument, KeyError]
-    with pytest.raises(InvalidArgument, match="strategy callback is a function"):
-        Worker(client, ["q"], strategy="callback")
+    assert faults == [*[InvalidArgument] * 4, KeyError]
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
@@ -282,6 +282,23 @@ def test_closed_with_jobs_in_hand(client: Client) -> None:
         jobs[1].complete()
 
 
+def test_an_idle_worker_looks_as_often_as_its_interval_says(client: Client, redis: PlainRedis) -> None:
+    with Worker(client, ["q"], interval=0.5) as worker:
+        redis("MONITOR")
+        waiting = threading.Thread(target=worker.next)
+        waiting.start()
+        spans = [float(redis.hears("BLPOP")[-1]) for _ in range(2)]
+        client.queue("q").put("work")
+        waiting.join()
+        worker.close(0)
+    assert [0.45 <= span <= 0.55 for span in spans] == [True, True]
+
+
+@pytest.mark.parametrize("interval", [0.01, timedelta(days=1)])
+def test_intervals_there_are(client: Client, interval: float | timedelta) -> None:
+    assert Worker(client, ["q"], interval=interval).name
+
+
 def test_next_waits_for_its_time_only(client: Client) -> None:
     with Worker(client, ["q"]) as worker:
         assert worker.next(0) is None
@@ -295,6 +312,21 @@ def test_next_gets_a_job_when_it_becomes_due(client: Client) -> None:
         assert job is not None
         assert job.jid == placed.jid
         job.complete()
+
+
+def test_a_lease_is_renewed_though_no_python_runs(
+    client: Client, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    client.config.set("heartbeat", 1.2)  # the pulse comes once a second
+    placed = client.queue("q").put("work", retries=0)
+    process = program("holds_the_gil")
+    assert wait_for_line(process.stdout, "started")
+    ends = {found(client, placed.jid).lease_until}
+    while len(ends) < 3:
+        ends.add(found(client, placed.jid).lease_until)
+    process.communicate("\n")
+    assert found(client, placed.jid).state == "completed"
+    assert "lost" not in [entry["what"] for entry in found(client, placed.jid).history]
 
 
 def test_a_killed_workers_job_is_performed_by_another(
@@ -323,6 +355,12 @@ BAD_WORKERS: list[tuple[dict[str, Any], str]] = [
     ({"queues": ["q"], "log": "loud"}, "log loud is unknown"),
     ({"queues": ["q"], "statsd": {"host": "localhost", "port": 0}}, "statsd.port 0 is outside"),
     ({"queues": ["q"], "statsd": {"port": 1}}, "statsd.host is missing"),
+    ({"queues": ["q"], "weights": 5}, "weights must be a mapping"),
+    ({"queues": ["q"], "statsd": "localhost"}, "statsd must be a mapping"),
+    ({"queues": ["q"], "strategy": "callback"}, "strategy callback is a function"),
+    ({"queues": ["q"], "interval": 0.009}, "interval must be 0.01 to 86400 seconds"),
+    ({"queues": ["q"], "interval": 86401}, "interval must be 0.01 to 86400 seconds"),
+    ({"queues": ["q"], "interval": "often"}, "interval must be seconds"),
     ({"queues": ["q"], "shutdown_timeout": -1}, "shutdown_timeout"),
     ({"queues": ["q"], "shutdown_timeout": float("nan")}, "shutdown_timeout"),
 ]
@@ -348,6 +386,9 @@ def test_more_bad_arguments(client: Client) -> None:
     worker = Worker(client, ["q"])
     with pytest.raises(InvalidArgument, match="concurrency"):
         Worker(client, ["q"], concurrency=2)  # type: ignore[arg-type]
+    for on in (worker.on, client.on):  # as a decorator without its name
+        with pytest.raises(InvalidArgument, match="hook <function"):
+            on(found)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="kind is empty"):
         worker.perform("")(lambda _job: None)
     with pytest.raises(InvalidArgument, match="timeout"):
