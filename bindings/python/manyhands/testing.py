@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 from manyhands import _native
 from manyhands._performer import Performer
 from manyhands._wire import UNCHANGED, json_text, object_text, text
+from manyhands.client import Client
 from manyhands.errors import InvalidArgument
+from manyhands.job import Job
 from manyhands.put import OPERATION, Placed, Put, in_milliseconds
+from manyhands.worker import Worker
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from manyhands.client import Client
-    from manyhands.job import Job
     from manyhands.put import PutOptions
-    from manyhands.worker import Worker
 
 __all__ = ["RecordedPuts", "drain", "inline", "perform", "recorded_puts"]
 
@@ -41,6 +41,9 @@ def perform(worker: Worker, job: Job) -> Any:
 
     Raises what they raise, InvalidArgument when there is no handler.
     """
+    _check_worker(worker)
+    if not isinstance(job, Job):
+        raise InvalidArgument(f"job must be a Job, not {type(job).__name__}")
     run = worker._duties.run_of(job.kind)
     if run is None:
         raise InvalidArgument(f"job {job.jid}: the worker has no handler for {job.kind}")
@@ -50,13 +53,15 @@ def perform(worker: Worker, job: Job) -> Any:
 def drain(worker: Worker, *, raises: bool = True) -> int:
     """Perform the jobs of the worker's queues on this thread, one after another, until none is left that may run now.
 
-    worker: not started; its queues are names, not patterns.
+    worker: not started. Its queues are asked in order, or in that of the saved priorities where it has patterns, which
+        are followed.
     raises: raise the first exception of a handler, when its job has been told of it. Default True. Else it is only the
         job's affair, as in `Worker.run`.
 
     Returns how many were performed. Jobs that are not due, throttled or in a paused queue stay where they are; one of a
-    kind without a handler fails in the group `unknown-kind:<kind>`. Raises InvalidArgument for patterns.
+    kind without a handler fails in the group `unknown-kind:<kind>`.
     """
+    _check_worker(worker)
     performed = 0
     while (job := _next(worker)) is not None:
         performed += 1
@@ -72,6 +77,7 @@ def inline(worker: Worker) -> Iterator[None]:
 
     An exception of a handler comes out of the put, when its job has been told of it.
     """
+    _check_worker(worker)
     putting = worker._client._putting
 
     def send_and_perform(client: Client, puts: list[Put], alone: bool) -> list[Placed]:
@@ -129,6 +135,8 @@ def recorded_puts(client: Client) -> Iterator[RecordedPuts]:
     Middleware and hooks of the client see the puts, and wrong arguments are refused, as far as that needs no server.
     Each `Placed` says `put`, with the given jid or a new one.
     """
+    if not isinstance(client, Client):
+        raise InvalidArgument(f"client must be a Client, not {type(client).__name__}")
     recorded = RecordedPuts()
 
     def record(_client: Client, puts: list[Put], _alone: bool) -> list[Placed]:
@@ -145,10 +153,13 @@ def recorded_puts(client: Client) -> Iterator[RecordedPuts]:
         putting.send = before
 
 
+def _check_worker(worker: Worker) -> None:
+    if not isinstance(worker, Worker):
+        raise InvalidArgument(f"worker must be a Worker, not {type(worker).__name__}")
+
+
 def _next(worker: Worker) -> Job | None:
-    for name in worker._queues:
-        if name.startswith(("!", "@")) or "*" in name:
-            raise InvalidArgument(f"queues: {name} is a pattern; a worker is drained by the names of its queues")
+    for name in worker._native.look_up():
         for job in worker._client.queue(name).reserve():
             return job
     return None

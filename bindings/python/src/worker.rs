@@ -123,6 +123,12 @@ impl Worker {
         self.core.serving()
     }
 
+    /// The same, looked up in Redis now.
+    fn look_up(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let core = manyhands::Worker::clone(&self.core);
+        wait::aside(py, move || core.look_up())?.map_err(|error| exception(py, error))
+    }
+
     /// Asks these of them from now on, in this order.
     fn set_order(&self, py: Python<'_>, queues: Vec<String>) -> PyResult<()> {
         self.core.set_order(queues).map_err(|error| exception(py, error))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,9 +69,34 @@ def test_drain_raises_what_handlers_raise(client: Client, worker: Worker) -> Non
     assert job.failure["group"] == "raise:RuntimeError"
 
 
-def test_patterns_are_not_drained(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match=r"q-\* is a pattern"):
-        drain(Worker(client, ["q-*"]))
+def test_patterns_are_drained(client: Client) -> None:
+    client.patterns.set(identifiers={"slow": ["mail-bulk", "old-*"]})
+    worker = Worker(client, ["mail-*", "!@slow", "new"])
+    performed: list[str] = []
+
+    @worker.perform("k")
+    def work(job: Job) -> None:
+        performed.append(job.queue)
+        if job.queue == "new":
+            client.queue("mail-late").put("k")
+
+    for name in ("new", "mail-b", "mail-bulk", "mail-a", "other"):
+        client.queue(name).put("k")
+    assert drain(worker) == 4
+    assert performed == ["mail-a", "mail-b", "new", "mail-late"]
+
+
+@pytest.mark.parametrize("act", [drain, lambda it: perform(it, Job.build("k")), lambda it: inline(it).__enter__()])
+def test_what_is_no_worker_is_refused(client: Client, act: Callable[[Any], object]) -> None:
+    with pytest.raises(InvalidArgument, match="worker must be a Worker, not Client"):
+        act(client)
+
+
+def test_what_is_no_client_or_job_is_refused(worker: Worker) -> None:
+    with pytest.raises(InvalidArgument, match="client must be a Client"), recorded_puts(worker):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(InvalidArgument, match="job must be a Job"):
+        perform(worker, "count")  # type: ignore[arg-type]
 
 
 def test_inline_performs_at_once(client: Client, worker: Worker) -> None:
