@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     except _Refused as refused:
         parser.exit(2, f"manyhands work: {refused}\n")
     title = Title()
-    worker._show = lambda running: title.show_worker(worker._queues, worker._threads, running)
+    worker._show = lambda running: title.show_worker(worker._options.queues, worker._options.threads, running)
     if settings["single_process"]:
         worker.run()
         return 0
@@ -126,7 +126,8 @@ def _found(app: str) -> Worker:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise _Refused(f"{app}: there is no module {error.name}") from None
+        hint = "; a module is named without .py" if app.endswith(".py") else ""
+        raise _Refused(f"{app}: there is no module {error.name}{hint}") from None
     except (TypeError, ValueError):
         raise _Refused(f"{app} is no name of a module; it looks like app or app:worker") from None
     for part in name.split("."):

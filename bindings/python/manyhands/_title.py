@@ -1,7 +1,12 @@
-"""The title of this process in `ps` and `top`. It is written over its arguments, so it is as long as these at most."""
+"""The title of this process in `ps` and `top`.
+
+It is written over the arguments and the beginning of the environment, which follows them in memory; what is in force of
+that is kept elsewhere.
+"""
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +18,9 @@ _MEMORY = Path("/proc/self/mem")
 _MOST = 5
 """Jobs that are named."""
 
+_LONGEST = 400
+"""Bytes."""
+
 
 class Title:
     """Shows what a process does; nothing where the system does not let it. A forked child has one of its own."""
@@ -23,7 +31,7 @@ class Title:
 
     def show(self, text: str) -> None:
         """Show this."""
-        title = text.encode()[: max(0, self._length - 1)]
+        title = text.encode()[: max(0, self._length - 1)].decode("utf-8", "ignore").encode()
         if self._length == 0 or title == self._shown:
             return
         self._shown = title
@@ -38,14 +46,20 @@ class Title:
 
 
 def _arguments() -> tuple[int, int]:
-    """Where in memory the arguments are, and how long; length 0 when they are not where the system says."""
+    """Where in memory a title may be, and how long; length 0 when the arguments are not where the system says."""
     try:
-        # The second word, a name in parentheses, may have spaces; arg_start and arg_end are words 48 and 49.
+        # The second word, a name in parentheses, may have spaces; these are the words 48 to 51.
         words = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        start, end = int(words[45]), int(words[46])
+        start, end, environment, its_end = map(int, words[45:49])
         with _MEMORY.open("rb", buffering=0) as memory:
             memory.seek(start)
             found = memory.read(end - start)
-        return start, len(found) if found == Path("/proc/self/cmdline").read_bytes() else 0
+        if found != Path("/proc/self/cmdline").read_bytes():
+            return 0, 0
     except (OSError, ValueError, IndexError):
         return 0, 0
+    if environment == end:
+        for name, value in os.environb.items():
+            os.environb[name] = value  # a variable that is set has a place of its own
+        end = max(end, min(its_end, start + _LONGEST))
+    return start, end - start

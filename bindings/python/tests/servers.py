@@ -13,17 +13,53 @@ from typing import IO
 TLS_SERVER = Path(__file__).parents[3] / "tests/tls/server.sh"
 
 
+def _started(path: Path, *options: str, program: str | Path = "redis-server") -> subprocess.Popen[str]:
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", ""]
+    server = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True, cwd=path.parent)
+    wait_for_line(server.stdout, "accept connections")
+    return server
+
+
+@contextmanager
+def _socket() -> Iterator[Path]:
+    """In a folder of its own; the path is short, because sockets have at most 107 bytes of it."""
+    folder = Path(tempfile.mkdtemp(prefix="mh-"))
+    yield folder / "redis.sock"
+    shutil.rmtree(folder)
+
+
 @contextmanager
 def redis_server(program: str | Path = "redis-server") -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A redis-server and its socket; the path is short, because sockets have at most 107 bytes of it."""
-    folder = Path(tempfile.mkdtemp(prefix="mh-"))
-    path = folder / "redis.sock"
-    command = [program, "--port", "0", "--unixsocket", str(path), "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as server:
-        wait_for_line(server.stdout, "accept connections")
+    """A redis-server and its socket."""
+    with _socket() as path, _started(path, program=program) as server:
         yield server, path
         server.kill()
-    shutil.rmtree(folder)
+
+
+class LastingServer:
+    """A redis-server that has lost nothing when it is killed and started again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.start()
+
+    def start(self) -> None:
+        """Start it, with what it had."""
+        self._server = _started(self.path, "--appendonly", "yes", "--appendfsync", "always")
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._server.kill()
+        self._server.communicate()
+
+
+@contextmanager
+def lasting_server() -> Iterator[LastingServer]:
+    """A redis-server that may be restarted."""
+    with _socket() as path:
+        server = LastingServer(path)
+        yield server
+        server.kill()
 
 
 @contextmanager

@@ -34,6 +34,12 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+def viewed(client: Client, jids: list[str]) -> list[Job]:
+    """They all, as they are now."""
+    chunks = [client.jobs(jids[at : at + 250]) for at in range(0, len(jids), 250)]
+    return [job for chunk in chunks for job in chunk if job]
+
+
 def title(pid: int) -> str:
     """What ps shows of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
@@ -56,7 +62,9 @@ class Command:
         self._lines: list[str] = []
         self._children: set[int] = set()
         self._seen: set[int] = set()
+        self._notes = folder / "notes"
         variables = {"MANYHANDS_URL": client.url, "NAMESPACE": client.namespace, "PYTHONPATH": str(TESTS)}
+        variables["NOTES"] = str(self._notes)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "manyhands", "work", app, *flags],
             cwd=TESTS,  # not where the sources are
@@ -64,7 +72,8 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **variables, **environment},
+            # A title is written over the first bytes, and we look for what comes later.
+            env={"ROOM": "-" * 400, **os.environ, **variables, **environment},
         )
 
     @property
@@ -115,6 +124,15 @@ class Command:
     def finish(self, jid: str) -> None:
         """Let a handler that holds return."""
         (self._folder / jid).touch()
+
+    def notes(self) -> list[tuple[str, int]]:
+        """What its processes have noted, in order: the jid of a job that was performed, or `serves`; and who."""
+        lines = map(str.split, self._notes.read_text().splitlines())
+        return [(word, int(pid)) for word, pid in lines]
+
+    def memory_mb(self) -> float:
+        """The resident memory of all its processes."""
+        return sum(map(resident_mb, {self.pid, *self.children()}))
 
     def job(self, jid: str) -> Job:
         """The job as it is now."""

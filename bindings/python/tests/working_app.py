@@ -20,9 +20,32 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(map(str, words)) + f" {os.getpid()}\n").encode())
 
 
+def note(word: str) -> None:
+    """Where all processes of a command note things, in order."""
+    file = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, f"{word} {os.getpid()}\n".encode())
+    os.close(file)
+
+
 def made() -> Worker:
     """For a name that is a function."""
     say("made", os.environ["QUEUES"])
+    return worker
+
+
+def used() -> Worker:
+    """One whose client was used, by several threads, before the fork, and is by its handlers."""
+    threads = [threading.Thread(target=client.queue("other").length) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    @worker.perform("put")
+    def put(job: Job) -> int:
+        client.queue("q").put("work", jid=f"of-{job.jid}")
+        return os.getpid()
+
     return worker
 
 
@@ -71,6 +94,21 @@ def crash(_job: Job) -> None:
 @worker.perform("leak")
 def leak(job: Job) -> None:
     leaked.append(b"x" * job.data)
+    note(job.jid)
+
+
+@worker.perform("note")
+def brief(job: Job) -> int:
+    """Takes so many seconds."""
+    if job.data:
+        threading.Event().wait(job.data)
+    note(job.jid)
+    return os.getpid()
+
+
+@worker.on("start")
+def start(_worker: Worker) -> None:
+    note("serves")
 
 
 @worker.on("before_fork")
