@@ -41,21 +41,31 @@ def test_a_leak_stays_small_and_every_job_is_performed_once(run: Run) -> None:
     assert set(Counter(pid for word, pid in notes if word != "serves").values()) == {PER_FORK}
 
 
-def test_no_job_waits_because_a_process_is_replaced(run: Run) -> None:
+def test_a_successor_comes_before_the_last_job_of_its_predecessor(run: Run) -> None:
     command = run(f"--jobs-per-fork={PER_FORK}", "--thread-count=2")
     command.client.config.set("events", "all")
     command.ready(1)
     queue = command.client.queue("q")
     jids = [f"n{number}" for number in range(500)]
+    made: set[int] = set()
+
+    def settled() -> bool:
+        notes = command.notes()
+        performed = Counter(pid for word, pid in notes if word != "serves")
+        spent = {pid for pid in made if performed[pid] == PER_FORK}
+        return made <= {pid for word, pid in notes if word == "serves"} and all(map(is_gone, spent))
+
     with command.client.events("completed") as events:
         for jid in jids:
             queue.put("note", jid=jid)
             assert next(events).jid == jid
+            made |= command.children()
+            until("who comes or goes had its time, however busy the machine is", settled)
     notes = command.notes()
     assert [word for word, _ in notes if word != "serves"] == jids
-    begins = [pid for word, pid in notes if word == "serves"]
+    begun = [pid for word, pid in notes if word == "serves"]
     last = {pid: at for at, (word, pid) in enumerate(notes) if word != "serves"}
-    for pid, successor in pairwise(begins[: len(jids) // PER_FORK]):
+    for pid, successor in pairwise(begun[: len(jids) // PER_FORK]):
         assert notes.index(("serves", successor)) < last[pid], "it comes before the last job of its predecessor"
     happened = [{one["what"]: one["at"] for one in job.history} for job in viewed(command.client, jids)]
     waits = [at["reserved"] - at["put"] for at in happened]
