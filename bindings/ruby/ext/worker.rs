@@ -128,9 +128,15 @@ impl Worker {
         Ok(this.core(ruby)?.ordered().map(manyhands::Order::name))
     }
 
-    /// The queues it serves now, by name.
+    /// The queues it serves now, in its order.
     fn serving(ruby: &Ruby, this: &Worker) -> Result<Vec<String>, Error> {
         Ok(this.core(ruby)?.serving())
+    }
+
+    /// The same, looked up now: also before a job is wanted.
+    fn look_up(ruby: &Ruby, this: &Worker) -> Result<Vec<String>, Error> {
+        let worker = this.core(ruby)?;
+        gvl::call(ruby, || worker.look_up())
     }
 
     /// Which of them it asks from now on, in this order.
@@ -141,11 +147,6 @@ impl Worker {
     /// Whether a handler did not end after its time-out.
     fn is_stuck(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
         Ok(this.core(ruby)?.is_stuck())
-    }
-
-    /// Whether fewer starts are left than there are threads.
-    fn is_spent(ruby: &Ruby, this: &Worker) -> Result<bool, Error> {
-        Ok(this.core(ruby)?.is_spent())
     }
 
     /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
@@ -202,9 +203,9 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("paused?", method!(Worker::is_paused, 0))?;
     class.define_method("ordered", method!(Worker::ordered, 0))?;
     class.define_method("serving", method!(Worker::serving, 0))?;
+    class.define_method("look_up", method!(Worker::look_up, 0))?;
     class.define_method("set_order", method!(Worker::set_order, 1))?;
     class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
-    class.define_method("spent?", method!(Worker::is_spent, 0))?;
     class.define_method("take_signal", method!(Worker::take_signal, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;

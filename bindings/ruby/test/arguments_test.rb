@@ -107,6 +107,9 @@ class ArgumentsTest < Case
     [->(client) { worker(client, threads: 2.0) }, "threads must be a whole number, not 2.0", nil],
     [->(client) { worker(client, strategy: "best") }, "strategy best is unknown", nil],
     [->(client) { worker(client, shutdown_timeout: LONG) }, "shutdown_timeout must be 0 to", nil],
+    [->(client) { worker(client, interval: 0.009) }, "interval must be 0.01 to 86400 seconds, not 0.009", nil],
+    [->(client) { worker(client, interval: 86_401) }, "interval must be 0.01 to 86400 seconds, not 86401", nil],
+    [->(client) { worker(client, interval: "2") }, "interval must be a number of seconds, not String", nil],
     [->(client) { worker(client).perform("") { nil } }, "kind is empty", nil]
   ].freeze
 

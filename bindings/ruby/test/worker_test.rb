@@ -299,6 +299,15 @@ class WorkerTest < Case
     assert_equal [3, 2], [done.size, queue.counts[:waiting]]
   end
 
+  # Waits for news, each of which lasts `interval` at most: 10 ms here, so more than 2 s would allow.
+  def test_an_idle_worker_looks_again_after_its_interval
+    waits = "return tonumber(redis.call('INFO', 'commandstats'):match('cmdstat_blpop:calls=(%d+)') or 0)"
+    count = -> { SERVER.command("EVAL", waits, 0).delete_prefix(":").to_i }
+    before = count.call
+    running(new_worker(interval: 0.01)) { assert(eventually { count.call > before + PATIENCE }) }
+    new_worker(interval: 86_400)
+  end
+
   def test_what_it_does_is_logged_and_counted
     sink = UDPSocket.new.tap { |socket| socket.bind("127.0.0.1", 0) }
     queue.put("k", jid: "j")

@@ -18,7 +18,9 @@ module Manyhands
     # The strategy of a function, and how often it is called while no job comes, in milliseconds.
     CALLBACK = "callback"
     CHOOSE_AFTER = 1000
-    private_constant :CALLBACK, :CHOOSE_AFTER
+    # What `interval` may be, in milliseconds.
+    INTERVALS = (10..86_400_000)
+    private_constant :CALLBACK, :CHOOSE_AFTER, :INTERVALS
 
     # @api private
     # @return [Client]
@@ -48,6 +50,8 @@ module Manyhands
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
     # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
     # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
+    # @param interval [Numeric, nil] seconds after which it looks again, when it is idle, for what nobody told it: 0.01 to
+    #   86400. Default 2
     # @param max_jobs [Integer, nil] how many jobs it starts before {#run} ends by itself. Default: no limit
     # @param log [String, nil] "text" or "json": a line on standard error when a job has ended, with `verbose` also when
     #   it starts: time, level, worker, pid, queue, kind, jid, outcome, duration, attempt. Default "off"
@@ -59,7 +63,7 @@ module Manyhands
     #
     # Source: core/src/worker/options.rs
     def initialize(client, queues:, threads: 1, strategy: nil, weights: nil, shutdown_timeout: nil,
-                   timeout: nil, kill_timeout: nil, max_jobs: nil, log: nil, verbose: nil, statsd: nil,
+                   timeout: nil, kill_timeout: nil, interval: nil, max_jobs: nil, log: nil, verbose: nil, statsd: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
       Wire.check_options(unknown, [], nil)
       Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
@@ -71,7 +75,8 @@ module Manyhands
       timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
       @kill_timeout = kill_timeout || 2
       kill_timeout_ms = Wire.milliseconds(@kill_timeout, "kill_timeout", nil)
-      spans = { shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms: }
+      interval_ms = interval && Wire.milliseconds(interval, "interval", nil, INTERVALS)
+      spans = { shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms:, interval_ms: }
       @choose = strategy if strategy.respond_to?(:call)
       strategy = CALLBACK if @choose
       named = { queues:, threads:, strategy:, weights:, max_jobs:, log:, verbose:, statsd: }
@@ -93,6 +98,10 @@ module Manyhands
     # @api private
     # @return [Array<String>] as they were given
     def queues = @options[:queues]
+
+    # @api private
+    # @return [Array<String>] what they stand for now. Releases the GVL
+    def look_up = @native.look_up
 
     # Takes a command's settings, which win over what the program said.
     #

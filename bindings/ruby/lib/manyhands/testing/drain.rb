@@ -56,8 +56,8 @@ module Manyhands
       # @param raises [Boolean] whether an error of a handler is the test's affair too
       def initialize(worker, raises)
         @raises = raises
+        @worker = worker
         @client = worker.client
-        @queues = worker.queues.map(&:to_s)
         @told = Told.new(@client)
         @performer = Attentive.new(@told, worker.duties, worker.logger)
       end
@@ -79,46 +79,11 @@ module Manyhands
 
       # The next job of the first queue that has one.
       def reserve
-        names.each do |name|
+        @worker.look_up.each do |name|
           job = @client.queue(name).reserve.first
           return job if job
         end
         nil
-      end
-
-      # The queues that the worker's patterns stand for now.
-      def names
-        lists = @client.patterns.get[:identifiers]
-        entries = @queues.flat_map { |entry| expanded(entry, lists) }
-        entries.unshift("*") if entries.first&.start_with?("!")
-        entries.reduce([]) do |found, entry|
-          entry.start_with?("!") ? found - matching(found, entry[1..]) : found | named(entry)
-        end
-      end
-
-      def expanded(entry, lists)
-        return [entry] unless entry.match?(/\A!?@/)
-
-        list = lists.fetch(entry.delete_prefix("!").delete_prefix("@"), [])
-        return list unless entry.start_with?("!")
-
-        list.map { |one| one.start_with?("!") ? one[1..] : "!#{one}" }
-      end
-
-      def named(entry) = entry.include?("*") ? matching(all, entry) : [entry]
-
-      def matching(names, pattern)
-        shape = Regexp.new("\\A#{pattern.split('*', -1).map { |part| Regexp.escape(part) }.join('.*')}\\z")
-        names.grep(shape)
-      end
-
-      def all
-        names = []
-        loop do
-          page = @client.queues(offset: names.size, limit: 250)
-          names.concat(page.map { |queue| queue[:name] })
-          return names.sort if page.none? || names.size >= page.total
-        end
       end
     end
     private_constant :Drain
