@@ -13,6 +13,7 @@ class UnfitTest < Case
     end
     assert_refused(Manyhands::InvalidArgument, "around_put") { client.use(bare) }
     assert_refused(Manyhands::InvalidArgument, "hook began is unknown") { new_worker.on(:began) { nil } }
+    assert_refused(Manyhands::InvalidArgument, "hook must be a String, not NilClass") { new_worker.on(nil) { nil } }
     assert_refused(Manyhands::InvalidArgument, "hook start needs a block") { new_worker.on(:start) }
     assert_refused(Manyhands::InvalidArgument, "hook start is unknown") { client.on(:start) { nil } }
   end
@@ -49,9 +50,37 @@ class UnfitTest < Case
 
   B = Manyhands::Backoff
 
+  # What was refused leaves the worker as it was.
+  def test_a_refused_handler_leaves_the_others
+    worker = new_worker.perform("k") { "done" }
+    [[5, {}], ["k", { timeout: "5" }], ["k", { backoff: Object.new }], ["", {}]].each do |kind, limits|
+      assert_raises(Manyhands::InvalidArgument) { worker.perform(kind, **limits) { "other" } }
+    end
+    jid = queue.put("k").jid
+    running(worker) { eventually { client.job(jid).state == "completed" } }
+    assert_equal "done", client.job(jid).result
+  end
+
+  def test_who_is_tested_is_named
+    require "manyhands/testing"
+    job = Manyhands::Job.build("k")
+    { "worker" => [->(testing) { testing.drain(nil) }, ->(testing) { testing.inline(client) },
+                   ->(testing) { testing.perform(client, job) }],
+      "client" => [->(testing) { testing.recorded_puts(new_worker) { nil } }],
+      "job" => [->(testing) { testing.perform(new_worker, nil) }] }.each do |what, calls|
+      calls.each do |call|
+        assert_refused(Manyhands::InvalidArgument, "#{what} must be a Manyhands::") { call.call(Manyhands::Testing) }
+      end
+    end
+  end
+
   def test_what_is_no_rule_is_refused
     assert_refused(Manyhands::InvalidArgument, "backoff must be 0 to") { B.list([1, -1]) }
     assert_refused(Manyhands::InvalidArgument, "backoff has no seconds") { B.of([]) }
+    assert_refused(Manyhands::InvalidArgument, "backoff must be an Array, not Integer") { B.list(5) }
+    assert_refused(Manyhands::InvalidArgument, "retry_on must be a Hash, not Array") do
+      Manyhands::RetryRules.new(retry_on: [KeyError])
+    end
     assert_refused(Manyhands::InvalidArgument, 'not "soon"') { B.of("soon") }
     assert_refused(Manyhands::InvalidArgument, "jitter must be 0 to 1, not 2") { B.fixed(1, jitter: 2) }
     assert_refused(Manyhands::InvalidArgument, "factor must be 1 or more, not 0") { B.exponential(factor: 0) }

@@ -26,6 +26,10 @@ class WorkTest < WorkCase
     [%w[work -r FILE --worker-count 0], {}, "--worker-count 0 is outside 1..1000"],
     [%w[work -r FILE], { WORKER_COUNT: "many" }, "WORKER_COUNT many is not a whole number"],
     [%w[work -r FILE], { JOB_RESERVER: "fair" }, "JOB_RESERVER fair is unknown"],
+    [%w[work -r FILE --verbose=maybe], {}, "--verbose takes no value"],
+    [%w[work -r nowhere.rb], {}, "-r nowhere.rb is no file, and nothing that `require` finds"],
+    [%w[work -r FILE --reservation callback], {}, "--reservation callback needs a function"],
+    [%w[work -r FILE], { JOB_RESERVER: "callback" }, "JOB_RESERVER callback needs a function"],
     [%w[work -r FILE --url redis], {}, '--url "redis" has no scheme'],
     [%w[work -r FILE], { NAMESPACE: "a b" }, 'NAMESPACE "a b" is not'],
     [%w[work -r FILE --queues a,b,a], {}, "--queues[2] names a a second time"],
@@ -48,7 +52,27 @@ class WorkTest < WorkCase
     assert_includes @said, "manyhands-ruby: what was loaded does not say Manyhands.worker"
     assert_equal 2, status(work(text: "require 'manyhands'; Manyhands.worker { 1 }")).exitstatus
     assert_includes @said, "manyhands-ruby: the block of Manyhands.worker gave 1, not a Manyhands::Worker"
+    text = "require 'manyhands'; Manyhands.worker { Manyhands::Worker.new(Manyhands::Client.new, queues: ['q']) }"
+    assert_equal 2, status(work(text:)).exitstatus
+    assert_includes @said, "manyhands-ruby: the worker performs nothing: say worker.perform(…)"
+    assert_equal 1, status(work(text: "require 'no such library'")).exitstatus
+    assert_includes @said, "cannot load such file -- no such library (LoadError)"
     assert_refused(Manyhands::InvalidArgument, "worker needs a block") { Manyhands.worker }
+  end
+
+  # A URL that nobody uses may be anything.
+  def test_the_program_s_own_url_wins_over_one_of_redis
+    url, namespace = [SERVER.url, client.namespace].map(&:inspect)
+    text = <<~RUBY
+      require "manyhands"
+      Manyhands.worker do
+        client = Manyhands::Client.new(#{url}, namespace: #{namespace})
+        Manyhands::Worker.new(client, queues: ["q"]).perform("k") { "done" }
+      end
+    RUBY
+    queue.put("k", jid: "j")
+    work(text:, MANYHANDS_URL: "", NAMESPACE: "", REDIS_URL: "nonsense")
+    eventually { client.job("j").state == "completed" }
   end
 
   # Flags win over variables, and both over the program.
@@ -63,8 +87,8 @@ class WorkTest < WorkCase
       end
     RUBY
     client.queue("b").put("k", jid: "j")
-    program = work("--queues", "b,c", "--verbose", text:, QUEUES: "d", RESERVATION: "RoundRobin",
-                                                   RUN_AS_SINGLE_PROCESS: "yes")
+    program = work("--queues=b,c", "--verbose", text:, QUEUES: "d", RESERVATION: "RoundRobin",
+                                                RUN_AS_SINGLE_PROCESS: "yes")
     eventually { client.job("j").state == "completed" }
     assert_equal [1, SERVER.url, "b,c"], client.job("j").result
     status = eventually { workers.first }

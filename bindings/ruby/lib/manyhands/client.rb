@@ -34,7 +34,7 @@ module Manyhands
     def initialize(url = nil, namespace: nil, timeout: nil, engine_upgrade: nil, **unknown)
       Wire.check_options(unknown, [], nil)
       url &&= Wire.text(url, "url", nil)
-      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_TIMEOUT_MS)
+      timeout_ms = Wire.span(timeout, "timeout", nil, 1..Native::MAX_TIMEOUT_MS)
       @options = { namespace:, timeout_ms:, engine_upgrade: }.compact
       @native = Native::Client.open(url, Wire.object(@options, nil))
       @put_middleware = Middleware.new(:around_put)

@@ -68,21 +68,42 @@ module Manyhands
     # @param arguments [Array<String>] those after `work`
     # @return [Integer] the status to end with
     def work(arguments)
-      parser.parse!(arguments)
+      arguments = parser.parse(arguments.flat_map { |argument| parted(argument) })
       return puts(help) || 0 if @help
-      return refused("#{arguments.first} is unknown") if arguments.any?
+      return refused("#{arguments.first} is unknown; -r is said before a file") if arguments.any?
       return refused("-r is missing: the file that says Manyhands.worker { … }") if @files.empty?
 
       work = Work.new(@flags)
-      @files.each { |file| require(File.exist?(file) ? File.expand_path(file) : file) }
+      @files.each { |file| load_program(file) }
       work.run
+    rescue OptionParser::MissingArgument => e
+      refused("#{e.args.first} needs a value")
     rescue OptionParser::ParseError => e
-      refused("#{e.args.first} #{e.is_a?(OptionParser::MissingArgument) ? 'needs a value' : 'is unknown'}")
+      refused("#{e.args.first} is unknown")
     rescue Work::Refused => e
       refused(e.message)
     end
 
     private
+
+    # `--name=value` as two: Ruby 3.1 knows no such option when it may not guess at short forms.
+    def parted(argument)
+      flag, value = argument.match(/\A--([a-z-]+)=(.*)\z/m)&.captures
+      return [argument] unless flag
+
+      setting = Work::SETTINGS.find { |one| one["flag"] == flag }
+      raise Work::Refused, "--#{flag} takes no value" if setting && setting["unit"].empty?
+
+      ["--#{flag}", value]
+    end
+
+    def load_program(file)
+      require(File.file?(file) ? File.expand_path(file) : file)
+    rescue LoadError => e
+      raise unless e.path == file # something that it requires
+
+      raise Work::Refused, "-r #{file} is no file, and nothing that `require` finds"
+    end
 
     def refused(why)
       warn("manyhands-ruby: #{why}")

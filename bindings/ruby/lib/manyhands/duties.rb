@@ -43,14 +43,17 @@ module Manyhands
     # @param handler [#perform, Class, #call] see {Worker#perform}, like the rest
     # @yield to try the new kinds; when it raises the old ones hold
     def add(kind, handler, timeout: nil, backoff: nil)
-      timeout &&= Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
-      backoff &&= Backoff.of(backoff)
+      timeout_ms = Wire.span(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
+      backoff = Backoff.of(backoff) unless backoff.nil?
+      handler = Handler.new(block_of(handler), backoff, timeout_ms)
       before = @handlers
-      @handlers = { **before, kind => Handler.new(block_of(handler), backoff, timeout) }
-      yield
-    rescue InvalidArgument
-      @handlers = before
-      raise
+      begin
+        @handlers = { **before, kind => handler }
+        yield
+      rescue InvalidArgument
+        @handlers = before
+        raise
+      end
     end
 
     # Performs a job of a known kind, middleware and all.

@@ -49,7 +49,7 @@ module Manyhands
     # @raise [Denied] and what else keeps it from the server and cannot pass by itself; the next call tries again
     # @raise [Closed] in a forked child
     def next(timeout: nil)
-      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", "events_next")
+      timeout_ms = Wire.span(timeout, "timeout", "events_next")
       text = @native.next(timeout_ms)
       text && event_of(Wire.parse(text))
     end

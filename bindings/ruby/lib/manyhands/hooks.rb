@@ -14,7 +14,7 @@ module Manyhands
     # @param block [Proc]
     # @raise [InvalidArgument] for another name, or without a block
     def add(name, block)
-      name = name.to_sym
+      name = Wire.text(name, "hook", nil).to_sym
       Wire.refuse("hook #{name} is unknown; there are #{@hooks.keys.join(', ')}", nil) unless @hooks.key?(name)
       Wire.refuse("hook #{name} needs a block", nil) unless block
 

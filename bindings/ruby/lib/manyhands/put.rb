@@ -50,7 +50,7 @@ module Manyhands
     def self.items(puts)
       puts.each_with_index.map do |put, index|
         within = puts.one? ? "" : "jobs[#{index}]."
-        delay_ms = put[:delay] && Wire.milliseconds(put[:delay], "#{within}delay", OPERATION)
+        delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION)
         Wire.check_options(put, [*OPTIONS, :queue], OPERATION, within)
         put.each { |option, value| Wire.check(value, "#{within}#{option}", OPERATION) }
         { **put.except(:delay), delay_ms: }

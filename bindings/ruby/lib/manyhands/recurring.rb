@@ -47,8 +47,8 @@ module Manyhands
       def settings(options, known, operation)
         Wire.check_options(options, known, operation)
         interval, offset = options.values_at(:interval, :offset)
-        interval_ms = interval && Wire.milliseconds(interval, "interval", operation, 1..Native::MAX_SPAN_MS)
-        offset_ms = offset && Wire.milliseconds(offset, "offset", operation)
+        interval_ms = Wire.span(interval, "interval", operation, 1..Native::MAX_SPAN_MS)
+        offset_ms = Wire.span(offset, "offset", operation)
         { **options.except(:interval, :offset, :data), interval_ms:, offset_ms: }.compact.merge(options.slice(:data))
       end
     end

@@ -35,6 +35,7 @@ module Manyhands
       # @param jitter [Numeric] as in {.exponential}
       # @return [Backoff]
       def list(seconds, jitter: 0)
+        Wire.check_class(seconds, "backoff", Array)
         Wire.refuse("backoff has no seconds", nil) if seconds.empty?
 
         seconds = seconds.dup.freeze
@@ -101,6 +102,7 @@ module Manyhands
     # @raise [InvalidArgument]
     def initialize(retry_on: {}, discard_on: [])
       super()
+      Wire.check_class(retry_on, "retry_on", Hash)
       rules = retry_on.transform_values { |backoff| Backoff.of(backoff) }.freeze
       given_up = Array(discard_on).freeze
       [*rules.keys, *given_up].each do |error|

@@ -21,7 +21,10 @@ module Manyhands
       # @example
       #   recorded = Manyhands::Testing.recorded_puts(client) { sign_up("ann@example.com") }
       #   recorded.assert_put("welcome", queue: "mail", data: { to: "ann@example.com" })
-      def recorded_puts(client, &) = divert(RecordedPuts.new(client), &)
+      def recorded_puts(client, &)
+        Wire.check_class(client, "client", Client)
+        divert(RecordedPuts.new(client), &)
+      end
 
       # Runs a job through the worker's middleware and its handler, without a server.
       #
@@ -31,6 +34,8 @@ module Manyhands
       # @raise what they raise
       # @raise [InvalidArgument] when there is no handler
       def perform(worker, job)
+        Wire.check_class(worker, "worker", Worker)
+        Wire.check_class(job, "job", Job)
         Wire.refuse("the worker has no handler for kind #{job.kind}", nil) unless worker.duties.known?(job.kind)
 
         worker.duties.perform(job)
@@ -47,7 +52,10 @@ module Manyhands
       # @example
       #   client.queue("mail").put("welcome", { to: "ann@example.com" })
       #   assert_equal 1, Manyhands::Testing.drain(worker)
-      def drain(worker, raises: true) = Drain.new(worker, raises).run
+      def drain(worker, raises: true)
+        Wire.check_class(worker, "worker", Worker)
+        Drain.new(worker, raises).run
+      end
 
       # From now on a put by the worker's client performs what may run before it returns, see {.drain}. What a handler
       # raises comes out of the put, when the job has been told of it.
@@ -58,7 +66,10 @@ module Manyhands
       # @example
       #   Manyhands::Testing.inline(worker) { client.queue("mail").put("welcome", { to: "ann@example.com" }) }
       #   assert_equal 1, deliveries.size
-      def inline(worker, &) = divert(Inline.new(worker), &)
+      def inline(worker, &)
+        Wire.check_class(worker, "worker", Worker)
+        divert(Inline.new(worker), &)
+      end
 
       private
 

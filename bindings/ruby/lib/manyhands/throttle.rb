@@ -42,7 +42,7 @@ module Manyhands
     # Source: core/src/engine/ops/throttle_set.lua
     def set(limit, expires: nil)
       operation = "throttle_set"
-      expires_ms = expires && Wire.milliseconds(expires, "expires", operation, 1..Native::MAX_SPAN_MS)
+      expires_ms = Wire.span(expires, "expires", operation, 1..Native::MAX_SPAN_MS)
       @client.call(operation, { **@named, limit:, expires_ms: }.compact)
       nil
     end

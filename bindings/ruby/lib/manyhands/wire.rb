@@ -42,6 +42,27 @@ module Manyhands
         refuse("#{argument} must be #{least} to #{most} seconds, not #{seconds}", operation)
       end
 
+      # The same for one that may be absent.
+      #
+      # @param seconds [Numeric, nil]
+      # @return [Integer, nil]
+      # @raise [InvalidArgument]
+      # @see .milliseconds
+      def span(seconds, ...) = seconds.nil? ? nil : milliseconds(seconds, ...)
+
+      # Refuses what is no instance of a class.
+      #
+      # @param value [Object]
+      # @param argument [String] what the error calls it
+      # @param wanted [Class]
+      # @raise [InvalidArgument]
+      def check_class(value, argument, wanted)
+        return if value.is_a?(wanted)
+
+        article = wanted.name.match?(/\A[AEIOU]/) ? "an" : "a"
+        refuse("#{argument} must be #{article} #{wanted}, not #{value.class}", nil)
+      end
+
       # A value as compact JSON text.
       #
       # @param value [Object] nil, true, false, Integer, finite Float, String, Symbol, Array, Hash with String or

@@ -12,6 +12,9 @@ module Manyhands
     # All settings there are, see core/src/worker/settings.rs.
     SETTINGS = Wire.parse(Native.work_settings_table).freeze
 
+    ANYWHERE = "redis://localhost"
+    private_constant :ANYWHERE
+
     # What the user said is wrong. The message is for the user.
     class Refused < StandardError
     end
@@ -23,8 +26,9 @@ module Manyhands
     def initialize(flags = {})
       @flags = flags
       @settings = refusing { Wire.parse(Native.work_settings(JSON.generate(flags))) }
+      # Only checks. What the program says is not known yet.
       target = @settings.slice("namespace").compact
-      refusing { Native::Client.open(@settings["url"], JSON.generate(target)) } # only checks
+      refusing { Native::Client.open(@settings["url"] || ANYWHERE, JSON.generate(target)) }
       given = SETTINGS.select { |setting| said?(flags[setting["flag"]]) }
       given.each { |setting| ENV[setting["name"]] = flags[setting["flag"]] }
     end
@@ -52,9 +56,12 @@ module Manyhands
       raise Refused, "what was loaded does not say Manyhands.worker { … }" unless make
 
       worker = make.call
-      return worker if worker.is_a?(Worker)
+      unless worker.is_a?(Worker)
+        raise Refused, "the block of Manyhands.worker gave #{worker.inspect}, not a Manyhands::Worker"
+      end
+      raise Refused, "the worker performs nothing: say worker.perform(…)" if worker.duties.kinds.empty?
 
-      raise Refused, "the block of Manyhands.worker gave #{worker.inspect}, not a Manyhands::Worker"
+      worker
     end
 
     def said?(value) = !value.nil? && !value.empty?
@@ -67,10 +74,12 @@ module Manyhands
     end
 
     def named(message)
+      message = message.sub(/\Astrategy\b/, "reservation")
       setting = SETTINGS.find { |one| message.match?(/\A#{one['flag']}\b/) }
       return message unless setting
 
-      name, flag = setting.values_at("name", "flag")
+      name, flag, also = setting.values_at("name", "flag", "also")
+      name = also if also && !said?(ENV.fetch(name, nil))
       message.sub(flag, said?(@flags[flag]) ? "--#{flag}" : name)
     end
   end

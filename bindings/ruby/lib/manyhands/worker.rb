@@ -50,9 +50,9 @@ module Manyhands
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
     # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
     # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
-    # @param interval [Numeric, nil] seconds after which it looks again, when it is idle, for what nobody told it: 0.01 to
-    #   86400. Default 2
-    # @param max_jobs [Integer, nil] how many jobs it starts before {#run} ends by itself. Default: no limit
+    # @param interval [Numeric, nil] seconds that it waits at most, when it is idle, before it looks again for what
+    #   nobody told it, 0.01 to 86400. A put, a due time, a freed throttle is told at once. Default 2
+    # @param max_jobs [Integer, nil] how many jobs it starts before {#run} ends by itself. Default 0: no limit
     # @param log [String, nil] "text" or "json": a line on standard error when a job has ended, with `verbose` also when
     #   it starts: time, level, worker, pid, queue, kind, jid, outcome, duration, attempt. Default "off"
     # @param verbose [Boolean, nil]
@@ -66,17 +66,20 @@ module Manyhands
                    timeout: nil, kill_timeout: nil, interval: nil, max_jobs: nil, log: nil, verbose: nil, statsd: nil,
                    logger: Logger.new($stderr, level: Logger::WARN, progname: "manyhands"), **unknown)
       Wire.check_options(unknown, [], nil)
-      Wire.refuse("client must be a Manyhands::Client, not #{client.class}", nil) unless client.is_a?(Client)
-
+      Wire.check_class(client, "client", Client)
+      unless %i[warn error].all? { |method| logger.respond_to?(method) }
+        Wire.refuse("logger must have the methods of a Logger, not be #{logger.inspect}", nil)
+      end
+      Wire.check_class(weights, "weights", Hash) if weights
+      Wire.check_class(statsd, "statsd", Hash) if statsd
       @client = client
       @logger = logger
       threads = Wire.integer(threads, "threads", nil)
-      shutdown_timeout_ms = shutdown_timeout && Wire.milliseconds(shutdown_timeout, "shutdown_timeout", nil)
-      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
-      @kill_timeout = kill_timeout || 2
-      kill_timeout_ms = Wire.milliseconds(@kill_timeout, "kill_timeout", nil)
-      interval_ms = interval && Wire.milliseconds(interval, "interval", nil, INTERVALS)
-      spans = { shutdown_timeout_ms:, timeout_ms:, kill_timeout_ms:, interval_ms: }
+      @kill_timeout = kill_timeout.nil? ? 2 : kill_timeout
+      spans = { shutdown_timeout_ms: Wire.span(shutdown_timeout, "shutdown_timeout", nil),
+                timeout_ms: Wire.span(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS),
+                kill_timeout_ms: Wire.span(@kill_timeout, "kill_timeout", nil),
+                interval_ms: Wire.span(interval, "interval", nil, INTERVALS) }
       @choose = strategy if strategy.respond_to?(:call)
       strategy = CALLBACK if @choose
       named = { queues:, threads:, strategy:, weights:, max_jobs:, log:, verbose:, statsd: }
@@ -134,7 +137,7 @@ module Manyhands
     # Source: core/src/worker/mod.rs
     def next(timeout: nil)
       begin_work
-      timeout_ms = timeout && Wire.milliseconds(timeout, "timeout", "worker_next")
+      timeout_ms = Wire.span(timeout, "timeout", "worker_next")
       Thread.handle_interrupt(Object => :on_blocking) do
         job = take(timeout_ms)
         job && @holder.watch(job)
@@ -158,6 +161,9 @@ module Manyhands
 
     # The native worker knows its kinds from the start; until it is used, another one may take its place.
     def open
+      if @options[:strategy].to_s == CALLBACK && !@choose
+        Wire.refuse("strategy callback needs a function, and there is none", nil)
+      end
       options = { **@options, kinds: @duties.kinds, timeouts: @duties.timeouts }.compact
       @native = Native::Worker.open(@client.native, Wire.object(options, nil))
       @holder = WorkerHolder.new(@native)

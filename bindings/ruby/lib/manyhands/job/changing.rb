@@ -55,7 +55,7 @@ module Manyhands
     def requeue(**options)
       operation = "job_requeue"
       Wire.check_options(options, REQUEUE, operation)
-      delay_ms = options[:delay] && Wire.milliseconds(options[:delay], "delay", operation)
+      delay_ms = Wire.span(options[:delay], "delay", operation)
       given = { **options.except(:delay, :data), delay_ms: }.compact
       state = ask(operation, jid:, **given, **options.slice(:data))
       @queue = Wire.text(given.fetch(:queue, queue), "queue", operation)

@@ -38,11 +38,12 @@ module Manyhands
         limits = { **kind.defaults.slice(:timeout, :backoff), **limits }
         kind = kind.kind
       end
+      kind = Wire.text(kind, "kind", nil)
       Wire.refuse("handler and block are both given for #{kind}", nil) if handler && block
       Wire.refuse("perform needs a block", nil) unless handler || block
 
       check_not_started("a handler for #{kind}")
-      @duties.add(kind.to_s, handler || block, **limits) { open }
+      @duties.add(kind, handler || block, **limits) { open }
       self
     end
 
