@@ -15,11 +15,11 @@ end
 # Looks after the connection of one job: what a handler leaves half done does not reach the next.
 module Transaction
   def around_perform(job)
+    done = false
     Database.query("begin")
-    super.tap { Database.query("commit") }
-  rescue StandardError
-    Database.query("rollback")
-    raise
+    super.tap { done = true }
+  ensure # also when the job is interrupted, which no `rescue => e` sees
+    Database.query(done ? "commit" : "rollback")
   end
 end
 

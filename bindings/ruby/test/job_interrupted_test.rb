@@ -87,40 +87,37 @@ class JobInterruptedTest < Case
     assert_equal ["again", 5], [client.job("j").result, client.job("j").remaining]
   end
 
-  def test_an_error_of_the_clean_up_after_a_kill_spends_no_retry
+  # What becomes of a job whose first run is killed as soon as the block has told that it began.
+  def killed_once(&handler)
     queue.put("k", jid: "j")
     runs = Thread::Queue.new
-    worker = new_worker.perform("k") do
-      runs << 1
+    worker = new_worker.perform("k") { |_| handler.call(runs << 1) }
+    running(worker) do
+      eventually { runs.size == 1 }
+      native(worker).kill_running
+      eventually { client.job("j").state == "completed" }
+    end
+    client.job("j")
+  end
+
+  def test_an_error_of_the_clean_up_after_a_kill_spends_no_retry
+    job = killed_once do |runs|
       next "again" if runs.size > 1
 
       Thread::Queue.new.pop
     ensure
       raise "no clean end" if runs.size == 1
     end
-    running(worker) do
-      eventually { runs.size == 1 }
-      native(worker).kill_running
-      eventually { client.job("j").state == "completed" }
-    end
-    assert_equal 5, client.job("j").remaining
+    assert_equal ["again", 5], [job.result, job.remaining]
   end
 
   def test_who_swallows_an_interrupt_ends_as_usual
-    queue.put("k", jid: "j")
-    started = Thread::Queue.new
-    worker = new_worker.perform("k") do
-      started << 1
+    job = killed_once do |_runs|
       Thread::Queue.new.pop
     rescue Manyhands::JobInterrupted
       "finished anyway"
     end
-    running(worker) do
-      take(started)
-      native(worker).kill_running
-      eventually { client.job("j").state == "completed" }
-    end
-    assert_equal "finished anyway", client.job("j").result
+    assert_equal "finished anyway", job.result
   end
 
   RUNS = Manyhands.const_get(:Runs)

@@ -2,7 +2,7 @@
 
 require_relative "work_case"
 
-# What becomes of jobs and processes when processes die, or are replaced.
+# What becomes of jobs and processes when processes die, and of what the master has before it forks.
 class WorkProcessesTest < WorkCase
   def test_a_killed_process_costs_its_job_a_retry_and_no_time
     queue.put("hold")
@@ -26,12 +26,6 @@ class WorkProcessesTest < WorkCase
     one.finish
     eventually { gone?(one.pid) }
     assert_equal %w[completed waiting], [client.job(one.jid).state, client.job("next").state]
-  end
-
-  # Shortens leases: whoever is silent for so long has lost its jobs.
-  def lease(seconds)
-    client.config.set("heartbeat", seconds, queue: "q")
-    client.config.set("grace-period", 0, queue: "q")
   end
 
   def test_when_master_and_process_are_killed_the_lease_ends_and_others_go_on
@@ -82,50 +76,43 @@ class WorkProcessesTest < WorkCase
     assert_match(/died of signal 9; another comes up/, @said)
   end
 
-  def test_processes_are_replaced_after_so_many_jobs
-    queue.put_many(Array.new(1000) { |n| { kind: "pid", jid: "j#{n}" } })
-    work("--thread-count", "2", JOBS_PER_FORK: "100")
-    eventually { unfinished.zero? }
-    jobs = Array.new(1000) { |n| "j#{n}" }.each_slice(250).flat_map { |jids| client.jobs(jids) }
-    by_process = jobs.map(&:result).tally
-    assert_equal 10, by_process.size
-    assert_equal [100], by_process.values.uniq
-  end
-
-  def test_a_successor_takes_jobs_while_its_predecessor_performs_its_last
-    queue.put("hold")
-    work("--jobs-per-fork", "1")
-    last = held
-    queue.put("pid", jid: "next")
-    eventually { client.job("next").state == "completed" }
-    refute_equal last.pid, client.job("next").result
-    last.finish
-    eventually { client.job(last.jid).state == "completed" }
-  end
-
-  def test_memory_that_handlers_leak_goes_back_with_their_process
-    queue.put_many(Array.new(200) { |n| { kind: "leak", jid: "j#{n}", data: 2_000_000 } })
-    work("--jobs-per-fork", "20")
-    eventually { unfinished.zero? }
-    memory = client.jobs(Array.new(200) { |n| "j#{n}" }).map(&:result)
-    assert_operator memory.max, :<, memory.min + 60_000_000
-  end
-
-  def test_a_process_with_too_much_memory_is_replaced
-    queue.put("leak", 200_000_000, jid: "leak")
-    work("--max-memory-mb", "150")
-    eventually { client.job("leak").state == "completed" }
-    first = eventually { workers.first }.fetch(:pid)
-    eventually do
-      jid = queue.put("pid").jid
-      eventually { client.job(jid).result } != first
+  # Jobs are put, performed and ended while the server goes away without a word, and comes back.
+  def test_redis_restarts_under_load_and_each_job_ends_once
+    server = RedisServer.start
+    served = Manyhands::Client.new(server.url)
+    puts = Thread.new do
+      Array.new(60) { |n| served.queue("q").put_many(Array.new(10) { |m| { kind: "pid", jid: "#{n}-#{m}" } }) }
     end
+    program = work("--worker-count", "2", "--thread-count", "4", MANYHANDS_URL: server.url, NAMESPACE: "")
+    [100, 300].each do |done|
+      eventually { completed(served) >= done }
+      server.kill
+      server.start
+    end
+    puts.join
+    eventually { completed(served) == 600 }
+    Process.kill("QUIT", program.pid)
+    assert_predicate status(program), :success?, @said
+    jobs = served.completed(limit: 250).map { |jid| served.job(jid) }
+    assert_equal [1], jobs.map { |job| job.history.count { |entry| entry[:what] == "completed" } }.uniq
+    assert_empty served.check
+  ensure
+    served&.close
+    server&.stop
   end
 
-  # A client that was used before the fork, a hook on each side, and what the master is when it forks.
-  def test_a_master_forks_with_one_thread_and_a_used_client
+  def completed(client) = client.completed(limit: 1).total
+
+  # Kilobytes that a process shares with no other.
+  def own_memory(pid) = File.read("/proc/#{pid}/smaps_rollup").scan(/^Private_\w+: +(\d+)/).flatten.sum(&:to_i)
+
+  # What was loaded before the fork, a client that was used then, a hook on each side, and what the master is when it
+  # forks.
+  def test_a_master_loads_once_and_forks_with_one_thread_and_a_used_client
     text = <<~RUBY
       require "manyhands"
+      $stdout.puts "loaded \#{Process.pid}"
+      LARGE = Array.new(100) { |n| n.to_s * 1_000_000 }
       Manyhands.worker do
         client = Manyhands::Client.new(nil, namespace: ENV.fetch("NAMESPACE"))
         client.queue("q").put("pid", jid: "put-before")
@@ -140,9 +127,11 @@ class WorkProcessesTest < WorkCase
     eventually { title(program.pid) == "manyhands master [q] 2 of 2 processes serve" }
     master = program.pid
     pids = children(program)
+    pids.each { |pid| assert_operator own_memory(pid), :<, 50_000, "kB: of what was loaded before, it has no copy" }
     Process.kill("TERM", master)
     assert_predicate status(program), :success?
     lines = @said.lines(chomp: true)
+    assert_equal ["loaded #{master}"], lines.grep(/\Aloaded/)
     assert_equal ["before #{master} 1 true"] * 2, lines.grep(/\Abefore/)
     assert_equal pids.map { |pid| "after #{pid} nil" }.sort, lines.grep(/\Aafter/).sort
     assert_includes pids, client.job("put-before").result

@@ -100,16 +100,31 @@ class WorkSignalsTest < WorkCase
     end
   end
 
-  def test_a_second_term_ends_at_once
-    queue.put("stubborn", jid: "s")
-    program = work
-    pid = held.pid
-    Process.kill("TERM", program.pid)
-    eventually { title(program.pid).include?("stopping") }
-    Process.kill("TERM", program.pid)
-    assert_equal 1, status(program).exitstatus
-    assert gone?(pid)
-    assert_equal ["waiting", 5], remaining("s")
+  %w[TERM INT].each do |signal|
+    TIERS.each do |tier|
+      define_method("test_a_second_#{signal}_to_a_#{tier}_ends_it_at_once") do
+        lease(1) if tier == "single" # nobody is there to give its job back
+        queue.put("stubborn", jid: "s")
+        program = work(*("--run-as-single-process" if tier == "single"))
+        pid = held.pid
+        target = tier == "process" ? pid : program.pid
+        Process.kill(signal, target)
+        eventually { title(target).include?("stopping") }
+        Process.kill(signal, target)
+        eventually { gone?(pid) }
+        case tier
+        when "master"
+          assert_equal 1, status(program).exitstatus
+          assert_equal ["waiting", 5], remaining("s")
+        when "process" # its master has another
+          assert_equal ["s", ["running", 5]], [held.jid, remaining("s")]
+        else
+          assert_equal Signal.list[signal], status(program).termsig
+          work
+          assert_equal ["s", ["running", 4]], [held.jid, remaining("s")]
+        end
+      end
+    end
   end
 
   def test_a_handler_that_ignores_the_end_is_killed_and_its_job_goes_back
@@ -140,6 +155,26 @@ class WorkSignalsTest < WorkCase
     queue.put("pid", jid: "j")
     eventually { client.job("j").state == "completed" }
     refute_includes before, client.job("j").result
+  end
+
+  # Only a master is asked for fresh processes: of one process it is an end like any signal's.
+  def test_hup_to_a_process_ends_it_and_its_job_goes_elsewhere
+    begin_at("process")
+    Process.kill("HUP", @target)
+    again = held
+    refute_includes pids, again.pid
+    assert_equal [@affected.first.jid, ["running", 5]], [again.jid, remaining(again.jid)]
+    assert_others_go_on
+  end
+
+  def test_hup_to_a_single_process_ends_it_and_gives_its_job_back
+    queue.put("hold")
+    program = work("--run-as-single-process")
+    one = held
+    Process.kill("HUP", one.pid)
+    assert_nil one.ended
+    assert_equal Signal.list["HUP"], status(program).termsig
+    assert_equal ["waiting", 5], remaining(one.jid)
   end
 
   def test_an_operator_stops_a_single_process
