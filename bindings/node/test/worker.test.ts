@@ -221,5 +221,8 @@ test("a strategy of the program's own says which queues are asked, and in which 
     lines[0] ?? "",
     /^manyhands: the strategy threw INVALID_ARGUMENT: what strategy returns must be an array/,
   );
-  assert.throws(() => new Worker(client, { queues: ["q"], strategy: "callback" as never }), /callback is a function/);
+  assert.throws(
+    () => new Worker(client, { queues: ["q"], strategy: "callback" as never }),
+    /strategy callback is for a worker whose strategy is a function$/,
+  );
 });
