@@ -1,13 +1,18 @@
 -- Writing what changed: places, then what follows from them, then the records.
 local commit = {}
 
+-- Draws so many places in line; the last seq before them.
+function commit.draw_seq(count)
+  return call('INCRBY', keys.seq(), text(count)) - count
+end
+
 -- Draws a seq for every job that left its place, in the order of leaving.
 local function draw_places(placeless)
   local count = #placeless
   if count == 0 then
     return
   end
-  local seq = call('INCRBY', keys.seq(), text(count)) - count
+  local seq = commit.draw_seq(count)
   for index = 1, count do
     local job = placeless[index]
     local score = job[SCORE]
@@ -15,16 +20,14 @@ local function draw_places(placeless)
   end
 end
 
--- The move of `job` in this commit: jobs that go from one zset and worker to one zset and worker are written together.
-local function move_of(moves, job, to, joined)
-  local from, left = job[FROM], job[FROM_WORKER]
+-- The move of jobs that go from one zset and worker to one zset and worker: they are written together.
+function commit.move(moves, from, to, left, joined, at, queue)
   local way = concat({ from or '', to or '', left or '', joined or '' }, '\n')
   local move = moves[way]
   if not move then
-    local at = job[STATE]
     move = {
-      from = from, to = to, left = left, joined = joined, at = at, queue = job[QUEUE],
-      jids = {}, old_members = job[FROM_MEMBER] and {}, entries = {}, earliest = 2 ^ 53,
+      from = from, to = to, left = left, joined = joined, at = at, queue = queue,
+      jids = {}, old_members = nil, entries = {}, earliest = 2 ^ 53,
     }
     moves[way] = move
     moves[#moves + 1] = move
@@ -32,10 +35,18 @@ local function move_of(moves, job, to, joined)
   return move
 end
 
--- What the changed jobs mean for the collections.
-local function derive(changed)
+local function move_of(moves, job, to, joined)
+  local move = commit.move(moves, job[FROM], to, job[FROM_WORKER], joined, job[STATE], job[QUEUE])
+  if job[FROM_MEMBER] then
+    move.old_members = move.old_members or {}
+  end
+  return move
+end
+
+-- What the changed jobs mean for the collections: adds to `moves`.
+local function derive(changed, moves)
   local all_events = meta.events
-  local moves, move = {}, nil
+  local move
   local from, to, left, joined, count, score_text, last_score
   for index = 1, #changed do
     local job = changed[index]
@@ -56,7 +67,7 @@ local function derive(changed)
     end
     if key then
       if score ~= last_score then
-        last_score, score_text = score, text(score)
+        last_score, score_text = score, ordinal(score)
         if score < move.earliest then
           move.earliest = score
         end
@@ -65,7 +76,6 @@ local function derive(changed)
       move.entries[2 * count] = move.at == SCHEDULED and place.member_of(job) or job[JID]
     end
   end
-  return moves
 end
 
 -- A scheduled job that stays in its zset under the name that it had there must not be taken out of it.
@@ -182,39 +192,44 @@ local function write_places(moves)
   stats.flush()
 end
 
--- Back to where the records say: they are not yet written.
-local function restore_places(changed)
-  for index = 1, #changed do
-    local job = changed[index]
-    local key, joined = place.of(job), job[STATE] == RUNNING and job[WORKER]
-    local stored = call('GET', job[NAME])
-    local old = stored and record.decode(stored, job[JID], job[NAME])
-    if key then
-      redis.pcall('ZREM', key, place.member_of(job))
-    end
-    if joined then
-      redis.pcall('ZREM', keys.worker_jobs(joined), job[JID])
-    end
-    if old then
-      local old_key, score = place.of(old)
-      redis.pcall('ZADD', old_key, text(score), place.member_of(old))
-      if old[STATE] == RUNNING then
-        redis.pcall('ZADD', keys.worker_jobs(old[WORKER]), text(old[LEASE_UNTIL]), job[JID])
-      end
+-- A job, called `member` in the zset `key`, is back where its record says.
+local function restore(jid, key, member, joined)
+  local old = record.load(jid)
+  if key then
+    redis.pcall('ZREM', key, member)
+  end
+  if joined then
+    redis.pcall('ZREM', keys.worker_jobs(joined), jid)
+  end
+  if old then
+    local old_key, score = place.of(old)
+    redis.pcall('ZADD', old_key, text(score), place.member_of(old))
+    if old[STATE] == RUNNING then
+      redis.pcall('ZADD', keys.worker_jobs(old[WORKER]), text(old[LEASE_UNTIL]), jid)
     end
   end
 end
 
--- Writes the `changed` jobs, and `texts` beside them, or nothing: a key of another type is met before the first record is
--- written; only figures may stay counted, and places in line drawn. `placeless` are those that want a new place in line. The
--- throttles that were let go of.
-function commit.write(changed, placeless, texts)
+-- Back to where the records say: they are not yet written.
+local function restore_places(moves)
+  for _, move in ipairs(moves) do
+    for index, jid in ipairs(move.jids) do
+      restore(jid, move.to, move.entries[2 * index], move.joined)
+    end
+  end
+end
+
+-- Writes the `changed` jobs, beside them `moves` that were noted already and `texts`, or nothing: a key of another type is met
+-- before the first record is written; only figures may stay counted, and places in line drawn. `placeless` are those that want a
+-- new place in line. The throttles that were let go of.
+function commit.write(changed, placeless, moves, texts)
   draw_places(placeless)
-  local moves, freed = derive(changed), {}
+  derive(changed, moves)
+  local freed = {}
   local stands = standing.plan(changed, freed)
   local ok, problem = pcall(write_places, moves)
   if not ok then
-    restore_places(changed)
+    restore_places(moves)
     error(redis.error_reply(problem.err or problem))
   end
   note_freed_queues(moves, freed)

@@ -19,7 +19,7 @@ end
 
 local function end_run(job, run_ms)
   job[RUN_MS] = run_ms
-  stats.sample(job, run_ms)
+  stats.sample(job[QUEUE], run_ms, record.ready_at(job))
 end
 
 local function store_result(job, result)
@@ -45,7 +45,7 @@ local function next_stage(job, queue)
 end
 
 local complete = {}
-local BARE = { result = '', delay_ms = 0 }
+local BARE = { result = '', delay_ms = 0, bare = true }
 
 -- Of the call in progress: how many dependencies its items named so far; how many dependents it may still free; what it has
 -- yet to write, jid -> the jids it will wait for; how far it has looked for circles.
@@ -65,8 +65,8 @@ local function parse_dependencies(value)
 end
 
 function complete.parse(result, options)
-  if result == '' and options == '' then
-    return BARE
+  if options == '' then
+    return result == '' and BARE or { result = result, delay_ms = 0, bare = true }
   end
   local parsed = check.object(options, 'options', COMPLETION)
   return {
@@ -203,18 +203,44 @@ outcome.release = release.apply
 
 local verbs = { complete = complete, fail = give_up, retry = retry, snooze = snooze, release = release, unknown_kind = unknown_kind }
 
--- Before the items of a call are parsed.
+-- The items of a call that are read: lists of one length, as that costs less than a table for each.
 function outcome.begin()
   named = 0
+  return { jids = {}, tokens = {}, runs = {}, rules = {}, parsed = {} }
 end
 
--- One item, checked: its token, run time, rule and what the rule read in its own two arguments.
-function outcome.parse(verb, token, run_ms, first, second)
-  local rule = verbs[verb]
+-- Checks an item and adds it: its token, run time, rule and what the rule reads in its own two arguments.
+function outcome.add(items, verb, jid, token, run_ms, first, second)
+  local rule, index = verbs[verb], #items.jids + 1
   if not rule then
     fail('INVALID_ARGUMENT', 'verb ' .. tostring(verb) .. ' is not an outcome')
   end
-  return { check.token(token), run_ms == '' and 0 or check.span_text(run_ms, 'run_ms'), rule, rule.parse(first, second) }
+  items.jids[index], items.rules[index], items.tokens[index] = jid, rule, check.token(token)
+  items.runs[index] = run_ms == '' and 0 or check.span_text(run_ms, 'run_ms')
+  items.parsed[index] = rule.parse(first, second)
+end
+
+-- Completes a plain job for good, without having it in hand; nil when it is another or not held. `last`: what the call
+-- knows from the one before.
+local function complete_plain(last, jid, name, stored, token, run_ms, result)
+  if run_ms ~= last.run_ms then
+    last.run_ms, last.ended = run_ms, record.plain_end(run_ms)
+  end
+  local new, queue, worker, put_at = record.plain_completed(stored, token, last.ended, result ~= '')
+  if not new then
+    return nil
+  end
+  if queue ~= last.queue or worker ~= last.worker then
+    last.queue, last.worker = queue, worker
+    last.way = state.way(keys.running(queue), keys.completed(), worker, false, COMPLETED, queue, now)
+  end
+  state.pass(last.way, jid, now_text, name, new)
+  state.keep_in_hand(jid, new)
+  if result ~= '' then
+    state.set_text(keys.result(jid), result)
+  end
+  stats.sample(queue, run_ms, put_at)
+  return 'completed'
 end
 
 -- What a member of an item is called: in a batch, with its place.
@@ -223,32 +249,40 @@ local function called(name, index, count)
 end
 
 -- Refuses results and data that are too large, and says which item's: the others may come again without it.
-local function check_sizes(parsed_items)
+local function check_sizes(all_parsed)
   local most
-  for index, item in ipairs(parsed_items) do
-    local result, data = item[4].result or '', item[4].data
+  for index = 1, #all_parsed do
+    local parsed = all_parsed[index]
+    local result, data = parsed ~= BARE and parsed.result or '', parsed.data
     if result ~= '' or data then
       most = most or config.get('max-data')
       if #result > most then
-        local name = called('result', index, #parsed_items)
+        local name = called('result', index, #all_parsed)
         fail('INVALID_ARGUMENT', name .. ' has ' .. #result .. ' bytes, max-data is ' .. most)
       elseif data then
-        put_options.check_data(data, most, called('data', index, #parsed_items))
+        put_options.check_data(data, most, called('data', index, #all_parsed))
       end
     end
   end
 end
 
--- Applies parsed items in order; the reply has one text for each.
-function outcome.apply(jids, parsed_items)
-  local reply, completed = {}, 0
-  check_sizes(parsed_items)
+-- Applies the items in order; the reply has one text for each.
+function outcome.apply(items)
+  local jids, tokens, runs, all_parsed = items.jids, items.tokens, items.runs, items.parsed
+  local reply, completed, last, may_pass = {}, 0, {}, not meta.events
+  check_sizes(all_parsed)
   free_budget, links, search = freeing.at_once, {}, { steps = 0 }
-  state.load_all(jids)
+  local names, stored = state.read(jids)
   for index = 1, #jids do
-    local token, run_ms, rule, parsed = unpack(parsed_items[index])
-    local job, lost = lease.held(jids[index], token)
-    local answer = job and rule.apply(job, run_ms, parsed) or lost
+    local jid, old, parsed, answer = jids[index], stored[index], all_parsed[index], nil
+    if may_pass and parsed.bare and old and not state.is_in_hand(jid) then
+      answer = complete_plain(last, jid, names[index], old, tokens[index], runs[index], parsed.result)
+    end
+    if not answer then
+      state.hold(jid, names[index], old)
+      local job, lost = lease.held(jid, tokens[index])
+      answer = job and items.rules[index].apply(job, runs[index], parsed) or lost
+    end
     if answer == 'completed' then
       completed = completed + 1
     end
@@ -266,16 +300,13 @@ end
 function outcome.operation(verb, width)
   return function(argv)
     local count = check.items(argv, 3, width, outcome.most)
-    local jids, parsed_items = {}, {}
-    outcome.begin()
-    for index = 1, count do
-      local at = 3 + (index - 1) * width
+    local items = outcome.begin()
+    for at = 3, 3 + (count - 1) * width, width do
       local jid, token, run_ms, first, second = unpack(argv, at, at + width - 1)
-      jids[index] = jid
-      parsed_items[index] = outcome.parse(verb, token, run_ms or '', first or '', second or '')
+      outcome.add(items, verb, jid, token, run_ms or '', first or '', second or '')
     end
     state.begin()
-    return outcome.apply(jids, parsed_items)
+    return outcome.apply(items)
   end
 end
 

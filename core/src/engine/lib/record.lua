@@ -111,6 +111,66 @@ function record.unmark(job, flag)
   end
 end
 
+-- ## Plain records
+--
+-- Most jobs have nothing in RARE and no text of their own beside a large payload. A record of that kind is rewritten as
+-- the text it is, without a job in hand (lib/state.lua): its first three bytes are the parts, the state and the flags.
+
+-- What jobs of a kind that are put now have in common.
+function record.plain_about(kind, queue)
+  return to_bytes('<dss', now, kind, queue)
+end
+
+-- The record of a new job that waits; a large payload is not in it, but the second value.
+function record.plain_new(score, about, data)
+  if #data > INLINE_BYTES then
+    return '\0\1\1' .. to_bytes('<d', score) .. about, data
+  end
+  return '\0\1\0' .. to_bytes('<d', score) .. about .. data
+end
+
+-- Of a plain job that waits, is of priority 0 and never ran: its queue and kind, when it was put, where its payload begins
+-- (behind the end when it is large). nil of any other.
+function record.plain_waiting(stored)
+  local parts, at, flags, score, put_at, kind, queue, data_at = from_bytes(BASE, stored)
+  if parts == 0 and at == WAITING and flags <= HAS_DATA and floor(score / SEQ_SPAN) == 127 then
+    return queue, kind, put_at, data_at
+  end
+end
+
+-- What jobs that are reserved by one call have in common.
+function record.plain_run(token, lease_until, worker)
+  return to_bytes(RUN, token, now, lease_until, 0, worker)
+end
+
+-- The record of plain_waiting, with its payload, running.
+function record.plain_running(stored, data_at, run, data)
+  return '\1\5' .. sub(stored, 3, data_at - 1) .. run .. data
+end
+
+-- What jobs that are completed now after the same time have in common.
+function record.plain_end(run_ms)
+  return to_bytes('<dd', now, run_ms)
+end
+
+-- By the flags that it had: what it begins with when it is completed without and with a result.
+local COMPLETED_HEADS = { [0] = '\1\7\0', [HAS_DATA] = '\1\7\1' }
+local RESULT_HEADS = { [0] = '\1\7\2', [HAS_DATA] = '\1\7\3' }
+
+-- Of a plain job that runs under `token` and is not in grace: its record when it is completed, its queue, its worker, when it
+-- was put. nil of any other.
+function record.plain_completed(stored, token, ended, has_result)
+  local parts, at, flags = byte(stored, 1, 3)
+  if parts ~= HAS_RUN or at ~= RUNNING or flags > HAS_DATA then
+    return nil
+  end
+  local _, _, _, _, put_at, _, queue, held, _, _, _, worker, data_at = from_bytes(BASE_AND_RUN, stored)
+  if held == token then
+    local until_at, heads = data_at - #worker - 17, has_result and RESULT_HEADS or COMPLETED_HEADS
+    return heads[flags] .. sub(stored, 4, until_at - 1) .. ended .. sub(stored, until_at + 16), queue, worker, put_at
+  end
+end
+
 -- A field of RARE, nil where the default holds.
 function record.rare(job, field)
   return job[RARE] and job[RARE][field]

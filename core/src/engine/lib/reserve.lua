@@ -85,14 +85,14 @@ local function extra(job)
 end
 
 -- Appends a job to a reply: seven plain values, as a list in a list costs Redis more than its values.
-local function append_view(reply, job, payload, lease_ms, more)
+local function append_view(reply, jid, kind, queue, payload, lease_ms, put_at, more)
   local at = #reply
-  reply[at + 1] = job[JID]
-  reply[at + 2] = job[KIND]
-  reply[at + 3] = job[QUEUE]
+  reply[at + 1] = jid
+  reply[at + 2] = kind
+  reply[at + 3] = queue
   reply[at + 4] = payload
   reply[at + 5] = lease_ms
-  reply[at + 6] = job[PUT_AT]
+  reply[at + 6] = put_at
   reply[at + 7] = more
 end
 
@@ -101,7 +101,7 @@ local function new_reservation(request, work)
   local reply = { '', -1, meta.queues_version }
   return {
     request = request, reply = reply, jids = {}, count = 0, bytes = 0,
-    work = work, look = LOOK_AHEAD, -- what is left of them
+    work = work, look = LOOK_AHEAD, full = false, -- what is left of them; whether there is room for no more
     passed = {}, taken = {}, drained = {}, lease_ms = {}, rooms = {}, -- by queue, and rooms by throttle
   }
 end
@@ -110,44 +110,112 @@ local function weight(rare)
   return 3 + (#(rare[TAGS] or '') + #(rare[THROTTLES] or '')) / 2
 end
 
--- Takes what it may of `jobs`, which stand in `queue` one after the other; those that a throttle holds back wait for it.
-local function take_some(reservation, queue, own, jobs)
-  local request, rooms, token = reservation.request, reservation.rooms, reservation.token
+-- Jobs that stand in `queue` one after the other. `free`: plain ones may pass.
+local function slice_of(reservation, queue, key, jids, free)
   local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
   reservation.lease_ms[queue] = lease_ms
-  local count, bytes, lease_until = reservation.count, reservation.bytes, now + lease_ms
-  local work, look = reservation.work, reservation.look
-  local passed, limited = 0, rooms[own]
-  for index = 1, #jobs do
-    local job = jobs[index]
-    local rare = job[RARE]
-    local full = (limited or rare) and throttle.take(rooms, own, job)
-    work = work - (rare and weight(rare) or 1)
-    if full then
-      if look == 0 then
-        reservation.full = true
-        break
-      end
-      look = look - 1
+  local names, stored = state.read(jids)
+  return { queue = queue, key = key, jids = jids, names = names, stored = stored, lease_ms = lease_ms, free = free, payloads = {} }
+end
+
+-- A payload that does not ride with its record; some at a time, as a reply has an end.
+local SOME_PAYLOADS = 8
+
+local function payload_apart(slice, index)
+  local jids, payloads = slice.jids, slice.payloads
+  if not payloads[index] then
+    local names, last = {}, min(index + SOME_PAYLOADS - 1, #jids)
+    for at = index, last do
+      names[#names + 1] = keys.data(jids[at])
+    end
+    local found = call('MGET', unpack(names))
+    for at = index, last do
+      payloads[at] = found[at - index + 1] or 'null'
+    end
+  end
+  return payloads[index]
+end
+
+-- Takes a job, or has it wait for the throttle that holds it back; false when there is no room for it.
+local function take_job(reservation, job, own, lease_ms)
+  local rare, full = job[RARE], throttle.take(reservation.rooms, own, job)
+  reservation.work = reservation.work - (rare and weight(rare) or 1)
+  if full then
+    reservation.look = reservation.look - 1
+    reservation.full = reservation.look < 0
+    if not reservation.full then
       state.throttle(job, full)
       reservation.throttled = true
-    else
-      local payload, more = record.payload(job), extra(job)
-      bytes = bytes + #payload + #more
-      if (bytes > MAX_REPLY or work < 0) and count > 0 then
-        reservation.full = true
-        break
-      end
-      state.run(job, token, request.worker, lease_until)
-      append_view(reservation.reply, job, payload, lease_ms, more)
-      count = count + 1
-      reservation.jids[count] = job[JID]
     end
-    passed = passed + 1
+    return not reservation.full
+  end
+  local payload, more, count = record.payload(job), extra(job), reservation.count
+  local bytes = reservation.bytes + #payload + #more
+  reservation.full = (bytes > MAX_REPLY or reservation.work < 0) and count > 0
+  if reservation.full then
+    return false
+  end
+  state.run(job, reservation.token, reservation.request.worker, now + lease_ms)
+  append_view(reservation.reply, job[JID], job[KIND], job[QUEUE], payload, lease_ms, job[PUT_AT], more)
+  reservation.count, reservation.bytes, reservation.jids[count + 1] = count + 1, bytes, job[JID]
+  return true
+end
+
+-- Takes the plain jobs of a slice from `first` on, up to the first that is not; how many.
+local function take_plain(reservation, slice, first)
+  local queue, jids, names, stored, lease_ms = slice.queue, slice.jids, slice.names, slice.stored, slice.lease_ms
+  local reply, taken, count = reservation.reply, reservation.jids, reservation.count
+  local bytes, work, at, way, lease_text, run = reservation.bytes, reservation.work, #reply, nil, nil, nil
+  for index = first, #jids do
+    local jid, old = jids[index], stored[index]
+    local of_queue, kind, put_at, data_at = nil, nil, nil, nil
+    if old then
+      of_queue, kind, put_at, data_at = record.plain_waiting(old)
+    end
+    if of_queue ~= queue then
+      break
+    end
+    local data = sub(old, data_at)
+    local payload = data ~= '' and data or payload_apart(slice, index)
+    bytes, work = bytes + #payload, work - 1
+    if (bytes > MAX_REPLY or work < 0) and count > 0 then
+      reservation.full = true
+      break
+    end
+    if not way then
+      way = state.way(slice.key, keys.running(queue), false, reservation.request.worker, RUNNING, queue, now + lease_ms)
+      lease_text, run = text(now + lease_ms), record.plain_run(reservation.token, now + lease_ms, reservation.request.worker)
+    end
+    state.pass(way, jid, lease_text, names[index], record.plain_running(old, data_at, run, data))
+    count = count + 1
+    taken[count] = jid
+    reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = jid, kind, queue, payload
+    reply[at + 5], reply[at + 6], reply[at + 7] = lease_ms, put_at, ''
+    at = at + 7
+  end
+  local more = count - reservation.count
+  reservation.count, reservation.bytes, reservation.work = count, bytes, work
+  return more
+end
+
+-- Takes what it may of the jobs that stand in a queue one after the other; those that a throttle holds back wait for it.
+local function take_some(reservation, slice, own)
+  local queue, count, passed, index = slice.queue, reservation.count, 0, 1
+  while index <= #slice.jids and not reservation.full do
+    local plainly = slice.free and take_plain(reservation, slice, index) or 0
+    index, passed = index + plainly, passed + plainly
+    local jid = slice.jids[index]
+    if jid and not reservation.full then
+      state.hold(jid, slice.names[index], slice.stored[index])
+      local job = state.job_of(slice.key, jid, jid)
+      if job and take_job(reservation, job, own, slice.lease_ms) then
+        passed = passed + 1
+      end
+      index = index + 1
+    end
   end
   reservation.passed[queue] = reservation.passed[queue] + passed
-  reservation.taken[queue] = reservation.taken[queue] + count - reservation.count
-  reservation.count, reservation.bytes, reservation.work, reservation.look = count, bytes, work, look
+  reservation.taken[queue] = reservation.taken[queue] + reservation.count - count
 end
 
 -- Takes up to `most` jobs of `queue`, looking past those that a throttle holds back, but in all queues not past too many.
@@ -162,7 +230,7 @@ local function take(reservation, queue, most)
     if #jids > 0 then
       rooms[own] = rooms[own] or throttle.room(own) or false
       reservation.token = reservation.token or lease.new_token()
-      take_some(reservation, queue, own, state.jobs_of(key, jids, jids))
+      take_some(reservation, slice_of(reservation, queue, key, jids, not (rooms[own] or meta.events)), own)
     end
     -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.
     reservation.drained[queue] = not reservation.full and (#jids < slice or (rooms[own] or 1) <= 0)
@@ -360,7 +428,7 @@ function reserve.replay(memo)
   for _, jid in ipairs(memo[4]) do
     local job = lease.held(jid, tonumber(token))
     if job then
-      append_view(reply, job, record.payload(job), max(0, job[LEASE_UNTIL] - now), extra(job))
+      append_view(reply, jid, job[KIND], job[QUEUE], record.payload(job), max(0, job[LEASE_UNTIL] - now), job[PUT_AT], extra(job))
     end
   end
   return reply

@@ -51,19 +51,26 @@ local samples = {}
 local function of_queue(queue)
   local sample = samples[queue]
   if not sample then
-    sample = { failures = 0, retries = 0, count = 0, waits = {}, runs = {} }
+    sample = { failures = 0, retries = 0, count = 0, waits = {}, runs = {}, times = {} }
     samples[queue] = sample
   end
   return sample
 end
 
--- One run's outcome: how long it ran by the worker's clock; how long it had waited is what remains.
-function stats.sample(job, run_ms)
-  local sample = of_queue(job[QUEUE])
-  local count = sample.count + 1
-  sample.count = count
-  sample.runs[count] = run_ms
-  sample.waits[count] = max(0, now - run_ms - record.ready_at(job))
+-- One run's outcome: how long it ran by the worker's clock; how long it had waited is what remains. Neighbours in a batch
+-- are mostly alike, and then counted together.
+function stats.sample(queue, run_ms, ready_at)
+  local sample, wait_ms = samples[queue] or of_queue(queue), now - run_ms - ready_at
+  local count, runs, waits, times = sample.count, sample.runs, sample.waits, sample.times
+  if wait_ms < 0 then
+    wait_ms = 0
+  end
+  if waits[count] == wait_ms and runs[count] == run_ms then
+    times[count] = times[count] + 1
+    return
+  end
+  count = count + 1
+  sample.count, runs[count], waits[count], times[count] = count, run_ms, wait_ms, 1
 end
 
 function stats.failure(queue)
@@ -76,21 +83,19 @@ function stats.retry(queue)
   sample.retries = sample.retries + 1
 end
 
-local function series_of(spans)
-  local sum, squares, buckets = 0, 0, {}
+-- Of spans, each so many times.
+local function series_of(spans, times)
+  local count, sum, squares, buckets = 0, 0, 0, {}
   for index = 1, #spans do
-    sum = sum + spans[index]
+    count, sum = count + times[index], sum + times[index] * spans[index]
   end
-  local mean, last, bucket = sum / #spans, nil, nil
+  local mean = sum / count
   for index = 1, #spans do
-    local span = spans[index]
-    squares = squares + (span - mean) * (span - mean)
-    if span ~= last then
-      last, bucket = span, bucket_of(span)
-    end
-    buckets[bucket] = (buckets[bucket] or 0) + 1
+    local span, bucket = spans[index], bucket_of(spans[index])
+    squares = squares + times[index] * (span - mean) * (span - mean)
+    buckets[bucket] = (buckets[bucket] or 0) + times[index]
   end
-  return { n = #spans, mean = mean, squares = squares, buckets = buckets }
+  return { n = count, mean = mean, squares = squares, buckets = buckets }
 end
 
 local function merged(series, count, mean, squares)
@@ -104,7 +109,7 @@ end
 
 local function flush_queue(key, sample)
   if sample.count > 0 then
-    local wait, run = series_of(sample.waits), series_of(sample.runs)
+    local wait, run = series_of(sample.waits, sample.times), series_of(sample.runs, sample.times)
     local old = call('HMGET', key, 'wc', 'wm', 'ws', 'rc', 'rm', 'rs')
     local wc, wm, ws = merged(wait, old[1], old[2], old[3])
     local rc, rm, rs = merged(run, old[4], old[5], old[6])

@@ -140,19 +140,53 @@ local function write_links()
   dependency.link_all(links)
 end
 
+-- Puts jobs without options, each there once, if none of them exists yet: whether that is so.
+local function put_plain(argv, jids)
+  local names, _, absent = state.read(jids)
+  if absent < #jids then
+    return false
+  end
+  local score, last_queue, last_kind, about, way = 127 * SEQ_SPAN + commit.draw_seq(#jids), nil, nil, nil, nil
+  for index = 1, #jids do
+    local jid, queue, kind, data = unpack(argv, 3 + (index - 1) * WIDTH, 6 + (index - 1) * WIDTH)
+    if queue ~= last_queue or kind ~= last_kind then
+      last_queue, last_kind, about = queue, kind, record.plain_about(kind, queue)
+      way = state.way(false, keys.waiting(queue), false, false, WAITING, queue, now)
+    end
+    local new, apart = record.plain_new(score + index, about, data)
+    state.pass(way, jid, ordinal(score + index), names[index], new)
+    if apart then
+      state.set_text(keys.data(jid), apart)
+    end
+  end
+  return true
+end
+
+-- Puts each as its options say: the reply.
+local function put_all(argv, jids, read)
+  local reply, loaded = {}, 0
+  links, left, search, ties = {}, {}, { steps = 0 }, 0
+  for index = 1, #jids do
+    if index > loaded then
+      loaded = state.load_some(jids, index)
+    end
+    local jid, queue, kind, data, options = unpack(argv, 3 + (index - 1) * WIDTH, 2 + index * WIDTH)
+    reply[index] = put(jid, queue, kind, data, read_options(options, read))
+    if ties > MOST_EXTRAS and #jids > 1 then
+      refuse_too_much_there()
+    end
+  end
+  write_links()
+  return reply
+end
+
 -- The jids are checked as they are loaded; nothing is written before the last item was checked.
 operation('queue_put', 'grow', function(argv)
   local count = check.items(argv, 3, WIDTH)
-  local jids, reply = {}, {}
+  local max_data, seen, read, extras, bytes = config.get('max-data'), {}, {}, 0, 0
+  local jids, distinct, reply, plain = {}, {}, {}, not meta.events
   for index = 1, count do
-    jids[index] = argv[3 + (index - 1) * WIDTH]
-  end
-  state.begin()
-  links, left, search, ties = {}, {}, { steps = 0 }, 0
-  local max_data, seen, read, loaded, extras, bytes = config.get('max-data'), {}, {}, 0, 0, 0
-  for index = 1, count do
-    local at = 3 + (index - 1) * WIDTH
-    local jid, queue, kind, data, options = unpack(argv, at, at + WIDTH - 1)
+    local jid, queue, kind, data, options = unpack(argv, 3 + (index - 1) * WIDTH, 2 + index * WIDTH)
     if not (seen[queue] and seen[kind]) then
       check.name(queue, 'queue', seen)
       check.name(kind, 'kind', seen)
@@ -161,20 +195,20 @@ operation('queue_put', 'grow', function(argv)
       local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
       fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
     end
-    options = read_options(options, read)
-    extras, bytes = extras + options.extras, bytes + #data
+    if options ~= '' then
+      extras, plain = extras + read_options(options, read).extras, false
+    end
+    bytes = bytes + #data
     if count > 1 and (extras > MOST_EXTRAS or bytes > MOST_BYTES) then
       refuse_too_much(extras)
     end
-    if index > loaded then
-      loaded = state.load_some(jids, index)
-    end
-    reply[index] = put(jid, queue, kind, data, options)
-    if ties > MOST_EXTRAS and count > 1 then
-      refuse_too_much_there()
-    end
+    plain = plain and not distinct[jid]
+    jids[index], distinct[jid], reply[index] = jid, true, 'put'
   end
-  write_links()
+  state.begin()
+  if not (plain and put_plain(argv, jids)) then
+    reply = put_all(argv, jids, read)
+  end
   state.commit()
   return reply
 end, nil, true)

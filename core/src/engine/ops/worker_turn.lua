@@ -23,17 +23,13 @@ operation('worker_turn', 'write', function(argv)
   local count = check.numeral(argv[6] or '', 'count', 1, 64)
   local request = reserve.parse(argv, 3, 7, 6 + count)
   local first = 7 + count
-  local jids, parsed_items = {}, {}
-  outcome.begin()
-  for index = 1, check.items(argv, first, WIDTH, MOST) do
-    local at = first + (index - 1) * WIDTH
-    local verb, jid, token, run_ms, a, b = unpack(argv, at, at + WIDTH - 1)
-    jids[index] = jid
-    parsed_items[index] = outcome.parse(verb, token, run_ms, a, b)
+  local items = outcome.begin()
+  for at = first, first + (check.items(argv, first, WIDTH, MOST) - 1) * WIDTH, WIDTH do
+    outcome.add(items, unpack(argv, at, at + WIDTH - 1))
   end
   reserve.refuse_lost(request.worker)
   state.begin()
-  local outcomes = outcome.apply(jids, parsed_items)
+  local outcomes = outcome.apply(items)
   local reply, memo = reserve.take_beside(outcomes, request)
   return { outcomes, reply }, { outcomes, memo }
 end, function(memo)
