@@ -17,6 +17,8 @@ const MOST_BACKOFF_MS: u64 = 60_000;
 const MARGIN_MS: u64 = 1_000;
 /// Most processes of one place: one that serves and one that comes or goes.
 const MOST_IN_PLACE: usize = 2;
+/// Most processes that come up at once: more would only be slower, and a signal would wait for all of them.
+const MOST_COMING_UP: usize = 16;
 /// The status of a master whose program cannot be started.
 const NO_PROGRAM_STATUS: u8 = 127;
 
@@ -118,7 +120,8 @@ impl Policy {
     /// When the next tick is needed, if nothing happens until then.
     pub fn tick_at(&self) -> Option<u64> {
         let kills = self.processes.values().filter_map(|process| process.kill_at);
-        let starts = (0..self.places.len()).filter(|place| self.may_fill(*place)).map(|at| self.places[at].start_at);
+        let places = if self.room() > 0 { self.places.len() } else { 0 };
+        let starts = (0..places).filter(|at| self.is_vacant(*at)).map(|at| self.places[at].start_at);
         kills.chain(starts).min()
     }
 
@@ -322,14 +325,25 @@ impl Policy {
         }
     }
 
-    fn may_fill(&self, at: usize) -> bool {
-        let here = self.processes.values().filter(|process| process.place == at).count();
-        self.stop.is_none() && self.places[at].current.is_none() && here < MOST_IN_PLACE
+    /// How many processes may be started now.
+    fn room(&self) -> usize {
+        let comes_up = |process: &&Process| process.ready_at.is_none() && process.cause.is_none();
+        match self.stop {
+            Some(_) => 0,
+            None => MOST_COMING_UP.saturating_sub(self.processes.values().filter(comes_up).count()),
+        }
+    }
+
+    fn is_vacant(&self, at: usize) -> bool {
+        self.places[at].current.is_none()
+            && self.processes.values().filter(|process| process.place == at).count() < MOST_IN_PLACE
     }
 
     fn fill(&mut self, now: u64) {
+        let mut room = self.room();
         for at in 0..self.places.len() {
-            if self.may_fill(at) && self.places[at].start_at <= now {
+            if room > 0 && self.places[at].start_at <= now && self.is_vacant(at) {
+                room -= 1;
                 self.last += 1;
                 let number = self.last;
                 let process = Process { place: at, pid: None, ready_at: None, cause: None, kill_at: None };

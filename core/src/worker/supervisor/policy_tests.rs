@@ -87,6 +87,17 @@ fn as_many_processes_as_asked_for_come_up_and_then_the_service_is_ready() {
 }
 
 #[test]
+fn many_processes_come_up_a_few_at_a_time() {
+    let mut master = Master { policy: Policy::new(Rules { processes: 1_000, ..RULES }), now: 0 };
+    assert_eq!(master.done(Event::Tick), (1..=16).map(start).collect::<Vec<_>>());
+    assert_eq!(master.policy.tick_at(), None, "the next one waits for an event, not for a time");
+    assert_eq!(master.comes_up(3), [start(17)]);
+    assert_eq!(master.ends(5, CRASH), [settle(5, true), start(18)]);
+    master.signal(Signal::Term);
+    assert_eq!(master.ends(3, Ended::Status(0)), [settle(3, false)]);
+}
+
+#[test]
 fn a_crashed_process_spends_retries_and_is_replaced_at_once() {
     let mut master = Master::ready(2);
     assert_eq!(master.ends(2, CRASH), [settle(2, true), start(3)]);
