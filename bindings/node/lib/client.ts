@@ -2,7 +2,7 @@ import { CHECK_OPTIONS, type CheckOptions, type Violation, violations } from "./
 import { CLIENT_OPTIONS, type ClientOptions, SWEEP_OPTIONS, type SweepOptions, type Swept } from "./client-options.js";
 import { Config } from "./config.js";
 import { Door } from "./door.js";
-import { settled, sync } from "./errors.js";
+import { invalidArgument, settled, sync } from "./errors.js";
 import { EVENTS_OPTIONS, Events, type EventsOptions } from "./events.js";
 import type { Explanation } from "./explanation.js";
 import { UNFAIL_OPTIONS, type UnfailOptions } from "./failure.js";
@@ -329,6 +329,9 @@ export class Client extends Listings {
 
   /** @internal For {@link Worker}, whose native half is opened on the client's. */
   static door(client: Client): Door {
+    if (!(client instanceof Client)) {
+      throw invalidArgument("client must be a Client of this package");
+    }
     return client.#door;
   }
 }

@@ -1,4 +1,4 @@
-import type { Client } from "./client.js";
+import { Client } from "./client.js";
 import { invalidArgument } from "./errors.js";
 import { type BuildOptions, Job } from "./job.js";
 import type { RawJson } from "./json.js";
@@ -62,6 +62,7 @@ export class JobClass<Data = unknown> {
   async put(client: Client, ...rest: WithData<Data, ClassPutOptions>): Promise<Placed> {
     const operation = "queue_put";
     const [data, options = {}] = rest;
+    Client.door(client);
     const { queue, ...others } = { ...this.defaults, ...given(optionsObject(options, operation)) };
     if (queue === undefined) {
       throw invalidArgument(`queue is missing: neither this put nor the class of ${this.kind} names one`, operation);

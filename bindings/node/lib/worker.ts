@@ -78,9 +78,7 @@ export class Worker extends Hooks<WorkerEvents> {
    */
   constructor(client: Client, options: WorkerOptions) {
     super();
-    if (!(client instanceof Client)) {
-      throw invalidArgument("client must be a Client of this package");
-    }
+    Client.door(client);
     this.#client = client;
     const { strategy, ...others } = optionsObject(options, null);
     this.#order = typeof strategy === "function" ? new Order(strategy) : undefined;
@@ -159,6 +157,9 @@ export class Worker extends Hooks<WorkerEvents> {
 
   /** @internal For manyhands/testing. */
   static parts(worker: Worker): { client: Client; performing: Performing; queues: readonly string[] } {
+    if (!(worker instanceof Worker)) {
+      throw invalidArgument("worker must be a Worker of this package");
+    }
     const queues = worker.#options.queues as readonly string[];
     return { client: worker.#client, performing: worker.#performing, queues };
   }

@@ -64,6 +64,7 @@ test("what is wrong with a class is said at once, a missing queue at the put", a
   assert.throws(() => defineJob({ kind: "k" }, "no" as never), /handler of k must be a function/);
   const homeless = defineJob({ kind: "k" }, () => {});
   await assert.rejects(homeless.put(client, null), /queue is missing: neither this put nor the class of k names one/);
+  await assert.rejects(homeless.put("mail" as never, null), InvalidArgument);
   await assert.rejects(homeless.put(client, undefined, { queue: "q" }), /data is undefined|data cannot/);
   assert.equal((await homeless.put(client, null, { queue: "q" })).outcome, "put");
 });

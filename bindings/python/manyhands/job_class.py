@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from manyhands import _native
 from manyhands._wire import given, milliseconds, object_text, refuse_unknown, text
+from manyhands.client import Client
 from manyhands.errors import InvalidArgument
 from manyhands.put import OPERATION, Placed, in_milliseconds
 from manyhands.retry_rules import Backoff, BackoffLike
@@ -17,7 +18,6 @@ from manyhands.retry_rules import Backoff, BackoffLike
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from manyhands.client import Client
     from manyhands.job import Job
     from manyhands.put import PutOptions
 
@@ -77,6 +77,8 @@ class JobClass:
 
         Source: core/src/engine/ops/queue_put.lua
         """
+        if not isinstance(client, Client):
+            raise InvalidArgument(f"client must be a Client, not {type(client).__name__}", operation=OPERATION)
         queue = self.queue if queue is None else queue
         if queue is None:
             raise InvalidArgument(f"queue is missing: {self.kind} has no default", operation=OPERATION)

@@ -65,6 +65,8 @@ def test_without_a_queue(client: Client) -> None:
         nowhere.put(client)
     assert caught.value.operation == "queue_put"
     assert nowhere.put(client, queue="q").outcome == "put"
+    with pytest.raises(InvalidArgument, match="client must be a Client, not int"):
+        nowhere.put(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ module Manyhands
     # @raise [InvalidArgument] naming the argument; also when neither the defaults nor the options name a queue
     # @raise [Error] as {Queue#put}
     def put(client, data = nil, **options)
+      Wire.check_class(client, "client", Client)
       options = { **defaults.except(*OF_WORKER), **options.compact }
       queue = options.delete(:queue)
       Wire.refuse("queue is missing: #{self} has no default", "queue_put") unless queue
