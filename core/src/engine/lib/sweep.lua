@@ -56,20 +56,28 @@ function sweep.next_due(queue)
   return earliest
 end
 
-local function sweep_queue(queue, limit)
-  local moved = end_graces(queue, limit)
-  moved = moved + end_leases(queue, limit - moved)
-  moved = moved + recurring.step(queue, limit - moved)
-  moved = moved + promote(queue, limit - moved)
-  state.commit()
+local function note_due(queue)
   local time = sweep.next_due(queue)
   if time then
     call('ZADD', keys.due(), text(time), queue)
   else
     call('ZREM', keys.due(), queue)
   end
+  return true
+end
+
+local function sweep_queue(queue, limit)
+  local moved = end_graces(queue, limit)
+  moved = moved + end_leases(queue, limit - moved)
+  moved = moved + recurring.step(queue, limit - moved)
+  moved = moved + promote(queue, limit - moved)
+  state.commit()
+  note_due(queue)
   return moved
 end
+
+-- Most queues of one step.
+local MOST_QUEUES = 64
 
 -- A queue that cannot be swept comes after those that can.
 local LOOK_AGAIN_MS = 1000
@@ -84,10 +92,14 @@ function sweep.queue(queue, limit)
   return moved or 0
 end
 
--- Does at most `limit` jobs over all queues that have something due.
+-- Does at most `limit` jobs over all queues that have something due. What was due first may have left its queue since: then the
+-- queue stands too early in line, and is put right before the others get their places in line behind it.
 function sweep.all(limit)
   local moved = 0
-  for _, queue in ipairs(due_members(keys.due(), 64)) do
+  for _, queue in ipairs(due_members(keys.due(), MOST_QUEUES)) do
+    state.attempt('sweep of queue', queue, note_due, queue)
+  end
+  for _, queue in ipairs(due_members(keys.due(), MOST_QUEUES)) do
     if moved >= limit then
       break
     end
