@@ -4,6 +4,7 @@ use redis::Value;
 
 use crate::Outcome;
 use crate::server::{Meters, Pipeline, Server};
+use crate::table::median;
 
 const JOBS: usize = 20_000;
 const BATCH: usize = 50;
@@ -96,10 +97,4 @@ fn one_round(size: usize, round: usize) -> Result<[f64; 5], Box<dyn std::error::
         per_job(cpu[3] - cpu[0]),
         fcall / JOBS as f64,
     ])
-}
-
-/// The middle value.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -1,0 +1,51 @@
+//! What a part found: rows of figures under named columns.
+
+/// Every figure of a table has its meter in the title or in its column.
+pub struct Table {
+    title: String,
+    columns: Vec<&'static str>,
+    rows: Vec<(String, Vec<f64>)>,
+}
+
+impl Table {
+    /// A table without rows yet.
+    pub fn new(title: impl Into<String>, columns: impl Into<Vec<&'static str>>) -> Table {
+        Table { title: title.into(), columns: columns.into(), rows: Vec::new() }
+    }
+
+    /// Adds a row; NaN is what could not be measured.
+    pub fn row(&mut self, name: impl Into<String>, figures: impl Into<Vec<f64>>) {
+        self.rows.push((name.into(), figures.into()));
+    }
+
+    /// Prints it.
+    pub fn print(&self) {
+        let first = self.rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        println!("{}", self.title);
+        let heads: String = self.columns.iter().map(|column| format!("  {column:>9}")).collect();
+        println!("{:first$}{heads}", "");
+        for (name, figures) in &self.rows {
+            let cells = figures.iter().zip(&self.columns);
+            let cells: String = cells
+                .map(|(figure, column)| format!("  {:>1$}", shown(*figure), column.chars().count().max(9)))
+                .collect();
+            println!("{name:first$}{cells}");
+        }
+    }
+}
+
+/// Three digits that count, or as many as stand before the point.
+fn shown(figure: f64) -> String {
+    match figure {
+        nothing if nothing.is_nan() => "–".to_owned(),
+        figure if figure.abs() >= 100.0 => format!("{figure:.0}"),
+        figure if figure.abs() >= 10.0 => format!("{figure:.1}"),
+        figure => format!("{figure:.2}"),
+    }
+}
+
+/// The middle value.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,199 @@
+//! What the tiers cost: no-op jobs drained by each language's own worker command, with more processes and threads, and with
+//! processes that are replaced.
+//!
+//! The jobs wait in a paused queue until all processes serve, so that no start-up is measured. A drain lasts from the first
+//! completion to the last, by Redis's clock (the scores of the completed jobs).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use manyhands::{Client, Put};
+
+use crate::master::{LANGUAGES, Language, Master};
+use crate::server::{Meters, Server};
+use crate::table::{Table, median};
+use crate::{Outcome, extent};
+
+const JOBS: usize = 90_000;
+const ROUNDS: usize = 3;
+/// Processes and threads.
+const SHAPES: [(usize, usize); 3] = [(1, 1), (1, 8), (2, 8)];
+/// How many processes are used up, one after another, for the cost of one.
+const CYCLES: usize = 50;
+const PER_FORK: [usize; 2] = [100, 1];
+const PUT_AT_ONCE: usize = 1_000;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One drain, per job.
+struct Drain {
+    jobs_per_second: f64,
+    /// Seconds of processor time of the command and all its processes.
+    runtime: f64,
+    /// Seconds of processor time of the server.
+    server: f64,
+    /// Of processes one after another: each one's last completion to the next one's first reservation, in ms.
+    gaps: Vec<f64>,
+}
+
+/// Prints a line for each language and shape, and for each language and limit of jobs per process.
+pub fn run() -> Outcome {
+    let mut missing = BTreeMap::new();
+    let mut rounds: Vec<BTreeMap<(usize, usize), Drain>> = Vec::new();
+    for _ in 0..extent(ROUNDS) {
+        let mut round = BTreeMap::new();
+        for (number, language) in LANGUAGES.iter().enumerate() {
+            for (shape, (processes, threads)) in SHAPES.into_iter().enumerate() {
+                if missing.contains_key(&number) {
+                    continue;
+                }
+                match drain(language, processes, threads, 0, extent(JOBS)) {
+                    Ok(drain) => drop(round.insert((number, shape), drain)),
+                    Err(error) => drop(missing.insert(number, error.to_string())),
+                }
+            }
+        }
+        rounds.push(round);
+    }
+    for (number, error) in &missing {
+        println!("{} is not measured: {error}", LANGUAGES[*number].name);
+    }
+    shapes(&rounds, &missing).print();
+    println!();
+    cycles(&rounds, &missing)?.print();
+    Ok(())
+}
+
+type Rounds = [BTreeMap<(usize, usize), Drain>];
+type Missing = BTreeMap<usize, String>;
+
+fn of_rounds(rounds: &Rounds, figure: impl Fn(&BTreeMap<(usize, usize), Drain>) -> f64) -> f64 {
+    median(rounds.iter().map(figure).collect())
+}
+
+fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
+    let mut table = Table::new(
+        format!(
+            "no-op jobs of {} waiting, by the worker command, medians of {} rounds. jobs/s: between the first and the last\n\
+             completion by Redis's clock; of Rust: of its 1×1 in the same round; µs a job: processor time of the command with its\n\
+             processes (/proc stat) and of the server (used_cpu)",
+            extent(JOBS),
+            extent(ROUNDS)
+        ),
+        ["jobs/s", "of Rust %", "runtime µs", "server µs"],
+    );
+    for (number, language) in LANGUAGES.iter().enumerate().filter(|(number, _)| !missing.contains_key(number)) {
+        for (shape, (processes, threads)) in SHAPES.into_iter().enumerate() {
+            let at = (number, shape);
+            table.row(
+                format!("{} {processes}×{threads}", language.name),
+                [
+                    of_rounds(rounds, |round| round[&at].jobs_per_second),
+                    of_rounds(rounds, |round| match round.get(&(0, 0)) {
+                        Some(rust) => round[&at].jobs_per_second / rust.jobs_per_second * 100.0,
+                        None => f64::NAN,
+                    }),
+                    of_rounds(rounds, |round| round[&at].runtime * 1e6),
+                    of_rounds(rounds, |round| round[&at].server * 1e6),
+                ],
+            );
+        }
+    }
+    table
+}
+
+/// Against the drains with 1×1 without a limit.
+fn cycles(rounds: &Rounds, missing: &Missing) -> Result<Table, Box<dyn std::error::Error>> {
+    let mut table = Table::new(
+        format!(
+            "JOBS_PER_FORK, 1×1, {} processes one after another. ms a process: what the drain takes longer than without a limit;\n\
+             gap ms: from the last completion of a process to the first reservation by its successor, by Redis's clock (below 0: they\n\
+             overlap); cpu ms: processor time a process beyond that of its jobs, of the command (/proc stat) and the server (used_cpu)",
+            extent(CYCLES)
+        ),
+        ["jobs/s", "ms a process", "gap ms", "most gap ms", "cpu ms", "server cpu ms"],
+    );
+    for (number, language) in LANGUAGES.iter().enumerate().filter(|(number, _)| !missing.contains_key(number)) {
+        let unlimited = |figure: fn(&Drain) -> f64| of_rounds(rounds, |round| figure(&round[&(number, 0)]));
+        for per_fork in PER_FORK {
+            let drain = drain(language, 1, 1, per_fork, per_fork * extent(CYCLES))?;
+            let a_process = |per_job: f64, unlimited: f64| (per_job - unlimited) * per_fork as f64 * 1e3;
+            table.row(
+                format!("{} {per_fork} a process", language.name),
+                [
+                    drain.jobs_per_second,
+                    a_process(1.0 / drain.jobs_per_second, 1.0 / unlimited(|drain| drain.jobs_per_second)),
+                    median(drain.gaps.clone()),
+                    drain.gaps.iter().copied().fold(f64::MIN, f64::max),
+                    a_process(drain.runtime, unlimited(|drain| drain.runtime)),
+                    a_process(drain.server, unlimited(|drain| drain.server)),
+                ],
+            );
+        }
+    }
+    Ok(table)
+}
+
+fn drain(
+    language: &Language,
+    processes: usize,
+    threads: usize,
+    per_fork: usize,
+    jobs: usize,
+) -> Result<Drain, Box<dyn std::error::Error>> {
+    let server = Server::start("tiers")?;
+    let client = Client::open(Some(&server.url()), "")?;
+    let queue = client.queue("bench");
+    queue.pause()?;
+    let mut jids = Vec::with_capacity(jobs);
+    while jids.len() < jobs {
+        let put = (jids.len()..jobs)
+            .take(PUT_AT_ONCE)
+            .map(|number| Put::new("noop").data(format!("{{\"number\": {number}}}")));
+        jids.extend(queue.put_many(put)?.into_iter().map(|placed| placed.jid));
+    }
+    let mut connection = server.connect()?;
+    let master = Master::start(language, &server, processes, threads, per_fork)?;
+    let (runtime, used) = (master.used_cpu(), Meters(&mut connection).used_cpu()?);
+    queue.unpause()?;
+    let deadline = Instant::now() + PATIENCE;
+    while queue.length()? > 0 {
+        if Instant::now() > deadline {
+            return Err(format!("{} jobs are left after {PATIENCE:?}", queue.length()?).into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (runtime, used) = (master.used_cpu() - runtime, Meters(&mut connection).used_cpu()? - used);
+    master.stop()?;
+    let completed = |from: isize| -> redis::RedisResult<f64> {
+        let found: Vec<(String, f64)> = redis::cmd("ZRANGE")
+            .arg("{mh}:completed")
+            .arg(from)
+            .arg(from)
+            .arg("WITHSCORES")
+            .query(&mut server.connect()?)?;
+        Ok(found.first().map_or(f64::NAN, |(_, at)| at / 1e3))
+    };
+    Ok(Drain {
+        jobs_per_second: (jobs - 1) as f64 / (completed(-1)? - completed(0)?),
+        runtime: runtime / jobs as f64,
+        server: used / jobs as f64,
+        gaps: if per_fork == 0 { Vec::new() } else { gaps(&client, &jids)? },
+    })
+}
+
+/// By the histories of the jobs.
+fn gaps(client: &Client, jids: &[String]) -> manyhands::Result<Vec<f64>> {
+    let mut processes: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for some in jids.chunks(250) {
+        for job in client.jobs(some.iter().cloned())?.into_iter().flatten() {
+            let entry = |what: &str| job.history.iter().rev().find(|entry| entry.what == what);
+            let (Some(reserved), Some(completed)) = (entry("reserved"), entry("completed")) else { continue };
+            let worker = reserved.worker.clone().unwrap_or_default();
+            let span = processes.entry(worker).or_insert((i64::MAX, i64::MIN));
+            *span = (span.0.min(reserved.at_ms), span.1.max(completed.at_ms));
+        }
+    }
+    let mut spans: Vec<(i64, i64)> = processes.into_values().collect();
+    spans.sort_unstable();
+    Ok(spans.windows(2).map(|pair| (pair[1].0 - pair[0].1) as f64).collect())
+}
