@@ -4,13 +4,14 @@
 #   make test              sets up, then lints and tests everything
 #   make test-fast         the part of it that answers in minutes
 #   make lint              formatting and static checks
-#   make bench             the figures of bench/
+#   make bench             the figures of bench/, beside some peers: about 10 minutes   [PARTS="engine peers"]
+#   make bench-all         the same with every peer, and how long a call keeps Redis busy: as long as it takes
 #   make setup             installs what is missing (the others call it)
 #   make install           the C library, its header and pkg-config file   [PREFIX=/usr/local] [DESTDIR=]
 
 export INPUT OUT CHAOS
 
-.PHONY: demo test test-fast lint bench setup install
+.PHONY: demo test test-fast lint bench bench-all setup install
 .NOTPARALLEL:
 
 demo: setup
@@ -27,6 +28,9 @@ lint: setup
 
 bench: setup
 	@$(MAKE) --no-print-directory -C bench run
+
+bench-all: setup
+	@$(MAKE) --no-print-directory -C bench run PARTS="engine memory latency tiers all-peers bounded"
 
 install:
 	@$(MAKE) --no-print-directory -C ffi install $(if $(PREFIX),PREFIX=$(abspath $(PREFIX)))

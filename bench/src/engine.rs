@@ -2,9 +2,9 @@
 
 use redis::Value;
 
-use crate::Outcome;
+use crate::Tables;
 use crate::server::{Meters, Pipeline, Server};
-use crate::table::median;
+use crate::table::{Table, median};
 
 const JOBS: usize = 20_000;
 const BATCH: usize = 50;
@@ -50,28 +50,24 @@ fn text(value: &Value) -> String {
     redis::from_redis_value_ref(value).unwrap_or_default()
 }
 
-/// Prints a line per payload size: the median of several rounds.
-pub fn run() -> Outcome {
-    println!(
-        "Redis CPU per job in µs: put + reserve + complete, batches of {BATCH}, pipelined, {JOBS} jobs, median of {ROUNDS}"
-    );
-    println!(
-        "{:>8} {:>10} {:>10} {:>10} {:>10} {:>14}",
-        "payload", "put", "reserve", "complete", "used_cpu", "commandstats"
+/// A line per payload size: the median of several rounds.
+pub fn run() -> Tables {
+    let mut table = Table::new(
+        format!(
+            "Redis CPU per job in µs: put + reserve + complete, batches of {BATCH}, pipelined, {JOBS} jobs, median of {ROUNDS}; by used_cpu, and\n\
+             together also by commandstats"
+        ),
+        ["put", "reserve", "complete", "used_cpu", "commandstats"],
     );
     for size in [60, 1000] {
         let mut rounds = Vec::new();
         for round in 0..ROUNDS {
             rounds.push(one_round(size, round)?);
         }
-        let figures: Vec<f64> =
-            (0..5).map(|column| median(rounds.iter().map(|round| round[column]).collect())).collect();
-        println!(
-            "{size:>8} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>14.1}",
-            figures[0], figures[1], figures[2], figures[3], figures[4]
-        );
+        let figures = (0..5).map(|column| median(rounds.iter().map(|round| round[column]).collect()));
+        table.row(format!("{size} B"), figures.collect::<Vec<f64>>());
     }
-    Ok(())
+    Ok(vec![table])
 }
 
 /// put, reserve, complete, all by used_cpu, and all by commandstats: microseconds per job.

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use manyhands::{Client, Next, Outcome as JobOutcome, Put, Worker};
 
-use crate::Outcome;
+use crate::Tables;
 use crate::server::Server;
+use crate::table::Table;
 
 const JOBS: usize = 2_000;
 
-/// Prints p50 and p99 for a Rust worker in another thread with connections of its own.
-pub fn run() -> Outcome {
+/// p50 and p99 of a Rust worker in another thread with connections of its own.
+pub fn run() -> Tables {
     let server = Server::start("latency")?;
     let url = server.url();
     let (started, starts) = mpsc::channel();
@@ -43,10 +44,7 @@ pub fn run() -> Outcome {
     worker.stop(Duration::from_secs(1))?;
     thread.join().map_err(|_| "the worker's thread panicked")??;
     spans.sort_by(f64::total_cmp);
-    println!(
-        "idle put → start in ms, Rust, {JOBS} jobs: p50 {:.2}, p99 {:.2} (wall clock)",
-        spans[JOBS / 2],
-        spans[JOBS * 99 / 100]
-    );
-    Ok(())
+    let mut table = Table::new(format!("idle put → start in ms, {JOBS} jobs (wall clock)"), ["p50", "p99"]);
+    table.row("Rust", [spans[JOBS / 2], spans[JOBS * 99 / 100]]);
+    Ok(vec![table])
 }

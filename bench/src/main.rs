@@ -1,51 +1,84 @@
-//! Measures what Manyhands costs: `manyhands-bench [engine] [memory] [latency] [tiers] [bounded]`, all of them by default.
+//! Measures what Manyhands costs, beside others: `manyhands-bench [PART…]`; without any those that `make bench` shows.
 //!
 //! Every figure names its meter. Servers are started by the benchmark itself, without persistence, on a unix socket.
-//! QUICK=1: a tenth of the jobs and rounds, only to see that everything works.
+//! QUICK=1: a tenth of the jobs and rounds, only to see that everything works; nothing is written then.
 
 mod bounded;
+mod chart;
 mod engine;
 mod latency;
 mod master;
 mod memory;
+mod peers;
+mod results;
 mod server;
 mod table;
 mod tiers;
 
 use std::process::ExitCode;
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use table::Table;
 
-type Part = (&'static str, fn() -> Outcome);
+type Tables = Result<Vec<Table>, Box<dyn std::error::Error>>;
 
-const PARTS: [Part; 5] = [
-    ("engine", engine::run),
-    ("memory", memory::run),
-    ("latency", latency::run),
-    ("tiers", tiers::run),
-    ("bounded", bounded::run),
+struct Part {
+    name: &'static str,
+    usual: bool,
+    run: fn() -> Tables,
+}
+
+const PARTS: [Part; 7] = [
+    Part { name: "engine", usual: true, run: engine::run },
+    Part { name: "memory", usual: true, run: memory::run },
+    Part { name: "latency", usual: true, run: latency::run },
+    Part { name: "tiers", usual: true, run: tiers::run },
+    Part { name: "peers", usual: true, run: peers::run },
+    Part { name: "all-peers", usual: false, run: peers::run_all },
+    Part { name: "bounded", usual: false, run: bounded::run },
 ];
+
+/// Of the tables of `peers` and `all-peers`: the columns that are drawn, and what they are.
+const DRAWN: [(&str, &str); 2] =
+    [("drain /s", "no-op jobs a second, one process"), ("Redis µs 60 B", "Redis CPU per job, µs")];
+
+fn quick() -> bool {
+    std::env::var_os("QUICK").is_some()
+}
 
 /// So many jobs or rounds as the run has time for.
 fn extent(full: usize) -> usize {
-    if std::env::var_os("QUICK").is_some() { full.div_ceil(10) } else { full }
+    if quick() { full.div_ceil(10) } else { full }
 }
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = asked.iter().find(|name| !PARTS.iter().any(|(part, _)| part == name)) {
-        eprintln!("unknown part {unknown}; known are engine, memory, latency, tiers, bounded");
+    if let Some(unknown) = asked.iter().find(|name| !PARTS.iter().any(|part| part.name == *name)) {
+        eprintln!("unknown part {unknown}; known are {}", PARTS.map(|part| part.name).join(", "));
         return ExitCode::FAILURE;
     }
-    for (name, run) in PARTS {
-        if !asked.is_empty() && !asked.iter().any(|part| part == name) {
-            continue;
-        }
-        println!("\n## {name}");
-        if let Err(error) = run() {
-            eprintln!("{name}: {error}");
+    let wanted = |part: &Part| if asked.is_empty() { part.usual } else { asked.iter().any(|name| name == part.name) };
+    for part in PARTS.iter().filter(|part| wanted(part)) {
+        println!("\n## {}", part.name);
+        if let Err(error) = (part.run)().and_then(|tables| tell(part.name, &tables)) {
+            eprintln!("{}: {error}", part.name);
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Prints the tables, and keeps them.
+fn tell(part: &str, tables: &[Table]) -> Result<(), Box<dyn std::error::Error>> {
+    for table in tables {
+        table.print();
+        println!();
+    }
+    if quick() || tables.is_empty() {
+        return Ok(());
+    }
+    results::write(part, tables)?;
+    if part.ends_with("peers") {
+        results::draw(part, &chart::chart(&tables[0], &DRAWN, "Manyhands"))?;
+    }
+    Ok(())
 }

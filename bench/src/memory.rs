@@ -1,15 +1,18 @@
 //! Bytes of Redis memory per job, waiting, running and completed.
 
-use crate::Outcome;
+use crate::Tables;
 use crate::engine;
 use crate::server::{Meters, Pipeline, Server};
+use crate::table::Table;
 
 const JOBS: usize = 20_000;
 
-/// Prints a line per payload size, with the aim 400 + (payload − 60) beside it.
-pub fn run() -> Outcome {
-    println!("Redis memory per job in bytes (used_memory), {JOBS} jobs, 32-character jids, one queue");
-    println!("{:>8} {:>10} {:>10} {:>10} {:>16}", "payload", "waiting", "running", "completed", "aim (waiting)");
+/// A line per payload size, with the aim 400 + (payload − 60) beside it.
+pub fn run() -> Tables {
+    let mut table = Table::new(
+        format!("Redis memory per job in bytes (used_memory), {JOBS} jobs, 32-character jids, one queue"),
+        ["waiting", "running", "completed", "aim (waiting)"],
+    );
     for size in [60, 64, 65, 200, 1000] {
         let server = Server::start("memory")?;
         manyhands::Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
@@ -23,7 +26,7 @@ pub fn run() -> Outcome {
         engine::complete(&mut pipeline, &reserved)?;
         held.push(Meters(pipeline.connection()).used_memory()?);
         let per_job = |index: usize| (held[index] - held[0]) / JOBS as f64;
-        println!("{size:>8} {:>10.0} {:>10.0} {:>10.0} {:>16}", per_job(1), per_job(2), per_job(3), 400 + size - 60);
+        table.row(format!("{size} B"), [per_job(1), per_job(2), per_job(3), (400 + size - 60) as f64]);
     }
-    Ok(())
+    Ok(vec![table])
 }

@@ -33,15 +33,19 @@ impl Server {
         Ok(server)
     }
 
+    /// Where it listens.
+    pub fn socket(&self) -> String {
+        self.dir.join("socket").display().to_string()
+    }
+
     /// The URL for clients.
     pub fn url(&self) -> String {
-        format!("unix://{}", self.dir.join("socket").display())
+        format!("unix://{}", self.socket())
     }
 
     /// A plain connection.
     pub fn connect(&self) -> redis::RedisResult<Connection> {
-        redis::Client::open(format!("redis+unix://{}?protocol=resp3", self.dir.join("socket").display()))?
-            .get_connection()
+        redis::Client::open(format!("redis+unix://{}?protocol=resp3", self.socket()))?.get_connection()
     }
 }
 
@@ -86,10 +90,23 @@ impl Meters<'_> {
         Ok(usec.and_then(|text| text.parse().ok()).unwrap_or(0.0))
     }
 
-    /// Empties the server and its meters; the engine stays loaded.
+    /// How many commands were called (commandstats), those within scripts too, since the last reset.
+    pub fn commands(&mut self) -> redis::RedisResult<f64> {
+        let info = self.info("commandstats")?;
+        let calls =
+            info.lines().filter_map(|line| line.split_once(":calls=")?.1.split(',').next()?.parse::<f64>().ok());
+        Ok(calls.sum())
+    }
+
+    /// Begins its counts of commands anew.
+    pub fn forget(&mut self) -> redis::RedisResult<()> {
+        redis::cmd("CONFIG").arg("RESETSTAT").exec(self.0)
+    }
+
+    /// Empties the server and begins its counts anew; the engine stays loaded.
     pub fn reset(&mut self) -> redis::RedisResult<()> {
         redis::cmd("FLUSHALL").exec(self.0)?;
-        redis::cmd("CONFIG").arg("RESETSTAT").exec(self.0)
+        self.forget()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a part found: rows of figures under named columns.
 
+use serde_json::{Value, json};
+
 /// Every figure of a table has its meter in the title or in its column.
 pub struct Table {
     title: String,
@@ -16,6 +18,23 @@ impl Table {
     /// Adds a row; NaN is what could not be measured.
     pub fn row(&mut self, name: impl Into<String>, figures: impl Into<Vec<f64>>) {
         self.rows.push((name.into(), figures.into()));
+    }
+
+    /// The names of its rows.
+    pub fn names(&self) -> Vec<&str> {
+        self.rows.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The figures of a column, row by row.
+    pub fn column(&self, name: &str) -> Vec<f64> {
+        let at = self.columns.iter().position(|column| *column == name);
+        self.rows.iter().map(|(_, figures)| at.map_or(f64::NAN, |at| figures[at])).collect()
+    }
+
+    /// All of it; what could not be measured is null.
+    pub fn json(&self) -> Value {
+        let rows = self.rows.iter().map(|(name, figures)| json!({"name": name, "figures": figures}));
+        json!({"title": self.title, "columns": self.columns, "rows": rows.collect::<Vec<Value>>()})
     }
 
     /// Prints it.
@@ -35,7 +54,7 @@ impl Table {
 }
 
 /// Three digits that count, or as many as stand before the point.
-fn shown(figure: f64) -> String {
+pub fn shown(figure: f64) -> String {
     match figure {
         nothing if nothing.is_nan() => "–".to_owned(),
         figure if figure.abs() >= 100.0 => format!("{figure:.0}"),

@@ -12,7 +12,7 @@ use manyhands::{Client, Put};
 use crate::master::{LANGUAGES, Language, Master};
 use crate::server::{Meters, Server};
 use crate::table::{Table, median};
-use crate::{Outcome, extent};
+use crate::{Tables, extent};
 
 const JOBS: usize = 90_000;
 const ROUNDS: usize = 3;
@@ -35,8 +35,8 @@ struct Drain {
     gaps: Vec<f64>,
 }
 
-/// Prints a line for each language and shape, and for each language and limit of jobs per process.
-pub fn run() -> Outcome {
+/// A line for each language and shape, and for each language and limit of jobs per process.
+pub fn run() -> Tables {
     let mut missing = BTreeMap::new();
     let mut rounds: Vec<BTreeMap<(usize, usize), Drain>> = Vec::new();
     for _ in 0..extent(ROUNDS) {
@@ -57,10 +57,7 @@ pub fn run() -> Outcome {
     for (number, error) in &missing {
         println!("{} is not measured: {error}", LANGUAGES[*number].name);
     }
-    shapes(&rounds, &missing).print();
-    println!();
-    cycles(&rounds, &missing)?.print();
-    Ok(())
+    Ok(vec![shapes(&rounds, &missing), cycles(&rounds, &missing)?])
 }
 
 type Rounds = [BTreeMap<(usize, usize), Drain>];

@@ -1,0 +1,27 @@
+import Queue from 'bee-queue'
+import { payload, put, puts, shortLeases, socket, start } from './protocol.mjs'
+
+// As its own benchmark has it: no events, jobs removed when they end.
+const queue = new Queue('bench', {
+  redis: { path: socket },
+  isWorker: !puts,
+  getEvents: false,
+  sendEvents: false,
+  storeJobs: false,
+  removeOnSuccess: true,
+  ...(shortLeases && { stallInterval: 1000 }),
+})
+
+if (puts) {
+  await put(
+    1000,
+    (count) => queue.saveAll(Array.from({ length: count }, () => queue.createJob({ payload }))),
+    () => queue.createJob({ payload }).save(),
+  )
+  await queue.close()
+} else {
+  if (shortLeases) {
+    queue.checkStalledJobs(1000)
+  }
+  queue.process(100, async () => start(() => queue.close()))
+}

@@ -1,0 +1,28 @@
+"""Huey has no bulk call, and no leases: a job is off its list before it runs.
+
+Threads wait for each other in one process; more than one only costs (1, 2, 4 and 8 were tried). Results are off, as the handler has none.
+"""
+
+import os
+import signal
+
+import protocol
+from huey import RedisHuey
+
+huey = RedisHuey("bench", url=f"unix://{protocol.SOCKET}", results=False)
+
+
+@huey.task()
+def noop(data: str) -> None:
+    protocol.start(lambda: os.kill(os.getpid(), signal.SIGINT))
+
+
+def put_all() -> None:
+    for _ in range(protocol.JOBS):
+        noop(protocol.PAYLOAD)
+
+
+if protocol.PUTS:
+    protocol.put(put_all, lambda: noop(protocol.PAYLOAD))
+else:
+    huey.create_consumer(workers=1, periodic=False).run()

@@ -1,0 +1,49 @@
+//! A table's columns as bars: SVG with nothing in it but rectangles and texts.
+
+use std::fmt::Write;
+
+use crate::table::{Table, shown};
+
+const ROW: usize = 22;
+const HEAD: usize = 48;
+const NAMES: usize = 170;
+const BARS: usize = 300;
+const PANEL: usize = BARS + 80;
+
+/// A panel beside the other for each of `columns`; rows whose names begin with `ours` stand out.
+pub fn chart(table: &Table, columns: &[(&str, &str)], ours: &str) -> String {
+    let rows = table.names().len();
+    let (width, height) = (NAMES + columns.len() * PANEL, HEAD + rows * ROW + 10);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
+    );
+    for (row, name) in table.names().into_iter().enumerate() {
+        let y = HEAD + row * ROW + 15;
+        let _ = writeln!(svg, "<text x=\"{}\" y=\"{y}\" text-anchor=\"end\">{}</text>", NAMES - 8, escaped(name));
+    }
+    for (panel, (column, title)) in columns.iter().enumerate() {
+        let left = NAMES + panel * PANEL;
+        let figures = table.column(column);
+        let most = figures.iter().copied().filter(|figure| figure.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
+        let _ = writeln!(svg, "<text x=\"{left}\" y=\"28\" font-weight=\"bold\">{}</text>", escaped(title));
+        for (row, (figure, name)) in figures.into_iter().zip(table.names()).enumerate() {
+            let (top, length) = (HEAD + row * ROW, if figure.is_finite() { figure / most * BARS as f64 } else { 0.0 });
+            let colour = if name.starts_with(ours) { "#c2410c" } else { "#94a3b8" };
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{left}\" y=\"{top}\" width=\"{length:.1}\" height=\"{}\" fill=\"{colour}\"/>\
+                 <text x=\"{:.1}\" y=\"{}\">{}</text>",
+                ROW - 4,
+                left as f64 + length + 6.0,
+                top + 15,
+                shown(figure)
+            );
+        }
+    }
+    svg + "</svg>\n"
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}

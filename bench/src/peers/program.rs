@@ -1,0 +1,110 @@
+//! Talks to a peer's program, as bench/peers/README.md says.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use super::install::install;
+use super::list::Peer;
+use crate::master::repository;
+use crate::server::Server;
+
+type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// How long a bulk put, a drain or an end may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A program that can be run.
+pub struct Program<'a> {
+    peer: &'a Peer,
+    dir: PathBuf,
+}
+
+impl<'a> Program<'a> {
+    /// Installs it when needed.
+    pub fn of(peer: &'a Peer) -> Done<Program<'a>> {
+        Ok(Program { peer, dir: install(peer)? })
+    }
+
+    /// Runs it until it ends; the number it said.
+    pub fn run(&self, server: &Server, jobs: usize, size: usize, mode: &str) -> Done<f64> {
+        let mut running = self.begin(server, jobs, size, mode)?;
+        let seconds = running.number(PATIENCE).ok_or_else(|| self.last_words(mode))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match running.process.try_wait()? {
+                Some(status) if status.success() => return Ok(seconds),
+                Some(_) => return Err(self.last_words(mode).into()),
+                None if Instant::now() > deadline => return Err(format!("{mode}: it does not end").into()),
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Starts it.
+    pub fn begin(&self, server: &Server, jobs: usize, size: usize, mode: &str) -> Done<Running> {
+        let filled = |text: &str| {
+            text.replace("{root}", &repository().display().to_string())
+                .replace("{dir}", &self.dir.display().to_string())
+        };
+        let program = filled(self.peer.command[0]);
+        let path = if program.contains('/') { self.dir.join(&program) } else { program.into() };
+        let mut process = Command::new(path)
+            .args(&self.peer.command[1..])
+            .args([&server.socket(), &jobs.to_string(), &size.to_string(), mode])
+            .envs(self.peer.environment.iter().map(|(name, value)| (name, filled(value))))
+            .current_dir(&self.dir)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(self.dir.join("stderr"))?)
+            .spawn()?;
+        let (said, numbers) = channel();
+        let output = BufReader::new(process.stdout.take().ok_or("no output")?);
+        std::thread::spawn(move || {
+            let mut parsed = output.lines().map_while(Result::ok).filter_map(|line| line.trim().parse::<f64>().ok());
+            while let Some(number) = parsed.next()
+                && said.send(number).is_ok()
+            {}
+        });
+        Ok(Running { process, numbers })
+    }
+
+    /// Why it gave up.
+    pub fn last_words(&self, mode: &str) -> String {
+        let said = std::fs::read_to_string(self.dir.join("stderr")).unwrap_or_default();
+        format!("{mode}: {}", said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing"))
+    }
+}
+
+/// A running program; it is killed with this value, with all processes it made.
+pub struct Running {
+    process: Child,
+    numbers: Receiver<f64>,
+}
+
+impl Running {
+    /// The next number it says; None when none comes in time, or it has ended.
+    pub fn number(&self, patience: Duration) -> Option<f64> {
+        self.numbers.recv_timeout(patience).ok()
+    }
+
+    /// Writes it an empty line.
+    pub fn ask(&mut self) -> std::io::Result<()> {
+        self.process.stdin.as_mut().map_or(Ok(()), |input| input.write_all(b"\n"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", self.process.id())])
+            .stderr(Stdio::null())
+            .status();
+        let _ = self.process.wait();
+    }
+}
