@@ -11,8 +11,6 @@ pub enum Source {
     Debian(&'static [&'static str]),
     /// The versions stand in its go.mod.
     Go,
-    /// The versions stand in its Cargo.lock.
-    Cargo,
 }
 
 /// A job system in one language.
@@ -26,6 +24,8 @@ pub struct Peer {
     pub environment: &'static [(&'static str, &'static str)],
     /// So many that a drain takes a few seconds.
     pub jobs: usize,
+    /// How many seconds to wait for a job whose worker was killed.
+    pub patience: u64,
     /// Measured by `make bench`, not by `make bench-all` alone.
     pub always: bool,
 }
@@ -35,7 +35,16 @@ const NODE: &[&str] = &["node", "main.mjs"];
 const RUBY: &[&str] = &["ruby", "main.rb"];
 
 const fn ours(name: &'static str, command: &'static [&'static str]) -> Peer {
-    Peer { name, folder: "manyhands", source: Source::Ours, command, environment: &[], jobs: 100_000, always: true }
+    Peer {
+        name,
+        folder: "manyhands",
+        source: Source::Ours,
+        command,
+        environment: &[],
+        jobs: 100_000,
+        patience: 20,
+        always: true,
+    }
 }
 
 const fn peer(
@@ -45,7 +54,7 @@ const fn peer(
     command: &'static [&'static str],
     jobs: usize,
 ) -> Peer {
-    Peer { name, folder, source, command, environment: &[], jobs, always: false }
+    Peer { name, folder, source, command, environment: &[], jobs, patience: 20, always: false }
 }
 
 /// Ours first.
@@ -93,4 +102,15 @@ pub const PEERS: &[Peer] = &[
         6_000,
     ),
     peer("bee-queue (Node)", "bee-queue", Source::Npm(&["bee-queue@2.0.0"]), NODE, 25_000),
+    peer("RQ (Python)", "rq", Source::Pip(&["rq==3.0.0", "redis==8.1.0", "hiredis==3.5.0"]), PYTHON, 2_000),
+    peer("Celery (Python)", "celery", Source::Pip(&["celery[redis]==5.7.0", "hiredis==3.5.0"]), PYTHON, 3_000),
+    peer("arq (Python)", "arq", Source::Pip(&["arq==0.28.0"]), PYTHON, 5_000),
+    peer(
+        "taskiq (Python)",
+        "taskiq",
+        Source::Pip(&["taskiq==0.13.0", "taskiq-redis==1.2.4", "hiredis==3.5.0"]),
+        PYTHON,
+        5_000,
+    ),
+    Peer { patience: 100, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
 ];

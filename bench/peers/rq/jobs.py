@@ -1,0 +1,10 @@
+"""RQ finds a job's function by its module, which must not be the program."""
+
+import os
+import signal
+
+import protocol
+
+
+def noop(data: str) -> None:
+    protocol.start(lambda: os.kill(os.getpid(), signal.SIGTERM))

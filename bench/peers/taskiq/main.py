@@ -1,0 +1,42 @@
+"""taskiq has no bulk call: 100 puts are under way at once. Its broker on streams is the one that acknowledges."""
+
+import asyncio
+
+import protocol
+from taskiq.api import run_receiver_task
+from taskiq_redis import RedisStreamBroker
+
+PUT_AT_ONCE = 100
+leases = {"idle_timeout": 1000} if protocol.SHORT_LEASES else {}
+broker = RedisStreamBroker(f"unix://{protocol.SOCKET}", **leases)
+loop = asyncio.new_event_loop()
+asyncio.set_event_loop(loop)
+worker: asyncio.Task[None]
+
+
+@broker.task(task_name="noop")
+async def noop(data: str) -> None:
+    protocol.start(lambda: loop.call_later(0.5, worker.cancel))
+
+
+async def put_all() -> None:
+    for first in range(0, protocol.JOBS, PUT_AT_ONCE):
+        count = min(PUT_AT_ONCE, protocol.JOBS - first)
+        await asyncio.gather(*(noop.kiq(protocol.PAYLOAD) for _ in range(count)))
+
+
+async def perform() -> None:
+    global worker
+    worker = asyncio.create_task(run_receiver_task(broker, max_async_tasks=100))
+    try:
+        await worker
+    except asyncio.CancelledError:
+        pass
+
+
+loop.run_until_complete(broker.startup())
+if protocol.PUTS:
+    one = lambda: loop.run_until_complete(noop.kiq(protocol.PAYLOAD))  # noqa: E731
+    protocol.put(lambda: loop.run_until_complete(put_all()), one)
+else:
+    loop.run_until_complete(perform())
