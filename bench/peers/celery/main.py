@@ -10,7 +10,7 @@ import protocol
 from celery import Celery
 
 app = Celery("bench", broker=f"redis+socket://{protocol.SOCKET}")
-app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1000, worker_hijack_root_logger=False)
+app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1000, worker_redirect_stdouts=False)
 
 
 @app.task(name="noop")

@@ -7,7 +7,7 @@ from taskiq.api import run_receiver_task
 from taskiq_redis import RedisStreamBroker
 
 PUT_AT_ONCE = 100
-leases = {"idle_timeout": 1000} if protocol.SHORT_LEASES else {}
+leases = {"idle_timeout": 1000, "unacknowledged_lock_timeout": 1} if protocol.SHORT_LEASES else {}
 broker = RedisStreamBroker(f"unix://{protocol.SOCKET}", **leases)
 loop = asyncio.new_event_loop()
 asyncio.set_event_loop(loop)

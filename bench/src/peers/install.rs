@@ -44,7 +44,7 @@ pub fn install(peer: &Peer) -> Done<PathBuf> {
                 call(&dir, "dpkg-deb", &["-x", &file.path().to_string_lossy(), "."])?;
             }
         }
-        Source::Ours | Source::Go => {}
+        Source::Ours | Source::Go | Source::Cargo => {}
     }
     std::fs::write(stamp, wanted)?;
     Ok(dir)
@@ -58,6 +58,7 @@ fn every_time(source: &Source, root: &Path, dir: &Path) -> Done {
             std::os::unix::fs::symlink(root.join("target/node/fresh/node_modules"), modules)?
         }
         Source::Go => call(dir, "go", &["build", "-o", "main", "."])?,
+        Source::Cargo => call(dir, "cargo", &["build", "--release", "--quiet", "--target-dir", "target"])?,
         _ => {}
     }
     Ok(())

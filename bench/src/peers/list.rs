@@ -11,6 +11,8 @@ pub enum Source {
     Debian(&'static [&'static str]),
     /// The versions stand in its go.mod.
     Go,
+    /// The version stands in its Cargo.toml.
+    Cargo,
 }
 
 /// A job system in one language.
@@ -113,4 +115,5 @@ pub const PEERS: &[Peer] = &[
         5_000,
     ),
     Peer { patience: 100, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
+    peer("rusty-sidekiq (Rust)", "rusty-sidekiq", Source::Cargo, &["target/release/peer"], 30_000),
 ];
