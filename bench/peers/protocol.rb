@@ -31,9 +31,9 @@ module Protocol
     end
 
     # What every job does; the block ends the worker as its users would.
-    def start(&stop)
+    def start(&)
       now = seconds
-      return drain(now, &stop) if MODE == "drain"
+      return drain(now, &) if MODE == "drain"
 
       say(now)
       sleep if MODE == "hold"

@@ -1,4 +1,5 @@
-"""Celery has no bulk call for Redis. One process is its pool "solo"; results off and a large prefetch are its advice for short tasks.
+"""Celery has no bulk call for Redis. One process is its pool "solo"; no results and a large
+prefetch are its advice for short tasks.
 
 By default a task is acknowledged before it runs: one whose worker dies is lost.
 """

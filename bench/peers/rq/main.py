@@ -1,4 +1,4 @@
-"""RQ's worker that forks no process per job is its quicker one. A job whose worker died is not run again: it is given up."""
+"""RQ's worker that forks no process per job is its quicker one. A job whose worker died is given up."""
 
 import protocol
 from redis import Redis

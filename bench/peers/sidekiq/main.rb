@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Without Sidekiq Pro a job is off its list before it runs: nothing brings it back. Ten threads are its default, and more
+# Without Sidekiq Pro a job is off its list before it runs: nothing brings it back. Ten threads are its default; more
 # only wait for each other.
 require "sidekiq/cli"
 require_relative "protocol"
@@ -11,6 +11,7 @@ redis = { url: "unix://#{Protocol::SOCKET}", driver: :hiredis }
 Sidekiq.configure_client { |config| config.redis = redis }
 Sidekiq.configure_server { |config| config.redis = redis }
 
+# The job.
 class Noop
   include Sidekiq::Worker
 

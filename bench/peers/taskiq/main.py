@@ -1,6 +1,7 @@
 """taskiq has no bulk call: 100 puts are under way at once. Its broker on streams is the one that acknowledges."""
 
 import asyncio
+import contextlib
 
 import protocol
 from taskiq.api import run_receiver_task
@@ -28,10 +29,8 @@ async def put_all() -> None:
 async def perform() -> None:
     global worker
     worker = asyncio.create_task(run_receiver_task(broker, max_async_tasks=100))
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await worker
-    except asyncio.CancelledError:
-        pass
 
 
 loop.run_until_complete(broker.startup())

@@ -116,4 +116,5 @@ pub const PEERS: &[Peer] = &[
     ),
     Peer { patience: 100, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
     peer("rusty-sidekiq (Rust)", "rusty-sidekiq", Source::Cargo, &["target/release/peer"], 30_000),
+    peer("apalis (Rust)", "apalis", Source::Cargo, &["target/release/peer"], 5_000),
 ];

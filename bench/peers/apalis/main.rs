@@ -1,0 +1,43 @@
+//! apalis with its storage in Redis: results and events off, 100 jobs fetched and performed at once.
+
+mod protocol;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::*;
+use apalis_redis::{Config, RedisStorage};
+use protocol::Protocol;
+
+const PERFORM_AT_ONCE: usize = 100;
+const PUT_AT_ONCE: usize = 500;
+
+type Failure = Box<dyn std::error::Error>;
+
+async fn noop(_data: String, protocol: Data<Arc<Protocol>>, worker: WorkerContext) -> Result<(), BoxDynError> {
+    if protocol.start() {
+        worker.stop()?;
+    }
+    Ok(())
+}
+
+fn main() -> Result<(), Failure> {
+    let protocol = Arc::new(Protocol::new()?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let connection = runtime.block_on(apalis_redis::connect(format!("redis+unix://{}", protocol.socket)))?;
+    let mut config = Config::default().batch_size(PERFORM_AT_ONCE).persist_results(false).emit_events(false);
+    if protocol.short_leases() {
+        config = config.heartbeat_interval(Duration::from_secs(1)).missed_heartbeats(1);
+    }
+    let storage = RedisStorage::<String>::new(connection).with_config(config);
+    if protocol.puts() {
+        let (mut many, mut single) = (storage.clone(), storage);
+        let bulk = |count| runtime.block_on(many.push_bulk(vec![protocol.payload.clone(); count])).map_err(Failure::from);
+        let one = || runtime.block_on(single.push(protocol.payload.clone())).map_err(Failure::from);
+        return protocol.put(PUT_AT_ONCE, bulk, one);
+    }
+    let name = format!("bench-{}", std::process::id());
+    let worker = WorkerBuilder::new(name).backend(storage).data(Arc::clone(&protocol)).concurrency(PERFORM_AT_ONCE).build(noop);
+    runtime.block_on(worker.run())?;
+    Ok(())
+}
