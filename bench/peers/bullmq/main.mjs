@@ -9,7 +9,7 @@ if (puts) {
   await put(1000, bulk, () => queue.add('noop', payload))
   await queue.close()
 } else {
-  // Completed jobs are removed at once: quicker than keeping them. Concurrency as its documentation advises for short jobs.
+  // Completed jobs are removed at once, and many run at once, as they do nothing but wait for each other.
   const leases = shortLeases ? { lockDuration: 1000, stalledInterval: 1000 } : {}
   const options = { connection, concurrency: 100, removeOnComplete: { count: 0 }, ...leases }
   const worker = new Worker('bench', async () => start(() => worker.close()), options)

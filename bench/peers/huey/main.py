@@ -1,6 +1,6 @@
 """Huey has no bulk call, and no leases: a job is off its list before it runs.
 
-Threads wait for each other in one process; more than one only costs (1, 2, 4 and 8 were tried). Results are off.
+One thread, as threads of one process take turns. Results are off.
 """
 
 import os
