@@ -18,6 +18,16 @@ export function outcomeJson({ verb, fields, raw }: Ending): string {
   return `{"${verb}":${jsonObject(fields, raw)}}`;
 }
 
+/** The same for what does not wait for an answer; undefined for the most common ending, as a text costs more than all else. */
+export function shortOutcome(ending: Ending): string | undefined {
+  return isBare(ending) ? undefined : outcomeJson(ending);
+}
+
+function isBare({ verb, fields, raw }: Ending): boolean {
+  const nothing = (members: object) => Object.values(members).every((member) => member === undefined);
+  return verb === "complete" && nothing(fields) && nothing(raw);
+}
+
 /** What a handler chose by throwing it; undefined for an error. Its fields may be the user's own. */
 export function chosenEnding(thrown: unknown): Ending | undefined {
   return thrown instanceof Outcome ? { verb: thrown.verb, fields: thrown.fields(), raw: {} } : undefined;

@@ -1,5 +1,5 @@
 import type { Door } from "./door.js";
-import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson } from "./ending.js";
+import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson, shortOutcome } from "./ending.js";
 import { Internal, InvalidArgument, settled, sync, WrongState } from "./errors.js";
 import type { Holder } from "./held.js";
 import { Job, type JobOutcome } from "./job.js";
@@ -91,7 +91,7 @@ export class Hands implements Holder {
 
   #tell(job: Job, ending: Ending): void {
     const tell = (ending: Ending) =>
-      sync(() => this.native.finish(job.jid, job.token as string, outcomeJson(ending)), ENDING_NAMES);
+      sync(() => this.native.finish(job.jid, job.token as string, shortOutcome(ending)), ENDING_NAMES);
     try {
       tell(ending);
     } catch (error) {

@@ -2,7 +2,7 @@ import type { JobFailure } from "./failure.js";
 import { Held, type Holder } from "./held.js";
 import type { HistoryEntry, JobProgress } from "./history.js";
 import { camelCase, type RawJson, toJson } from "./json.js";
-import type { NativeJob, NativeView } from "./native.js";
+import type { NativeJob, NativeSaid, NativeView } from "./native.js";
 import { coreOptions, text } from "./options.js";
 
 /** A stored state of a job. */
@@ -54,6 +54,18 @@ const UNREAD = {
   failure: null,
   history: [],
 } as const;
+
+/** What most jobs have, whose put said nothing. */
+const UNSAID: NativeSaid = Object.freeze({
+  priority: 0,
+  retries: 5,
+  remaining: 5,
+  tags: Object.freeze([]),
+  route: Object.freeze([]),
+  throttles: Object.freeze([]),
+  headers: Object.freeze({}),
+  tracked: false,
+});
 
 /** The fields of a job, as a reservation or a look-up gives them. */
 type JobFields = Pick<
@@ -206,21 +218,22 @@ export class Job<Data = unknown> extends Held<Data> {
 
   /** @internal A job under a lease that was just taken. */
   static reserved(job: NativeJob, holder: Holder): Job {
+    const said = job.said ?? UNSAID;
     const fields: JobFields = {
       jid: job.jid,
       kind: job.kind,
       queue: job.queue,
-      priority: job.priority,
-      retries: job.retries,
-      remaining: job.remaining,
+      priority: said.priority,
+      retries: said.retries,
+      remaining: said.remaining,
       token: job.token,
       worker: job.worker,
-      tags: job.tags,
-      route: job.route,
-      throttles: job.throttles,
-      headers: job.headers,
-      tracked: job.tracked,
-      parent: job.parent ?? null,
+      tags: said.tags,
+      route: said.route,
+      throttles: said.throttles,
+      headers: said.headers,
+      tracked: said.tracked,
+      parent: said.parent ?? null,
       putAt: job.putAtMs,
       ...UNREAD,
     };

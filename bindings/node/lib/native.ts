@@ -15,16 +15,22 @@ export interface NativeJob {
   readonly kind: string;
   readonly queue: string;
   readonly data: string;
-  readonly priority: number;
-  readonly retries: number;
-  readonly remaining: number;
   readonly token: string;
   readonly putAtMs: number;
   readonly worker: string;
-  readonly tags: string[];
-  readonly route: string[];
-  readonly throttles: string[];
-  readonly headers: Record<string, string>;
+  /** Absent when its put said nothing more and no retry was spent. */
+  readonly said?: NativeSaid;
+}
+
+/** What the put of a job may say. */
+export interface NativeSaid {
+  readonly priority: number;
+  readonly retries: number;
+  readonly remaining: number;
+  readonly tags: readonly string[];
+  readonly route: readonly string[];
+  readonly throttles: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
   /** Absent when no recurring job put it. */
   readonly parent?: string;
   readonly tracked: boolean;
@@ -92,7 +98,7 @@ export interface NativeWorker {
   next(limit: number): Promise<NativeJob[] | null>;
   /** Waits for one job; none when the time is over (null: never) or the worker is stopped. Any number of calls at a time. */
   nextOne(timeoutMs: number | null): Promise<NativeJob[]>;
-  finish(jid: string, token: string, outcome: string): void;
+  finish(jid: string, token: string, outcome?: string): void;
   finishWait(jid: string, token: string, outcome: string): Promise<string>;
   heartbeat(jid: string, token: string): Promise<number>;
   lost(jid: string, token: string): string | null;

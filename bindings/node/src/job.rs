@@ -17,18 +17,25 @@ pub struct Job {
     pub queue: String,
     /// JSON text, as it was put.
     pub data: String,
-    /// -128 to 127.
-    pub priority: i64,
-    /// How often it may run again.
-    pub retries: i64,
-    /// How many of these are left.
-    pub remaining: i64,
     /// Proves the lease.
     pub token: String,
     /// When it was put.
     pub put_at_ms: i64,
     /// Who holds it.
     pub worker: String,
+    /// What its put said beside these; None of most jobs, as each member costs as much as a call.
+    pub said: Option<Said>,
+}
+
+/// What the put of a job may say, or an error has changed since.
+#[napi(object, object_from_js = false, js_name = "NativeSaid")]
+pub struct Said {
+    /// -128 to 127.
+    pub priority: i64,
+    /// How often it may run again.
+    pub retries: i64,
+    /// How many of these are left.
+    pub remaining: i64,
     /// Its labels.
     pub tags: Vec<String>,
     /// The queues it still goes through.
@@ -45,23 +52,26 @@ pub struct Job {
 
 impl From<manyhands::Job> for Job {
     fn from(job: manyhands::Job) -> Job {
-        Job {
-            jid: job.jid,
-            kind: job.kind,
-            queue: job.queue,
-            data: job.data,
+        let said = (!job.is_plain()).then_some(Said {
             priority: job.priority,
             retries: job.retries,
             remaining: job.remaining,
-            token: job.token,
-            put_at_ms: i64::try_from(job.put_at_ms).unwrap_or(i64::MAX),
-            worker: job.worker,
             tags: job.tags,
             route: job.route,
             throttles: job.throttles,
             headers: job.headers,
             parent: job.parent,
             tracked: job.tracked,
+        });
+        Job {
+            jid: job.jid,
+            kind: job.kind,
+            queue: job.queue,
+            data: job.data,
+            token: job.token,
+            put_at_ms: i64::try_from(job.put_at_ms).unwrap_or(i64::MAX),
+            worker: job.worker,
+            said,
         }
     }
 }

@@ -135,10 +135,10 @@ impl Worker {
         pool::keep_apart(env, "manyhands-next", move |job: Pending<Vec<Job>>| shared.deliver(job, wait, Vec::as_slice))
     }
 
-    /// Hands an outcome over; it is sent with the next turn.
+    /// Hands an outcome over; it is sent with the next turn. None: completed without a result.
     #[napi(catch_unwind)]
-    pub fn finish(&self, jid: String, token: String, outcome: String) -> napi::Result<()> {
-        let outcome = Outcome::from_json(&outcome).map_err(thrown)?;
+    pub fn finish(&self, jid: String, token: String, outcome: Option<String>) -> napi::Result<()> {
+        let outcome = outcome.map_or(Ok(Outcome::DONE), |json| Outcome::from_json(&json)).map_err(thrown)?;
         self.shared.core.finish(&jid, &token, outcome).map_err(thrown)
     }
 

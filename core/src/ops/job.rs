@@ -50,6 +50,17 @@ pub struct Job {
     pub tracked: bool,
 }
 
+impl Job {
+    /// Whether its put said nothing beside queue, kind and data, and it never spent a retry: as with most jobs.
+    pub fn is_plain(&self) -> bool {
+        let Job { priority, retries, remaining, parent, tracked, .. } = self;
+        (*priority, *retries, *remaining, *tracked) == (0, RETRIES_DEFAULT, RETRIES_DEFAULT, false)
+            && parent.is_none()
+            && [&self.tags, &self.route, &self.throttles].iter().all(|list| list.is_empty())
+            && self.headers.is_empty()
+    }
+}
+
 /// The retries of a job that was put without saying; the engine leaves them out of its answers.
 const RETRIES_DEFAULT: i64 = 5;
 
