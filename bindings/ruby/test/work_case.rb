@@ -78,8 +78,8 @@ class WorkCase < Case
   def command(*arguments, **variables)
     paths = $LOAD_PATH.map { |path| "-I#{path}" }
     variables = variables.transform_keys(&:to_s)
-    IO.popen([{ **environment, **variables }, RbConfig.ruby, *paths, PROGRAM, *arguments, { err: %i[child out] }])
-      .tap { |program| @programs << program }
+    program = [{ **environment, **variables }, RbConfig.ruby, *paths, PROGRAM, *arguments, { err: %i[child out] }]
+    IO.popen(program, external_encoding: Encoding::UTF_8).tap { |running| @programs << running }
   end
 
   def work(*arguments, text: APPLICATION, **variables)
