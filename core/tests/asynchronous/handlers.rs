@@ -1,5 +1,6 @@
 //! Handlers that are futures.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -52,12 +53,13 @@ impl Drop for Dropped {
     }
 }
 
+type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
 /// A handler that never ends by itself, what it has begun, and whether its future was dropped.
-fn endless()
--> (impl Fn(Job) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>>, Arc<AtomicUsize>, Arc<AtomicBool>) {
+fn endless() -> (impl Fn(Job) -> Run, Arc<AtomicUsize>, Arc<AtomicBool>) {
     let (begun, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let counts = (Arc::clone(&begun), Arc::clone(&dropped));
-    let handler = move |_job| -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> {
+    let handler = move |_job| -> Run {
         let (begun, dropped) = (Arc::clone(&counts.0), Dropped(Arc::clone(&counts.1)));
         Box::pin(async move {
             let _dropped = dropped;
