@@ -101,7 +101,7 @@ shared_lint() {
   check clippy clippy
   check luacheck luacheck --no-color core/src/engine
   check guards guards
-  check readme-lint target/venv/bin/ruff check --config bindings/python/pyproject.toml tests/readme examples/protocol
+  check readme-lint target/venv/bin/ruff check --config bindings/python/pyproject.toml tests/readme examples/protocol bench/peers bench/noop
 }
 
 lint() {

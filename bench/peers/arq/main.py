@@ -12,7 +12,7 @@ settings = RedisSettings(unix_socket_path=protocol.SOCKET)
 PUT_AT_ONCE = 100
 
 
-async def noop(context: object, data: str) -> None:
+async def noop(_context: object, _data: str) -> None:
     protocol.start(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 

@@ -15,7 +15,7 @@ app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1000, worker
 
 
 @app.task(name="noop")
-def noop(data: str) -> None:
+def noop(_data: str) -> None:
     protocol.start(lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 

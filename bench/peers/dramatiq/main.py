@@ -13,7 +13,7 @@ ended = threading.Event()
 
 
 @dramatiq.actor
-def noop(data: str) -> None:
+def noop(_data: str) -> None:
     protocol.start(ended.set)
 
 

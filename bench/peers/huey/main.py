@@ -13,7 +13,7 @@ huey = RedisHuey("bench", url=f"unix://{protocol.SOCKET}", results=False)
 
 
 @huey.task()
-def noop(data: str) -> None:
+def noop(_data: str) -> None:
     protocol.start(lambda: os.kill(os.getpid(), signal.SIGINT))
 
 

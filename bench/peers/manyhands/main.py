@@ -20,7 +20,7 @@ else:
     worker = manyhands.Worker(client, queues=["bench"])
 
     @worker.perform("noop")
-    def noop(job: manyhands.Job) -> None:
+    def noop(_job: manyhands.Job) -> None:
         protocol.start(worker.stop)
 
     worker.run()

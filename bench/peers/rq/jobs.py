@@ -6,5 +6,5 @@ import signal
 import protocol
 
 
-def noop(data: str) -> None:
+def noop(_data: str) -> None:
     protocol.start(lambda: os.kill(os.getpid(), signal.SIGTERM))

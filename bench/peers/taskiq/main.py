@@ -12,12 +12,12 @@ leases = {"idle_timeout": 1000, "unacknowledged_lock_timeout": 1} if protocol.SH
 broker = RedisStreamBroker(f"unix://{protocol.SOCKET}", **leases)
 loop = asyncio.new_event_loop()
 asyncio.set_event_loop(loop)
-worker: asyncio.Task[None]
+workers: list[asyncio.Task[None]] = []
 
 
 @broker.task(task_name="noop")
-async def noop(data: str) -> None:
-    protocol.start(lambda: loop.call_later(0.5, worker.cancel))
+async def noop(_data: str) -> None:
+    protocol.start(lambda: loop.call_later(0.5, workers[0].cancel))
 
 
 async def put_all() -> None:
@@ -27,10 +27,9 @@ async def put_all() -> None:
 
 
 async def perform() -> None:
-    global worker
-    worker = asyncio.create_task(run_receiver_task(broker, max_async_tasks=100))
+    workers.append(asyncio.create_task(run_receiver_task(broker, max_async_tasks=100)))
     with contextlib.suppress(asyncio.CancelledError):
-        await worker
+        await workers[0]
 
 
 loop.run_until_complete(broker.startup())
