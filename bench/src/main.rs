@@ -7,10 +7,12 @@ mod bounded;
 mod chart;
 mod engine;
 mod latency;
+mod limit;
 mod master;
 mod memory;
 mod peers;
 mod results;
+mod scale;
 mod server;
 mod table;
 mod tiers;
@@ -27,13 +29,15 @@ struct Part {
     run: fn() -> Tables,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 9] = [
     Part { name: "engine", usual: true, run: engine::run },
     Part { name: "memory", usual: true, run: memory::run },
     Part { name: "latency", usual: true, run: latency::run },
     Part { name: "tiers", usual: true, run: tiers::run },
     Part { name: "peers", usual: true, run: peers::run },
     Part { name: "all-peers", usual: false, run: peers::run_all },
+    Part { name: "limit", usual: true, run: limit::run },
+    Part { name: "scale", usual: false, run: scale::run },
     Part { name: "bounded", usual: false, run: bounded::run },
 ];
 

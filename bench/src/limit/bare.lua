@@ -1,0 +1,37 @@
+#!lua name=bare
+-- The raw sequence of commands, a function a step: nothing is checked, proved, counted or remembered.
+-- KEYS waiting running, ARGV first score, prefix of payloads, then jid payload …
+redis.register_function('bare_put', function(keys, argv)
+  local score, prefix, texts, places = tonumber(argv[1]), argv[2], {}, {}
+  for at = 3, #argv, 2 do
+    texts[#texts + 1], texts[#texts + 2] = prefix .. argv[at], argv[at + 1]
+    places[#places + 1], places[#places + 2] = string.format('%d', score + at), argv[at]
+  end
+  redis.call('MSET', unpack(texts))
+  redis.call('ZADD', keys[1], unpack(places))
+  return 'OK'
+end)
+-- ARGV how many, prefix, end of the lease; replies jid payload …
+redis.register_function('bare_reserve', function(keys, argv)
+  local popped, names, leases, reply = redis.call('ZPOPMIN', keys[1], argv[1]), {}, {}, {}
+  for at = 1, #popped, 2 do
+    names[#names + 1] = argv[2] .. popped[at]
+    leases[#leases + 1], leases[#leases + 2] = argv[3], popped[at]
+  end
+  local payloads = redis.call('MGET', unpack(names))
+  redis.call('ZADD', keys[2], unpack(leases))
+  for index = 1, #payloads do
+    reply[#reply + 1], reply[#reply + 2] = popped[2 * index - 1], payloads[index]
+  end
+  return reply
+end)
+-- ARGV prefix, then jid …
+redis.register_function('bare_complete', function(keys, argv)
+  local names = {}
+  for at = 2, #argv do
+    names[#names + 1] = argv[1] .. argv[at]
+  end
+  redis.call('ZREM', keys[2], unpack(argv, 2))
+  redis.call('DEL', unpack(names))
+  return 'OK'
+end)

@@ -1,0 +1,186 @@
+//! How far the engine is from what a leased queue must cost: the fewest commands, the same in bare Lua, and ours.
+
+mod ways;
+
+use manyhands::Client;
+use redis::{Connection, Value};
+
+pub use ways::{BATCH, Passage, Way};
+
+use crate::server::{Meters, Pipeline, Server};
+use crate::table::{Table, median};
+use crate::{Tables, extent};
+
+type Done<T> = Result<T, Box<dyn std::error::Error>>;
+
+const JOBS: usize = 20_000;
+const ROUNDS: usize = 5;
+const SIZES: [usize; 2] = [60, 1000];
+const SINGLE_JOBS: usize = 5_000;
+
+/// One passage of jobs, per job.
+pub struct Cost {
+    /// Microseconds of put, reserve, complete (used_cpu).
+    steps: [f64; 3],
+    /// Microseconds within its commands (commandstats).
+    inside: f64,
+    /// Commands, those within functions too (commandstats).
+    pub commands: f64,
+}
+
+impl Cost {
+    /// Microseconds of all three steps (used_cpu).
+    pub fn cpu(&self) -> f64 {
+        self.steps.iter().sum()
+    }
+}
+
+/// The three ways, their ratios, and jobs that come one at a time.
+pub fn run() -> Tables {
+    let mut costs = Table::new(
+        format!(
+            "Redis µs per job: put + reserve + complete, batches of {BATCH}, pipelined, {} jobs, medians of {} rounds, the ways in turn.\n\
+             put, reserve, complete, used_cpu: used_cpu; inside: within the commands, by commandstats; commands: calls per job by\n\
+             commandstats, those within functions too",
+            extent(JOBS),
+            extent(ROUNDS)
+        ),
+        ["put", "reserve", "complete", "used_cpu", "inside", "commands"],
+    );
+    let mut ratios = Table::new(
+        "ours as a multiple of the others, medians of the rounds' own ratios",
+        ["used_cpu: raw", "bare Lua", "inside: raw", "bare Lua"],
+    );
+    for size in SIZES {
+        let mut rounds = Vec::new();
+        for _ in 0..extent(ROUNDS) {
+            rounds.push([
+                passage(Way::Raw, extent(JOBS), size)?,
+                passage(Way::Bare, extent(JOBS), size)?,
+                passage(Way::Ours, extent(JOBS), size)?,
+            ]);
+        }
+        let of_rounds = |figure: &dyn Fn(&[Cost; 3]) -> f64| median(rounds.iter().map(figure).collect());
+        for (index, way) in Way::ALL.into_iter().enumerate() {
+            let step = |step: usize| of_rounds(&|round| round[index].steps[step]);
+            let all = of_rounds(&|round| round[index].cpu());
+            let (inside, commands) =
+                (of_rounds(&|round| round[index].inside), of_rounds(&|round| round[index].commands));
+            costs.row(format!("{size} B {}", way.name()), [step(0), step(1), step(2), all, inside, commands]);
+        }
+        let against =
+            |figure: fn(&Cost) -> f64, other: usize| of_rounds(&|round| figure(&round[2]) / figure(&round[other]));
+        let inside: fn(&Cost) -> f64 = |cost| cost.inside;
+        ratios.row(
+            format!("{size} B"),
+            [against(Cost::cpu, 0), against(Cost::cpu, 1), against(inside, 0), against(inside, 1)],
+        );
+    }
+    Ok(vec![costs, ratios, one_at_a_time()?])
+}
+
+/// Puts, reserves and completes on a server of its own.
+pub fn passage(way: Way, jobs: usize, size: usize) -> Done<Cost> {
+    let server = Server::start("limit")?;
+    let mut connection = server.connect()?;
+    way.prepare(&mut connection, &server.url())?;
+    let mut passage = Passage::new(way, &mut connection);
+    passage.put(BATCH, size)?; // so that what is done once is done
+    let reserved = passage.reserve(BATCH)?;
+    passage.complete(&reserved)?;
+    Meters(passage.connection()).forget()?;
+    let mut cpu = vec![Meters(passage.connection()).used_cpu()?];
+    passage.put(jobs, size)?;
+    cpu.push(Meters(passage.connection()).used_cpu()?);
+    let reserved = passage.reserve(jobs)?;
+    cpu.push(Meters(passage.connection()).used_cpu()?);
+    passage.complete(&reserved)?;
+    cpu.push(Meters(passage.connection()).used_cpu()?);
+    let per_job = |figure: f64| figure / jobs as f64;
+    let inside = usec_of(passage.connection(), way.commands())?;
+    Ok(Cost {
+        steps: [0, 1, 2].map(|step| per_job((cpu[step + 1] - cpu[step]) * 1e6)),
+        inside: per_job(inside),
+        commands: per_job(calls(passage.connection())?),
+    })
+}
+
+/// Microseconds within these commands since the last reset (commandstats).
+fn usec_of(connection: &mut Connection, commands: &[&str]) -> redis::RedisResult<f64> {
+    let spent = commandstats(connection, "usec")?;
+    Ok(spent.iter().filter(|(name, _)| commands.contains(&name.as_str())).map(|(_, usec)| usec).sum())
+}
+
+/// Commands called since the last reset, but for those that read the meters (commandstats).
+fn calls(connection: &mut Connection) -> redis::RedisResult<f64> {
+    let calls = commandstats(connection, "calls")?;
+    Ok(calls.iter().filter(|(name, _)| name != "info" && !name.starts_with("config")).map(|(_, calls)| calls).sum())
+}
+
+/// One figure of each command.
+fn commandstats(connection: &mut Connection, figure: &str) -> redis::RedisResult<Vec<(String, f64)>> {
+    let info: String = redis::cmd("INFO").arg("commandstats").query(connection)?;
+    let of_line = |line: &str| {
+        let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+        let value = figures.split(',').find_map(|part| part.strip_prefix(figure)?.strip_prefix('='))?;
+        Some((name.to_owned(), value.parse().ok()?))
+    };
+    Ok(info.lines().filter_map(of_line).collect())
+}
+
+/// A put of one job, then one turn that completes the job before and reserves this one; and PING, for scale.
+fn one_at_a_time() -> Done<Table> {
+    let jobs = extent(SINGLE_JOBS);
+    let mut table = Table::new(
+        format!(
+            "µs per job when each call waits for its reply, {jobs} jobs of 60 B: put of one, then a turn that completes one and reserves one"
+        ),
+        ["commandstats", "used_cpu"],
+    );
+    let server = Server::start("limit")?;
+    Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
+    let mut connection = server.connect()?;
+    let begun = (usec_of(&mut connection, &["ping"])?, Meters(&mut connection).used_cpu()?);
+    for _ in 0..jobs {
+        redis::cmd("PING").exec(&mut connection)?;
+    }
+    let ended = (usec_of(&mut connection, &["ping"])?, Meters(&mut connection).used_cpu()?);
+    let per_job = |figure: f64| figure / jobs as f64;
+    table.row("PING", [per_job(ended.0 - begun.0), per_job((ended.1 - begun.1) * 1e6)]);
+
+    let mut pipeline = Pipeline::new(&mut connection);
+    let data = format!("\"{}\"", "a".repeat(SIZES[0] - 2));
+    let mut ended: Vec<String> = Vec::new();
+    Meters(pipeline.connection()).forget()?;
+    let used = Meters(pipeline.connection()).used_cpu()?;
+    for number in 0..jobs {
+        let put =
+            [format!("{:032x}", number * 0x9e37_79b9), "bench".into(), "echo".into(), data.clone(), String::new()];
+        pipeline.call("queue_put", &[put.to_vec()])?;
+        ended = turn(&mut pipeline, 1, &ended)?;
+    }
+    let used = Meters(pipeline.connection()).used_cpu()? - used;
+    let inside = usec_of(pipeline.connection(), &["fcall"])?;
+    table.row("put + turn", [per_job(inside), per_job(used * 1e6)]);
+    Ok(table)
+}
+
+/// A turn that delivers `ended` and takes up to `limit` jobs: what completes these.
+pub fn turn(pipeline: &mut Pipeline<'_>, limit: usize, ended: &[String]) -> Done<Vec<String>> {
+    let mut call = ["bench-host:4242:0123abcd", &limit.to_string(), "0", "1", "bench"].map(str::to_owned).to_vec();
+    call.extend_from_slice(ended);
+    let replies = pipeline.call("worker_turn", &[call])?;
+    completions(&replies).filter(|words| !words.is_empty()).ok_or("a turn took nothing".into())
+}
+
+fn completions(replies: &[Value]) -> Option<Vec<String>> {
+    let [Value::Array(parts)] = replies else { return None };
+    let Value::Array(reserved) = parts.get(1)? else { return None };
+    let text = |value| redis::from_redis_value_ref::<String>(value).ok();
+    let token = text(reserved.first()?)?;
+    let mut words = Vec::new();
+    for jid in reserved.iter().skip(3).step_by(7) {
+        words.extend(["complete".to_owned(), text(jid)?, token.clone(), "3".to_owned(), String::new(), String::new()]);
+    }
+    Some(words)
+}
