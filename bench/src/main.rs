@@ -6,6 +6,8 @@
 mod bounded;
 mod chart;
 mod engine;
+mod idle;
+mod late;
 mod latency;
 mod limit;
 mod master;
@@ -29,7 +31,7 @@ struct Part {
     run: fn() -> Tables,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 11] = [
     Part { name: "engine", usual: true, run: engine::run },
     Part { name: "memory", usual: true, run: memory::run },
     Part { name: "latency", usual: true, run: latency::run },
@@ -38,6 +40,8 @@ const PARTS: [Part; 9] = [
     Part { name: "all-peers", usual: false, run: peers::run_all },
     Part { name: "limit", usual: true, run: limit::run },
     Part { name: "scale", usual: false, run: scale::run },
+    Part { name: "late", usual: false, run: late::run },
+    Part { name: "idle", usual: false, run: idle::run },
     Part { name: "bounded", usual: false, run: bounded::run },
 ];
 
