@@ -6,12 +6,13 @@
 #   make lint              formatting and static checks
 #   make bench             the figures of bench/, beside some peers: about 10 minutes   [PARTS="engine peers"]
 #   make bench-all         the same with every peer, and how long a call keeps Redis busy: as long as it takes
+#   make bench-guard       whether the hot paths became dearer, by instructions and commands: below a minute
 #   make setup             installs what is missing (the others call it)
 #   make install           the C library, its header and pkg-config file   [PREFIX=/usr/local] [DESTDIR=]
 
 export INPUT OUT CHAOS
 
-.PHONY: demo test test-fast lint bench bench-all setup install
+.PHONY: demo test test-fast lint bench bench-all bench-guard setup install
 .NOTPARALLEL:
 
 demo: setup
@@ -30,7 +31,10 @@ bench: setup
 	@$(MAKE) --no-print-directory -C bench run
 
 bench-all: setup
-	@$(MAKE) --no-print-directory -C bench run PARTS="engine memory latency tiers all-peers bounded"
+	@$(MAKE) --no-print-directory -C bench run PARTS="engine memory latency tiers all-peers limit late idle scale bounded"
+
+bench-guard: setup
+	@$(MAKE) --no-print-directory -C bench guard
 
 install:
 	@$(MAKE) --no-print-directory -C ffi install $(if $(PREFIX),PREFIX=$(abspath $(PREFIX)))

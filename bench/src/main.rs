@@ -6,6 +6,7 @@
 mod bounded;
 mod chart;
 mod engine;
+mod guard;
 mod idle;
 mod late;
 mod latency;
@@ -31,7 +32,7 @@ struct Part {
     run: fn() -> Tables,
 }
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     Part { name: "engine", usual: true, run: engine::run },
     Part { name: "memory", usual: true, run: memory::run },
     Part { name: "latency", usual: true, run: latency::run },
@@ -42,6 +43,7 @@ const PARTS: [Part; 11] = [
     Part { name: "scale", usual: false, run: scale::run },
     Part { name: "late", usual: false, run: late::run },
     Part { name: "idle", usual: false, run: idle::run },
+    Part { name: "guard", usual: false, run: guard::run },
     Part { name: "bounded", usual: false, run: bounded::run },
 ];
 
