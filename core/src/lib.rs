@@ -19,6 +19,7 @@ mod nanny;
 pub mod ops;
 mod options;
 mod request;
+pub mod testing;
 mod tls;
 mod url;
 mod worker;

@@ -51,6 +51,40 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job without a server, to test a handler with, of which nobody holds a lease. `data`: JSON text. The rest is as with a
+    /// put that says no more, and is said by the fields:
+    ///
+    /// ```
+    /// # use manyhands::Job;
+    /// let job = Job { tags: vec!["urgent".into()], ..Job::build("welcome", r#"{"to": "ann"}"#) };
+    /// assert_eq!((job.jid.as_str(), job.queue.as_str(), job.retries), ("built", "built", 5));
+    /// ```
+    pub fn build(kind: impl Into<String>, data: impl Into<String>) -> Job {
+        Job::plain("built".to_owned(), kind.into(), "built".to_owned(), data.into())
+    }
+
+    fn plain(jid: String, kind: String, queue: String, data: String) -> Job {
+        Job {
+            jid,
+            kind,
+            queue,
+            data,
+            priority: 0,
+            retries: RETRIES_DEFAULT,
+            remaining: RETRIES_DEFAULT,
+            token: String::new(),
+            lease_ms: 0,
+            put_at_ms: 0,
+            worker: String::new(),
+            tags: Vec::new(),
+            route: Vec::new(),
+            throttles: Vec::new(),
+            headers: BTreeMap::new(),
+            parent: None,
+            tracked: false,
+        }
+    }
+
     /// Whether its put said nothing beside queue, kind and data, and it never spent a retry: as with most jobs.
     pub fn is_plain(&self) -> bool {
         let Job { priority, retries, remaining, parent, tracked, .. } = self;
@@ -69,23 +103,11 @@ impl Job {
     pub(super) fn decode(values: [Value; Job::VALUES], token: &str, worker: &str) -> Result<Job> {
         let [jid, kind, queue, data, lease, put_at, extra] = values;
         let job = Job {
-            jid: reply::text(jid)?,
-            kind: reply::text(kind)?,
-            queue: reply::text(queue)?,
-            data: reply::text(data)?,
-            priority: 0,
-            retries: RETRIES_DEFAULT,
-            remaining: RETRIES_DEFAULT,
             token: token.to_owned(),
             lease_ms: reply::natural(lease)?,
             put_at_ms: reply::natural(put_at)?,
             worker: worker.to_owned(),
-            tags: Vec::new(),
-            route: Vec::new(),
-            throttles: Vec::new(),
-            headers: BTreeMap::new(),
-            parent: None,
-            tracked: false,
+            ..Job::plain(reply::text(jid)?, reply::text(kind)?, reply::text(queue)?, reply::text(data)?)
         };
         match reply::text(extra)?.as_str() {
             "" => Ok(job),

@@ -91,8 +91,12 @@ impl Worker {
     /// # Errors
     /// Those of [`Worker::run`].
     pub fn serve(&self) -> Result<()> {
-        let handlers = self.inner("worker_run")?.handlers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let handlers = self.handlers("worker_run")?;
         self.run(|job| handlers.get(&job.kind).map_or(Outcome::UnknownKind, |handler| handler(job)))
+    }
+
+    pub(super) fn handlers(&self, call: &str) -> Result<Handlers> {
+        Ok(self.inner(call)?.handlers.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn know(&self, kind: &JobKind, has_handler: bool) -> Result<()> {

@@ -8,6 +8,7 @@
 #[cfg(feature = "async")]
 mod asynchronous;
 mod backoff;
+mod drain;
 mod duty;
 mod fetch;
 mod following;

@@ -67,7 +67,7 @@ impl Worker {
         }
     }
 
-    fn run_one(&self, job: &Job, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
+    pub(super) fn run_one(&self, job: &Job, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
         let locals = Locals::default();
         let outcome = Around::new(self, job, &locals, chain, handler).call();
         let outcome = match locals.take::<Ruled>() {

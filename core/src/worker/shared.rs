@@ -246,6 +246,8 @@ impl Shared {
         let (waiter, notice, losses) = (shift.wants_wake(), shift.take_notice(), shift.take_losses());
         let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);
+        // A drain waits for answers.
+        self.end.ring();
         if fault {
             self.hosts.ring_all();
         }

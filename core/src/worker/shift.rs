@@ -241,10 +241,21 @@ impl Shift {
         let got = reserved.jobs.len();
         self.hear(reserved.queues_version);
         self.fetch.answer(asked, &reserved, now);
-        let shortest = reserved.jobs.iter().map(|job| job.lease_ms).min().map(Duration::from_millis);
-        self.pulse_at = self.pulse_at.min(now + pulse_within(shortest));
-        self.hand.receive(reserved.jobs, now);
+        self.receive(reserved.jobs, now);
         got
+    }
+
+    /// Starts a job that was reserved past the runner; nothing else may be unstarted.
+    pub fn start_reserved(&mut self, reserved: Reserved, now: Instant) -> Option<Job> {
+        self.hear(reserved.queues_version);
+        self.receive(reserved.jobs, now);
+        self.hand.start(now)
+    }
+
+    fn receive(&mut self, jobs: Vec<Job>, now: Instant) {
+        let shortest = jobs.iter().map(|job| job.lease_ms).min().map(Duration::from_millis);
+        self.pulse_at = self.pulse_at.min(now + pulse_within(shortest));
+        self.hand.receive(jobs, now);
     }
 
     /// The answer to a turn. Returns how many jobs came.

@@ -4,6 +4,7 @@
 mod support;
 
 mod batches;
+mod drain;
 mod fetch;
 mod interrupts;
 mod kinds;
