@@ -195,7 +195,7 @@ typedef struct mh_events mh_events;
 /**
  * A job under a lease, from mh_worker_next() or mh_queue_reserve(). One call of mh_job_complete(), _fail(), _error(),
  * _retry(), _snooze(), _release() or _finish() ends its run; a job that is freed without one runs again when its lease
- * has run out, and is not lost.
+ * has run out, and is not lost. A job of mh_job_build() is for tests, and stands in no queue.
  *
  * Ownership: whoever received it frees it with mh_job_free(), also after its run has ended.
  * Threads:   any number at once.
@@ -1339,6 +1339,63 @@ mh_code mh_worker_hook(mh_worker *worker, const mh_worker_hooks *hooks, mh_error
  * Blocking:  no.
  */
 mh_code mh_client_hook(mh_client *client, const mh_client_hooks *hooks, mh_error **out_error);
+
+/**
+ * Make a job without a server, to test a handler with. Nobody holds it: what ends its run is only noted, for
+ * mh_job_outcome_json(); mh_job_finish() says "built" as its state, and mh_job_heartbeat() 0 milliseconds.
+ *
+ * kind          The name of the handler that performs it.
+ * data_json     Its data, one JSON value. NULL: JSON null.
+ * options_json  A JSON object, or NULL for none: "jid" and "queue" (default "built"), "priority", "retries", "tags", "route",
+ *               "throttles" and "headers" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
+ *               "tracked".
+ *
+ * Returns MH_CODE_OK and sets *out_job to a new job.
+ * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option.
+ *
+ * Ownership: the caller frees *out_job with mh_job_free().
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_job_build(const char *kind,
+                     const char *data_json,
+                     const char *options_json,
+                     mh_job **out_job,
+                     mh_error **out_error);
+
+/**
+ * How the run of a job of mh_job_build() ended: the JSON that mh_job_finish() takes, without members that say nothing, such as
+ * {"complete":{"result":7}}. NULL before, for other jobs, and for NULL.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_outcome_json(const mh_job *job);
+
+/**
+ * Perform the jobs that may run now, and those that they put, on this thread until there are none; for tests.
+ *
+ * Queues are asked one after another in their order, patterns too. Outcomes are stored, and hooks are told, as with
+ * mh_worker_next(). Jobs that are not due, throttled or in a paused queue stay where they are. The worker takes no jobs by
+ * itself from then on, as after mh_worker_pause().
+ *
+ * perform    Performs a job: ends its run by mh_job_complete() or its like before it returns, or the job is retried for an
+ *            error of class "unended". It does not free the job, and must not throw or jump out.
+ * user_data  Given to it.
+ *
+ * Returns MH_CODE_OK and sets *out_count to how many were performed; it may be a NULL pointer.
+ * Returns MH_CODE_CLOSED after mh_worker_stop() or in a forked child; MH_CODE_OUTCOME_UNKNOWN when Redis did not answer for
+ * 60 seconds; and the codes of mh_client_call(). What is left is left.
+ *
+ * Threads:   one, while no other takes jobs of this worker.
+ * Blocking:  yes: performs, and waits for Redis.
+ */
+mh_code mh_worker_drain(mh_worker *worker,
+                        void (*perform)(mh_job *job, void *user_data),
+                        void *user_data,
+                        size_t *out_count,
+                        mh_error **out_error);
 
 #ifdef __cplusplus
 }  // extern "C"

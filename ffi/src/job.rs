@@ -11,7 +11,7 @@ use crate::text::Text;
 
 /// A job under a lease, from mh_worker_next() or mh_queue_reserve(). One call of mh_job_complete(), _fail(), _error(),
 /// _retry(), _snooze(), _release() or _finish() ends its run; a job that is freed without one runs again when its lease
-/// has run out, and is not lost.
+/// has run out, and is not lost. A job of mh_job_build() is for tests, and stands in no queue.
 ///
 /// Ownership: whoever received it frees it with mh_job_free(), also after its run has ended.
 /// Threads:   any number at once.
@@ -33,7 +33,7 @@ pub struct mh_job {
     parent: Option<Text>,
     tracked: bool,
     priority: i32,
-    lease_ms: u64,
+    pub(crate) lease_ms: u64,
     put_at_ms: u64,
     /// Why it is no longer held, once that is known.
     lost: OnceLock<Text>,
@@ -45,6 +45,8 @@ pub(crate) enum Holder {
     Worker(Worker),
     /// Nobody renews it; the caller delivers.
     Client(Client),
+    /// There is none: a test built it, and looks at how its run ended.
+    Built(OnceLock<Text>),
 }
 
 impl mh_job {
@@ -56,6 +58,11 @@ impl mh_job {
     /// A job that was reserved without a worker.
     pub(crate) fn reserved(client: &Client, job: Job) -> Result<mh_job> {
         mh_job::new(Holder::Client(client.clone()), job)
+    }
+
+    /// A job of no server.
+    pub(crate) fn built(job: Job) -> Result<mh_job> {
+        mh_job::new(Holder::Built(OnceLock::new()), job)
     }
 
     fn new(holder: Holder, job: Job) -> Result<mh_job> {

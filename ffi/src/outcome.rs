@@ -1,12 +1,14 @@
 //! How the run of a job ends, and how its lease is kept until then.
 
 use std::ffi::c_char;
+use std::sync::OnceLock;
 
 use manyhands::ops::{Ended, Ending, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
 use manyhands::{Answer, Client, Code, Error, Outcome, Request, Result};
 
 use crate::error::{mh_code, mh_error};
 use crate::job::{Holder, mh_job};
+use crate::text::Text;
 
 impl mh_job {
     /// Ends the run: through the worker, which answers at once, or by a call of our own.
@@ -14,7 +16,14 @@ impl mh_job {
         match &self.holder {
             Holder::Worker(worker) => worker.finish(self.jid.as_str(), self.token.as_str(), outcome),
             Holder::Client(client) => self.deliver(client, outcome).map(drop),
+            Holder::Built(ended) => self.note_end(ended, &outcome),
         }
+    }
+
+    fn note_end(&self, ended: &OnceLock<Text>, outcome: &Outcome) -> Result<()> {
+        outcome.check()?;
+        let again = |_| Error::new(Code::WrongState, "the run of this job has ended before").about(self.jid.as_str());
+        ended.set(Text::new(outcome.to_json(), "the outcome")?).map_err(again)
     }
 
     /// Ends the run and answers the state the job is in then.
@@ -23,6 +32,7 @@ impl mh_job {
         match &self.holder {
             Holder::Worker(worker) => self.noting(worker.finish_wait(jid, self.token.as_str(), outcome)),
             Holder::Client(client) => self.deliver(client, outcome),
+            Holder::Built(ended) => self.note_end(ended, &outcome).map(|()| "built".to_owned()),
         }
     }
 
@@ -57,6 +67,7 @@ impl mh_job {
         self.noting(match &self.holder {
             Holder::Worker(worker) => worker.heartbeat(self.jid.as_str(), self.token.as_str()),
             Holder::Client(client) => only(client, JobHeartbeat { jobs: vec![self.lease()] }).and_then(|answer| answer),
+            Holder::Built(_) => Ok(self.lease_ms),
         })
     }
 

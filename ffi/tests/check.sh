@@ -75,6 +75,12 @@ hello() {
   [[ $said == 'Hello, world!' ]] && echo '1 passed, 0 failed'
 }
 
+# The example of tests says nothing when all is well.
+greetings() {
+  (cd "$(mktemp -d "$box/greetings-XXXXXX")" && "$1")
+  echo '1 passed, 0 failed'
+}
+
 # The library gives out what the header declares, and nothing else.
 exports() {
   diff <(nm -D --defined-only "$box/prefix/lib/libmanyhands.so" | awk '{ print $3 }' | sort) \
@@ -153,6 +159,8 @@ build hello 'gcc -std=c11' "${cflags[@]}" "$example" "${shared[@]}"
 begin 'hello' hello "$box/hello"
 build hello-sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "$example" "${shared[@]}"
 begin 'hello, sanitizers' hello "$box/hello-sanitized"
+build greetings 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" ../examples/c/greetings.c "${shared[@]}"
+begin 'greetings, sanitizers' greetings "$box/greetings"
 build worker 'gcc -std=c11' "${cflags[@]}" ../examples/c/worker.c "${shared[@]}" # cli/tests runs it
 begin 'exported functions' exports
 begin 'staged install' staging

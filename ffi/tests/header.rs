@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sources of the header, in its order. Not lib.rs: cbindgen follows its modules, and would tell all twice.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "src/version.rs",
     "src/guard.rs",
     "src/error.rs",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 12] = [
     "src/outcome.rs",
     "src/events.rs",
     "src/hooks.rs",
+    "src/testing.rs",
 ];
 
 fn crate_path(path: &str) -> PathBuf {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::outcome::{self, Again, Completion, Ended, Failure, Pause};
+use super::put::Put;
 use super::reply;
 use crate::check;
 use crate::error::{Code, Error, Result};
@@ -61,6 +62,27 @@ impl Job {
     /// ```
     pub fn build(kind: impl Into<String>, data: impl Into<String>) -> Job {
         Job::plain("built".to_owned(), kind.into(), "built".to_owned(), data.into())
+    }
+
+    /// The same with options, a JSON object of `jid`, `queue`, `priority`, `retries`, `remaining` (default: `retries`), `tags`,
+    /// `route`, `throttles`, `headers`, `parent` and `tracked`; an empty text stands for no options.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming what is wrong or unknown, or what no put could have.
+    pub fn build_with(kind: &str, data: &str, options_json: &str) -> Result<Job> {
+        let mut fields = Fields::parse(if options_json.is_empty() { "{}" } else { options_json }, "options")?;
+        let mut job = Job::build(kind, data);
+        job.jid = fields.text("jid")?.unwrap_or(job.jid);
+        job.queue = fields.text("queue")?.unwrap_or(job.queue);
+        let remaining = fields.integer("remaining")?;
+        let job = job.with_extra_fields(&mut fields)?;
+        fields.end()?;
+        let put = Put::new(kind).queue(&job.queue).data(data).jid(&job.jid).priority(job.priority).retries(job.retries);
+        let put = put.tags(&job.tags).route(&job.route).throttles(&job.throttles).headers(job.headers.clone());
+        put.check()?;
+        let remaining = remaining.unwrap_or(job.retries);
+        check::integer(remaining, "remaining", 0, job.retries)?;
+        Ok(Job { remaining, ..job })
     }
 
     fn plain(jid: String, kind: String, queue: String, data: String) -> Job {
@@ -121,7 +143,10 @@ impl Job {
 
     /// Members this client does not know belong to a newer engine and are skipped.
     fn with_extra(self, extra: &str) -> Result<Job> {
-        let mut fields = Fields::parse(extra, "extra")?;
+        self.with_extra_fields(&mut Fields::parse(extra, "extra")?)
+    }
+
+    fn with_extra_fields(self, fields: &mut Fields) -> Result<Job> {
         Ok(Job {
             priority: fields.integer("priority")?.unwrap_or(self.priority),
             retries: fields.integer("retries")?.unwrap_or(self.retries),

@@ -171,6 +171,37 @@ impl Outcome {
         Outcome::take(verb, members.unplaced()).map_err(|error| error.during(operation))
     }
 
+    /// The JSON that [`Outcome::from_json`] reads, without members that say nothing.
+    pub fn to_json(&self) -> String {
+        let text = |text: &String| (!text.is_empty()).then(|| json::quote(text));
+        let span = |ms: &u64| (*ms > 0).then(|| ms.to_string());
+        let members = match self {
+            Outcome::Complete { result, data, queue, delay_ms, dependencies } => vec![
+                ("result", result.clone()),
+                ("data", data.clone()),
+                ("queue", queue.as_ref().map(|queue| json::quote(queue))),
+                ("delay_ms", span(delay_ms)),
+                ("dependencies", (!dependencies.is_empty()).then(|| serde_json::json!(dependencies).to_string())),
+            ],
+            Outcome::Fail { group, message, trace } => {
+                vec![("group", Some(json::quote(group))), ("message", text(message)), ("trace", text(trace))]
+            }
+            Outcome::Retry { delay_ms, group, message, trace } => vec![
+                ("delay_ms", span(delay_ms)),
+                ("group", text(group)),
+                ("message", text(message)),
+                ("trace", text(trace)),
+            ],
+            Outcome::Snooze { delay_ms } => vec![("delay_ms", span(delay_ms))],
+            Outcome::Error { class, message, trace } => {
+                vec![("class", Some(json::quote(class))), ("message", text(message)), ("trace", text(trace))]
+            }
+            Outcome::Release | Outcome::UnknownKind => Vec::new(),
+        };
+        let said = members.into_iter().filter_map(|(name, value)| Some(format!("\"{name}\":{}", value?)));
+        format!("{{\"{}\":{{{}}}}}", self.name(), said.collect::<Vec<_>>().join(","))
+    }
+
     fn take(verb: &str, mut fields: Fields) -> Result<Outcome> {
         let outcome = match verb {
             "complete" => {
@@ -213,7 +244,10 @@ impl Outcome {
     }
 
     /// Refuses what the engine would refuse, while the handler's thread can still answer for it.
-    pub(super) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the member that is wrong.
+    pub fn check(&self) -> Result<()> {
         match self {
             Outcome::Complete { result, data, queue, delay_ms, dependencies } => {
                 result.as_ref().map_or(Ok(()), |text| json::check(text, "result"))?;
@@ -327,6 +361,22 @@ mod tests {
         assert_eq!(ending(r#"{"snooze":{}}"#), Ending::Snooze(Pause { delay_ms: 0 }));
         assert_eq!(ending(r#"{"release":{}}"#), Ending::Release);
         assert_eq!(ending(r#"{"unknown_kind":{}}"#), Ending::UnknownKind);
+    }
+
+    #[test]
+    fn to_json_is_what_from_json_reads() {
+        for json in [
+            r#"{"complete":{}}"#,
+            r#"{"complete":{"result":[1.50],"data":{"a": 1},"queue":"q\"","delay_ms":5,"dependencies":["a"]}}"#,
+            r#"{"fail":{"group":"g","message":"m","trace":"t"}}"#,
+            r#"{"retry":{"delay_ms":7,"group":"g","message":"m","trace":"t"}}"#,
+            r#"{"snooze":{"delay_ms":9}}"#,
+            r#"{"error":{"class":"C","message":"m"}}"#,
+            r#"{"release":{}}"#,
+            r#"{"unknown_kind":{}}"#,
+        ] {
+            assert_eq!(Outcome::from_json(json).unwrap().to_json(), json);
+        }
     }
 
     #[test]

@@ -20,9 +20,28 @@ fn nowhere() -> Client {
 }
 
 #[test]
-fn the_page_shows_the_example() {
-    let example = include_str!("../../../examples/rust/greetings.rs");
-    assert!(include_str!("../../../docs/testing.md").contains(&format!("```rust\n{example}```\n")));
+fn the_page_shows_the_examples() {
+    let rust = ("rust", include_str!("../../../examples/rust/greetings.rs"));
+    for (language, example) in [rust, ("c", include_str!("../../../examples/c/greetings.c"))] {
+        assert!(include_str!("../../../docs/testing.md").contains(&format!("```{language}\n{example}```\n")));
+    }
+}
+
+#[test]
+fn a_job_is_built_with_what_a_put_could_have() {
+    let options =
+        r#"{"jid":"j","queue":"q","priority":-3,"retries":2,"tags":["t"],"headers":{"a":"b"},"tracked":true}"#;
+    let job = Job::build_with("k", "[1.0]", options).unwrap();
+    let built =
+        Job { jid: "j".into(), queue: "q".into(), priority: -3, retries: 2, remaining: 2, ..Job::build("k", "[1.0]") };
+    let headers = [("a".to_owned(), "b".to_owned())].into();
+    assert_eq!(job, Job { tags: vec!["t".into()], headers, tracked: true, ..built });
+    assert_eq!(Job::build_with("k", "1", "").unwrap(), Job::build("k", "1"));
+    let refused = |data, options| Job::build_with("k", data, options).unwrap_err().message;
+    assert_eq!(refused("1", r#"{"delay_ms":1}"#), "options.delay_ms is unknown");
+    assert_eq!(refused("1", r#"{"priority":128}"#), "priority 128 is outside -128..127");
+    assert_eq!(refused("1", r#"{"retries":1,"remaining":2}"#), "remaining 2 is outside 0..1");
+    assert!(refused("no", "").starts_with("data is not JSON"));
 }
 
 #[test]
