@@ -3,6 +3,7 @@
 mod deaths;
 mod examples;
 mod master;
+mod signals;
 #[path = "../../../core/tests/support/mod.rs"]
 mod support;
 
@@ -29,6 +30,7 @@ fn worker() {
     let options = r#"{"queues":["q"],"kinds":["done","hold","stubborn","stuck","crash","grow","bloat","work"],
         "timeouts":{"stuck":50},"kill_timeout_ms":50}"#;
     let worker = Worker::open(&client, &settings.worker_options(options).unwrap()).unwrap();
+    worker.obey_signals().unwrap();
     let done = worker.run(|job| match job.kind.as_str() {
         "hold" => hold(&worker, &job.jid, &job.token),
         "stubborn" | "stuck" => stay(&job.jid),

@@ -16,6 +16,7 @@ mod hand;
 mod interrupts;
 mod kinds;
 mod marks;
+mod obeying;
 mod options;
 mod outcome;
 mod outcomes;

@@ -1,7 +1,10 @@
-//! Signals that come from a master, over its socket: the core does at once what it can, the rest is the host's.
+//! Signals that come from a master, over its socket, or to the process itself (`obeying`): the core does at once what it can,
+//! the rest is the host's.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use super::Worker;
 use super::shared::Shared;
@@ -9,23 +12,33 @@ use super::supervisor::Signal;
 
 /// Signals the host has not taken.
 #[derive(Default)]
-pub struct Told(Mutex<VecDeque<Signal>>);
+pub struct Told {
+    untaken: Mutex<VecDeque<Signal>>,
+    /// The worker itself says what runs.
+    shown_here: AtomicBool,
+}
 
 impl Told {
     fn push(&self, signal: Signal) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
+        self.untaken.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
+    }
+
+    /// From now on TTIN is nothing for the host.
+    pub fn shown_here(&self) {
+        self.shown_here.store(true, Ordering::Relaxed);
     }
 }
 
 impl Worker {
     /// The oldest signal of the master that the host has not taken, once: [`Signal::Quit`], [`Signal::Term`] or
     /// [`Signal::Ttin`], upon which it does what it does when the process itself gets that signal. By then the worker is quiet,
-    /// and after TERM every handler that runs has an interrupt `killed`. Of the other signals there is nothing left to do.
+    /// and after TERM every handler that runs has an interrupt `killed`. Of the other signals there is nothing left to do, nor of
+    /// TTIN after [`Worker::obey_signals`], by which QUIT and TERM of the process itself are told here as well.
     ///
     /// Whoever performs the jobs asks as often as for interrupts; nothing is sent for it.
     pub fn take_signal(&self) -> Option<Signal> {
         let shared = &self.inner("worker_take_signal").ok()?.shared;
-        shared.told.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        shared.told.untaken.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
@@ -45,6 +58,7 @@ impl Shared {
         }
         drop(shift);
         match signal {
+            Signal::Ttin if self.told.shown_here.load(Ordering::Relaxed) => self.show_running(),
             Signal::Quit | Signal::Term | Signal::Ttin => self.told.push(signal),
             Signal::Int => self.told.push(Signal::Term),
             Signal::Usr1 | Signal::Usr2 | Signal::Cont | Signal::Hup => {}
@@ -52,5 +66,21 @@ impl Shared {
         for bell in [&self.hosts, &self.runner, &self.waiter, &self.end] {
             bell.ring_all();
         }
+    }
+
+    /// What every handler does, to the log.
+    fn show_running(&self) {
+        let shift = self.shift();
+        let name = &self.name;
+        let mut said = String::new();
+        for (jid, kind, queue, ran) in shift.hand.oldest_started(usize::MAX, Instant::now()) {
+            let ran = ran.as_secs_f64();
+            said += &format!("manyhands: worker {name} performs job {jid} ({kind}, queue {queue}) for {ran:.1} s\n");
+        }
+        drop(shift);
+        if said.is_empty() {
+            said = format!("manyhands: worker {name} performs no job\n");
+        }
+        self.lines.say(said);
     }
 }

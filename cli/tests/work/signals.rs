@@ -1,0 +1,230 @@
+//! Every signal to one process: to one of the two that a master keeps, and to one without a master. Those to a master are in
+//! `main`.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+use crate::master::{Held, Master, kill, until};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tier {
+    One,
+    Single,
+}
+
+const TIERS: [Tier; 2] = [Tier::One, Tier::Single];
+
+/// A tier in which two jobs run, in two processes where there are several. The first job's process gets the signals.
+struct Table {
+    tier: Tier,
+    master: Master,
+    pid: i32,
+    jids: [String; 2],
+}
+
+impl Table {
+    fn new(tier: Tier, kind: &str) -> (Table, Held, Held) {
+        Table::within(tier, kind, "20")
+    }
+
+    fn within(tier: Tier, kind: &str, shutdown_timeout: &str) -> (Table, Held, Held) {
+        let options: &[&str] = match tier {
+            Tier::One => &["--worker-count", "2"],
+            Tier::Single => &["--run-as-single-process", "--thread-count", "2"],
+        };
+        let master = Master::start_in(options, &[("SHUTDOWN_TIMEOUT", shutdown_timeout)]);
+        if tier == Tier::One {
+            until("two workers", || master.workers().len() == 2);
+        }
+        master.put(kind, 2);
+        let (first, second) = (master.held(), master.held());
+        assert_eq!(first.pid == second.pid, tier == Tier::Single);
+        let (pid, jids) = (first.pid, [first.jid.clone(), second.jid.clone()]);
+        (Table { tier, master, pid, jids }, first, second)
+    }
+
+    fn signal(&self, signal: i32) {
+        kill(self.pid, signal);
+    }
+
+    fn is(&self, member: &str) -> bool {
+        self.master.statuses().iter().any(|status| status["pid"] == self.pid && status[member] == true)
+    }
+
+    fn remaining(&self) -> serde_json::Value {
+        self.master.view(&self.jids[0], "/remaining")
+    }
+
+    fn all_done(&self) {
+        until("both are done", || self.jids.iter().all(|jid| self.master.view(jid, "/state") == "completed"));
+    }
+
+    /// The process has ended so; its master has another instead.
+    fn has_ended(&mut self, status: i32) {
+        match self.tier {
+            Tier::One => {
+                let said = self.master.says(&format!("(pid {}) ended", self.pid));
+                assert!(said.contains(&format!("with status {status}; another comes up")), "{said}");
+            }
+            Tier::Single => assert_eq!(self.master.status(), status),
+        }
+    }
+
+    /// The first job runs again, elsewhere, and has lost nothing.
+    fn runs_elsewhere(&self) -> Held {
+        let again = self.master.held();
+        assert_eq!((&again.jid, self.remaining()), (&self.jids[0], 2.into()));
+        assert_ne!(again.pid, self.pid);
+        again
+    }
+}
+
+// A5 A6
+#[test]
+fn quit_ends_after_the_running_jobs() {
+    for tier in TIERS {
+        let (mut table, first, second) = Table::new(tier, "hold");
+        table.signal(libc::SIGQUIT);
+        until("it is quiet", || table.is("quiet"));
+        first.finish();
+        if tier == Tier::One {
+            table.has_ended(0);
+        }
+        second.finish();
+        if tier == Tier::Single {
+            table.has_ended(0);
+        }
+        table.all_done();
+    }
+}
+
+#[test]
+fn quit_ends_after_the_shutdown_timeout() {
+    for tier in TIERS {
+        let (mut table, _first, _second) = Table::within(tier, "stubborn", "0.3");
+        table.signal(libc::SIGQUIT);
+        table.has_ended(131);
+        if tier == Tier::One {
+            table.runs_elsewhere();
+        }
+    }
+}
+
+// A5 A6
+#[test]
+fn term_and_int_interrupt_and_end() {
+    for (tier, signal) in TIERS.into_iter().flat_map(|tier| [(tier, libc::SIGTERM), (tier, libc::SIGINT)]) {
+        let (mut table, mut first, mut second) = Table::new(tier, "hold");
+        table.signal(signal);
+        first.ended();
+        match tier {
+            Tier::One => {
+                table.has_ended(0);
+                table.runs_elsewhere().finish();
+                second.finish();
+                table.all_done();
+            }
+            Tier::Single => {
+                second.ended();
+                table.has_ended(0);
+                assert_eq!((table.master.counts(), table.remaining()), ((2, 0), 2.into()));
+            }
+        }
+    }
+}
+
+#[test]
+fn term_ends_also_when_handlers_do_not() {
+    for tier in TIERS {
+        let (mut table, _first, _second) = Table::new(tier, "stubborn");
+        let begun = Instant::now();
+        table.signal(libc::SIGTERM);
+        table.has_ended(143);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        if tier == Tier::One {
+            table.runs_elsewhere();
+        }
+    }
+}
+
+#[test]
+fn a_second_term_ends_one_at_once() {
+    for tier in TIERS {
+        let (mut table, mut first, _second) = Table::new(tier, "stubborn");
+        table.signal(libc::SIGQUIT);
+        until("it is quiet", || table.is("quiet"));
+        let begun = Instant::now();
+        table.signal(libc::SIGTERM);
+        // Two equal signals may become one while the first is not taken.
+        table.signal(libc::SIGINT);
+        first.ended();
+        assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+        match tier {
+            Tier::One => drop(table.runs_elsewhere()),
+            Tier::Single => {
+                let died_of = table.master.child.wait().unwrap().signal();
+                assert!([Some(libc::SIGTERM), Some(libc::SIGINT)].contains(&died_of), "{died_of:?}");
+            }
+        }
+    }
+}
+
+// A5 A6
+#[test]
+fn usr1_interrupts_and_the_process_goes_on() {
+    for tier in TIERS {
+        let (table, mut first, mut second) = Table::new(tier, "hold");
+        table.signal(libc::SIGUSR1);
+        first.ended();
+        if tier == Tier::Single {
+            second.ended();
+            second = table.master.held();
+        }
+        first = table.master.held();
+        assert_eq!((first.pid, table.remaining()), (table.pid, 2.into()));
+        first.finish();
+        second.finish();
+        table.all_done();
+    }
+}
+
+// A5 A6
+#[test]
+fn usr2_pauses_and_cont_resumes() {
+    for tier in TIERS {
+        let (table, first, second) = Table::new(tier, "hold");
+        table.signal(libc::SIGUSR2);
+        until("it is paused", || table.is("paused"));
+        first.finish();
+        until("its job is done", || table.master.view(&table.jids[0], "/state") == "completed");
+        table.master.put("hold", 1);
+        assert_eq!(table.master.counts(), (1, 1));
+        table.signal(libc::SIGCONT);
+        let third = table.master.held();
+        assert_eq!(third.pid, table.pid);
+        second.finish();
+        third.finish();
+        table.all_done();
+    }
+}
+
+#[test]
+fn ttin_tells_the_log_what_runs() {
+    for tier in TIERS {
+        let (mut table, first, second) = Table::new(tier, "hold");
+        table.signal(libc::SIGTTIN);
+        let told = |jid: &str| format!("performs job {jid} (hold, queue q) for ");
+        let [one, other] = table.jids.clone().map(|jid| told(&jid));
+        table.master.says(&one);
+        // The oldest first; but of a master's two the other process is asked by the master.
+        table.master.signal(libc::SIGTTIN);
+        table.master.says(&other);
+        first.finish();
+        second.finish();
+        table.all_done();
+        if tier == Tier::Single {
+            table.signal(libc::SIGTTIN);
+            table.master.says("performs no job");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Signals that this very process gets: a worker obeys them as it does those of a master, when its program wants it to.
+
+use std::io::{ErrorKind, Read};
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGCONT, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGUSR1, SIGUSR2};
+use signal_hook::low_level;
+
+use super::shared::Shared;
+use super::supervisor::Signal;
+use super::{Inner, Worker};
+use crate::client::SignalsHeld;
+use crate::error::{Error, Result};
+
+const SIGNALS: [(i32, Signal); 7] = [
+    (SIGQUIT, Signal::Quit),
+    (SIGTERM, Signal::Term),
+    (SIGINT, Signal::Int),
+    (SIGUSR1, Signal::Usr1),
+    (SIGUSR2, Signal::Usr2),
+    (SIGCONT, Signal::Cont),
+    (SIGTTIN, Signal::Ttin),
+];
+
+/// What TERM and INT leave to running handlers.
+const KILL: Duration = Duration::from_secs(2);
+
+/// The process that obeys, and where its signal handlers write numbers. A forked child has these, but is another.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// Locked when a worker begins to obey, at no other time.
+static OBEYING: Mutex<Obeying> = Mutex::new(Obeying { registered: false, crew: None });
+
+struct Obeying {
+    /// The handlers are there; a forked child has them too.
+    registered: bool,
+    /// The process's, with its pid.
+    crew: Option<(u32, Arc<Crew>)>,
+}
+
+/// The workers of a process that obey.
+#[derive(Default)]
+struct Crew(Mutex<Vec<(Weak<Shared>, Weak<Inner>)>>);
+
+impl Worker {
+    /// From now on this process's signals are for this worker: QUIT takes no new jobs, TERM and INT also interrupt the running
+    /// handlers (`killed`), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error what runs.
+    ///
+    /// After QUIT, TERM and INT [`Worker::next`] answers [`Next::Stopped`](super::Next::Stopped), so that [`Worker::run`] returns when
+    /// the handlers have. When some have not within [`Worker::shutdown_timeout`] (QUIT) or 2 s (TERM, INT), the outcomes that there
+    /// are are delivered and the process exits with 128 and the signal's number; a second TERM or INT ends it at once.
+    ///
+    /// The program's own handlers of these signals, installed before, are called as well. When all workers that obey are gone, and
+    /// in a forked child, the signals do what they did before.
+    ///
+    /// # Errors
+    /// `CLOSED` in a forked child; `INTERNAL` when the system gives no thread or socket.
+    pub fn obey_signals(&self) -> Result<()> {
+        let shared = &self.inner("worker_obey_signals")?.shared;
+        let inner = self.inner.as_ref().map(Arc::downgrade).unwrap_or_default();
+        let crew = crew().map_err(|error| error.during("worker_obey_signals"))?;
+        shared.told.shown_here();
+        crew.lock().push((Arc::downgrade(shared), inner));
+        Ok(())
+    }
+}
+
+/// This process's, whose signals are caught from the first call on.
+fn crew() -> Result<Arc<Crew>> {
+    let pid = std::process::id();
+    let mut obeying = OBEYING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((owner, crew)) = &obeying.crew
+        && *owner == pid
+    {
+        return Ok(Arc::clone(crew));
+    }
+    let failed = |error: std::io::Error| Error::internal(format!("signals cannot be caught: {error}"));
+    let (heard, pipe) = UnixStream::pair().map_err(failed)?;
+    pipe.set_nonblocking(true).map_err(failed)?;
+    let crew = Arc::new(Crew::default());
+    let obeyed = Arc::clone(&crew);
+    {
+        let _held = SignalsHeld::new();
+        let thread = thread::Builder::new().name("mh-signals".to_owned());
+        thread.spawn(move || obeyed.listen(heard)).map_err(failed)?;
+    }
+    // Never closed: a handler may be about to write.
+    PIPE.store(pipe.into_raw_fd(), Ordering::Release);
+    OWNER.store(pid, Ordering::Release);
+    if !obeying.registered {
+        SIGNALS.iter().try_for_each(|(number, _)| register(*number)).map_err(failed)?;
+        obeying.registered = true;
+    }
+    obeying.crew = Some((pid, Arc::clone(&crew)));
+    Ok(crew)
+}
+
+fn register(number: i32) -> std::io::Result<()> {
+    // SAFETY: sigaction is plain data, and with no new action only the present one is written.
+    let was_default = unsafe {
+        let mut before: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(number, std::ptr::null(), &raw mut before) == 0 && before.sa_sigaction == libc::SIG_DFL
+    };
+    let byte = number as u8;
+    let tell = move || {
+        if std::process::id() == OWNER.load(Ordering::Acquire) {
+            let pipe = PIPE.load(Ordering::Acquire);
+            // SAFETY: write may be called here, with a byte that lives. What has no room is one of thousands not yet read.
+            unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };
+        } else if was_default {
+            let _ = low_level::emulate_default_handler(number);
+        }
+    };
+    // SAFETY: the action calls only what may be called in a signal handler, takes no lock and needs no memory.
+    unsafe { low_level::register(number, tell) }.map(drop)
+}
+
+impl Crew {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Weak<Shared>, Weak<Inner>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Obeys for as long as the process lives.
+    fn listen(&self, mut heard: UnixStream) {
+        let mut asked = false;
+        let mut ends: Option<(Instant, i32)> = None;
+        loop {
+            // No time at all would be none given.
+            let left = ends.map(|(by, _)| by.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));
+            let _ = heard.set_read_timeout(left);
+            let mut byte = [0];
+            match heard.read(&mut byte) {
+                Ok(1) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => return,
+            }
+            if let Some((number, signal)) = SIGNALS.into_iter().find(|(number, _)| *number == i32::from(byte[0])) {
+                let given = match signal {
+                    Signal::Term | Signal::Int if asked => die(number),
+                    Signal::Term | Signal::Int => Some(KILL),
+                    Signal::Quit => Some(self.shutdown_timeout()),
+                    _ => None,
+                };
+                asked |= matches!(signal, Signal::Term | Signal::Int);
+                if !self.obey(signal) {
+                    asked = false;
+                    let _ = low_level::emulate_default_handler(number);
+                } else if let Some(by) = given.and_then(|given| Instant::now().checked_add(given))
+                    && ends.is_none_or(|(sooner, _)| by < sooner)
+                {
+                    ends = Some((by, number));
+                }
+            }
+            if let Some((_, number)) = ends.take_if(|(by, _)| *by <= Instant::now()) {
+                self.leave(number);
+            }
+        }
+    }
+
+    /// False when there is nobody to obey.
+    fn obey(&self, signal: Signal) -> bool {
+        let mut workers = self.lock();
+        workers.retain(|(worker, _)| worker.upgrade().map(|worker| worker.obey(signal)).is_some());
+        !workers.is_empty()
+    }
+
+    fn shutdown_timeout(&self) -> Duration {
+        let workers = self.lock();
+        workers.iter().filter_map(|(worker, _)| Some(worker.upgrade()?.options.shutdown_timeout)).max().unwrap_or_default()
+    }
+
+    /// The time is over: ends the process when handlers still run.
+    fn leave(&self, number: i32) {
+        let workers: Vec<Arc<Inner>> = self.lock().iter().filter_map(|(_, worker)| worker.upgrade()).collect();
+        let running = |worker: &Arc<Inner>| worker.shared.shift().hand.started() > 0;
+        if !workers.iter().any(running) {
+            return;
+        }
+        for worker in &workers {
+            let left = worker.shared.shift().hand.started();
+            worker.shared.lines.say(format!("manyhands: worker {} leaves {left} handlers that go on\n", worker.shared.name));
+            // What could not be delivered runs again when its lease ends.
+            let _ = worker.threads.stop(&worker.shared, Duration::ZERO);
+        }
+        // SAFETY: ends the process, which the handlers that go on are not asked about.
+        unsafe { libc::_exit(128 + number) }
+    }
+}
+
+/// Ends the process as the signal would. The first process of a container outlives every signal of its own.
+fn die(number: i32) -> ! {
+    if std::process::id() != 1 {
+        let _ = low_level::emulate_default_handler(number);
+    }
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(128 + number) }
+}
