@@ -790,6 +790,27 @@ mh_code mh_worker_pause(mh_worker *worker, mh_error **out_error);
 mh_code mh_worker_resume(mh_worker *worker, mh_error **out_error);
 
 /**
+ * Give this process's signals to the worker: QUIT takes no new jobs, TERM and INT also interrupt the running handlers
+ * (mh_job_interrupted() says "killed"), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error
+ * what runs. Without this call only a master's signals are obeyed.
+ *
+ * After QUIT, TERM and INT mh_worker_next() returns MH_CODE_CLOSED. When handlers still run after the option
+ * "shutdown_timeout_ms" (QUIT) or 2 seconds (TERM, INT), the outcomes that there are are delivered and the process exits with 128
+ * and the signal's number; a second TERM or INT ends it at once.
+ *
+ * The program's own handlers of these signals, installed before, are called as well. When all workers that obey are freed,
+ * and in a forked child, the signals do what they did before.
+ *
+ * Returns MH_CODE_OK.
+ * Returns MH_CODE_CLOSED in a forked child, MH_CODE_INTERNAL when the system gives no thread or socket.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_obey_signals(mh_worker *worker,
+                               mh_error **out_error);
+
+/**
  * Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started
  * ones are performed and ended as ever. mh_worker_stop() must follow.
  *
@@ -907,7 +928,8 @@ const char *mh_worker_ordered(const mh_worker *worker);
 /**
  * Take the oldest signal of the master (`manyhands work`) that was not taken: "QUIT", "TERM" or "TTIN"; each is told once. NULL
  * when there is none, and for NULL. By then the worker has done what it can: after "QUIT" and "TERM" no more jobs come, and
- * after "TERM" mh_job_interrupted() says "killed". Upon "TTIN" the program should tell its log what its threads do.
+ * after "TERM" mh_job_interrupted() says "killed". Upon "TTIN" the program should tell its log what its threads do. After
+ * mh_worker_obey_signals() the process's own "QUIT" and "TERM" come here as well, and "TTIN" does not: the worker tells the log.
  *
  * Ownership: the text is the library's own.
  * Threads:   any.

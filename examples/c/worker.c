@@ -1,4 +1,4 @@
-/* A worker process for `manyhands work -- ./worker`. Alone it runs as well, until it is killed. */
+/* A worker process for `manyhands work -- ./worker`. Alone it runs as well, until a signal ends it. */
 #include <manyhands.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -7,11 +7,12 @@
 
 static mh_worker *worker = NULL;
 
-static void must(mh_code code, mh_error *error)
+/* `error` is where the call puts its error: looked at after the call, and not before. Status 2: the settings are refused. */
+static void must(mh_code code, mh_error **error)
 {
     if (code != MH_CODE_OK) {
-        fprintf(stderr, "worker: %s: %s\n", mh_error_name(error), mh_error_message(error));
-        exit(1);
+        fprintf(stderr, "worker: %s: %s\n", mh_error_name(*error), mh_error_message(*error));
+        exit(code == MH_CODE_INVALID_ARGUMENT ? 2 : 1);
     }
 }
 
@@ -55,7 +56,7 @@ static void perform(mh_job *job)
         code = mh_job_finish(job, "{\"unknown_kind\": {}}", NULL, &error);
     /* A job that is no longer ours has gone to another; one that the stop did not wait for runs again. */
     if (code != MH_CODE_LOCK_LOST && code != MH_CODE_CLOSED)
-        must(code, error);
+        must(code, &error);
     else
         mh_error_free(error);
     mh_job_free(job);
@@ -66,7 +67,7 @@ static void report_refused(void)
 {
     char *refused = NULL;
     mh_error *error = NULL;
-    must(mh_worker_take_refused(worker, &refused, &error), error);
+    must(mh_worker_take_refused(worker, &refused, &error), &error);
     if (refused != NULL)
         fprintf(stderr, "worker: refused: %s\n", refused);
     mh_string_free(refused);
@@ -80,9 +81,9 @@ static void *perform_all(void *unused)
     while ((code = mh_worker_next(worker, UINT64_MAX, &job, &error)) == MH_CODE_OK)
         if (job != NULL)
             perform(job);
-    /* CLOSED: there are no more jobs for this process. Its master wanted it so, or is dead, or JOBS_PER_FORK is reached. */
+    /* CLOSED: there are no more jobs for this process. A signal or its master wanted it so, or JOBS_PER_FORK is reached. */
     if (code != MH_CODE_CLOSED)
-        must(code, error);
+        must(code, &error);
     mh_error_free(error);
     return unused;
 }
@@ -97,10 +98,11 @@ int main(void)
     int at_once = 0;
 
     /* QUEUES, THREAD_COUNT, JOBS_PER_FORK and the others, as `manyhands work --help` tells, win over these options. */
-    must(mh_client_open_under_settings(NULL, &client, &error), error);
+    must(mh_client_open_under_settings(NULL, &client, &error), &error);
     for (size_t at = 0; at < kind_count; at++)
-        must(mh_client_define(client, kinds[at].kind, kinds[at].options, &error), error);
-    must(mh_worker_open_under_settings(client, "{\"queues\": [\"greetings\"], \"kinds\": [\"hello\"]}", &worker, &error), error);
+        must(mh_client_define(client, kinds[at].kind, kinds[at].options, &error), &error);
+    must(mh_worker_open_under_settings(client, "{\"queues\": [\"greetings\"], \"kinds\": [\"hello\"]}", &worker, &error), &error);
+    must(mh_worker_obey_signals(worker, &error), &error); /* QUIT, TERM, USR1, ... of this process, as a master's */
 
     count = mh_worker_threads(worker);
     threads = (pthread_t *)calloc(count, sizeof *threads);
@@ -117,7 +119,7 @@ int main(void)
 
     while ((signal = mh_worker_take_signal(worker)) != NULL)
         at_once |= strcmp(signal, "TERM") == 0;
-    must(mh_worker_stop(worker, at_once ? 0 : -1, &error), error);
+    must(mh_worker_stop(worker, at_once ? 0 : -1, &error), &error);
     report_refused();
     mh_worker_free(worker);
     mh_client_free(client);

@@ -101,7 +101,8 @@ pub unsafe extern "C" fn mh_worker_ordered(worker: *const mh_worker) -> *const c
 
 /// Take the oldest signal of the master (`manyhands work`) that was not taken: "QUIT", "TERM" or "TTIN"; each is told once. NULL
 /// when there is none, and for NULL. By then the worker has done what it can: after "QUIT" and "TERM" no more jobs come, and
-/// after "TERM" mh_job_interrupted() says "killed". Upon "TTIN" the program should tell its log what its threads do.
+/// after "TERM" mh_job_interrupted() says "killed". Upon "TTIN" the program should tell its log what its threads do. After
+/// mh_worker_obey_signals() the process's own "QUIT" and "TERM" come here as well, and "TTIN" does not: the worker tells the log.
 ///
 /// Ownership: the text is the library's own.
 /// Threads:   any.

@@ -225,6 +225,27 @@ pub unsafe extern "C" fn mh_worker_resume(worker: *mut mh_worker, out_error: *mu
     })
 }
 
+/// Give this process's signals to the worker: QUIT takes no new jobs, TERM and INT also interrupt the running handlers
+/// (mh_job_interrupted() says "killed"), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error
+/// what runs. Without this call only a master's signals are obeyed.
+///
+/// After QUIT, TERM and INT mh_worker_next() returns MH_CODE_CLOSED. When handlers still run after the option
+/// "shutdown_timeout_ms" (QUIT) or 2 seconds (TERM, INT), the outcomes that there are are delivered and the process exits with 128
+/// and the signal's number; a second TERM or INT ends it at once.
+///
+/// The program's own handlers of these signals, installed before, are called as well. When all workers that obey are freed,
+/// and in a forked child, the signals do what they did before.
+///
+/// Returns MH_CODE_OK.
+/// Returns MH_CODE_CLOSED in a forked child, MH_CODE_INTERNAL when the system gives no thread or socket.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_worker_obey_signals(worker: *mut mh_worker, out_error: *mut *mut mh_error) -> mh_code {
+    fallible!(out_error, "worker_obey_signals", { handle!(worker)?.worker.obey_signals() })
+}
+
 /// Take no more jobs: unstarted ones go back to their places, mh_worker_next() returns MH_CODE_CLOSED, and started
 /// ones are performed and ended as ever. mh_worker_stop() must follow.
 ///

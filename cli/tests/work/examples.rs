@@ -53,12 +53,35 @@ fn serves(program: &Path) {
     assert_eq!(master.statuses(), [] as [serde_json::Value; 0]);
 }
 
+/// Without a master: TTIN says what runs, QUIT ends it well.
+fn obeys(program: &Path) {
+    let program = [program.to_str().unwrap()];
+    let mut alone = Master::start_program(Server::start(), &["--run-as-single-process"], &[], &program);
+    until("it serves", || !alone.workers().is_empty());
+    alone.signal(libc::SIGTTIN);
+    alone.says("performs no job");
+    alone.signal(libc::SIGQUIT);
+    assert_eq!(alone.status(), 0);
+    assert_eq!(alone.statuses(), [] as [serde_json::Value; 0]);
+}
+
+/// Nonsense is told by its name, with status 2.
+fn refuses(program: &Path) {
+    let output = Command::new(program).env("THREAD_COUNT", "many").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("THREAD_COUNT many is not a whole number"), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+}
+
 #[test]
 fn rust_serves() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--locked", "--quiet", "--profile", profile(), "-p", "manyhands", "--example", "worker"]);
     succeed(cargo.current_dir(root()));
-    serves(&built().join("examples/worker"));
+    let program = built().join("examples/worker");
+    serves(&program);
+    obeys(&program);
+    refuses(&program);
 }
 
 #[test]
@@ -75,4 +98,6 @@ fn c_serves() {
     compiler.arg("-L").arg(prefix.join("lib")).arg("-lmanyhands");
     succeed(compiler.arg(format!("-Wl,-rpath,{}/lib", prefix.display())));
     serves(&program);
+    obeys(&program);
+    refuses(&program);
 }

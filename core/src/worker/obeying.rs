@@ -172,8 +172,8 @@ impl Crew {
     }
 
     fn shutdown_timeout(&self) -> Duration {
-        let workers = self.lock();
-        workers.iter().filter_map(|(worker, _)| Some(worker.upgrade()?.options.shutdown_timeout)).max().unwrap_or_default()
+        let given = |worker: &Weak<Shared>| Some(worker.upgrade()?.options.shutdown_timeout);
+        self.lock().iter().filter_map(|(worker, _)| given(worker)).max().unwrap_or_default()
     }
 
     /// The time is over: ends the process when handlers still run.
@@ -184,8 +184,8 @@ impl Crew {
             return;
         }
         for worker in &workers {
-            let left = worker.shared.shift().hand.started();
-            worker.shared.lines.say(format!("manyhands: worker {} leaves {left} handlers that go on\n", worker.shared.name));
+            let (name, left) = (&worker.shared.name, worker.shared.shift().hand.started());
+            worker.shared.lines.say(format!("manyhands: worker {name} ends while {left} of its handlers go on\n"));
             // What could not be delivered runs again when its lease ends.
             let _ = worker.threads.stop(&worker.shared, Duration::ZERO);
         }

@@ -36,6 +36,7 @@ static void null_is_named(void)
     CHECK_INVALID(mh_worker_take_interrupt(NULL, NULL, NULL, &text, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_take_interrupt(worker, NULL, NULL, NULL, &failure), "out_reason is NULL");
     CHECK_INVALID(mh_worker_kill_running(NULL, &failure), "worker is NULL");
+    CHECK_INVALID(mh_worker_obey_signals(NULL, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_pause(NULL, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_resume(NULL, &failure), "worker is NULL");
     CHECK_INVALID(mh_worker_quiet(NULL, &failure), "worker is NULL");

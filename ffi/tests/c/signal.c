@@ -1,9 +1,12 @@
 /* Signals: they cost no job, and are not lost themselves. */
 #include "harness.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t signals = 0;
 
@@ -72,8 +75,59 @@ static void a_signal_is_delivered_while_next_waits(void)
     mh_client_free(client);
 }
 
+/* What each does to running handlers is tested in cli/tests/work. */
+static void a_worker_obeys_the_signals_of_its_process(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = NULL;
+    const char *told;
+    CHECK_OK(mh_worker_obey_signals(worker, &failure));
+    CHECK_NUMBER(kill(getpid(), SIGUSR1), 0);
+    CHECK_NUMBER(kill(getpid(), SIGQUIT), 0);
+    CHECK_ERROR(mh_worker_next(worker, UINT64_MAX, &job, &failure), MH_CODE_CLOSED, "no more jobs");
+    while ((told = mh_worker_take_signal(worker)) == NULL)
+        sched_yield();
+    CHECK_TEXT(told, "QUIT");
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    mh_worker_free(worker);
+    mh_client_free(client);
+}
+
+static int status_of_a_child(void (*run)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        run();
+        _exit(0);
+    }
+    CHECK(child > 0);
+    CHECK(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void raise_term(void)
+{
+    raise(SIGTERM);
+}
+
+static void a_forked_child_dies_of_signals_as_ever(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    CHECK_OK(mh_worker_obey_signals(worker, &failure));
+    int status = status_of_a_child(raise_term);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    mh_worker_free(worker);
+    mh_client_free(client);
+}
+
 const struct test signal_tests[] = {
     {"signals cost no job", signals_cost_no_job},
     {"a signal is delivered while next waits", a_signal_is_delivered_while_next_waits},
+    {"a worker obeys the signals of its process", a_worker_obeys_the_signals_of_its_process},
+    {"a forked child dies of signals as ever", a_forked_child_dies_of_signals_as_ever},
     END_OF_TESTS,
 };
