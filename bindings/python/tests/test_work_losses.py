@@ -30,6 +30,14 @@ def test_a_handler_that_always_crashes_fails_and_its_neighbours_survive(run: Run
     command.says("died of signal 9")
 
 
+def test_a_handler_that_ends_its_process_well_spends_its_retries(run: Run) -> None:
+    command = run()
+    jid = command.put("leave", retries=1)
+    failure = command.ends_as(jid, "failed").failure
+    assert failure is not None
+    assert failure["group"] == "failed-retries-q"
+
+
 def test_a_killed_process_costs_its_job_a_retry_and_no_time(run: Run) -> None:
     command = run("--worker-count=2")
     command.ready(2)

@@ -91,6 +91,11 @@ def crash(_job: Job) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@worker.perform("leave")
+def leave(_job: Job) -> None:
+    os._exit(0)
+
+
 @worker.perform("leak")
 def leak(job: Job) -> None:
     leaked.append(b"x" * job.data)

@@ -129,12 +129,23 @@ fn one_that_cannot_be_made_any_more_does_not_keep_a_master_that_stops() {
 
 #[test]
 fn what_ends_as_asked_by_whomever_spends_nothing() {
-    for how in [Ended::Status(0), Ended::Signal(15), Ended::Status(143), Ended::Status(130)] {
+    for how in [Ended::Signal(15), Ended::Status(143), Ended::Status(130)] {
         assert_eq!(Master::ready(1).ends(1, how), [settle(1, false), start(2)]);
     }
     for how in [Ended::Status(STUCK_STATUS), Ended::Status(1), Ended::Signal(11), CRASH] {
         assert_eq!(Master::ready(1).ends(1, how), [settle(1, true), start(2)]);
     }
+}
+
+#[test]
+fn a_handler_that_ends_its_process_well_spends_a_retry() {
+    assert_eq!(Master::ready(1).ends(1, Ended::Status(0)), [settle(1, true), start(2)]);
+    let mut master = Master::ready(1);
+    master.says(1, Word::Spent);
+    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, false)], "its end was due");
+    let mut master = Master::ready(1);
+    master.signal(Signal::Quit);
+    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, false), Action::Exit(0)], "it was asked");
 }
 
 #[test]
