@@ -947,8 +947,8 @@ const char *mh_worker_take_signal(mh_worker *worker);
 bool mh_worker_is_stuck(const mh_worker *worker);
 
 /**
- * Whether of the option "max_jobs" fewer are left than there are threads: time to have another process ready. false for
- * NULL.
+ * Whether of the option "max_jobs" fewer are left than there are threads: soon some of them stand idle. A master hears of
+ * it by itself, and earlier where jobs are short. false for NULL.
  *
  * Threads:   any.
  * Blocking:  no.

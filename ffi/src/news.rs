@@ -128,8 +128,8 @@ pub unsafe extern "C" fn mh_worker_is_stuck(worker: *const mh_worker) -> bool {
     read!(worker, false, |worker: &mh_worker| worker.core().is_stuck())
 }
 
-/// Whether of the option "max_jobs" fewer are left than there are threads: time to have another process ready. false for
-/// NULL.
+/// Whether of the option "max_jobs" fewer are left than there are threads: soon some of them stand idle. A master hears of
+/// it by itself, and earlier where jobs are short. false for NULL.
 ///
 /// Threads:   any.
 /// Blocking:  no.

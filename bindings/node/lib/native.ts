@@ -115,8 +115,6 @@ export interface NativeWorker {
   ordered(): string | null;
   /** A handler did not end within `kill_timeout_ms` after its interrupt `timeout`: the process should. */
   isStuck(): boolean;
-  /** Of `max_jobs` fewer starts are left than there are `threads`: time for a successor. */
-  isSpent(): boolean;
   /** The oldest signal of the master that nobody took, and that the native half does not obey alone. */
   takeSignal(): "QUIT" | "TERM" | "TTIN" | null;
   /** The queues that its entries stand for now. */

@@ -218,12 +218,6 @@ impl Worker {
         self.shared.core.is_stuck()
     }
 
-    /// Whether fewer starts are left than there are handlers at once.
-    #[napi(catch_unwind)]
-    pub fn is_spent(&self) -> bool {
-        self.shared.core.is_spent()
-    }
-
     /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
     #[napi(catch_unwind)]
     pub fn take_signal(&self) -> Option<&'static str> {

@@ -108,11 +108,6 @@ impl Worker {
         self.core.is_stuck()
     }
 
-    /// Whether fewer starts are left than there are threads.
-    fn is_spent(&self) -> bool {
-        self.core.is_spent()
-    }
-
     /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
     fn take_signal(&self) -> Option<&'static str> {
         self.core.take_signal().map(manyhands::Signal::name)

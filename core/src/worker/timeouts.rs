@@ -75,7 +75,8 @@ impl Worker {
         self.inner.as_ref().map_or(Duration::ZERO, |inner| inner.shared.options.timeouts.kill)
     }
 
-    /// True when of the option `max_jobs` fewer starts are left than there are threads: time to have a successor ready.
+    /// True when of the option `max_jobs` fewer starts are left than there are threads: soon some of them stand idle. A master
+    /// hears of it earlier where jobs are short, so that a successor comes up in time.
     /// [`Worker::next`] answers [`Next::Stopped`](super::Next::Stopped) once none is left.
     pub fn is_spent(&self) -> bool {
         self.inner("worker_spent").is_ok_and(|inner| inner.shared.shift().fetch.is_spent())
