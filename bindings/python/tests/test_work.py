@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -56,6 +57,12 @@ def test_flags_win_over_the_environment_and_both_over_the_program(run: Run) -> N
     jid = command.put("quick")
     assert "start" in command.says(jid)
     assert "kind=quick" in command.says(jid)
+
+
+def test_a_log_keeps_the_format_that_the_program_chose(run: Run) -> None:
+    command = run("--verbose", app="working_app:json_logged")
+    jid = command.put("quick")
+    assert json.loads(command.says(jid))["kind"] == "quick"
 
 
 @pytest.mark.parametrize(

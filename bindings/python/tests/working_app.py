@@ -7,6 +7,7 @@ import signal
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from manyhands import Client, Job, JobInterrupted, Worker
 
@@ -31,6 +32,40 @@ def made() -> Worker:
     """For a name that is a function."""
     say("made", os.environ["QUEUES"])
     return worker
+
+
+def patient() -> Worker:
+    """One whose handlers have more time to end than usual."""
+    return _with_handlers(kill_timeout=30)
+
+
+def json_logged() -> Worker:
+    """One that has chosen how its log looks."""
+    return _with_handlers(log="json")
+
+
+def _with_handlers(**options: Any) -> Worker:
+    other = Worker(client, ["q"], **options)
+    other.perform("quick")(quick)
+    other.perform("slow")(slow)
+    return other
+
+
+def runs() -> Worker:
+    """Does what the command does."""
+    worker.run()
+    return worker
+
+
+def takes() -> Worker:
+    """The same, one job at a time."""
+    worker.next(0)
+    return worker
+
+
+def idle() -> Worker:
+    """One without handlers."""
+    return Worker(client, ["q"])
 
 
 def used() -> Worker:
@@ -71,6 +106,15 @@ def hold(job: Job) -> int:
         say("interrupted", interrupted.reason, job.jid)
         raise
     return os.getpid()
+
+
+def slow(job: Job) -> None:
+    """Has so much to put in order when it is told to end that it takes that many seconds."""
+    with suppress(JobInterrupted):
+        say("started", job.jid)
+        while True:
+            threading.Event().wait(0.01)
+    threading.Event().wait(job.data)
 
 
 def hang(job: Job) -> None:

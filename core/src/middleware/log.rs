@@ -20,14 +20,18 @@ pub enum Format {
 }
 
 impl Format {
-    /// Takes the option `log` from a worker's options; None: no log.
+    /// Takes the options `log` and `logged` from a worker's options; None: no log.
     pub fn take(options: &mut Fields) -> Result<Option<Format>> {
-        match options.text("log")?.as_deref() {
-            None | Some("off") => Ok(None),
-            Some("text") => Ok(Some(Format::Text)),
-            Some("json") => Ok(Some(Format::Json)),
-            Some(other) => Err(Error::invalid(format!("options.log {other} is unknown; known are off, text, json"))),
-        }
+        let chosen = match options.text("log")?.as_deref() {
+            None | Some("off") => None,
+            Some("text") => Some(Format::Text),
+            Some("json") => Some(Format::Json),
+            Some(other) => {
+                return Err(Error::invalid(format!("options.log {other} is unknown; known are off, text, json")));
+            }
+        };
+        let logged = options.boolean("logged")?.unwrap_or(false);
+        Ok(chosen.or(logged.then_some(Format::Text)))
     }
 }
 

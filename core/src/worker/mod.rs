@@ -110,8 +110,8 @@ impl Worker {
     /// none) and `timeouts`, an object of kinds that have another: a handler that runs longer gets an interrupt `timeout`, and
     /// has `kill_timeout_ms` (default 2000) to end, see [`Worker::is_stuck`]; `max_jobs` (default 0: no limit), the number of
     /// jobs to start in all, see [`Worker::is_spent`]; `log` (`off`, the default, `text` or `json`): a line on standard error for
-    /// each job that ends, and with `verbose` (default false) for each that starts; `statsd`, an object of `host`, `port`
-    /// (default 8125) and `key` (default `manyhands`): figures of the jobs that end, named `<key>.<kind>.count`,
+    /// each job that ends, and with `verbose` (default false) for each that starts; `logged` (default false; VERBOSE sets it):
+    /// such lines, as text when `log` is off; `statsd`, an object of `host`, `port` (default 8125) and `key` (default `manyhands`): figures of the jobs that end, named `<key>.<kind>.count`,
     /// `<key>.<kind>.<outcome>` and `<key>.<kind>.time`.
     ///
     /// Patterns are followed while the worker runs, and stand for at most 1000 queues. `mail-*` stands for the queues there

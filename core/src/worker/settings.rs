@@ -249,7 +249,8 @@ impl WorkSettings {
         set("max_jobs", (self.jobs_per_process > 0).then(|| json!(self.jobs_per_process)));
         set("interval_ms", self.interval_ms.map(|ms| json!(ms)));
         set("shutdown_timeout_ms", self.shutdown_ms.map(|ms| json!(ms)));
-        set("log", self.verbose.then(|| json!("text")));
+        set("kill_timeout_ms", self.kill_ms.map(|ms| json!(ms)));
+        set("logged", self.verbose.then_some(json!(true)));
         set("verbose", self.very_verbose.then_some(json!(true)));
         set("statsd", self.statsd.as_ref().map(|(host, port, key)| json!({"host": host, "port": port, "key": key})));
         options

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::options::WorkerOptions;
 use super::*;
+use crate::middleware::Format;
 
 fn read(flags: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<WorkSettings> {
     let flags = flags.iter().map(|(flag, value)| ((*flag).to_owned(), (*value).to_owned())).collect();
@@ -123,10 +124,22 @@ fn a_worker_has_what_was_set() {
     assert!(!settings.worker_options("{}").unwrap().contains("interval_ms"), "nobody said");
     let options: serde_json::Value = serde_json::from_str(&settings.worker_options("{}").unwrap()).unwrap();
     assert_eq!(options["statsd"], json!({"host": "metrics", "port": 8125, "key": "jobs"}));
-    assert_eq!((&options["max_jobs"], &options["log"]), (&json!(100), &json!("text")));
+    assert_eq!((&options["max_jobs"], &options["logged"]), (&json!(100), &json!(true)));
     assert_eq!(options["queues"], json!(["mail-*", "!mail-bulk"]));
     let all: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
     assert_eq!((&all["processes"], &all["worker"]["max_jobs"]), (&json!(1), &json!(100)));
     let table: serde_json::Value = serde_json::from_str(&WorkSettings::table_json()).unwrap();
     assert_eq!((table.as_array().unwrap().len(), &table[1]["also"]), (16, &json!("JOB_RESERVER")));
+}
+
+#[test]
+fn a_log_keeps_the_format_that_the_program_chose() {
+    let log = |verbose: &str, options: &str| {
+        let options = read(&[], &[("VERBOSE", verbose)]).unwrap().worker_options(options).unwrap();
+        WorkerOptions::from_json(&options).unwrap().log
+    };
+    assert_eq!(log("1", r#"{"queues":["q"],"log":"json"}"#), Some(Format::Json));
+    assert_eq!(log("1", r#"{"queues":["q"],"log":"off"}"#), Some(Format::Text));
+    assert_eq!(log("1", r#"{"queues":["q"]}"#), Some(Format::Text));
+    assert_eq!(log("0", r#"{"queues":["q"]}"#), None);
 }
