@@ -119,8 +119,8 @@ pub unsafe extern "C" fn mh_worker_open(
 
 /// Open a worker as mh_worker_open() does, in a program that its user runs by `manyhands work` or alone: what the user set
 /// from outside wins over `options_json`, which needs no "queues" then. Those are the environment variables QUEUES,
-/// RESERVATION, THREAD_COUNT, JOBS_PER_FORK, INTERVAL, SHUTDOWN_TIMEOUT, VERBOSE, VVERBOSE and STATSD_HOST, STATSD_PORT,
-/// STATSD_KEY; `manyhands work --help` explains them. As many threads as mh_worker_threads() says should perform.
+/// RESERVATION, THREAD_COUNT, JOBS_PER_FORK, INTERVAL, SHUTDOWN_TIMEOUT, KILL_TIMEOUT, VERBOSE, VVERBOSE and STATSD_HOST,
+/// STATSD_PORT, STATSD_KEY; `manyhands work --help` explains them. As many threads as mh_worker_threads() says should perform.
 ///
 /// All that a master wants of the process is done by mh_worker_next(): it returns MH_CODE_CLOSED when the process is to end.
 ///

@@ -22,6 +22,8 @@ export interface Described {
   queues: readonly string[];
   /** Milliseconds. */
   shutdownTimeout: number;
+  /** Milliseconds. */
+  killTimeout: number;
 }
 
 /** What flags and the environment say to one process: null, or absent, where they say nothing. */
@@ -67,7 +69,7 @@ export async function describe(application: string): Promise<Described> {
   const worker = await load(application, "{}").catch(refuse);
   const { client, queues } = Worker.parts(worker);
   const { url, namespace } = client;
-  return { url, namespace, queues, shutdownTimeout: Worker.shutdownTimeout(worker) };
+  return { url, namespace, queues, ...Worker.endingTimes(worker) };
 }
 
 /** Performs the jobs of an application until it is stopped; then the process ends. Answers its status. */

@@ -14,6 +14,9 @@ const PROGRAM = fileURLToPath(new URL("./worker-process.js", import.meta.url));
 /** Milliseconds. How often the title of the process is brought up to date. */
 const TITLE_EVERY = 1_000;
 
+/** Milliseconds. The most that SHUTDOWN_TIMEOUT and KILL_TIMEOUT may be. */
+const LONGEST = 86_400_000;
+
 /** Those that a master hands on: USR1 too, which in other processes is the inspector's. */
 const SIGNALS = ["QUIT", "TERM", "INT", "USR1", "USR2", "CONT", "TTIN", "HUP"] as const;
 
@@ -23,10 +26,11 @@ export async function keep(application: string, flags: Flags): Promise<number> {
   if (told === null) {
     return USAGE;
   }
-  const { url, namespace, queues, shutdownTimeout } = told;
+  const { url, namespace, queues, shutdownTimeout, killTimeout } = told;
   // Jobs of dead processes go back where the worker's client has them, and no process is killed before its own time is over.
   const client = sync(() => new native.Client(url, JSON.stringify({ namespace })));
-  const all = { ...flags, "shutdown-timeout": String(shutdownTimeout / 1_000) };
+  const seconds = (time: number) => String(Math.min(time, LONGEST) / 1_000);
+  const all = { ...flags, "shutdown-timeout": seconds(shutdownTimeout), "kill-timeout": seconds(killTimeout) };
   const supervisor = sync(() => new native.Supervisor(client, JSON.stringify(all)));
   handOnSignals(supervisor);
   const show = () => {

@@ -191,9 +191,9 @@ export class Worker extends Hooks<WorkerEvents> {
     worker.#hands.native = worker.#open();
   }
 
-  /** @internal For the command. Milliseconds that a stop leaves to handlers. */
-  static shutdownTimeout(worker: Worker): number {
-    return worker.#hands.native.shutdownTimeout();
+  /** @internal For the command. Milliseconds that a stop leaves to handlers, and those after TERM. */
+  static endingTimes(worker: Worker): { shutdownTimeout: number; killTimeout: number } {
+    return { shutdownTimeout: worker.#hands.native.shutdownTimeout(), killTimeout: worker.#killTimeout };
   }
 
   /** @internal What process listings show of it. */
@@ -354,11 +354,15 @@ export class Worker extends Hooks<WorkerEvents> {
     return this.#stopping;
   }
 
+  get #killTimeout(): number {
+    return (this.#options.kill_timeout_ms as number | undefined) ?? KILL_TIMEOUT;
+  }
+
   #signalled(): Signalled {
     return {
       stop: () => void this.stop(),
       stopNow: () => {
-        void this.#stopWithin((this.#options.kill_timeout_ms as number | undefined) ?? KILL_TIMEOUT);
+        void this.#stopWithin(this.#killTimeout);
         this.killRunning();
       },
       pause: () => this.pause(),

@@ -2,6 +2,8 @@
 // Two handlers run when it comes. A5 A6
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { freshClient, startCommand, url } from "./server.js";
 import { fate, type Held, isGone, type Service, SINGLE, started, TWO, untilState } from "./service.js";
 
 type Tier = "master" | "process" | "single";
@@ -67,6 +69,19 @@ async function givenBack(scene: Scene, status: number): Promise<void> {
     assert.deepEqual(await fate(service, jid), ["waiting", 2]);
   }
 }
+
+test("handlers have the time to end that their application gives them, and its log keeps its format", async () => {
+  const client = freshClient();
+  const patient = fileURLToPath(new URL("./programs/patient.js", import.meta.url));
+  const program = startCommand(["work", "--verbose", patient], { MANYHANDS_URL: url, NAMESPACE: client.namespace });
+  // More than a master leaves them that nobody told.
+  const { jid } = await client.queue("q").put("slow", 3_500);
+  await program.line(`started ${jid}`);
+  program.child.kill("SIGTERM");
+  await program.line(new RegExp(`^\\{.*"jid":"${jid}"`));
+  assert.equal(await program.ended, 0);
+  assert.equal((await client.job(jid))?.state, "completed");
+});
 
 const TIERS: readonly Tier[] = ["master", "process", "single"];
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("manyhands")
 
-KILL_TIMEOUT = 2.0
-"""Seconds that TERM and INT leave to running handlers."""
-
 _LOOK_EVERY = 0.1
 """Seconds between two looks for what the runtime has to tell."""
 
@@ -51,12 +48,15 @@ class Crew:
         performer: Performer,
         orders: Orders,
         shutdown_timeout: float,
+        kill_timeout: float,
+        *,
         show: Callable[[list[Running]], None] | None,
     ) -> None:
         self._native = native
         self._performer = performer
         self._orders = orders
         self._shutdown_timeout = shutdown_timeout
+        self._kill_timeout = kill_timeout
         self._show = show
         self._running = 0
         self._until = math.inf
@@ -91,7 +91,7 @@ class Crew:
             if name == "TTIN":
                 self._performer.show()
             else:
-                self._stop(KILL_TIMEOUT if name == "TERM" else self._shutdown_timeout)
+                self._stop(self._kill_timeout if name == "TERM" else self._shutdown_timeout)
         if math.isinf(self._until) and self._native.ordered() == "stop":
             self._stop(self._shutdown_timeout)
 

@@ -26,8 +26,8 @@ _SERVICE_MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """What a service manager tells the master alone."""
 
 
-_LONGEST_SHUTDOWN = 86_400.0
-"""Seconds; the most that SHUTDOWN_TIMEOUT may be."""
+_LONGEST = 86_400.0
+"""Seconds; the most that SHUTDOWN_TIMEOUT and KILL_TIMEOUT may be."""
 
 
 class Master:
@@ -37,7 +37,11 @@ class Master:
         self._worker = worker
         self._title = title
         # How long a process may take to end is what its worker says, whoever set that.
-        flags = {**flags, "shutdown-timeout": str(min(worker._options.shutdown_timeout, _LONGEST_SHUTDOWN))}
+        times = {
+            "shutdown-timeout": worker._options.shutdown_timeout,
+            "kill-timeout": worker._options.kill_timeout,
+        }
+        flags = {**flags, **{flag: str(min(time, _LONGEST)) for flag, time in times.items()}}
         self._supervisor = _native.Supervisor(worker._client._native, json.dumps(flags))
 
     def keep(self) -> int:

@@ -28,6 +28,7 @@ class Options:
         shutdown_timeout: float | timedelta,
         interval: float | timedelta,
         timeout: float | timedelta | None,
+        kill_timeout: float | timedelta,
         statsd: Mapping[str, Any] | None,
         **others: Any,
     ) -> None:
@@ -42,6 +43,7 @@ class Options:
             "shutdown_timeout_ms": milliseconds(shutdown_timeout, "shutdown_timeout", None),
             "interval_ms": milliseconds(interval, "interval", None, least=least, most=most),
             "timeout_ms": None if timeout is None else milliseconds(timeout, "timeout", None, least=1),
+            "kill_timeout_ms": milliseconds(kill_timeout, "kill_timeout", None),
             **others,
         }
         self._options = given(options)
@@ -76,6 +78,12 @@ class Options:
     def shutdown_timeout(self) -> float:
         """Seconds."""
         milliseconds: int = self._options["shutdown_timeout_ms"]
+        return milliseconds / 1000
+
+    @property
+    def kill_timeout(self) -> float:
+        """Seconds."""
+        milliseconds: int = self._options["kill_timeout_ms"]
         return milliseconds / 1000
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from manyhands._crew import KILL_TIMEOUT, Order, Orders
+from manyhands._crew import Order, Orders
 
 _ORDERS = {
     signal.SIGUSR1: [(Order.KILL, 0.0)],
@@ -21,10 +21,10 @@ _ORDERS = {
 
 
 @contextmanager
-def obeying_signals(orders: Orders, shutdown_timeout: float) -> Iterator[None]:
+def obeying_signals(orders: Orders, shutdown_timeout: float, kill_timeout: float) -> Iterator[None]:
     """While inside, signals become orders.
 
-    QUIT: stop within shutdown_timeout. TERM, INT: stop within KILL_TIMEOUT and interrupt what runs; a second one ends
+    QUIT: stop within shutdown_timeout. TERM, INT: stop within kill_timeout and interrupt what runs; a second one ends
     the process now. USR1: interrupt what runs. USR2, CONT: pause, resume. TTIN: say what each thread does. Does nothing
     off the main thread, which alone gets signals. The handlers found are put back at the end.
     """
@@ -32,7 +32,7 @@ def obeying_signals(orders: Orders, shutdown_timeout: float) -> Iterator[None]:
         yield
         return
     owner = os.getpid()
-    now = [(Order.STOP, KILL_TIMEOUT), (Order.KILL, 0.0)]
+    now = [(Order.STOP, kill_timeout), (Order.KILL, 0.0)]
     quitting = {signal.SIGQUIT: [(Order.STOP, shutdown_timeout)], signal.SIGTERM: now, signal.SIGINT: now}
     meanings = {**_ORDERS, **quitting}
     found = {number: signal.getsignal(number) for number in meanings}

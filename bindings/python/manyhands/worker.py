@@ -70,6 +70,7 @@ class Worker:
         shutdown_timeout: float | timedelta = 25.0,
         interval: float | timedelta = 2.0,
         timeout: float | timedelta | None = None,
+        kill_timeout: float | timedelta = 2.0,
         max_jobs: int | None = None,
         log: Literal["off", "text", "json"] | None = None,
         verbose: bool | None = None,
@@ -94,8 +95,9 @@ class Worker:
         interval: seconds, give or take a tenth, after which an idle worker looks for what nobody told it, 0.01 to
             86400. It is told of jobs that are put or become due. Default 2.
         timeout: seconds that a handler may run, at least 0.001; then it is interrupted (see JobInterrupted) and spends
-            a retry. One that goes on for 2 s more ends the worker: no new jobs, `shutdown_timeout` for its neighbours,
-            then `run` raises SystemExit(70). Default: as long as it likes.
+            a retry. One that goes on for the `kill_timeout` ends the worker: no new jobs, `shutdown_timeout` for its
+            neighbours, then `run` raises SystemExit(70). Default: as long as it likes.
+        kill_timeout: seconds that a handler has to end after TERM, INT or its `timeout`, 0 or more. Default 2.
         max_jobs: how many jobs `run` starts before it ends. Default: no limit.
         log: text or json writes a line on standard error when a job ends, with its kind, outcome, duration and attempt;
             verbose also when it starts. Default off.
@@ -116,6 +118,7 @@ class Worker:
             shutdown_timeout=shutdown_timeout,
             interval=interval,
             timeout=timeout,
+            kill_timeout=kill_timeout,
             threads=threads,
             max_jobs=max_jobs,
             log=log,
@@ -284,11 +287,11 @@ class Worker:
         """Perform jobs until stopped; then end well: outcomes sent, jobs that had not begun given back.
 
         On the main thread QUIT stops as `stop` does: no new jobs, and `shutdown_timeout` for running handlers. TERM and
-        INT (Ctrl-C) interrupt these with JobInterrupted and leave them 2 s, also when they come after QUIT; a second
-        TERM or INT ends the process now. USR1 interrupts what runs and goes on; USR2 pauses, CONT resumes; TTIN writes
-        each thread's job and backtrace to the log. An interrupted job is given back and no retry is spent. A handler
-        that outlasts its time goes on while `run` returns; its job is neither completed nor given back, but performed
-        again when its lease runs out, which spends a retry.
+        INT (Ctrl-C) interrupt these with JobInterrupted and leave them the `kill_timeout`, also when they come after
+        QUIT; a second TERM or INT ends the process now. USR1 interrupts what runs and goes on; USR2 pauses, CONT
+        resumes; TTIN writes each thread's job and backtrace to the log. An interrupted job is given back and no retry
+        is spent. A handler that outlasts its time goes on while `run` returns; its job is neither completed nor given
+        back, but performed again when its lease runs out, which spends a retry.
 
         Raises Closed when the worker has stopped before or was used before a fork; Unavailable when the last outcomes
         did not reach Redis; SystemExit(70) when a handler goes on after its `timeout`; and what keeps it from working
@@ -300,10 +303,11 @@ class Worker:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._begin()
         performer = Performer(self._native, self._duties)
-        crew = Crew(self._native, performer, self._orders, self._options.shutdown_timeout, self._show)
+        times = self._options.shutdown_timeout, self._options.kill_timeout
+        crew = Crew(self._native, performer, self._orders, *times, show=self._show)
         _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
         with (
-            obeying_signals(self._orders, self._options.shutdown_timeout),
+            obeying_signals(self._orders, *times),
             event_loop().used() if self._duties.awaits else nullcontext(),
         ):
             try:

@@ -80,6 +80,18 @@ def test_a_log_keeps_the_format_that_the_program_chose(run: Run) -> None:
         (["working_app.py"], {}, "there is no module working_app.py; a module is named without .py"),
         (["no_such_app"], {}, "no_such_app: there is no module no_such_app"),
         (["working_app:nobody"], {}, "working_app:nobody: working_app has no nobody"),
+        (["working_app:idle"], {}, "manyhands work: the worker performs nothing: say worker.perform(…)"),
+        (
+            ["working_app:runs"],
+            {},
+            "manyhands work: the command runs the worker itself: the application only exports it\n",
+        ),
+        (
+            ["working_app:takes"],
+            {},
+            "manyhands work: the command runs the worker itself: the application only exports it\n",
+        ),
+        (["working_app", "--kill-timeout=-1"], {}, "--kill-timeout -1 is outside 0..86400"),
         (["working_app:leaked"], {}, "must be a Worker or return one, not list"),
         ([], {}, "MODULE"),
     ],

@@ -82,6 +82,15 @@ def test_term_and_int_end_now(run: Run, tier: Tier, number: Signals) -> None:
         assert [(job.state, job.remaining) for job in jobs] == [("waiting", 3)] * 2
 
 
+def test_handlers_have_the_time_to_end_that_their_program_gives_them(run: Run) -> None:
+    command = run(app="working_app:patient")
+    jid = command.put("slow", 3.5)  # more than a master leaves them that nobody told
+    command.started(jid)
+    command.signal(SIGTERM)
+    assert command.status() == 0
+    assert command.job(jid).state == "completed"
+
+
 @TIERS
 def test_usr1_interrupts_what_runs_and_the_processes_go_on(run: Run, tier: Tier) -> None:
     table = Table(run, tier)

@@ -29,6 +29,13 @@ class WorkCase < Case
           sleep
         end
       end
+      # Has so much to put in order when it is to end that it takes that many seconds.
+      worker.perform("slow") do |job|
+        UNIXSocket.new(ENV.fetch("HOLD")).puts("\#{job.jid} \#{Process.pid}")
+        sleep
+      rescue Manyhands::JobInterrupted
+        sleep job.data
+      end
       worker.perform("crash") { Process.kill("KILL", Process.pid) && sleep }
       kept = []
       worker.perform("leak") { |job| kept << ("x" * job.data) and Process.pid }

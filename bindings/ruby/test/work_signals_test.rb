@@ -137,6 +137,26 @@ class WorkSignalsTest < WorkCase
     assert_equal ["waiting", 5], remaining("s")
   end
 
+  # Its threads would be left 5 s more by the process itself.
+  def test_a_program_says_itself_how_long_its_jobs_may_run_on
+    queue.put("stubborn", jid: "s")
+    program = work(text: APPLICATION.sub("queues:", "shutdown_timeout: 0.1, kill_timeout: 5, queues:"))
+    pid = held.pid
+    Process.kill("QUIT", program.pid)
+    assert_equal 1, status(program).exitstatus
+    assert gone?(pid)
+    assert_equal ["waiting", 5], remaining("s")
+  end
+
+  def test_a_program_says_itself_how_long_its_handlers_may_take_to_end
+    queue.put("slow", 3.5, jid: "s") # more than a master leaves them that nobody told
+    program = work(text: APPLICATION.sub("queues:", "kill_timeout: 30, queues:"))
+    held
+    Process.kill("TERM", program.pid)
+    assert_predicate status(program), :success?
+    assert_state "completed", "s"
+  end
+
   def test_a_process_that_is_not_ready_yet_is_ended_too
     application = APPLICATION.sub(/^ +worker\n/) { "worker.on(:after_fork) { sleep }\n worker\n" }
     program = work(text: application)

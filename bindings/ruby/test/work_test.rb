@@ -7,7 +7,7 @@ class WorkTest < WorkCase
   def test_help_explains_every_setting_with_its_unit_default_and_variable
     assert_predicate status(command("work", "--help")), :success?
     %w[queues reservation worker-count thread-count jobs-per-fork interval verbose very-verbose run-as-single-process
-       statsd-host statsd-port statsd-key url namespace shutdown-timeout max-memory-mb].each do |flag|
+       statsd-host statsd-port statsd-key url namespace shutdown-timeout kill-timeout max-memory-mb].each do |flag|
       assert_includes @said, "  --#{flag}"
     end
     assert_match(/--worker-count PROCESSES\n +Worker .* Default: 1\. \[WORKER_COUNT\]/, @said)

@@ -14,6 +14,8 @@ const MAX_PROCESSES: u64 = 1_000;
 const MAX_THREADS: u64 = 1_000;
 /// SHUTDOWN_TIMEOUT when nobody says.
 pub const SHUTDOWN_MS: u64 = 25_000;
+/// KILL_TIMEOUT when nobody says.
+pub const KILL_MS: u64 = 2_000;
 const MAX_SECONDS: f64 = 86_400.0;
 
 /// One setting, as a help text shows it. Its name is that of its environment variable.
@@ -44,7 +46,7 @@ const fn setting(
 }
 
 /// All of them, in the order of a help text.
-pub const WORK_SETTINGS: [WorkSetting; 16] = [
+pub const WORK_SETTINGS: [WorkSetting; 17] = [
     setting(
         "QUEUES",
         "queues",
@@ -112,6 +114,13 @@ pub const WORK_SETTINGS: [WorkSetting; 16] = [
         "How long started jobs may run on after QUIT before their process is killed.",
     ),
     setting(
+        "KILL_TIMEOUT",
+        "kill-timeout",
+        "2",
+        "seconds",
+        "How long handlers have to end after TERM or their own timeout before their process is killed.",
+    ),
+    setting(
         "MAX_MEMORY_MB",
         "max-memory-mb",
         "0",
@@ -149,6 +158,8 @@ pub struct WorkSettings {
     pub namespace: Option<String>,
     /// SHUTDOWN_TIMEOUT; None when nobody said: 25 s for a master, the program's own counts in a worker.
     pub shutdown_ms: Option<u64>,
+    /// KILL_TIMEOUT; None when nobody said: 2 s for a master, the program's own counts in a worker.
+    pub kill_ms: Option<u64>,
     /// MAX_MEMORY_MB; 0: no limit.
     pub max_memory_mb: u64,
     /// What was said by flags, by the names of the environment variables.
@@ -208,6 +219,7 @@ impl WorkSettings {
             url: given.text("MANYHANDS_URL").map(|said| said.value),
             namespace: given.text("NAMESPACE").map(|said| said.value),
             shutdown_ms: given.milliseconds("SHUTDOWN_TIMEOUT", 0.0)?,
+            kill_ms: given.milliseconds("KILL_TIMEOUT", 0.0)?,
             max_memory_mb: given.whole("MAX_MEMORY_MB", 0, 1 << 33)?.unwrap_or(0),
             said: WORK_SETTINGS.iter().filter_map(|setting| Some((setting.name, given.flag(setting)?))).collect(),
         })

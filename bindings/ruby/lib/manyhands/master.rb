@@ -13,12 +13,16 @@ module Manyhands
     WAIT_MS = 100
     # What a service manager says to this process alone.
     OWN = %w[NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID].freeze
-    private_constant :SIGNALS, :WAIT_MS, :OWN
+    # The most that SHUTDOWN_TIMEOUT and KILL_TIMEOUT may be, in milliseconds.
+    LONGEST_MS = 86_400_000
+    private_constant :SIGNALS, :WAIT_MS, :OWN, :LONGEST_MS
 
     # @param worker [Worker] not started
     # @param flags [Hash{String => String}] of the command
     def initialize(worker, flags)
       @worker = worker
+      # How long a process may take to end is what its worker says, whoever set that.
+      flags = flags.merge(worker.ending_times.transform_values { |ms| ([ms, LONGEST_MS].min / 1000.0).to_s })
       @native = Native::Supervisor.open(worker.client.native, JSON.generate(flags))
       @shown = nil
       # Who closes a terminal wants an end; a service manager wants fresh processes.

@@ -75,10 +75,9 @@ module Manyhands
       @client = client
       @logger = logger
       threads = Wire.integer(threads, "threads", nil)
-      @kill_timeout = kill_timeout.nil? ? 2 : kill_timeout
       spans = { shutdown_timeout_ms: Wire.span(shutdown_timeout, "shutdown_timeout", nil),
                 timeout_ms: Wire.span(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS),
-                kill_timeout_ms: Wire.span(@kill_timeout, "kill_timeout", nil),
+                kill_timeout_ms: Wire.span(kill_timeout.nil? ? 2 : kill_timeout, "kill_timeout", nil),
                 interval_ms: Wire.span(interval, "interval", nil, INTERVALS) }
       @choose = strategy if strategy.respond_to?(:call)
       strategy = CALLBACK if @choose
@@ -117,6 +116,25 @@ module Manyhands
       @options = { **@options, **options }
       open
     end
+
+    # @api private
+    # @return [Hash{String => Integer}] how long its process may take to end, in milliseconds, by the command's flags
+    def ending_times
+      { "shutdown-timeout" => @native.shutdown_timeout, "kill-timeout" => @options[:kill_timeout_ms] }
+    end
+
+    # No worker may begin before a command's program is loaded.
+    #
+    # @api private
+    def self.while_loading
+      @loading = true
+      yield
+    ensure
+      @loading = false
+    end
+
+    # @api private
+    def self.loading? = @loading
 
     # @return [String]
     def inspect = "#<#{self.class} #{name}>"

@@ -35,6 +35,8 @@ fn defaults_in_the_list_are_those_that_are_read() {
     let options = WorkerOptions::from_json(r#"{"queues":["q"]}"#).unwrap();
     assert_eq!(of("INTERVAL"), options.interval.as_secs().to_string());
     assert_eq!(of("SHUTDOWN_TIMEOUT"), (SHUTDOWN_MS / 1_000).to_string());
+    assert_eq!(of("KILL_TIMEOUT"), (KILL_MS / 1_000).to_string());
+    assert_eq!(options.timeouts.kill, Duration::from_millis(KILL_MS));
     let statsd = read(&[], &[("STATSD_HOST", "h")]).unwrap().statsd.unwrap();
     assert_eq!((of("STATSD_PORT"), of("STATSD_KEY")), (statsd.1.to_string().as_str(), statsd.2.as_str()));
 }
@@ -89,10 +91,10 @@ fn the_first_name_of_two_counts() {
 
 #[test]
 fn spans_are_seconds_with_parts() {
-    let settings = read(&[("shutdown-timeout", "1.5")], &[("INTERVAL", "0.25")]).unwrap();
-    assert_eq!((settings.shutdown_ms, settings.interval_ms), (Some(1_500), Some(250)));
+    let settings = read(&[("shutdown-timeout", "1.5")], &[("INTERVAL", "0.25"), ("KILL_TIMEOUT", "0.75")]).unwrap();
+    assert_eq!((settings.shutdown_ms, settings.kill_ms, settings.interval_ms), (Some(1_500), Some(750), Some(250)));
     let options = WorkerOptions::from_json(&settings.worker_options(r#"{"queues":["q"]}"#).unwrap()).unwrap();
-    assert_eq!(options.interval, Duration::from_millis(250));
+    assert_eq!((options.interval, options.timeouts.kill), (Duration::from_millis(250), Duration::from_millis(750)));
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn a_worker_has_what_was_set() {
     let all: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
     assert_eq!((&all["processes"], &all["worker"]["max_jobs"]), (&json!(1), &json!(100)));
     let table: serde_json::Value = serde_json::from_str(&WorkSettings::table_json()).unwrap();
-    assert_eq!((table.as_array().unwrap().len(), &table[1]["also"]), (16, &json!("JOB_RESERVER")));
+    assert_eq!((table.as_array().unwrap().len(), &table[1]["also"]), (17, &json!("JOB_RESERVER")));
 }
 
 #[test]

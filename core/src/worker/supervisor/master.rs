@@ -21,12 +21,10 @@ use super::process::{self, Process, variables};
 use super::word::Signal;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::worker::settings::{SHUTDOWN_MS, WorkSettings};
+use crate::worker::settings::{KILL_MS, SHUTDOWN_MS, WorkSettings};
 
 /// How often memory is looked at.
 const WEIGH_EVERY: Duration = Duration::from_secs(1);
-/// How long handlers have after TERM.
-const KILL_MS: u64 = 2_000;
 /// Longest sleep: more than anybody waits for.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// How long the end of a master waits for Redis to take back what its processes held.
@@ -108,7 +106,8 @@ impl Master {
         let now = Instant::now();
         let memory = (settings.max_memory_mb > 0).then_some(settings.max_memory_mb * 1024 * 1024);
         let shutdown_ms = settings.shutdown_ms.unwrap_or(SHUTDOWN_MS);
-        let rules = Rules { processes: settings.processes, shutdown_ms, kill_ms: KILL_MS, memory };
+        let kill_ms = settings.kill_ms.unwrap_or(KILL_MS);
+        let rules = Rules { processes: settings.processes, shutdown_ms, kill_ms, memory };
         Ok(Master {
             policy: Policy::new(rules),
             processes: BTreeMap::new(),

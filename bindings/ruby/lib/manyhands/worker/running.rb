@@ -73,7 +73,7 @@ module Manyhands
       case signal
       when "QUIT" then stop
       when "TERM", "INT"
-        stop_within(@kill_timeout)
+        stop_within(kill_timeout)
         @native.kill_running
       when "USR1" then @native.kill_running
       when "USR2" then @native.pause
@@ -81,6 +81,8 @@ module Manyhands
       when "TTIN" then @watch.dump_soon
       end
     end
+
+    def kill_timeout = Wire.seconds(@options[:kill_timeout_ms])
 
     def stop_within(grace)
       @watch.end_within(grace)
@@ -91,7 +93,7 @@ module Manyhands
     def dismiss(crew, performer)
       @ended = true
       performer.dismiss
-      crew.kill(@kill_timeout)
+      crew.kill(kill_timeout)
       @native.stop(0)
     ensure # also when not all outcomes could be told
       performer.report_refused
