@@ -43,7 +43,11 @@ async function load(application: string, flags: string): Promise<Worker> {
       const wanted = `a Worker of this package (${PACKAGE}), or a function that returns one`;
       throw invalidArgument(`the default export of ${application} must be ${wanted}`);
     }
-    Client.redirect(Worker.parts(worker).client, url, namespace);
+    const { client, performing } = Worker.parts(worker);
+    if (performing.handlers.size === 0) {
+      throw new Refused("the worker performs nothing: say worker.perform(…)");
+    }
+    Client.redirect(client, url, namespace);
     Worker.adjust(worker, options);
     return worker;
   } catch (thrown) {

@@ -48,6 +48,10 @@ test("an application that makes no worker is refused at once, and it is said whe
   const folder = await mkdtemp(join(dirname(application), "refused-"));
   const cases: [source: string, ...lines: RegExp[]][] = [
     ["export default 7;", /^manyhands: INVALID_ARGUMENT: the default export of \S+ must be a Worker .* returns one$/],
+    [
+      'import { Client, Worker } from "manyhands"; export default new Worker(new Client(), { queues: ["q"] });',
+      /^manyhands: the worker performs nothing: say worker\.perform\(…\)$/,
+    ],
     ["export default () => {", /refused-\w+\/\d+\.mjs:1$/, /^SyntaxError: /],
     ['throw new TypeError("no");', /^manyhands: TypeError: no$/, /refused-\w+\/\d+\.mjs:1:7/],
     ["export default () => new Promise(() => {});", /^manyhands: \S+ is not loaded: what it awaits never comes$/],

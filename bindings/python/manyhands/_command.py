@@ -12,7 +12,7 @@ from typing import Any
 from manyhands import _native
 from manyhands._master import Master
 from manyhands._title import Title
-from manyhands.errors import Error
+from manyhands.errors import Error, WrongState
 from manyhands.worker import Worker
 
 _ABOUT = """\
@@ -99,7 +99,15 @@ def _prepared(app: str, flags: dict[str, str]) -> tuple[Worker, dict[str, Any]]:
         _native.Client(settings["url"], json.dumps(namespace))  # looked at before the program makes clients under them
     except Error as error:
         raise _Refused(_renamed(error.message, flags)) from None
-    worker = _found(app)  # finds in its environment what the flags say, for other clients that it makes
+    try:
+        # Finds in its environment what the flags say, for other clients that it makes.
+        worker = Worker._while_loading(lambda: _found(app))
+    except WrongState as error:
+        if error.operation != "worker_run":
+            raise
+        raise _Refused(error.message) from None
+    if not worker._duties.kinds:
+        raise _Refused("the worker performs nothing: say worker.perform(…)")
     try:
         worker._set(settings)
     except Error as error:

@@ -35,6 +35,7 @@ _LockLost = TypeVar("_LockLost", bound=Callable[[Job, str], object])
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 _AnyMiddleware = TypeVar("_AnyMiddleware", bound=Middleware)
 _AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
+_Loaded = TypeVar("_Loaded")
 
 _STUCK = 70
 """The exit status of a process that has a handler which will not end."""
@@ -58,6 +59,8 @@ class Worker:
 
     Source: core/src/worker/
     """
+
+    _loading = False
 
     def __init__(
         self,
@@ -144,6 +147,15 @@ class Worker:
         self._client._redirect(settings["url"], settings["namespace"])
         self._options.override(settings["worker"])
         self._open()
+
+    @classmethod
+    def _while_loading(cls, load: Callable[[], _Loaded]) -> _Loaded:
+        """For the command: no worker may begin before the program is loaded."""
+        cls._loading = True
+        try:
+            return load()
+        finally:
+            cls._loading = False
 
     def _begin(self) -> None:
         """From now on it belongs to this process. One that was described before a fork begins anew in the child."""
@@ -301,6 +313,7 @@ class Worker:
         """
         if self._over:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
+        self._refuse_loading()
         self._begin()
         performer = Performer(self._native, self._duties)
         times = self._options.shutdown_timeout, self._options.kill_timeout
@@ -366,6 +379,7 @@ class Worker:
 
         Source: core/src/worker/mod.rs
         """
+        self._refuse_loading()
         self._begin()
         timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", "worker_next")
         chosen = self._options.chosen
@@ -396,6 +410,11 @@ class Worker:
         self._begin()
         self._over = True
         self._native.stop(timeout_ms)
+
+    def _refuse_loading(self) -> None:
+        if self._loading:
+            message = "the command runs the worker itself: the application only exports it"
+            raise WrongState(message, operation="worker_run")
 
     def _refuse_started(self, what: str) -> None:
         if self._started:

@@ -60,6 +60,14 @@ class WorkTest < WorkCase
     assert_refused(Manyhands::InvalidArgument, "worker needs a block") { Manyhands.worker }
   end
 
+  def test_a_program_that_runs_its_worker_itself_is_refused
+    made = "Manyhands::Worker.new(Manyhands::Client.new, queues: ['q']).tap { |worker| worker.perform('k') { 1 } }"
+    ["#{made}.run", "Manyhands.worker { #{made}.tap(&:run) }", "#{made}.next(timeout: 0)"].each do |text|
+      assert_equal 2, status(work(text: "require 'manyhands'; #{text}")).exitstatus
+      assert_includes @said, "manyhands-ruby: the command runs the worker itself: the application only exports it\n"
+    end
+  end
+
   # A URL that nobody uses may be anything.
   def test_the_program_s_own_url_wins_over_one_of_redis
     url, namespace = [SERVER.url, client.namespace].map(&:inspect)

@@ -74,7 +74,7 @@ module Manyhands
       return refused("-r is missing: the file that says Manyhands.worker { … }") if @files.empty?
 
       work = Work.new(@flags)
-      @files.each { |file| load_program(file) }
+      Work.loading { @files.each { |file| load_program(file) } }
       work.run
     rescue OptionParser::MissingArgument => e
       refused("#{e.args.first} needs a value")

@@ -33,6 +33,17 @@ module Manyhands
       given.each { |setting| ENV[setting["name"]] = flags[setting["flag"]] }
     end
 
+    # Loads a program, or has it make its worker, which this runs and nobody else.
+    #
+    # @raise [Refused]
+    def self.loading(&)
+      Worker.while_loading(&)
+    rescue WrongState => e
+      raise unless e.operation == "worker_run"
+
+      raise Refused, e.message.delete_prefix("#{e.code_name}: ").delete_suffix(" (during #{e.operation})")
+    end
+
     # Performs jobs until it is told to end.
     #
     # @return [Integer] the status to end with
@@ -55,7 +66,7 @@ module Manyhands
       make = Manyhands.maker
       raise Refused, "what was loaded does not say Manyhands.worker { … }" unless make
 
-      worker = make.call
+      worker = Work.loading { make.call }
       unless worker.is_a?(Worker)
         raise Refused, "the block of Manyhands.worker gave #{worker.inspect}, not a Manyhands::Worker"
       end

@@ -154,6 +154,7 @@ module Manyhands
     #
     # Source: core/src/worker/mod.rs
     def next(timeout: nil)
+      check_loaded
       begin_work
       timeout_ms = Wire.span(timeout, "timeout", "worker_next")
       Thread.handle_interrupt(Object => :on_blocking) do
@@ -186,6 +187,13 @@ module Manyhands
       @native = Native::Worker.open(@client.native, Wire.object(options, nil))
       @holder = WorkerHolder.new(@native)
       @pid = Process.pid
+    end
+
+    def check_loaded
+      return unless Worker.loading?
+
+      message = "the command runs the worker itself: the application only exports it"
+      raise WrongState.new(message, operation: "worker_run")
     end
 
     # A worker made before a fork may be used in the child, if it was not used before.

@@ -40,6 +40,7 @@ module Manyhands
     def run
       raise Closed.new("the worker was stopped; make another one", operation: "worker_run") if @ended
 
+      check_loaded
       begin_work
       performer = @performer = Performer.new(@native, @duties, @logger)
       crew = Crew.new(performer) { take(nil) }
