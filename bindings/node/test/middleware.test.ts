@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { Fail, InvalidArgument, type Job, type Middleware, Snooze, Worker, WrongState } from "manyhands";
+import { Fail, InvalidArgument, type Job, type Middleware, Retry, Snooze, Worker, WrongState } from "manyhands";
 import { freshClient, written } from "./server.js";
 
 /** One of tests/middleware/cases.json, which says what its words mean. */
@@ -14,6 +14,7 @@ interface Case {
   readonly retries?: number;
   readonly jobs?: number;
   readonly trace: readonly string[];
+  readonly hooks: readonly string[];
   readonly state: string;
   readonly result?: unknown;
   readonly group?: string;
@@ -46,6 +47,10 @@ const moves: Record<string, (name: string, trace: Trace) => Middleware> = {
   snooze: (name, trace) => async () => {
     trace(`${name} snoozes`);
     throw new Snooze(60_000);
+  },
+  retry: (name, trace) => async () => {
+    trace(`${name} retries`);
+    throw new Retry(60_000);
   },
   finish: (name, trace) => async (job) => {
     trace(`${name} finishes`);
@@ -120,6 +125,10 @@ for (const one of cases) {
       worker.use(make(name, (line) => void lines.push(line)));
     }
     worker.perform("k", (job) => handlers[one.handler]?.(job, (line) => void lines.push(line)));
+    const told: string[] = [];
+    worker.on("beforePerform", () => told.push("before"));
+    worker.on("afterPerform", (_, end) => told.push(`after ${end}`));
+    worker.on("failure", () => told.push("failure"));
     let left = jids.length;
     worker.on("afterPerform", () => {
       left -= 1;
@@ -129,6 +138,7 @@ for (const one of cases) {
     });
     await worker.run();
     assert.deepEqual(lines, one.trace);
+    assert.deepEqual(told, one.hooks);
     for (const job of await client.jobs(jids)) {
       assert.equal(job?.state, one.state);
       if ("result" in one) {
@@ -183,7 +193,7 @@ test("who does not wait for next is waited for, and its error counts", async (t)
 test("the events of a worker: start, then each run's beginning, failure and end, then stop", async (t) => {
   written(t);
   const client = freshClient();
-  const kinds = ["done", "ended", "thrown", "failed", "put-off", "last"];
+  const kinds = ["unknown", "done", "ended", "thrown", "failed", "put-off", "last"];
   await client.queue("q").putMany(kinds.map((kind) => ({ kind })));
   const worker = new Worker(client, { queues: ["q"] });
   worker.perform("done", () => 1);

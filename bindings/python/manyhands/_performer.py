@@ -68,11 +68,16 @@ class Performer:
             return UNKNOWN_KIND
         tell = self._duties.hooks.tell
         tell("before_perform", job, job=job)
+        raised: Outcome | None = None
         try:
-            ending: Ending = ("complete", job._completion(perform(run)))
-        except Outcome as chosen:
-            ending = chosen.verb, chosen.fields()
-        tell("after_perform", job, job=job)
+            try:
+                ending: Ending = ("complete", job._completion(perform(run)))
+            except Outcome as chosen:
+                raised, ending = chosen, (chosen.verb, chosen.fields())
+        finally:
+            tell("after_perform", job, job=job)
+        if raised is not None and raised.verb == "fail":
+            tell("failure", job, raised, job=job)
         return ending
 
     def look(self) -> None:

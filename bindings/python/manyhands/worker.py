@@ -257,8 +257,8 @@ class Worker:
 
         hook: one of
             before_perform, called with the job before the middleware and the handler, on their thread;
-            after_perform, with the job after them, unless they raised an error (Fail, Retry and Snooze are none);
-            failure, with the job and the exception when they raised one;
+            after_perform, with the job after them, whatever they returned or raised;
+            failure, after that, with the job and the exception when they raised an error, or Fail;
             lock_lost, with the job and the reason: see `on_lock_lost`;
             start, with the worker before the first job, and stop, with it after the last, on the thread of `run`;
             before_fork, with the worker in the master of `python -m manyhands work` before it makes a process, and

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from manyhands import Client, Fail, InvalidArgument, Job, Next, Snooze, Worker, WrongState
+from manyhands import Client, Fail, InvalidArgument, Job, Next, Retry, Snooze, Worker, WrongState
 
 CASES = json.loads((Path(__file__).parents[3] / "tests" / "middleware" / "cases.json").read_text())
 
@@ -40,6 +40,10 @@ def around_move(name: str, move: str, trace: list[str]) -> Around:
     def snooze(_job: Job, _next: Next[Any]) -> None:
         trace.append(f"{name} snoozes")
         raise Snooze(60)
+
+    def retry(_job: Job, _next: Next[Any]) -> None:
+        trace.append(f"{name} retries")
+        raise Retry(60)
 
     def finish(job: Job, _next: Next[Any]) -> None:
         trace.append(f"{name} finishes")
@@ -142,8 +146,13 @@ def test_cases(client: Client, case: dict[str, Any]) -> None:
         name, move = link.split()
         worker.use(around_move(name, move, trace))
     worker.perform("k")(handler_of(case["handler"], trace))
+    told: list[str] = []
+    worker.on("before_perform")(lambda _job: told.append("before"))
+    worker.on("after_perform")(lambda _job: told.append("after"))
+    worker.on("failure")(lambda _job, _error: told.append("failure"))
     worker.run()
     compare(client, case, jids, trace)
+    assert told == [hook.split()[0] for hook in case["hooks"]]
 
 
 def test_middleware_is_refused_when_it_comes_too_late_or_cannot_be_called(client: Client) -> None:
@@ -166,6 +175,7 @@ def test_middleware_is_refused_when_it_comes_too_late_or_cannot_be_called(client
 
 def test_hooks_tell_what_happens(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     queue = client.queue("q")
+    queue.put("unknown", jid="unknown")
     queue.put_many([{"kind": "k", "jid": jid} for jid in ("good", "failing", "breaking")])
     worker = Worker(client, ["q"])
     stopping_after(worker, 3)
@@ -174,7 +184,7 @@ def test_hooks_tell_what_happens(client: Client, caplog: pytest.LogCaptureFixtur
     worker.on("stop")(lambda worker: told.append(f"stop {worker.name}"))
     worker.on("before_perform")(lambda job: told.append(f"before {job.jid}"))
     worker.on("after_perform")(lambda job: told.append(f"after {job.jid}"))
-    worker.on("failure")(lambda job, error: told.append(f"failure {job.jid} {error}"))
+    worker.on("failure")(lambda job, error: told.append(f"failure {job.jid} {type(error).__name__}"))
 
     @worker.on("before_perform")
     def broken(job: Job) -> None:
@@ -193,8 +203,8 @@ def test_hooks_tell_what_happens(client: Client, caplog: pytest.LogCaptureFixtur
     assert told == [
         f"start {worker.name}",
         *("before good", "handler good", "after good"),
-        *("before failing", "handler failing", "after failing"),
-        *("before breaking", "handler breaking", "failure breaking broken"),
+        *("before failing", "handler failing", "after failing", "failure failing Fail"),
+        *("before breaking", "handler breaking", "after breaking", "failure breaking RuntimeError"),
         f"stop {worker.name}",
     ]
     assert [record.getMessage() for record in caplog.records] == [

@@ -24,6 +24,10 @@ class MiddlewareTest < Case
       trace << "#{name} snoozes"
       raise Manyhands::Snooze, 60
     end,
+    retry: lambda do |name, trace, *|
+      trace << "#{name} retries"
+      raise Manyhands::Retry, 60
+    end,
     finish: lambda do |name, trace, job, *|
       trace << "#{name} finishes"
       job.complete({ by: name })
@@ -90,8 +94,13 @@ class MiddlewareTest < Case
       trace = []
       worker = new_worker.perform("k") { |job| HANDLERS.fetch(one["handler"].to_sym).call(trace, job) }
       one["chain"].each { |words| worker.use(middleware(words, trace)) }
+      told = []
+      { before_perform: "before", after_perform: "after", failure: "failure" }.each do |hook, word|
+        worker.on(hook) { told << word }
+      end
       running(worker) { eventually { queue.counts.values_at(:waiting, :running).sum.zero? } }
       assert_equal one["trace"], trace
+      assert_equal one["hooks"].map { |hook| hook[/\w+/] }, told
       jids.each { |jid| assert_ended(one, client.job(jid)) }
     end
   end
@@ -127,6 +136,7 @@ class MiddlewareTest < Case
   end
 
   def test_hooks_hear_what_happens
+    queue.put("unknown")
     queue.put("good", jid: "good")
     queue.put("bad", jid: "bad", retries: 0)
     queue.put("fails", jid: "fails")
@@ -138,8 +148,9 @@ class MiddlewareTest < Case
     worker.on(:failure) { |job, error| heard << [:failure, job.jid, error.class] }
     running(worker) { eventually { unfinished.zero? } }
     assert_equal [[:start, true], [:before_perform, "good"], :good, [:after_perform, "good"],
-                  [:before_perform, "bad"], [:failure, "bad", KeyError],
-                  [:before_perform, "fails"], [:after_perform, "fails"], [:stop, true]], heard
+                  [:before_perform, "bad"], [:after_perform, "bad"], [:failure, "bad", KeyError],
+                  [:before_perform, "fails"], [:after_perform, "fails"], [:failure, "fails", Manyhands::Fail],
+                  [:stop, true]], heard
   end
 
   def test_what_a_hook_raises_is_logged_and_changes_nothing

@@ -66,6 +66,11 @@ fn play(entry: &str, trace: &Trace) -> impl Fn(&Job, Around<'_>) -> Outcome + Se
                 write("snoozes".to_owned());
                 Outcome::Snooze { delay_ms: 60_000 }
             }
+            "retry" => {
+                write("retries".to_owned());
+                let [group, message, trace] = [String::new(), String::new(), String::new()];
+                Outcome::Retry { delay_ms: 60_000, group, message, trace }
+            }
             "finish" => {
                 write("finishes".to_owned());
                 let result = give(&format!("{{\"by\":\"{name}\"}}"));
@@ -154,10 +159,12 @@ fn play_case(case: &Value, client: &Client) {
     let jids: Vec<_> = client.queue("q").put_many(puts).unwrap().into_iter().map(|placed| placed.jid).collect();
     let trace = Trace::default();
     let chain = case["chain"].as_array().unwrap().iter().map(|entry| play(entry.as_str().unwrap(), &trace));
-    let worker = chain.fold(worker(client, &format!(",\"max_jobs\":{jobs}")), Worker::with);
+    let told = Told::default();
+    let worker = chain.fold(worker(client, &format!(",\"max_jobs\":{jobs}")), Worker::with).hooked(told.clone());
     worker.run_with(|_, locals| handle(case["handler"].as_str().unwrap(), &trace, locals)).unwrap();
     worker.stop(LONG).unwrap();
     assert_eq!(Value::from(trace.lock().unwrap().clone()), case["trace"], "{name}");
+    assert_eq!(Value::from(told.0.lock().unwrap().clone()), case["hooks"], "{name}");
     for jid in jids {
         assert_eq!(view(client, &jid, "/state"), case["state"], "{name}");
         for (member, pointer) in [("result", "/result"), ("group", "/failure/group"), ("message", "/failure/message")] {
@@ -165,6 +172,24 @@ fn play_case(case: &Value, client: &Client) {
                 assert_eq!(view(client, &jid, pointer), *expected, "{name}: {member}");
             }
         }
+    }
+}
+
+/// Writes down which hooks of a case are told.
+#[derive(Clone, Default)]
+struct Told(Trace);
+
+impl Hooks for Told {
+    fn before_perform(&self, _run: &Run<'_>) {
+        self.0.lock().unwrap().push("before".to_owned());
+    }
+
+    fn after_perform(&self, _run: &Run<'_>, outcome: &Outcome, _took: Duration) {
+        self.0.lock().unwrap().push(format!("after {}", outcome.name()));
+    }
+
+    fn on_failure(&self, _run: &Run<'_>, _outcome: &Outcome, _took: Duration) {
+        self.0.lock().unwrap().push("failure".to_owned());
     }
 }
 

@@ -40,7 +40,13 @@ module Manyhands
     #
     # @param job [Job]
     def perform(job)
-      @runs.during(job) { |run| outcome_within(run) { |outcome| finish(run, outcome) } }
+      @runs.during(job) do |run|
+        outcome_within(run) do |outcome|
+          tell_end(run)
+        ensure
+          finish(run, outcome)
+        end
+      end
     end
 
     # Reports the outcomes that were refused since the last call, and the handlers that were interrupted because theirs
@@ -71,49 +77,60 @@ module Manyhands
       outcome = RELEASE
       outcome = Thread.handle_interrupt(Object => :immediate) do
         outcome = KILLED
-        outcome_of(run.job)
+        outcome_of(run)
       end
     rescue JobInterrupted, *Raised::SURVIVED => e
-      outcome = ended_by(run.job, e)
+      outcome = ended_by(run, e)
     rescue Exception => e # rubocop:disable Lint/RescueException -- SystemExit: the job hears of it, the thread ends
-      outcome = ended_by(run.job, e)
+      outcome = ended_by(run, e)
       raise
     ensure
       yield outcome
     end
 
-    def outcome_of(job)
+    def outcome_of(run)
+      job = run.job
       return UNKNOWN_KIND unless @duties.known?(job.kind)
 
+      run.known = true
       tell_hooks(:before_perform, job)
-      outcome = performed(job)
-      tell_hooks(:after_perform, job)
-      outcome
+      performed(run)
     end
 
-    def performed(job)
+    def performed(run)
+      job = run.job
       result = @duties.perform(job)
       { complete: job.completion(result) } if job.held? # else the handler has ended it
     rescue Outcome => e
-      { e.verb => e.fields }
+      chosen = { e.verb => e.fields }
+      run.failure = e if e.verb == "fail"
+      chosen
+    end
+
+    # No hook hears of a job that has no handler. Interrupts are over: each is told once.
+    def tell_end(run)
+      return unless run.known
+
+      tell_hooks(:after_perform, run.job)
+      tell_hooks(:failure, run.job, run.failure) if run.failure
     end
 
     # The outcome of a run that an exception ended.
-    def ended_by(job, exception)
+    def ended_by(run, exception)
       interrupt = JobInterrupted.behind(exception)
-      interrupt ? interrupted(job, interrupt) : failed(job, exception)
+      interrupt ? interrupted(run, interrupt) : failed(run, exception)
     end
 
     # Releasing a job whose lease is lost does nothing but let the native worker forget it.
-    def interrupted(job, interrupt)
+    def interrupted(run, interrupt)
       @logger.warn { interrupt.message }
       case interrupt.reason
       when TIMEOUT
-        tell_hooks(:failure, job, interrupt)
+        run.failure = interrupt
         timed_out(Raised.describe(interrupt)[:trace])
       when KILL then RELEASE
       else
-        @lost << [job, interrupt.reason]
+        @lost << [run.job, interrupt.reason]
         RELEASE
       end
     end
@@ -122,9 +139,10 @@ module Manyhands
       { error: { class: TIMEOUT, message: "the handler ran longer than its timeout", trace: } }
     end
 
-    def failed(job, exception)
+    def failed(run, exception)
+      job = run.job
+      run.failure = exception
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{Raised.line(exception)}" }
-      tell_hooks(:failure, job, exception)
       described = Raised.describe(exception)
       job.ruled(exception, described) || { error: described }
     end
@@ -140,7 +158,7 @@ module Manyhands
     rescue WrongState # the handler has ended it itself and was refused, which is told elsewhere
       job.let_go("refused")
     rescue Error => e # the outcome cannot be kept: a failure group of 300 bytes, for one
-      tell(job, failed(job, e))
+      tell(job, failed(run, e))
     end
 
     # The outcome of a run whose thread was killed.

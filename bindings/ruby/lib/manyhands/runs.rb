@@ -5,8 +5,9 @@ module Manyhands
   #
   # @api private
   class Runs
-    # One run of a job; `reasons` of the interrupts that it was sent.
-    Run = Struct.new(:job, :thread, :began, :reasons)
+    # One run of a job; `reasons` of the interrupts that it was sent; whether its kind is `known`, so that hooks hear
+    # of it; the exception that is its `failure`, if any.
+    Run = Struct.new(:job, :thread, :began, :reasons, :known, :failure)
     # Most interrupts that are kept for a job which was handed out, but whose thread has not come here yet.
     EARLY = 1000
     private_constant :Run, :EARLY

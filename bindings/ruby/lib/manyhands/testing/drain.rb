@@ -45,7 +45,7 @@ module Manyhands
 
         private
 
-        def failed(_job, exception)
+        def failed(_run, exception)
           @error ||= exception
           super
         end

@@ -78,8 +78,9 @@ module Manyhands
     # nothing: who wants to change what happens uses middleware ({#use}).
     #
     # - `:before_perform` (job) before the middleware and the handler, on their thread
-    # - `:after_perform` (job) after them, unless they raised an error ({Fail}, {Retry} and {Snooze} are none)
-    # - `:failure` (job, exception) when they raised one, or a {JobInterrupted} as they ran too long
+    # - `:after_perform` (job) after them, whatever they returned or raised
+    # - `:failure` (job, exception) after that, when they raised an error, {Fail}, or a {JobInterrupted} as they ran too
+    #   long
     # - `:lock_lost` (job, reason) when the outcome of a performed job was refused, or its handler was interrupted as it
     #   would have been: by then another worker may have performed it. The reason is expired, cancelled, replaced,
     #   finished or unknown; or what the engine said of an outcome that it could not take, such as a result larger than
