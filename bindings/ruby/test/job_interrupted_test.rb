@@ -44,7 +44,7 @@ class JobInterruptedTest < Case
     assert_equal [%w[j timeout], %w[last timeout]], [take(heard), take(heard)].sort
     assert_equal 4, client.job("j").remaining
     failure = client.job("last").failure
-    assert_equal ["k:timeout", "the handler ran longer than its timeout"], failure.values_at(:group, :message)
+    assert_equal ["k:JobInterrupted", "the handler ran longer than its timeout"], failure.values_at(:group, :message)
     assert_includes failure[:trace], __FILE__
     assert_equal [["j", Manyhands::JobInterrupted], ["last", Manyhands::JobInterrupted]],
                  [take(failures), take(failures)].sort_by(&:first)

@@ -11,10 +11,12 @@ module Manyhands
     RELEASE = { release: {} }.freeze
     KILLED = { error: { class: "ThreadKilled", message: "the thread was killed while it performed the job" } }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
+    # The class of the error after a timeout, which names the failure group in every language.
+    INTERRUPTED = "JobInterrupted"
     # Reasons of interrupts that leave the lease as it is.
     TIMEOUT = "timeout"
     KILL = "killed"
-    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :KILL
+    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL
 
     # @return [Runs] the jobs that are performed now
     attr_reader :runs
@@ -136,7 +138,7 @@ module Manyhands
     end
 
     def timed_out(trace = "")
-      { error: { class: TIMEOUT, message: "the handler ran longer than its timeout", trace: } }
+      { error: { class: INTERRUPTED, message: "the handler ran longer than its timeout", trace: } }
     end
 
     def failed(run, exception)

@@ -22,7 +22,7 @@ module Manyhands
     #
     # {JobInterrupted} is raised in a running handler whose lease is lost, within 2 s of the cause; that ran longer than
     # its timeout; or that somebody wants to end. A killed one's job is given back when it has ended, which spends no
-    # retry. One that ran too long spends one, failing in the group `<kind>:timeout`; should it go on for the
+    # retry. One that ran too long spends one, failing in the group `<kind>:JobInterrupted`; should it go on for the
     # `kill_timeout`, the worker stops as by {#stop} and ends the process with status 70.
     #
     # The thread of a handler that outlasts a stop is killed, and when it is dead the job is given back, which spends no
