@@ -79,6 +79,20 @@ class RetryRulesTest < Case
     assert_equal ["scheduled", "k:RuntimeError"], [found.state, found.failure[:group]]
   end
 
+  def test_a_backoff_that_raises_is_logged_and_counts_as_none
+    %w[rule sign own].each { |kind| queue.put(kind, jid: kind) }
+    broken = ->(_) { raise "broken backoff" }
+    rules = Manyhands::RetryRules.new(retry_on: { KeyError => broken, IndexError => ->(_) { -1 } })
+    worker = new_worker.use(rules)
+    worker.perform("own", backoff: broken) { raise "no own" }
+    found = fates(worker, "rule" => KeyError, "sign" => IndexError)
+    found["own"] = client.job("own")
+    assert_equal(%w[rule:KeyError sign:IndexError own:RuntimeError], found.values.map { |job| job.failure[:group] })
+    found.each_value { |job| assert_in_delta 1, job.due_at - job.failure[:at], 1 }
+    assert_equal [4, 4, 4], found.values.map(&:remaining)
+    assert_includes log.string, "backoff of job rule (rule) raised RuntimeError: broken backoff; it waits as without"
+  end
+
   class Slow
     extend Manyhands::Performs
     performs "slow", queue: "q", backoff: 700

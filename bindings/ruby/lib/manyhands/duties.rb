@@ -12,7 +12,7 @@ module Manyhands
       rescue Outcome
         raise
       rescue *Raised::SURVIVED => e
-        job.rule(e, "retry", backoff.after(job)) if backoff
+        job.rule(e, "retry", backoff) if backoff
         raise
       end
     end

@@ -146,7 +146,15 @@ module Manyhands
       run.failure = exception
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{Raised.line(exception)}" }
       described = Raised.describe(exception)
-      job.ruled(exception, described) || { error: described }
+      ruled(job, exception, described) || { error: described }
+    end
+
+    # What a rule says, unless its backoff, which may be a function of the program, fails.
+    def ruled(job, exception, described)
+      job.ruled(exception, described)
+    rescue *Raised::SURVIVED => e
+      @logger.error { "the backoff of job #{job.jid} (#{job.kind}) raised #{Raised.line(e)}; it waits as without one" }
+      nil
     end
 
     def finish(run, outcome)

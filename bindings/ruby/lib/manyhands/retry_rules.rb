@@ -4,7 +4,7 @@ module Manyhands
   # How long a job waits before it runs again after an error, by the number of errors.
   #
   # Wherever one is expected, a number stands for {.fixed}, an Array for {.list}, and anything with `call(errors)` for
-  # what it returns, in seconds.
+  # what it returns, in seconds. What that raises is logged, and the job waits as without a backoff.
   class Backoff
     class << self
       # Doubles (or grows by `factor`) with each error.
@@ -114,7 +114,7 @@ module Manyhands
         job.rule(e, "fail")
         raise
       rescue *rules.keys => e
-        job.rule(e, "retry", rules.find { |error, _| error === e }.last.after(job)) # rubocop:disable Style/CaseEquality
+        job.rule(e, "retry", rules.find { |error, _| error === e }.last) # rubocop:disable Style/CaseEquality
         raise
       end
     end

@@ -130,9 +130,9 @@ module Manyhands
     #
     # @api private
     # @param verb [String] "retry" or "fail"
-    # @param delay [Numeric] seconds before it runs again
-    def rule(exception, verb, delay = 0)
-      @ruled = [exception, verb, Wire.milliseconds(delay, "backoff", "job_retry")]
+    # @param backoff [Backoff, nil] how long before it runs again
+    def rule(exception, verb, backoff = nil)
+      @ruled = [exception, verb, backoff]
     end
 
     # The outcome that was ruled for the exception, if any: in the group and with the message of an error.
@@ -140,10 +140,12 @@ module Manyhands
     # @api private
     # @param described [Hash{Symbol => String}] the exception as {Raised} describes it
     # @return [Hash{String => Hash}, nil]
+    # @raise [Exception] what the backoff raises
     def ruled(exception, described)
-      for_it, verb, delay_ms = @ruled
+      for_it, verb, backoff = @ruled
       return unless exception.equal?(for_it)
 
+      delay_ms = Wire.milliseconds(backoff.after(self), "backoff", "job_retry") if backoff
       failure = { group: "#{kind}:#{described[:class]}", **described.slice(:message, :trace) }
       { verb => verb == "retry" ? { delay_ms:, **failure } : failure }
     end
