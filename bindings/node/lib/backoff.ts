@@ -1,4 +1,6 @@
+import { described } from "./ending.js";
 import { invalidArgument } from "./errors.js";
+import type { Job } from "./job.js";
 import { coreOptions, milliseconds } from "./options.js";
 
 /** How much longer or shorter a wait is at random, as a share of it: 0 to 1. */
@@ -18,7 +20,10 @@ const JITTER = { jitter: "jitter" };
 
 const EXPONENTIAL = { ...JITTER, factor: "factor", most: "most" };
 
-/** What {@link RetryRules} take for a backoff: milliseconds stand for the same wait each time, an array for one after the other. */
+/**
+ * What stands for a backoff: milliseconds for the same wait each time, an array for one after the other, a function of the
+ * number of errors (1 or more) for the milliseconds that it returns. When the function throws, the job waits as without one.
+ */
 export type BackoffLike = Backoff | number | readonly number[] | ((errors: number) => number);
 
 /** How long a job waits before it runs again after an error, by the number of its errors. */
@@ -87,6 +92,20 @@ export class Backoff {
       return Backoff.list(value);
     }
     return typeof value === "function" ? new Backoff(value) : Backoff.fixed(value as number);
+  }
+
+  /**
+   * @internal Milliseconds to wait after an error of this job; undefined when the function of the program does not say, which is
+   * written to the console.
+   */
+  static after(backoff: Backoff, job: Job): number | undefined {
+    try {
+      return backoff.delay(job.retries - job.remaining + 1);
+    } catch (thrown) {
+      const where = `job ${job.jid} (${job.kind})`;
+      console.error(`manyhands: ${where}: its backoff threw, and it waits as without one: ${described(thrown)}`);
+      return undefined;
+    }
   }
 
   /**

@@ -379,7 +379,7 @@ export abstract class Held<Data = unknown> extends Managed {
   }
 
   /** @internal What becomes of it, should its run end by this error. */
-  static rule(job: Held, rule: ErrorRule): void {
+  static rule(job: Held, rule: ErrorRule | null): void {
     job.#rule = rule;
   }
 

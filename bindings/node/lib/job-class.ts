@@ -1,10 +1,11 @@
+import type { Backoff, BackoffLike } from "./backoff.js";
 import { Client } from "./client.js";
 import { invalidArgument } from "./errors.js";
 import { type BuildOptions, Job } from "./job.js";
 import type { RawJson } from "./json.js";
 import { callable, coreOptions, optionsObject, text } from "./options.js";
 import { type Placed, type PutOptions, SHARED_OPTIONS, type SharedOptions } from "./put.js";
-import { type Handler, timeoutOf } from "./worker-options.js";
+import { type Handler, LIMITS, limitsOf, type PerformOptions } from "./worker-options.js";
 
 /** What {@link defineJob} is told: the kind, and options that its puts have unless they say otherwise. */
 export interface JobDefaults extends SharedOptions {
@@ -16,9 +17,11 @@ export interface JobDefaults extends SharedOptions {
   delay?: number;
   /** Milliseconds. How long its handler may run, 1 or more. Default: the worker's `timeout`. */
   timeout?: number;
+  /** How long its jobs wait after an error; {@link retryRules} come before it. Default: 1 s to 1 h, doubling. */
+  backoff?: BackoffLike;
 }
 
-const DEFAULTS = { kind: "kind", queue: "queue", ...SHARED_OPTIONS, delay: "delay_ms", timeout: "timeout_ms" };
+const DEFAULTS = { kind: "kind", queue: "queue", ...SHARED_OPTIONS, delay: "delay_ms", ...LIMITS };
 
 /** Options of {@link JobClass.put}: each takes the place of the class's own. */
 export interface ClassPutOptions extends PutOptions {
@@ -38,14 +41,18 @@ export class JobClass<Data = unknown> {
   /** What performs its jobs: {@link Worker.perform} takes it from here. */
   readonly handler: Handler<Data>;
   /** What its puts have unless they say otherwise. */
-  readonly defaults: Readonly<Omit<JobDefaults, "kind" | "timeout">>;
+  readonly defaults: Readonly<Omit<JobDefaults, "kind" | "timeout" | "backoff">>;
   /** Milliseconds. How long the handler may run; undefined: as the worker says. */
   readonly timeout: number | undefined;
+  /** How long its jobs wait after an error; undefined: 1 s to 1 h, doubling. */
+  readonly backoff: Backoff | undefined;
 
   /** @internal */
-  constructor({ kind, timeout, ...defaults }: JobDefaults, handler: Handler<Data>) {
+  constructor({ kind, timeout, backoff, ...defaults }: JobDefaults, handler: Handler<Data>) {
     this.kind = kind;
-    this.timeout = timeoutOf(timeout === undefined ? {} : { timeout });
+    const limits = limitsOf(given({ timeout, backoff }) as PerformOptions);
+    this.timeout = limits.timeout;
+    this.backoff = limits.backoff;
     this.defaults = defaults;
     this.handler = handler;
   }
@@ -95,7 +102,8 @@ export class JobClass<Data = unknown> {
  * @throws InvalidArgument for a bad kind, an unknown option, and a handler that is not a function.
  */
 export function defineJob<Data = unknown>(defaults: JobDefaults, handler: Handler<Data>): JobClass<Data> {
-  coreOptions(defaults, DEFAULTS, null);
+  const { backoff: _, ...named } = optionsObject(defaults, null);
+  coreOptions(named, DEFAULTS, null);
   const kind = text(defaults.kind, "kind");
   return new JobClass<Data>({ ...defaults, kind }, callable(handler, `handler of ${kind}`));
 }

@@ -1,3 +1,4 @@
+import { Backoff } from "./backoff.js";
 import { chosenEnding, described, type Ending, errorEnding } from "./ending.js";
 import type { Hands } from "./hands.js";
 import type { ErrorRule, RunEnd } from "./held.js";
@@ -16,6 +17,8 @@ export interface RunListener {
 export class Performing {
   /** By kind. */
   readonly handlers = new Map<string, Handler>();
+  /** How long their jobs wait after an error, by kind. */
+  readonly backoffs = new Map<string, Backoff>();
   /** Around each of them; the first is outermost. */
   readonly layers: Middleware[] = [];
   #listener: RunListener;
@@ -88,8 +91,15 @@ export class Performing {
     console.error(`manyhands: job ${job.jid} (${job.kind}) threw ${described(error)}`);
     this.#failures.set(job, error);
     const ending = errorEnding(error);
-    const rule = Job.ruleOf(job, thrown);
+    const rule = Job.ruleOf(job, thrown) ?? this.#ownRule(job, error);
     return rule === null ? ending : ruled(job, ending, rule);
+  }
+
+  /** What the kind's own backoff says. */
+  #ownRule(job: Job, error: unknown): ErrorRule | null {
+    const backoff = this.backoffs.get(job.kind);
+    const delay_ms = backoff === undefined ? undefined : Backoff.after(backoff, job);
+    return delay_ms === undefined ? null : { error, verb: "retry", fields: { delay_ms } };
   }
 }
 

@@ -47,8 +47,8 @@ export function retryRules(rules: RetryRules): Middleware {
       if (discards.some((errors) => error instanceof errors)) {
         Job.rule(job, { error, verb: "fail", fields: {} });
       } else if (backoff !== undefined) {
-        const delay_ms = backoff.delay(job.retries - job.remaining + 1);
-        Job.rule(job, { error, verb: "retry", fields: { delay_ms } });
+        const delay_ms = Backoff.after(backoff, job);
+        Job.rule(job, delay_ms === undefined ? null : { error, verb: "retry", fields: { delay_ms } });
       }
       throw error;
     }

@@ -1,7 +1,8 @@
+import { Backoff, type BackoffLike } from "./backoff.js";
 import { invalidArgument } from "./errors.js";
 import type { RunEnd } from "./held.js";
 import type { Job } from "./job.js";
-import { coreOptions } from "./options.js";
+import { coreOptions, optionsObject } from "./options.js";
 import type { ChooseQueues } from "./order.js";
 
 /** A StatsD server, and what it is sent: `<key>.<kind>.count`, `<key>.<kind>.<outcome>` and `<key>.<kind>.time`, in milliseconds. */
@@ -99,15 +100,29 @@ export const KIND_NAMES = { kind: "kinds[" };
 export interface PerformOptions {
   /** Milliseconds. How long this handler may run, 1 or more. Default: the worker's `timeout`. */
   timeout?: number;
+  /** How long its jobs wait after an error; {@link retryRules} come before it. Default: 1 s to 1 h, doubling. */
+  backoff?: BackoffLike;
 }
 
-/** Milliseconds, or undefined: the worker's own counts. */
-export function timeoutOf(options: PerformOptions): number | undefined {
-  const { timeout_ms } = coreOptions(options, { timeout: "timeout_ms" }, null);
+export const LIMITS = { timeout: "timeout_ms", backoff: "backoff" };
+
+/** What holds for a kind: `timeout` in milliseconds, undefined: the worker's own counts. */
+export interface KindLimits {
+  readonly timeout: number | undefined;
+  readonly backoff: Backoff | undefined;
+}
+
+/** Checked. */
+export function limitsOf(options: PerformOptions): KindLimits {
+  const { backoff, ...others } = optionsObject(options, null);
+  const { timeout_ms } = coreOptions(others, LIMITS, null);
   if (timeout_ms === 0) {
     throw invalidArgument("timeout must be 1 ms or more");
   }
-  return timeout_ms as number | undefined;
+  return {
+    timeout: timeout_ms as number | undefined,
+    backoff: backoff === undefined ? undefined : Backoff.of(backoff),
+  };
 }
 
 /** Options of {@link Worker.run}. */

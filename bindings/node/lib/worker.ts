@@ -17,11 +17,11 @@ import { workerTitle } from "./title.js";
 import {
   type Handler,
   KIND_NAMES,
+  limitsOf,
   NEXT_OPTIONS,
   type NextOptions,
   type PerformOptions,
   type RunOptions,
-  timeoutOf,
   WORKER_OPTIONS,
   type WorkerEvents,
   type WorkerOptions,
@@ -119,14 +119,18 @@ export class Worker extends Hooks<WorkerEvents> {
   perform<Data = unknown>(kind: string, handler: Handler<Data>, options?: PerformOptions): this;
   perform<Data = unknown>(jobClass: JobClass<Data>): this;
   perform<Data>(what: string | JobClass<Data>, own?: Handler<Data>, options: PerformOptions = {}): this {
-    const { kind, handler, timeout } =
-      what instanceof JobClass ? what : { kind: text(what, "kind"), handler: own, timeout: timeoutOf(options) };
+    const { kind, handler, timeout, backoff } =
+      what instanceof JobClass ? what : { kind: text(what, "kind"), handler: own, ...limitsOf(options) };
     callable(handler, `handler of ${kind}`);
     this.#early(`a handler for ${kind}`);
     this.#performing.handlers.set(kind, handler as Handler);
     delete this.#timeouts[kind];
     if (timeout !== undefined) {
       this.#timeouts[kind] = timeout;
+    }
+    this.#performing.backoffs.delete(kind);
+    if (backoff !== undefined) {
+      this.#performing.backoffs.set(kind, backoff);
     }
     return this;
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineJob, InvalidArgument, type Job, RawJson, Worker } from "manyhands";
-import { freshClient } from "./server.js";
+import { defineJob, InvalidArgument, type Job, RawJson, Retry, retryRules, Worker } from "manyhands";
+import { drain } from "manyhands/testing";
+import { freshClient, stopClock, written } from "./server.js";
 
 const welcome = defineJob<{ to: string }>(
   { kind: "welcome", queue: "mail", priority: 3, retries: 2, tags: ["mail"], throttles: ["smtp"], route: ["done"] },
@@ -35,6 +36,40 @@ test("a worker performs a class, and its delay holds", async () => {
   await worker.run();
   assert.equal((await client.job(jid))?.result, "greeted ADA");
   assert.equal((await client.job(scheduled.jid))?.state, "scheduled");
+});
+
+test("a kind says how long its jobs wait after an error, and a worker may say otherwise", async (t) => {
+  written(t);
+  const client = freshClient();
+  await stopClock(client);
+  const fails = () => {
+    throw new Error("no");
+  };
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform(defineJob({ kind: "class", backoff: [7_000] }, fails));
+  worker.perform("own", fails, { backoff: (errors) => errors * 60_000 });
+  worker.perform("again", fails, { backoff: 9_000 }).perform("again", fails);
+  worker.perform("ruled", fails, { backoff: 9_000 });
+  worker.perform(
+    "chosen",
+    () => {
+      throw new Retry(3_000);
+    },
+    { backoff: 9_000 },
+  );
+  worker.use((job, next) => (job.kind === "ruled" ? retryRules({ retryOn: [[Error, 5_000]] })(job, next) : next()));
+  const kinds = ["class", "own", "again", "ruled", "chosen"];
+  await client.queue("q").putMany(kinds.map((kind) => ({ kind, jid: kind })));
+  await drain(worker, { throws: false });
+  const jobs = (await client.jobs(kinds)) as Job[];
+  const waits = jobs.map((job) => (job.dueAt ?? Number.NaN) - (job.history.at(-1)?.at ?? 0));
+  assert.deepEqual(waits, [7_000, 60_000, 1_000, 5_000, 3_000]);
+  assert.deepEqual([jobs[0]?.failure?.group, jobs[0]?.remaining], ["class:Error", 4]);
+  assert.throws(() => defineJob({ kind: "k", backoff: [] }, fails), /backoff is an empty list/);
+  assert.throws(() => worker.perform("k", fails, { backoff: -1 }), /is negative/);
+  assert.throws(() => worker.perform("k", fails, { time: 1 } as never), /there are timeout, backoff/);
+  const deferred = defineJob({ kind: "k", queue: "q", backoff: 5 }, fails);
+  assert.equal((await deferred.put(client)).outcome, "put", "its puts know nothing of it");
 });
 
 test("the type of data goes from the class to its handler and its puts", async () => {

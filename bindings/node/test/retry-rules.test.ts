@@ -91,6 +91,33 @@ test("backoffs: exponential to a limit, fixed, a list whose last holds, with jit
   assert.ok(new Set(jittered).size > 10);
 });
 
+test("a backoff that throws, or says what is no delay, is written to the console, and counts as none", async (t) => {
+  const lines = written(t);
+  const broken = () => {
+    throw new TypeError("broken backoff");
+  };
+  const jobs = await fates(
+    {
+      retryOn: [
+        [Away, broken],
+        [RangeError, () => -1],
+      ],
+    },
+    { away: new Away(), range: new RangeError() },
+  );
+  assert.deepEqual(
+    [jobs.away, jobs.range].map((job) => [wait(job), job?.failure?.group]),
+    [
+      [1_000, "away:Away"],
+      [1_000, "range:RangeError"],
+    ],
+  );
+  assert.match(
+    lines.join(),
+    /job away \(away\): its backoff threw, and it waits as without one: TypeError: broken backoff/,
+  );
+});
+
 test("what is wrong with rules is said at once", () => {
   const refused = (rules: unknown, message: RegExp) =>
     assert.throws(
