@@ -7,6 +7,7 @@
 import { AssertionError } from "node:assert";
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { Backoff } from "./backoff.js";
 import { Client } from "./client.js";
 import type { Ending } from "./ending.js";
 import { Job } from "./job.js";
@@ -30,6 +31,9 @@ export interface DrainOptions {
   /** Whether an error that a handler throws comes out, or is only its job's affair, as for a running worker. Default true. */
   throws?: boolean;
 }
+
+/** How long a job waits after an error: as with any worker, but never longer or shorter at random. */
+const BACKOFF = Backoff.exponential(1_000, { jitter: 0 });
 
 const DRAIN_OPTIONS = { queues: "queues", throws: "throws" };
 
@@ -183,7 +187,7 @@ function asOperation(job: Job, ending: Ending): Ending {
     return ending;
   }
   const { class: name, ...said } = ending.fields;
-  const delay_ms = Math.min(1_000 * 2 ** (job.retries - job.remaining), 3_600_000);
+  const delay_ms = Backoff.after(BACKOFF, job);
   return { verb: "retry", fields: { ...said, delay_ms, group: `${job.kind}:${name}` }, raw: {} };
 }
 

@@ -23,12 +23,16 @@ from manyhands.client import Client
 from manyhands.errors import InvalidArgument
 from manyhands.job import Job
 from manyhands.put import OPERATION, Placed, Put, in_milliseconds
+from manyhands.retry_rules import Backoff
 from manyhands.worker import Worker
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from manyhands.put import PutOptions
+
+_BACKOFF = Backoff.exponential(jitter=0)
+"""How long a job waits after an error: as with any worker, but never longer or shorter at random."""
 
 __all__ = ["RecordedPuts", "drain", "inline", "perform", "recorded_puts"]
 
@@ -176,9 +180,9 @@ def _perform(worker: Worker, job: Job) -> Exception | None:
         verb, fields = performer.failed(job, error)
     if not job.in_hand:
         return raised
-    if verb == "error":  # the runtime alone knows how long to wait, and nobody waits here
+    if verb == "error":
         group = f"{job.kind}:{fields.pop('class')}"
-        verb, fields = "retry", {"delay_ms": 1_000, "group": group, **fields}
+        verb, fields = "retry", {"delay_ms": _BACKOFF._after_ms(job), "group": group, **fields}
     elif verb == "unknown_kind":
         verb, fields = "fail", {"group": f"unknown-kind:{job.kind}"}
     job._settle(verb, fields)

@@ -51,6 +51,18 @@ def test_drain_performs_what_may_run(client: Client, worker: Worker) -> None:
     assert drain(worker) == 0
 
 
+def test_drain_lets_jobs_wait_as_a_worker_does(client: Client, worker: Worker) -> None:
+    placed = client.queue("q").put("raise", "error")
+    waits = []
+    for now in (1_000, 10_000, 100_000):
+        client.config.set("test-clock", now * 1_000)
+        drain(worker, raises=False)
+        job = client.job(placed.jid)
+        assert job is not None
+        waits.append(job.due_at and job.due_at - now)
+    assert waits == [1, 2, 4]
+
+
 def test_drain_raises_what_handlers_raise(client: Client, worker: Worker) -> None:
     jids = [client.queue("q").put("raise", what, retries=1).jid for what in ("fail", "snooze", "error", "error")]
     with pytest.raises(RuntimeError, match="broken"):

@@ -8,8 +8,8 @@ module Manyhands
     class Drain
       # Where a performer tells outcomes: the engine hears of them at once.
       class Told
-        # Seconds to the next run after an error: doubled by each, as of any worker.
-        LONGEST = 3600
+        # How long a job waits after an error: as with any worker, but never longer or shorter at random.
+        BACKOFF = Backoff.exponential(jitter: 0)
 
         def initialize(client)
           @client = client
@@ -33,7 +33,7 @@ module Manyhands
         def unknown_kind = ["fail", { group: "unknown-kind:#{@job.kind}" }]
 
         def again(error)
-          delay_ms = [2**(@job.retries - @job.remaining), LONGEST].min * 1000
+          delay_ms = Wire.milliseconds(BACKOFF.after(@job), "backoff", nil)
           ["retry", { delay_ms:, group: "#{@job.kind}:#{error['class']}", **error.slice("message", "trace") }]
         end
       end
