@@ -426,8 +426,6 @@ fn spends(cause: Option<Cause>, how: Ended) -> bool {
     match (cause, how) {
         (Some(Cause::Asked), _) => false,
         (Some(Cause::Memory | Cause::Stuck), _) => true,
-        // Its end was due.
-        (Some(Cause::Spent), Ended::Status(0)) => false,
         // It ended as programs do that are asked to, by whomever. Not with 0: a worker that ends well leaves nothing begun, so
         // a handler has ended its process, and would again.
         (_, Ended::Signal(1 | 2 | 3 | 15) | Ended::Status(129 | 130 | 131 | 143)) => false,

@@ -142,7 +142,7 @@ fn a_handler_that_ends_its_process_well_spends_a_retry() {
     assert_eq!(Master::ready(1).ends(1, Ended::Status(0)), [settle(1, true), start(2)]);
     let mut master = Master::ready(1);
     master.says(1, Word::Spent);
-    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, false)], "its end was due");
+    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, true)], "its end was due, but with nothing begun");
     let mut master = Master::ready(1);
     master.signal(Signal::Quit);
     assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, false), Action::Exit(0)], "it was asked");
@@ -196,7 +196,7 @@ fn a_spent_process_has_a_successor_at_once_and_all_the_time_it_needs() {
     assert_eq!(master.comes_up(2), [], "nobody hurries it");
     assert_eq!(master.policy.tick_at(), None);
     assert_eq!(master.says(2, Word::Spent), [], "never three in one place");
-    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, false), start(3)]);
+    assert_eq!(master.ends(1, Ended::Status(0)), [settle(1, true), start(3)]);
     assert_eq!(master.ends(2, CRASH), [settle(2, true)]);
 }
 
@@ -206,7 +206,7 @@ fn spent_processes_are_no_crash_loop() {
     for number in 1..10 {
         assert_eq!(master.says(number, Word::Spent), [start(number + 1)]);
         master.comes_up(number + 1);
-        assert_eq!(master.ends(number, Ended::Status(0)), [settle(number, false)]);
+        assert_eq!(master.ends(number, Ended::Status(0)), [settle(number, true)]);
     }
 }
 
