@@ -68,7 +68,8 @@ def main(arguments: Sequence[str]) -> int:
     except _Refused as refused:
         parser.exit(2, f"manyhands work: {refused}\n")
     title = Title()
-    worker._show = lambda running: title.show_worker(worker._options.queues, worker._options.threads, running)
+    options = worker._options
+    worker._show = lambda state, running: title.show_worker(state, options.queues, options.threads, running)
     if settings["single_process"]:
         worker.run()
         return 0

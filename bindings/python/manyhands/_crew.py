@@ -50,7 +50,7 @@ class Crew:
         shutdown_timeout: float,
         kill_timeout: float,
         *,
-        show: Callable[[list[Running]], None] | None,
+        show: Callable[[str, list[Running]], None] | None,
     ) -> None:
         self._native = native
         self._performer = performer
@@ -75,11 +75,16 @@ class Crew:
             self._performer.look()
             self._hear()
             if self._show is not None:
-                self._show(self._performer.running())
+                self._show(self._state(), self._performer.running())
             if not self.stuck and self._native.is_stuck():
                 _log.error("worker %s has a handler that goes on after its time is over", self._native.name)
                 self.stuck = True
                 self._stop(self._shutdown_timeout)
+
+    def _state(self) -> str:
+        if not math.isinf(self._until):
+            return "stopping"
+        return "paused" if self._native.is_paused() else ""
 
     def _goes_on(self) -> bool:
         """Whether there is a thread that will end."""

@@ -52,7 +52,8 @@ class Master:
             signal.signal(getattr(signal, f"SIG{name}"), self._hand_on)
         while True:
             answer = self._tell("wait", timeout_ms=_LOOK_EVERY_MS)
-            self._title.show(f"manyhands master: {answer['status']}")
+            queues = ",".join(self._worker._options.queues)
+            self._title.show(f"manyhands master [{queues}] {answer['status']}")
             for task in answer["tasks"]:
                 if task["do"] == "exit":
                     status: int = task["status"]

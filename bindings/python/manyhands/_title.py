@@ -39,10 +39,11 @@ class Title:
             memory.seek(self._start)
             memory.write(title.ljust(self._length, b"\0"))
 
-    def show_worker(self, queues: list[str], threads: int, running: list[Running]) -> None:
-        """Show a worker's role, queues, and the jobs that it runs."""
+    def show_worker(self, state: str, queues: list[str], threads: int, running: list[Running]) -> None:
+        """Show a worker's role, paused or stopping, its queues, and the jobs that it runs."""
         jobs = [f"{one.job.kind} {one.job.jid}" for one in running[:_MOST]] + ["…"] * (len(running) > _MOST)
-        self.show(f"manyhands worker [{','.join(queues)}] {len(running)}/{threads} {', '.join(jobs)}".rstrip())
+        role = f"manyhands worker {state}".rstrip()
+        self.show(f"{role} [{','.join(queues)}] {len(running)}/{threads} {', '.join(jobs)}".rstrip())
 
 
 def _arguments() -> tuple[int, int]:

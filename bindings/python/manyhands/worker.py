@@ -132,7 +132,7 @@ class Worker:
         self._duties = Duties()
         self._orders: Orders = SimpleQueue()
         self._started = self._over = False
-        self._show: Callable[[list[Running]], None] | None = None
+        self._show: Callable[[str, list[Running]], None] | None = None
         self._open()
 
     def _open(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,7 +28,9 @@ def test_titles_and_hooks(run: Run) -> None:
     assert {int(command.says("before_fork").split()[-1]) for _ in range(2)} == {command.pid}
     assert {int(command.says("after_fork").split()[-1]) for _ in range(2)} == command.children()
     until("what runs is shown", lambda: title(pid).startswith(f"manyhands worker [{queues}] 1/1 hold a"))
-    until("the master is shown", lambda: title(command.pid) == "manyhands master: 2 of 2 processes serve")
+    until("the master is shown", lambda: title(command.pid) == f"manyhands master [{queues}] 2 of 2 processes serve")
+    os.kill(command.pid, signal.SIGUSR2)
+    until("it is shown as paused", lambda: title(pid).startswith(f"manyhands worker paused [{queues}] 1/1 hold a"))
 
 
 def test_a_client_may_be_used_before_the_fork(run: Run) -> None:
