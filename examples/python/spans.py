@@ -1,46 +1,52 @@
-"""A trace goes on from who puts a job to who performs it, and to the jobs that are put there: in a header.
+"""OpenTelemetry: a trace goes from who puts a job to who performs it and to the jobs that are put there, in a header.
 
-With OpenTelemetry, `inject(headers)` writes it and `extract(job.headers)` reads it; here a few lines stand for that.
-
+pip install opentelemetry-sdk
 python -m manyhands work spans:worker
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
+
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 from manyhands import Client, Job, Next, Placed, Put, Worker
 
 client = Client()
 worker = Worker(client, ["parcels"])
-current: ContextVar[str] = ContextVar("current", default="")
+tracer = trace.get_tracer("parcels")
 
 
-@contextmanager
-def span(name: str, parent: str) -> Iterator[None]:
-    """What a tracing library does: a span with the trace of its parent, or with one of its own."""
-    trace = parent.split("-")[1] if parent else os.urandom(16).hex()
-    token = current.set(f"00-{trace}-{os.urandom(8).hex()}-01")
-    try:
-        yield
-    finally:
-        print(name, current.get(), "parent", parent or "none", flush=True)
-        current.reset(token)
+def line(span: ReadableSpan) -> str:
+    """What is printed of a span that has ended; a program has an exporter of its own choice."""
+    own, parent = span.context, span.parent
+    return f"span {span.name} {own.trace_id:032x} {own.span_id:016x} parent {parent.span_id if parent else 0:016x}\n"
+
+
+@worker.on("start")
+def trace_here(_worker: Worker) -> None:
+    """In every process after its fork: exporters have threads, which a fork leaves behind."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=line)))
+    trace.set_tracer_provider(provider)
 
 
 @client.use
 def carry(puts: list[Put], next: Next[list[Placed]]) -> list[Placed]:
-    if current.get():
-        for put in puts:
-            put.options["headers"] = {"traceparent": current.get(), **put.options.get("headers", {})}
+    """The span in which jobs are put becomes the parent of theirs."""
+    carried: dict[str, str] = {}
+    propagate.inject(carried)
+    for put in puts:
+        if carried:
+            put.options["headers"] = {**carried, **put.options.get("headers", {})}
     return next()
 
 
 @worker.use
 def traced(job: Job, next: Next[Any]) -> Any:
-    with span(job.kind, job.headers.get("traceparent", "")):
+    """A span for each run, which has what the handler raises too."""
+    parent = propagate.extract(job.headers)
+    with tracer.start_as_current_span(job.kind, context=parent, kind=trace.SpanKind.CONSUMER):
         return next()
 
 

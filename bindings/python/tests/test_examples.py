@@ -34,8 +34,8 @@ def test_spans(run: Run) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     parent = f"00-{trace}-b7ad6b7169203331-01"
     command.client.queue("parcels").put("pack", headers={"traceparent": parent})
-    _, packed, _, packed_parent = command.says("pack 00-").split()
-    _, sent, _, sent_parent = command.says("send 00-").split()
-    assert (packed_parent, sent_parent) == (parent, packed)
-    assert sent.split("-")[1] == trace
+    _, _, *packed, _, packed_parent = command.says("span pack").split()
+    _, _, *sent, _, sent_parent = command.says("span send").split()
+    assert (packed_parent, sent_parent) == ("b7ad6b7169203331", packed[1])
+    assert packed[0] == sent[0] == trace
     until("both are done", lambda: command.client.queue("parcels").counts()["running"] == 0)
