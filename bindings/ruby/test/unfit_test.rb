@@ -41,6 +41,7 @@ class UnfitTest < Case
     assert_refused(Manyhands::InvalidArgument, "perform needs a block") { new_worker.perform("k") }
     assert_refused(Manyhands::WrongState, "Unsaid performs nothing yet") { new_worker.perform(Unsaid) }
     assert_refused(Manyhands::InvalidArgument, "kinds is unknown") { Unsaid.performs("k", kinds: 1) }
+    assert_refused(Manyhands::InvalidArgument, "client must be a Manyhands::Client") { Welcome.put("images") }
   end
 
   def test_a_job_that_json_cannot_say_is_not_built
