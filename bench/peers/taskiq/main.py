@@ -26,6 +26,10 @@ async def put_all() -> None:
         await asyncio.gather(*(noop.kiq(protocol.PAYLOAD) for _ in range(count)))
 
 
+def put_one() -> None:
+    loop.run_until_complete(noop.kiq(protocol.PAYLOAD))
+
+
 async def perform() -> None:
     workers.append(asyncio.create_task(run_receiver_task(broker, max_async_tasks=100)))
     with contextlib.suppress(asyncio.CancelledError):
@@ -34,7 +38,6 @@ async def perform() -> None:
 
 loop.run_until_complete(broker.startup())
 if protocol.PUTS:
-    one = lambda: loop.run_until_complete(noop.kiq(protocol.PAYLOAD))  # noqa: E731
-    protocol.put(lambda: loop.run_until_complete(put_all()), one)
+    protocol.put(lambda: loop.run_until_complete(put_all()), put_one)
 else:
     loop.run_until_complete(perform())

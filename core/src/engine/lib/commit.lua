@@ -107,7 +107,7 @@ end
 
 local function write_arrival(move)
   local to, joined = move.to, move.joined
-    if to then
+  if to then
     add_many(to, move.entries)
   end
   if joined and to == keys.running(move.queue) then -- in grace the lease's end stays what it was
