@@ -36,6 +36,8 @@ pub use client::{
 pub use error::{Code, Error, Result};
 pub use kind::JobKind;
 pub use middleware::{Around, AroundPut, Backoff, Hooks, Locals, Middleware, PutMiddleware, RetryRules, Run};
+#[cfg(feature = "async")]
+pub use middleware::{AsyncAround, AsyncAroundPut, AsyncLocals, AsyncMiddleware, AsyncPutMiddleware};
 pub use nanny::{Nanny, NannyNews};
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;

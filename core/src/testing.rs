@@ -1,7 +1,11 @@
 //! For the tests of programs that use Manyhands. docs/testing.md has examples.
 //!
 //! A handler alone is tested with [`Job::build`], which needs no server, nor do [`perform`] and [`recorded_puts`]. [`inline`] and
-//! [`Worker::drain`] perform what stands in one, for which `embedded:DIR` and a namespace of the test's own will do.
+//! [`Worker::drain`] perform what stands in one, for which `embedded:DIR` and a namespace of the test's own will do. With the cargo
+//! feature `async` each has a twin for programs that run on tokio, whose name ends in `_async`.
+
+#[cfg(feature = "async")]
+mod asynchronous;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +15,9 @@ use crate::middleware::AroundPut;
 use crate::ops::{Job, Placed, Put, QueuePut};
 use crate::request::Request;
 use crate::worker::{Outcome, Worker};
+
+#[cfg(feature = "async")]
+pub use asynchronous::{inline_async, perform_async, recorded_puts_async};
 
 /// Runs a built job through the worker's middleware and a handler, without a server; what they make of it.
 ///
@@ -53,13 +60,7 @@ pub fn inline(client: &Client, worker: &Worker, handler: impl Fn(&Job) -> Outcom
 pub fn recorded_puts(client: &Client) -> (Client, RecordedPuts) {
     let recorded = RecordedPuts::default();
     let record = recorded.clone();
-    let recording = client.with(move |puts: Vec<Put>, _: AroundPut<'_>| {
-        let parts = QueuePut::new(puts).split().map_err(|error| error.during(QueuePut::OPERATION))?;
-        let puts: Vec<Put> = parts.into_iter().flat_map(QueuePut::into_jobs).collect();
-        let placed = puts.iter().map(placed).collect();
-        record.puts().extend(puts);
-        Ok(placed)
-    });
+    let recording = client.with(move |puts: Vec<Put>, _: AroundPut<'_>| record.take(puts));
     (recording, recorded)
 }
 
@@ -98,6 +99,14 @@ impl RecordedPuts {
     pub fn assert_not_put(&self, kind: &str, is: impl Fn(&Put) -> bool) {
         let found = self.all().into_iter().find(|put| put.kind == kind && is(put));
         assert!(found.is_none(), "a job of kind {kind:?} was put: {found:#?}");
+    }
+
+    fn take(&self, puts: Vec<Put>) -> Result<Vec<Placed>> {
+        let parts = QueuePut::new(puts).split().map_err(|error| error.during(QueuePut::OPERATION))?;
+        let puts: Vec<Put> = parts.into_iter().flat_map(QueuePut::into_jobs).collect();
+        let placed = puts.iter().map(placed).collect();
+        self.puts().extend(puts);
+        Ok(placed)
     }
 
     fn puts(&self) -> MutexGuard<'_, Vec<Put>> {

@@ -79,6 +79,11 @@ impl Client {
         client
     }
 
+    #[cfg(feature = "async")]
+    pub(super) fn has_middleware(&self) -> bool {
+        !self.around_put.is_empty()
+    }
+
     /// Sends a request and waits for its reply; see [`Lane::send`] for repeats and errors.
     pub fn send<R: Request>(&self, request: R) -> Result<R::Reply> {
         self.send_ref(&request)

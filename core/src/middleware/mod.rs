@@ -1,9 +1,11 @@
 //! Code around `put` and around `perform`, and what is told of both.
 //!
 //! [`Middleware`] wraps the handlers of [`Worker::run`](crate::Worker::run), [`PutMiddleware`] the puts of a client; the first
-//! one registered is outermost. [`Hooks`] only watch, and see the jobs of every host language: the log and StatsD are such.
+//! one registered is outermost. `AsyncMiddleware` and `AsyncPutMiddleware` are the same for futures. [`Hooks`] only watch, and see the jobs of every host language: the log and StatsD are such.
 
 mod aside;
+#[cfg(feature = "async")]
+mod asynchronous;
 mod hooks;
 mod lines;
 mod locals;
@@ -13,14 +15,18 @@ mod put;
 mod retry_rules;
 mod statsd;
 
+#[cfg(feature = "async")]
+pub(crate) use asynchronous::{AnyMiddleware, AnyPutMiddleware, AsyncHandler, Halt};
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncAround, AsyncAroundPut, AsyncMiddleware, AsyncPutMiddleware};
 pub(crate) use hooks::{About, Hooked, attempt};
 pub use hooks::{Hooks, Run};
 pub(crate) use lines::Lines;
+#[cfg(feature = "async")]
+pub use locals::AsyncLocals;
 pub use locals::Locals;
 pub(crate) use log::{Format, Log};
 pub(crate) use perform::Handler;
-#[cfg(feature = "async")]
-pub(crate) use perform::panic_text;
 pub use perform::{Around, Middleware};
 pub use put::{AroundPut, PutMiddleware};
 pub(crate) use retry_rules::Ruled;

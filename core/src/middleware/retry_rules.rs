@@ -1,7 +1,11 @@
 //! When a job runs again after an error, by the error's class.
 
+#[cfg(feature = "async")]
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "async")]
+use super::asynchronous::{AsyncAround, AsyncMiddleware};
 use super::perform::{Around, Middleware};
 use crate::check;
 use crate::error::{Error, Result};
@@ -196,6 +200,15 @@ impl RetryRules {
         }
     }
 
+    /// What they say of the error of a run, if it ended by one that they know.
+    fn of_run(&self, job: &Job, outcome: &Outcome) -> Option<Ruled> {
+        let Outcome::Error { class, .. } = outcome else { return None };
+        let rule = self.rule(class)?;
+        let errors = u32::try_from(job.retries.saturating_sub(job.remaining).saturating_add(1)).unwrap_or(u32::MAX);
+        let again_after = rule.map(|backoff| backoff.delay(errors.max(1), draw()));
+        Some(Ruled { error: outcome.clone(), again_after })
+    }
+
     fn rule(&self, class: &str) -> Option<Option<&Backoff>> {
         if self.discards.iter().any(|known| known == class) {
             return Some(None);
@@ -216,23 +229,31 @@ impl Middleware for RetryRules {
     fn around(&self, job: &Job, next: Around<'_>) -> Outcome {
         let locals = next.locals();
         let outcome = next.call();
-        if let Outcome::Error { class, .. } = &outcome
-            && let Some(rule) = self.rule(class)
-        {
-            let errors = u32::try_from(job.retries.saturating_sub(job.remaining).saturating_add(1)).unwrap_or(u32::MAX);
-            let again_after = rule.map(|backoff| backoff.delay(errors.max(1), draw()));
-            locals.set(Ruled { error: outcome.clone(), again_after });
+        if let Some(ruled) = self.of_run(job, &outcome) {
+            locals.set(ruled);
+        }
+        outcome
+    }
+}
+
+#[cfg(feature = "async")]
+impl AsyncMiddleware for RetryRules {
+    async fn around(&self, job: Arc<Job>, next: AsyncAround) -> Outcome {
+        let locals = next.locals().clone();
+        let outcome = next.call().await;
+        if let Some(ruled) = self.of_run(&job, &outcome) {
+            locals.set(ruled);
         }
         outcome
     }
 }
 
 impl Ruled {
-    /// What becomes of a job whose run ended so: by this rule, if it is of this very error.
-    pub(crate) fn apply(self, job: &Job, outcome: Outcome) -> Outcome {
+    /// What becomes of a job of this kind whose run ended so: by this rule, if it is of this very error.
+    pub(crate) fn apply(self, kind: &str, outcome: Outcome) -> Outcome {
         match &outcome {
             Outcome::Error { class, message, .. } if self.error.is_error(class, message) => {
-                ruled(&job.kind, outcome, self.again_after)
+                ruled(kind, outcome, self.again_after)
             }
             _ => outcome,
         }

@@ -1,10 +1,8 @@
 //! Handlers that are futures: a thread of the worker's own waits for jobs, the program's runtime performs them.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +14,7 @@ use super::interrupts::KILLED;
 use super::{Next, Outcome, Worker};
 use crate::client::SignalsHeld;
 use crate::error::{Code, Error, Result};
-use crate::middleware::panic_text;
+use crate::middleware::{AnyMiddleware, AsyncAround, AsyncHandler, AsyncLocals, AsyncMiddleware, Halt, Ruled};
 use crate::ops::{Job, Lease};
 
 /// How soon running handlers hear of an interrupt.
@@ -34,13 +32,14 @@ impl Worker {
     ///
     /// An interrupt ([`Worker::take_interrupts`]) drops the handler's future, at its next await within 100 ms. The job is then
     /// released after `killed`, spending no retry; after `timeout` the run ends as [`Outcome::Error`] of class `JobInterrupted`;
-    /// a lost one is not this worker's any more. What the handler has spawned goes on.
+    /// a lost one is not this worker's any more. What the handler has spawned goes on. Middleware around it hears of that as its
+    /// outcome; middleware that is not inside of its `next` is dropped itself.
     ///
-    /// Dropping the future that this returns, or its runtime, drops the handlers' futures, releases their jobs and makes the
-    /// worker quiet. Stop it with [`Worker::stop`], which blocks: on a thread for that (`spawn_blocking`).
+    /// Dropping the future that this returns, or its runtime, drops the futures of handlers and middleware, releases their jobs
+    /// and makes the worker quiet. Stop it with [`Worker::stop`], which blocks: on a thread for that (`spawn_blocking`).
     ///
-    /// Hooks, the log, StatsD, timeouts and what [`Worker::define`] says hold as ever. Middleware ([`Worker::with`]) is not for
-    /// futures: what is to be around one is an `async fn` that awaits it.
+    /// Hooks, the log, StatsD, timeouts and what [`Worker::define`] says hold as ever. Middleware is that of
+    /// [`Worker::with_async`].
     ///
     /// ```no_run
     /// # async fn example() -> manyhands::Result<()> {
@@ -65,37 +64,102 @@ impl Worker {
     ///
     /// # Errors
     /// Those of [`Worker::next`], when all handlers have ended; `WRONG_STATE` outside of a tokio runtime, and of a worker with
-    /// middleware.
+    /// middleware for handlers that block.
     pub async fn run_async<F, R>(&self, handler: F) -> Result<()>
     where
         F: Fn(Job) -> R + Send + Sync + 'static,
         R: Future<Output = Outcome> + Send + 'static,
     {
-        let wrong = |message: &str| Error::new(Code::WrongState, message).during("worker_run");
-        if !self.inner("worker_run")?.chain.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            return Err(wrong("middleware is for the handlers of Worker::run: around a future goes an async fn"));
+        self.run_async_with(move |job, _| handler(job)).await
+    }
+
+    /// The same for a handler that shares something with the middleware of [`Worker::with_async`].
+    ///
+    /// # Errors
+    /// Those of [`Worker::run_async`].
+    pub async fn run_async_with<F, R>(&self, handler: F) -> Result<()>
+    where
+        F: Fn(Job, AsyncLocals) -> R + Send + Sync + 'static,
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        let runs = self.runs("worker_run", handler)?;
+        let _quieting = Quieting(self);
+        runs.bridge(|runs| runs.perform_all()).await
+    }
+
+    /// The same worker, with middleware around the handler of a later [`Worker::run_async`], inside of what it has already. With
+    /// the cargo feature `async`.
+    #[must_use]
+    pub fn with_async(self, middleware: impl AsyncMiddleware + 'static) -> Worker {
+        if let Ok(inner) = self.inner("worker_with") {
+            inner.async_chain.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(middleware));
+        }
+        self
+    }
+
+    /// [`Worker::drain`] for handlers that are futures, on the runtime this is awaited on, one after another; for tests. Middleware
+    /// and interrupts are as in [`Worker::run_async`]. Dropping the future drops the handler's, and releases its job. With the cargo
+    /// feature `async`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> manyhands::Result<()> {
+    /// use manyhands::{AsyncClient, Outcome, Put, Worker};
+    ///
+    /// let client = AsyncClient::open(Some("embedded:.manyhands"), "")?;
+    /// let worker = Worker::open(client.blocking(), r#"{"queues":["mail"]}"#)?;
+    /// client.put(Put::new("welcome").queue("mail")).await?;
+    /// assert_eq!(worker.drain_async(|_job| async { Outcome::DONE }).await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Worker::drain`]; `WRONG_STATE` as [`Worker::run_async`].
+    pub async fn drain_async<F, R>(&self, handler: F) -> Result<usize>
+    where
+        F: Fn(Job) -> R + Send + Sync + 'static,
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        let runs = self.runs("worker_drain", move |job, _| handler(job))?;
+        runs.bridge(|runs| runs.worker.drain_jobs(|job| runs.perform_one(job))).await
+    }
+
+    /// Runs a built job through the middleware of [`Worker::with_async`] and a handler; no server hears of it.
+    pub(crate) async fn try_out_async<F, R>(&self, job: Job, handler: F) -> Result<Outcome>
+    where
+        F: Fn(Job) -> R + Send + Sync + 'static,
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        let runs = self.runs("worker_perform", move |job, _| handler(job))?;
+        Ok(runs.around(job, AsyncLocals::default(), Arc::default()).call().await)
+    }
+
+    fn runs<F, R>(&self, call: &str, handler: F) -> Result<Arc<Runs>>
+    where
+        F: Fn(Job, AsyncLocals) -> R + Send + Sync + 'static,
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        let wrong = |message: &str| Error::new(Code::WrongState, message).during(call);
+        let inner = self.inner(call)?;
+        if !inner.chain.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return Err(wrong(
+                "the middleware of Worker::with is for handlers that block: for futures there is Worker::with_async",
+            ));
         }
         let runtime = Handle::try_current().map_err(|_| wrong("handlers that are futures need a tokio runtime"))?;
-        let runs = Arc::new(Runs { worker: self.clone(), open: Mutex::default(), ended: Condvar::new() });
-        let _abandoning = Abandoning(Arc::clone(&runs));
-        let (tell, told) = oneshot::channel();
-        let bridge = move || {
-            // Nobody waits for the end of a run that was abandoned.
-            let _ = tell.send(runs.perform_all(&Arc::new(handler), &runtime));
-        };
-        {
-            // Signals are the host's business.
-            let _held = SignalsHeld::new();
-            let bridge = thread::Builder::new().name("mh-bridge".to_owned()).spawn(bridge);
-            bridge.map_err(|error| Error::internal(format!("the system gave the worker no thread: {error}")))?;
-        }
-        told.await.unwrap_or_else(|_| Err(Error::internal("the thread that waits for jobs ended by a panic")))
+        let chain = inner.async_chain.read().unwrap_or_else(PoisonError::into_inner).as_slice().into();
+        let handler: Arc<AsyncHandler> = Arc::new(move |job, locals| Box::pin(handler(job, locals)));
+        let (open, ended) = (Mutex::default(), Condvar::new());
+        Ok(Arc::new(Runs { worker: self.clone(), chain, handler, runtime, open, ended }))
     }
 }
 
-/// The runs of one call of [`Worker::run_async`].
+/// The runs of one call of [`Worker::run_async`] or [`Worker::drain_async`].
 struct Runs {
     worker: Worker,
+    chain: Arc<[Arc<dyn AnyMiddleware>]>,
+    handler: Arc<AsyncHandler>,
+    runtime: Handle,
     open: Mutex<Open>,
     /// Rings when a run ends.
     ended: Condvar,
@@ -111,16 +175,17 @@ struct Open {
 }
 
 /// A run whose future is there.
-#[derive(Default)]
 struct Running {
     /// None for a moment at its beginning.
     task: Option<AbortHandle>,
-    /// Why its future was dropped, if it was.
-    interrupt: Option<String>,
+    halt: Arc<Halt>,
 }
 
 /// Ends the runs when nobody awaits them any more.
 struct Abandoning(Arc<Runs>);
+
+/// After a run of the worker it is quiet, however that came to its end.
+struct Quieting<'a>(&'a Worker);
 
 /// One run, which ends when this is dropped: after its future.
 struct Run {
@@ -130,12 +195,28 @@ struct Run {
 }
 
 impl Runs {
+    /// Works on a thread of its own, which may block, for as long as this is awaited.
+    async fn bridge<T: Send + 'static>(
+        self: Arc<Runs>,
+        work: impl FnOnce(&Arc<Runs>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _abandoning = Abandoning(Arc::clone(&self));
+        let (tell, told) = oneshot::channel();
+        let bridge = move || {
+            // Nobody waits for the end of what was abandoned.
+            let _ = tell.send(work(&self));
+        };
+        {
+            // Signals are the host's business.
+            let _held = SignalsHeld::new();
+            let bridge = thread::Builder::new().name("mh-bridge".to_owned()).spawn(bridge);
+            bridge.map_err(|error| Error::internal(format!("the system gave the worker no thread: {error}")))?;
+        }
+        told.await.unwrap_or_else(|_| Err(Error::internal("the thread that waits for jobs ended by a panic")))
+    }
+
     /// Waits for jobs and has them performed, until no more come and all have ended.
-    fn perform_all<F, R>(self: &Arc<Runs>, handler: &Arc<F>, runtime: &Handle) -> Result<()>
-    where
-        F: Fn(Job) -> R + Send + Sync + 'static,
-        R: Future<Output = Outcome> + Send + 'static,
-    {
+    fn perform_all(self: &Arc<Runs>) -> Result<()> {
         let threads = self.worker.threads();
         let ended = loop {
             self.interrupt();
@@ -146,7 +227,7 @@ impl Runs {
             }
             let patience = if running == 0 { Duration::MAX } else { LOOK_EVERY };
             match self.worker.next(patience) {
-                Ok(Next::Job(job)) => self.begin(job, handler, runtime),
+                Ok(Next::Job(job)) => self.begin(job),
                 Ok(Next::Empty) => {}
                 Ok(Next::Stopped) => break Ok(()),
                 Err(error) => {
@@ -162,20 +243,40 @@ impl Runs {
         ended.and(self.open().fault.take().map_or(Ok(()), Err))
     }
 
-    fn begin<F, R>(self: &Arc<Runs>, job: Job, handler: &Arc<F>, runtime: &Handle)
-    where
-        F: Fn(Job) -> R + Send + Sync + 'static,
-        R: Future<Output = Outcome> + Send + 'static,
-    {
+    /// Has a job performed, and waits for its end.
+    fn perform_one(self: &Arc<Runs>, job: Job) -> Result<()> {
+        let (lease, mut told) = (Lease { jid: job.jid.clone(), token: job.token.clone() }, None);
+        self.begin(job);
+        while self.running() > 0 {
+            // Taking interrupts would take those of who drains around this.
+            let reason = self.worker.interrupted(&lease.jid, &lease.token);
+            if reason != told {
+                reason.iter().for_each(|reason| self.halt(&lease, reason));
+                told = reason;
+            }
+            self.wait();
+        }
+        let open = &mut *self.open();
+        match open.abandoned {
+            true => Err(Error::new(Code::Closed, "nobody awaits the drain any more")),
+            false => open.fault.take().map_or(Ok(()), Err),
+        }
+    }
+
+    fn begin(self: &Arc<Runs>, job: Job) {
         let lease = Lease { jid: job.jid.clone(), token: job.token.clone() };
         let run = Run { runs: Arc::clone(self), lease: lease.clone(), outcome: None };
-        let handler = Arc::clone(handler);
-        self.open().runs.insert(lease.clone(), Running::default());
+        let (kind, locals, halt) = (job.kind.clone(), AsyncLocals::default(), Arc::<Halt>::default());
+        let around = self.around(job, locals.clone(), Arc::clone(&halt));
+        self.open().runs.insert(lease.clone(), Running { task: None, halt });
         // A runtime that is ending drops the task at once, and with it the run: no lock is held here.
-        let task = runtime.spawn(async move {
+        let task = self.runtime.spawn(async move {
             let mut run = run;
-            let outcome = caught(async move { handler(job).await }).await;
-            run.outcome = Some(outcome);
+            let outcome = around.call().await;
+            run.outcome = Some(match locals.take::<Ruled>() {
+                Some(rule) => rule.apply(&kind, outcome),
+                None => outcome,
+            });
         });
         let mut open = self.open();
         if open.abandoned {
@@ -185,24 +286,30 @@ impl Runs {
         }
     }
 
+    /// The handler, and all that is around it.
+    fn around(&self, job: Job, locals: AsyncLocals, halt: Arc<Halt>) -> AsyncAround {
+        let (worker, chain, handler) = (self.worker.clone(), Arc::clone(&self.chain), Arc::clone(&self.handler));
+        AsyncAround::new(worker, job, locals, chain, handler, halt)
+    }
+
     /// Drops the futures of handlers that are to end.
     fn interrupt(&self) {
         for interrupt in self.worker.take_interrupts() {
-            let lease = Lease { jid: interrupt.jid, token: interrupt.token };
-            if let Some(running) = self.open().runs.get_mut(&lease) {
-                running.interrupt.get_or_insert(interrupt.reason);
-                running.task.iter().for_each(AbortHandle::abort);
-            }
+            self.halt(&Lease { jid: interrupt.jid, token: interrupt.token }, &interrupt.reason);
         }
     }
 
+    fn halt(&self, lease: &Lease, reason: &str) {
+        let halt = self.open().runs.get(lease).map(|running| Arc::clone(&running.halt));
+        let outcome = match reason {
+            KILLED => Outcome::Release,
+            reason => Outcome::thrown(INTERRUPTED, &format!("the run of the job was interrupted: {reason}")),
+        };
+        halt.into_iter().for_each(|halt| halt.end(outcome.clone()));
+    }
+
     fn end(&self, lease: &Lease, outcome: Option<Outcome>) {
-        let interrupt = self.open().runs.get_mut(lease).and_then(|running| running.interrupt.take());
-        let outcome = outcome.unwrap_or_else(|| match interrupt.as_deref() {
-            None | Some(KILLED) => Outcome::Release,
-            Some(reason) => Outcome::thrown(INTERRUPTED, &format!("the run of the job was interrupted: {reason}")),
-        });
-        let handed_in = self.worker.end_run(&lease.jid, &lease.token, outcome);
+        let handed_in = self.worker.end_run(&lease.jid, &lease.token, outcome.unwrap_or(Outcome::Release));
         if handed_in.is_err() {
             self.worker.quiet();
         }
@@ -236,9 +343,14 @@ impl Drop for Abandoning {
         open.abandoned = true;
         let tasks: Vec<_> = open.runs.values().filter_map(|running| running.task.clone()).collect();
         drop(open);
-        // After a run that came to its end there is nothing to do any more.
-        self.0.worker.quiet();
         tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Drop for Quieting<'_> {
+    fn drop(&mut self) {
+        // After a run that came to its end there is nothing to do any more.
+        self.0.quiet();
     }
 }
 
@@ -246,14 +358,4 @@ impl Drop for Run {
     fn drop(&mut self) {
         self.runs.end(&self.lease, self.outcome.take());
     }
-}
-
-/// What the future of a handler comes to, also by a panic.
-async fn caught(future: impl Future<Output = Outcome>) -> Outcome {
-    let mut future = Box::pin(future);
-    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(polled) => polled,
-        Err(panic) => Poll::Ready(Outcome::thrown("panic", &panic_text(&*panic))),
-    })
-    .await
 }

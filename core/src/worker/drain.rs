@@ -1,12 +1,11 @@
 //! Drain: what may run now is performed on the caller's thread, for tests of programs that have workers.
 
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::shared::Shared;
 use super::{ANSWER, Outcome, Worker};
 use crate::error::{Code, Error, Result};
-use crate::middleware::{Around, Locals, Middleware};
+use crate::middleware::{Around, Locals};
 use crate::ops::{Job, MAX_QUEUES, QueueReserve, Share};
 
 impl Worker {
@@ -66,10 +65,6 @@ impl Worker {
     pub(crate) fn try_out(&self, job: &Job, handler: impl Fn(&Job) -> Outcome) -> Result<Outcome> {
         let chain = self.chain("worker_perform")?;
         Ok(Around::new(self, job, &Locals::default(), &chain, &|job, _| handler(job)).call())
-    }
-
-    fn chain(&self, call: &str) -> Result<Vec<Arc<dyn Middleware>>> {
-        Ok(self.inner(call)?.chain.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Takes a job past the runner, which fetches nothing meanwhile, but renews its lease and delivers its outcome.

@@ -46,6 +46,8 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::{Code, Error, Result};
+#[cfg(feature = "async")]
+use crate::middleware::AnyMiddleware;
 use crate::middleware::{Hooks, Middleware};
 use crate::ops::{Job, JobHeartbeat, Lease};
 use kinds::Handlers;
@@ -81,6 +83,8 @@ struct Inner {
     shared: Arc<Shared>,
     threads: Threads,
     chain: RwLock<Vec<Arc<dyn Middleware>>>,
+    #[cfg(feature = "async")]
+    async_chain: RwLock<Vec<Arc<dyn AnyMiddleware>>>,
     handlers: RwLock<Handlers>,
 }
 
@@ -126,7 +130,16 @@ impl Worker {
         let shared = Arc::new(Shared::new(client.clone(), options));
         let (pid, threads, chain) = (std::process::id(), Threads::new(), RwLock::default());
         let handlers = RwLock::default();
-        Ok(Worker { inner: Some(Arc::new(Inner { pid, shared, threads, chain, handlers })) })
+        let inner = Inner {
+            pid,
+            shared,
+            threads,
+            chain,
+            #[cfg(feature = "async")]
+            async_chain: RwLock::default(),
+            handlers,
+        };
+        Ok(Worker { inner: Some(Arc::new(inner)) })
     }
 
     /// The same worker, with middleware around the handler of a later [`Worker::run`], inside of what it has already.

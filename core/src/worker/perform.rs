@@ -5,6 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Next, Outcome, Worker};
+#[cfg(feature = "async")]
+use crate::error::Error;
 use crate::error::{Code, Result};
 use crate::middleware::{Around, Handler, Locals, Middleware, Ruled};
 use crate::ops::Job;
@@ -31,7 +33,7 @@ impl Worker {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Worker::next`]; all threads end then.
+    /// Those of [`Worker::next`]; all threads end then. `WRONG_STATE` of a worker with middleware for futures.
     pub fn run(&self, handler: impl Fn(&Job) -> Outcome + Sync) -> Result<()> {
         self.run_with(|job, _| handler(job))
     }
@@ -41,9 +43,8 @@ impl Worker {
     /// # Errors
     /// Those of [`Worker::run`].
     pub fn run_with(&self, handler: impl Fn(&Job, &Locals) -> Outcome + Sync) -> Result<()> {
-        let inner = self.inner("worker_run")?;
-        let threads = inner.shared.options.threads;
-        let chain = inner.chain.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let threads = self.inner("worker_run")?.shared.options.threads;
+        let chain = self.chain("worker_run")?;
         thread::scope(|scope| {
             let perform_all = || self.perform_all(&chain, &handler);
             let threads: Vec<_> = (0..threads).map(|_| scope.spawn(perform_all)).collect();
@@ -71,10 +72,22 @@ impl Worker {
         let locals = Locals::default();
         let outcome = Around::new(self, job, &locals, chain, handler).call();
         let outcome = match locals.take::<Ruled>() {
-            Some(rule) => rule.apply(job, outcome),
+            Some(rule) => rule.apply(&job.kind, outcome),
             None => outcome,
         };
         self.end_run(&job.jid, &job.token, outcome)
+    }
+
+    /// The middleware of [`Worker::with`].
+    pub(super) fn chain(&self, call: &str) -> Result<Vec<Arc<dyn Middleware>>> {
+        let inner = self.inner(call)?;
+        #[cfg(feature = "async")]
+        if !inner.async_chain.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            let message =
+                "the middleware of Worker::with_async is for futures: for handlers that block there is Worker::with";
+            return Err(Error::new(Code::WrongState, message).during(call));
+        }
+        Ok(inner.chain.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Ends a run as its handler said.

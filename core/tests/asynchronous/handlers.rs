@@ -1,20 +1,20 @@
 //! Handlers that are futures.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use manyhands::{Around, Backoff, Client, Code, Job, JobKind, Outcome, Put, Worker};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::support::{Server, member};
+use crate::support::{Calls, Server, member};
 use crate::{run, threaded};
 
 /// Longer than anything here takes: a test that waits for so long has failed.
-const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(20);
 
-fn worker(client: &Client, more: &str) -> Worker {
+pub fn worker(client: &Client, more: &str) -> Worker {
     Worker::open(client, &format!("{{\"queues\":[\"q\"]{more}}}")).unwrap()
 }
 
@@ -22,52 +22,96 @@ fn put(client: &Client, kind: &str) -> String {
     client.queue("q").put(Put::new(kind)).unwrap().jid
 }
 
-fn view(client: &Client, jid: &str, pointer: &str) -> serde_json::Value {
+pub fn view(client: &Client, jid: &str, pointer: &str) -> serde_json::Value {
     member(&client.call("job_get", &format!("{{\"jid\":\"{jid}\"}}")).unwrap(), pointer)
 }
 
-/// Waits until something is true; not on a thread of the runtime.
-fn until(what: &str, is_true: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_true() {
-        assert!(begun.elapsed() < LONG, "waited in vain: {what}");
-        std::thread::yield_now();
+/// A worker that performs jobs on a runtime of its own, on a thread of its own.
+struct Performing {
+    worker: Worker,
+    thread: std::thread::JoinHandle<manyhands::Result<()>>,
+}
+
+impl Performing {
+    fn begin<R: Future<Output = Outcome> + Send + 'static>(
+        worker: &Worker,
+        handler: impl Fn(Job) -> R + Send + Sync + 'static,
+    ) -> Performing {
+        let own = worker.clone();
+        let thread = std::thread::spawn(move || run(async move { own.run_async(handler).await }));
+        Performing { worker: worker.clone(), thread }
+    }
+
+    /// Waits until it has ended by itself and all outcomes are told.
+    fn ends(self) {
+        self.thread.join().unwrap().unwrap();
+        self.worker.stop(LONG).unwrap();
+    }
+
+    /// The same of one that would go on.
+    fn end(self) {
+        self.worker.quiet();
+        self.ends();
     }
 }
 
-/// Runs the handler on a runtime of its own, on a thread of its own.
-fn performing<R: Future<Output = Outcome> + Send + 'static>(
-    worker: &Worker,
-    handler: impl Fn(Job) -> R + Send + Sync + 'static,
-) -> std::thread::JoinHandle<manyhands::Result<()>> {
-    let worker = worker.clone();
-    std::thread::spawn(move || run(async move { worker.run_async(handler).await }))
+/// What a handler tells of itself.
+#[derive(Debug, PartialEq)]
+enum News {
+    Begun,
+    Dropped,
 }
 
 /// Tells when it is dropped.
-struct Dropped(Arc<AtomicBool>);
+struct Dropped(mpsc::Sender<News>);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+        let _ = self.0.send(News::Dropped);
     }
 }
 
 type Run = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// A handler that never ends by itself, what it has begun, and whether its future was dropped.
-fn endless() -> (impl Fn(Job) -> Run, Arc<AtomicUsize>, Arc<AtomicBool>) {
-    let (begun, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let counts = (Arc::clone(&begun), Arc::clone(&dropped));
+/// A handler that never ends by itself, and what it tells.
+fn endless() -> (impl Fn(Job) -> Run, mpsc::Receiver<News>) {
+    let (tell, told) = mpsc::channel();
     let handler = move |_job| -> Run {
-        let (begun, dropped) = (Arc::clone(&counts.0), Dropped(Arc::clone(&counts.1)));
+        let tell = tell.clone();
         Box::pin(async move {
-            let _dropped = dropped;
-            begun.fetch_add(1, Ordering::SeqCst);
+            tell.send(News::Begun).unwrap();
+            let _dropped = Dropped(tell);
             std::future::pending().await
         })
     };
-    (handler, begun, dropped)
+    (handler, told)
+}
+
+fn expect(told: &mpsc::Receiver<News>, news: News) {
+    assert_eq!(told.recv_timeout(LONG).unwrap(), news);
+}
+
+/// One job `k` in the hand of a handler that never ends by itself.
+struct Endless {
+    server: Server,
+    worker: Worker,
+    jid: String,
+    performing: Performing,
+    told: mpsc::Receiver<News>,
+}
+
+impl Endless {
+    fn begin(kind: &JobKind) -> Endless {
+        let server = Server::start();
+        let client = server.client();
+        let jid = client.queue("q").put(kind.job("null")).unwrap().jid;
+        let worker = worker(&client, "");
+        worker.define(kind).unwrap();
+        let (handler, told) = endless();
+        let performing = Performing::begin(&worker, handler);
+        expect(&told, News::Begun);
+        Endless { server, worker, jid, performing, told }
+    }
 }
 
 #[test]
@@ -75,15 +119,18 @@ fn as_many_run_at_once_as_there_are_threads() {
     let server = Server::start();
     let client = server.client();
     let jids: Vec<_> = (0..8).map(|_| put(&client, "k")).collect();
-    let worker = worker(&client, r#","threads":3"#);
+    let worker = worker(&client, r#","threads":3,"max_jobs":8"#);
     let (gate, now, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (begun, begins) = mpsc::channel();
     let running = {
         let (gate, now, most) = (Arc::clone(&gate), Arc::clone(&now), Arc::clone(&most));
         let worker = worker.clone();
         let handler = move |job: Job| {
             let (gate, now, most) = (Arc::clone(&gate), Arc::clone(&now), Arc::clone(&most));
+            let begun = begun.clone();
             async move {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                begun.send(()).unwrap();
                 gate.acquire().await.unwrap().forget();
                 now.fetch_sub(1, Ordering::SeqCst);
                 Outcome::completed(Some(&format!("\"{}\"", job.jid)), "").unwrap()
@@ -91,11 +138,9 @@ fn as_many_run_at_once_as_there_are_threads() {
         };
         std::thread::spawn(move || threaded(async move { worker.run_async(handler).await }))
     };
-    until("three run at once", || now.load(Ordering::SeqCst) == 3);
+    (0..3).for_each(|_| begins.recv_timeout(LONG).unwrap());
     assert_eq!(worker.running(), 3);
     gate.add_permits(8);
-    until("all are done", || client.queue("q").length().unwrap() == 0);
-    worker.quiet();
     running.join().unwrap().unwrap();
     worker.stop(LONG).unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 3);
@@ -148,7 +193,7 @@ fn outcomes_are_those_of_the_future() {
     let jids = ["panic", "error", "fail", "long", "unknown"].map(|kind| put(&client, kind));
     let worker = worker(&client, r#","max_jobs":5"#);
     worker.define(&JobKind::new("error").backoff(Backoff::fixed(Duration::from_secs(600)))).unwrap();
-    let performing = performing(&worker, |job| async move {
+    let performing = Performing::begin(&worker, |job| async move {
         tokio::task::yield_now().await;
         match job.kind.as_str() {
             "panic" => panic!("on purpose"),
@@ -159,8 +204,7 @@ fn outcomes_are_those_of_the_future() {
             _ => Outcome::UnknownKind,
         }
     });
-    performing.join().unwrap().unwrap();
-    worker.stop(LONG).unwrap();
+    performing.ends();
     let state = |jid: &str| view(&client, jid, "/state");
     assert_eq!(jids.each_ref().map(|jid| state(jid)), ["scheduled", "scheduled", "failed", "scheduled", "failed"]);
     assert_eq!(view(&client, &jids[0], "/failure/message"), "on purpose");
@@ -172,57 +216,37 @@ fn outcomes_are_those_of_the_future() {
 
 #[test]
 fn a_killed_handler_is_dropped_and_its_job_released() {
-    let server = Server::start();
+    let Endless { server, worker, jid, performing, told } = Endless::begin(&JobKind::new("k"));
     let client = server.client();
-    let jid = put(&client, "k");
-    let worker = worker(&client, "");
-    let (handler, begun, dropped) = endless();
-    let performing = performing(&worker, handler);
-    until("the handler runs", || begun.load(Ordering::SeqCst) == 1);
     worker.kill_running();
-    until("its future is dropped", || dropped.load(Ordering::SeqCst));
-    until("another run begins: the worker goes on", || begun.load(Ordering::SeqCst) == 2);
+    expect(&told, News::Dropped);
+    // The worker goes on.
+    expect(&told, News::Begun);
     assert_eq!(view(&client, &jid, "/remaining"), view(&client, &jid, "/retries"), "no retry is spent");
     worker.quiet();
     worker.kill_running();
-    performing.join().unwrap().unwrap();
-    worker.stop(LONG).unwrap();
+    performing.ends();
     assert_eq!(view(&client, &jid, "/state"), "waiting");
 }
 
 #[test]
 fn a_handler_whose_time_is_over_spends_a_retry() {
-    let server = Server::start();
+    let kind = JobKind::new("k").timeout(Duration::from_millis(1)).backoff(Backoff::fixed(LONG * 100));
+    let Endless { server, jid, performing, told, .. } = Endless::begin(&kind);
     let client = server.client();
-    let kind = JobKind::new("k").queue("q").timeout(Duration::from_millis(1)).backoff(Backoff::fixed(LONG * 100));
-    let jid = kind.put(&client, "null").unwrap().jid;
-    let worker = worker(&client, "");
-    worker.define(&kind).unwrap();
-    let (handler, _, dropped) = endless();
-    let performing = performing(&worker, handler);
-    until("it runs again later", || view(&client, &jid, "/state") == "scheduled");
-    assert!(dropped.load(Ordering::SeqCst));
+    expect(&told, News::Dropped);
+    performing.end();
+    assert_eq!(view(&client, &jid, "/state"), "scheduled");
     assert_eq!(view(&client, &jid, "/failure/group"), "k:JobInterrupted");
     assert_eq!(view(&client, &jid, "/failure/message"), "the run of the job was interrupted: timeout");
-    worker.quiet();
-    performing.join().unwrap().unwrap();
-    worker.stop(LONG).unwrap();
 }
 
 #[test]
 fn a_lost_job_drops_its_handler() {
-    let server = Server::start();
-    let client = server.client();
-    let jid = put(&client, "k");
-    let worker = worker(&client, "");
-    let (handler, begun, dropped) = endless();
-    let performing = performing(&worker, handler);
-    until("the handler runs", || begun.load(Ordering::SeqCst) == 1);
-    client.call("job_cancel", &format!("{{\"jids\":[\"{jid}\"]}}")).unwrap();
-    until("its future is dropped", || dropped.load(Ordering::SeqCst));
-    worker.quiet();
-    performing.join().unwrap().unwrap();
-    worker.stop(LONG).unwrap();
+    let Endless { server, worker, jid, performing, told } = Endless::begin(&JobKind::new("k"));
+    server.client().call("job_cancel", &format!("{{\"jids\":[\"{jid}\"]}}")).unwrap();
+    expect(&told, News::Dropped);
+    performing.end();
     assert_eq!(worker.take_refused()[0].reason, "cancelled");
 }
 
@@ -235,7 +259,7 @@ fn a_handler_that_blocks_its_runtime_keeps_its_lease() {
     let (begun, begins) = mpsc::channel();
     let (go_on, goes_on) = mpsc::channel::<()>();
     let goes_on = Arc::new(Mutex::new(goes_on));
-    let performing = performing(&worker, move |_| {
+    let performing = Performing::begin(&worker, move |_| {
         let (begun, goes_on) = (begun.clone(), Arc::clone(&goes_on));
         async move {
             begun.send(()).unwrap();
@@ -248,12 +272,14 @@ fn a_handler_that_blocks_its_runtime_keeps_its_lease() {
     let lease_until = || view(&client, &jid, "/lease_until_ms").as_u64();
     let before = lease_until();
     client.call("config_set", r#"{"name":"heartbeat","value":300000}"#).unwrap();
-    until("the lease is renewed", || lease_until() > before);
+    let mut calls = Calls::of(&server);
+    while lease_until() == before {
+        calls.next("mh1_worker_pulse");
+    }
+    assert!(lease_until() > before);
     go_on.send(()).unwrap();
-    until("it completes", || view(&client, &jid, "/state") == "completed");
-    worker.quiet();
-    performing.join().unwrap().unwrap();
-    worker.stop(LONG).unwrap();
+    performing.end();
+    assert_eq!(view(&client, &jid, "/state"), "completed");
 }
 
 #[test]
@@ -263,22 +289,22 @@ fn dropping_the_run_or_its_runtime_releases_the_jobs() {
     for drops_runtime in [false, true] {
         let jid = put(&client, "k");
         let worker = worker(&client, "");
-        let (handler, begun, dropped) = endless();
+        let (handler, told) = endless();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let performing = {
             let worker = worker.clone();
             runtime.spawn(async move { worker.run_async(handler).await })
         };
-        until("the handler runs", || begun.load(Ordering::SeqCst) == 1);
+        expect(&told, News::Begun);
         match drops_runtime {
             false => performing.abort(),
             true => drop(runtime),
         }
-        until("its job waits again", || view(&client, &jid, "/state") == "waiting");
-        assert!(dropped.load(Ordering::SeqCst));
-        assert_eq!(view(&client, &jid, "/remaining"), view(&client, &jid, "/retries"), "no retry is spent");
+        expect(&told, News::Dropped);
         assert!(matches!(worker.next(LONG), Ok(manyhands::Next::Stopped)), "it is quiet");
         worker.stop(LONG).unwrap();
+        assert_eq!(view(&client, &jid, "/state"), "waiting");
+        assert_eq!(view(&client, &jid, "/remaining"), view(&client, &jid, "/retries"), "no retry is spent");
         client.call("job_cancel", &format!("{{\"jids\":[\"{jid}\"]}}")).unwrap();
     }
 }
@@ -301,5 +327,5 @@ fn middleware_and_no_runtime_are_refused() {
     let worker = worker.with(|_: &Job, next: Around<'_>| next.call());
     let (code, message) = refused(&worker);
     assert_eq!(code, Code::WrongState);
-    assert!(message.starts_with("middleware is for the handlers of Worker::run"), "{message}");
+    assert!(message.starts_with("the middleware of Worker::with is for handlers that block"), "{message}");
 }

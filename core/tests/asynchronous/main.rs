@@ -1,10 +1,12 @@
 //! The asynchronous client against real servers.
 
 mod handlers;
+mod middleware;
 #[path = "../client/proxy.rs"]
 mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
+mod testing;
 
 use std::future::Future;
 use std::pin::pin;

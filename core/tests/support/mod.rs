@@ -2,13 +2,16 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod cases;
 pub mod fork;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use manyhands::Client;
 
@@ -121,6 +124,27 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// What is called on a server, as it comes.
+pub struct Calls(BufReader<UnixStream>);
+
+impl Calls {
+    pub fn of(server: &Server) -> Calls {
+        let mut stream = UnixStream::connect(server.socket()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(b"MONITOR\r\n").unwrap();
+        Calls(BufReader::new(stream))
+    }
+
+    /// Waits for the next call that has this text in it.
+    pub fn next(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            self.0.read_line(&mut line).unwrap();
+        }
     }
 }
 

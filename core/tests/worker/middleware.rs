@@ -1,8 +1,4 @@
 //! Middleware around perform, as tests/middleware/cases.json says it for all languages; around put; the hooks and observers.
-//!
-//! In Rust a handler throws by giving an outcome: what the cases call an exception is every outcome but a completion, and the
-//! language's plain error is [`Outcome::Error`] of class `Error`. "Give nothing" is a completion without a result, which is
-//! stored as none.
 
 use std::io::Read;
 use std::net::UdpSocket;
@@ -17,180 +13,36 @@ use manyhands::{
 use serde_json::Value;
 
 use crate::support::Server;
+use crate::support::cases::{self, Seen, Shared};
 use crate::{LONG, finish, next, put, until, view, worker};
 
 /// What the moves write down.
 type Trace = Arc<Mutex<Vec<String>>>;
-/// The local `seen`.
-#[derive(Clone)]
-struct Seen(String);
+impl Shared for Locals {
+    fn keep(&self, seen: Seen) {
+        self.set(seen);
+    }
 
-fn give(json: &str) -> Outcome {
-    Outcome::completed(Some(json), "").unwrap()
+    fn kept(&self) -> Option<Seen> {
+        self.get()
+    }
 }
 
 fn broken(message: &str) -> Outcome {
-    Outcome::Error { class: "Error".to_owned(), message: message.to_owned(), trace: String::new() }
-}
-
-fn completed(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Complete { .. })
-}
-
-fn seen(locals: &Locals) -> String {
-    locals.get::<Seen>().map_or_else(|| "nothing".to_owned(), |seen| seen.0)
-}
-
-/// The middleware `<name> <move>` of a case.
-fn play(entry: &str, trace: &Trace) -> impl Fn(&Job, Around<'_>) -> Outcome + Send + Sync + 'static {
-    let (name, step) = entry.split_once(' ').unwrap();
-    let (name, step, trace) = (name.to_owned(), step.to_owned(), Arc::clone(trace));
-    move |job, next| {
-        let write = |what: String| trace.lock().unwrap().push(format!("{name} {what}"));
-        match step.as_str() {
-            "around" => {
-                write("before".to_owned());
-                let outcome = next.call();
-                write(if completed(&outcome) { "after" } else { "raised" }.to_owned());
-                outcome
-            }
-            "skip" => {
-                write("skips".to_owned());
-                Outcome::DONE
-            }
-            "fail" => {
-                write("fails".to_owned());
-                Outcome::Fail { group: "held".to_owned(), message: format!("by {name}"), trace: String::new() }
-            }
-            "snooze" => {
-                write("snoozes".to_owned());
-                Outcome::Snooze { delay_ms: 60_000 }
-            }
-            "retry" => {
-                write("retries".to_owned());
-                let [group, message, trace] = [String::new(), String::new(), String::new()];
-                Outcome::Retry { delay_ms: 60_000, group, message, trace }
-            }
-            "finish" => {
-                write("finishes".to_owned());
-                let result = give(&format!("{{\"by\":\"{name}\"}}"));
-                assert_eq!(next.worker().finish_wait(&job.jid, &job.token, result).unwrap(), "completed");
-                // The run is over: what is given now counts for nothing but the trace.
-                Outcome::DONE
-            }
-            "break" => {
-                write("breaks".to_owned());
-                broken(&format!("broken by {name}"))
-            }
-            "break_after" => {
-                next.call();
-                write("breaks".to_owned());
-                // A panic is the same to those outside, but for its class.
-                panic!("broken by {name}")
-            }
-            "rescue" => {
-                let outcome = next.call();
-                if completed(&outcome) {
-                    return outcome;
-                }
-                write("rescues".to_owned());
-                give(r#"{"rescued":true}"#)
-            }
-            "replace" => {
-                next.call();
-                write("replaces".to_owned());
-                give(&format!("{{\"from\":\"{name}\"}}"))
-            }
-            "write" => {
-                next.locals().set(Seen(name.clone()));
-                next.call()
-            }
-            "read" => {
-                write(format!("sees {}", seen(next.locals())));
-                next.call()
-            }
-            "twice" => {
-                let outcome = next.call();
-                // The compiler refuses the second call (a compile_fail example of `Around` proves it).
-                write("refused".to_owned());
-                outcome
-            }
-            other => panic!("the cases have a new move: {other}"),
-        }
-    }
-}
-
-/// The handler of a case.
-fn handle(name: &str, trace: &Trace, locals: &Locals) -> Outcome {
-    let write = |what: String| trace.lock().unwrap().push(what);
-    match name {
-        "answer" => {
-            write("handler".to_owned());
-            give(r#"{"answer":42}"#)
-        }
-        "read" => {
-            write(format!("handler sees {}", seen(locals)));
-            Outcome::DONE
-        }
-        "break" => {
-            write("handler".to_owned());
-            broken("broken")
-        }
-        other => panic!("the cases have a new handler: {other}"),
-    }
+    Outcome::thrown("Error", message)
 }
 
 #[test]
 fn the_cases_of_all_languages() {
-    let server = Server::start();
-    let text = include_str!("../../../tests/middleware/cases.json");
-    let cases: Value = serde_json::from_str(text).unwrap();
-    for (number, case) in cases["cases"].as_array().unwrap().iter().enumerate() {
-        let options = format!("{{\"namespace\":\"case-{number}\"}}");
-        play_case(case, &Client::open(Some(&server.url()), &options).unwrap());
-    }
-}
-
-fn play_case(case: &Value, client: &Client) {
-    let name = case["name"].as_str().unwrap();
-    let jobs = case["jobs"].as_u64().unwrap_or(1);
-    let retries = case["retries"].as_i64().unwrap_or(5);
-    let puts = (0..jobs).map(|_| Put::new("k").retries(retries));
-    let jids: Vec<_> = client.queue("q").put_many(puts).unwrap().into_iter().map(|placed| placed.jid).collect();
-    let trace = Trace::default();
-    let chain = case["chain"].as_array().unwrap().iter().map(|entry| play(entry.as_str().unwrap(), &trace));
-    let told = Told::default();
-    let worker = chain.fold(worker(client, &format!(",\"max_jobs\":{jobs}")), Worker::with).hooked(told.clone());
-    worker.run_with(|_, locals| handle(case["handler"].as_str().unwrap(), &trace, locals)).unwrap();
-    worker.stop(LONG).unwrap();
-    assert_eq!(Value::from(trace.lock().unwrap().clone()), case["trace"], "{name}");
-    assert_eq!(Value::from(told.0.lock().unwrap().clone()), case["hooks"], "{name}");
-    for jid in jids {
-        assert_eq!(view(client, &jid, "/state"), case["state"], "{name}");
-        for (member, pointer) in [("result", "/result"), ("group", "/failure/group"), ("message", "/failure/message")] {
-            if let Some(expected) = case.get(member) {
-                assert_eq!(view(client, &jid, pointer), *expected, "{name}: {member}");
-            }
-        }
-    }
-}
-
-/// Writes down which hooks of a case are told.
-#[derive(Clone, Default)]
-struct Told(Trace);
-
-impl Hooks for Told {
-    fn before_perform(&self, _run: &Run<'_>) {
-        self.0.lock().unwrap().push("before".to_owned());
-    }
-
-    fn after_perform(&self, _run: &Run<'_>, outcome: &Outcome, _took: Duration) {
-        self.0.lock().unwrap().push(format!("after {}", outcome.name()));
-    }
-
-    fn on_failure(&self, _run: &Run<'_>, _outcome: &Outcome, _took: Duration) {
-        self.0.lock().unwrap().push("failure".to_owned());
-    }
+    cases::play(|worker, chain, handler| {
+        let worker = chain.into_iter().fold(worker, |worker, step| {
+            worker.with(move |job: &Job, next: Around<'_>| {
+                let instead = step.before(job, next.worker(), next.locals());
+                instead.unwrap_or_else(|| step.after(next.call()))
+            })
+        });
+        worker.run_with(|_, locals| handler.call(locals)).unwrap();
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod answers;
 mod link;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,8 @@ use super::fault::{Fault, NO_ANSWER};
 use super::trial::{Then, Trial};
 use crate::error::{Code, Error, Result};
 use crate::identity;
-use crate::ops::Operation;
+use crate::middleware::{AnyPutMiddleware, AsyncAroundPut, AsyncPutMiddleware};
+use crate::ops::{Operation, Placed, Put, QueuePut};
 use crate::request::{Args, Request};
 
 /// Changing calls outstanding at once; more wait for their turn. Each has a caller id of its own, and for each Redis keeps
@@ -36,11 +38,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// `CLOSED`: tokio does not live through a fork.
 ///
 /// ```no_run
-/// use manyhands::{AsyncClient, Put, ops::QueuePut};
+/// use manyhands::{AsyncClient, Put};
 ///
 /// # async fn example() -> manyhands::Result<()> {
 /// let client = AsyncClient::open(Some("redis://localhost"), "")?;
-/// client.send(QueuePut::new([Put::new("send").queue("mail")])).await?;
+/// client.put(Put::new("send").queue("mail")).await?;
 /// println!("{}", client.call("queue_counts", r#"{"queue":"mail"}"#).await?);
 /// # Ok(())
 /// # }
@@ -49,6 +51,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct AsyncClient {
     client: Client,
     state: Arc<State>,
+    around_put: Vec<Arc<dyn AnyPutMiddleware>>,
 }
 
 /// What all clones share.
@@ -96,7 +99,55 @@ impl AsyncClient {
             idle: Mutex::new(Vec::new()),
             lanes: Arc::new(Semaphore::new(LANES)),
         };
-        AsyncClient { client, state: Arc::new(state) }
+        AsyncClient { client, state: Arc::new(state), around_put: Vec::new() }
+    }
+
+    /// A clone whose puts go through this middleware too, inside of those it has already.
+    pub fn with(&self, middleware: impl AsyncPutMiddleware + 'static) -> AsyncClient {
+        let mut client = self.clone();
+        client.around_put.push(Arc::new(middleware));
+        client
+    }
+
+    /// Puts one job, into the queue that it names; of a [`JobKind`](crate::JobKind): `client.put(KIND.job(data))`.
+    ///
+    /// # Errors
+    /// `JOB_EXISTS` when its jid exists and `on_conflict` is reject; those of [`AsyncClient::put_all`].
+    pub async fn put(&self, job: Put) -> Result<Placed> {
+        let placed = self.put_all(QueuePut::new([job])).await?.pop();
+        placed.ok_or_else(|| Error::internal("the engine answered no outcome")).and_then(Placed::accepted)
+    }
+
+    /// Puts any number of jobs, in order; see [`Client::put_all`].
+    ///
+    /// # Errors
+    /// Those of [`Client::put_all`]; `WRONG_STATE` beside a blocking client that has middleware around its puts, which cannot be
+    /// around these.
+    pub async fn put_all(&self, put: QueuePut) -> Result<Vec<Placed>> {
+        if self.client.has_middleware() {
+            let message = "the middleware of Client::with is for puts that block: for these there is AsyncClient::with";
+            return Err(Error::new(Code::WrongState, message).during(QueuePut::OPERATION));
+        }
+        match self.around_put.is_empty() {
+            true => self.put_now(put).await,
+            false => AsyncAroundPut::new(self.clone()).call(put.into_jobs()).await,
+        }
+    }
+
+    pub(crate) fn around_put(&self, at: usize) -> Option<Arc<dyn AnyPutMiddleware>> {
+        self.around_put.get(at).cloned()
+    }
+
+    pub(crate) async fn put_now(&self, put: QueuePut) -> Result<Vec<Placed>> {
+        let mut parts = VecDeque::from(put.split().map_err(|error| error.during(QueuePut::OPERATION))?);
+        let mut placed = Vec::new();
+        while let Some(part) = parts.pop_front() {
+            match self.send_ref(&part).await {
+                Ok(some) => placed.extend(some),
+                Err(error) => part.instead(error)?.into_iter().rev().for_each(|part| parts.push_front(part)),
+            }
+        }
+        Ok(placed)
     }
 
     /// Sends a request and waits for its reply. Must be awaited on a tokio runtime with time and I/O.
@@ -107,6 +158,10 @@ impl AsyncClient {
     /// # Errors
     /// Those of [`crate::Lane::send`].
     pub async fn send<R: Request>(&self, request: R) -> Result<R::Reply> {
+        self.send_ref(&request).await
+    }
+
+    async fn send_ref<R: Request>(&self, request: &R) -> Result<R::Reply> {
         let sent = async {
             let operation = Operation::named(R::OPERATION)?;
             let value = self.transmit(operation, |args| request.encode(args)).await?;
