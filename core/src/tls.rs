@@ -161,6 +161,9 @@ pub(crate) fn refusal(error: &rustls::Error) -> Option<Error> {
     }
 }
 
+/// What is said of a signature.
+type Signature = std::result::Result<HandshakeSignatureValid, rustls::Error>;
+
 /// Takes any certificate (`insecure=1`).
 #[derive(Debug)]
 struct Blind(Arc<CryptoProvider>);
@@ -177,21 +180,11 @@ impl ServerCertVerifier for Blind {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Signature {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+    fn verify_tls13_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Signature {
         Ok(HandshakeSignatureValid::assertion())
     }
 

@@ -8,7 +8,8 @@ use crate::ops::reply;
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobEvent {
-    /// What happened, one of the names of [`EventsOptions::what`]; on a worker's channel `stalled`, `lost` or `cancelled`.
+    /// What happened, one of the names of [`EventsOptions::what`](crate::EventsOptions::what); on a worker's channel `stalled`,
+    /// `lost` or `cancelled`.
     pub event: String,
     /// To which job.
     pub jid: String,

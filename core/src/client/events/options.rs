@@ -24,7 +24,7 @@ const NAMES: [&str; 12] = [
 /// Stands for all of them.
 const ALL: &str = "*";
 
-/// What to listen to. See [`Client::events`].
+/// What to listen to. See [`Client::events`](crate::Client::events).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventsOptions {
     /// Names of events: `put`, `waiting`, `scheduled`, `blocked`, `throttled`, `reserved`, `stalled`, `completed`, `failed`,
