@@ -64,8 +64,14 @@ cargo_test() {
   local status
   cargo test --locked --workspace "$@" | tee "$logs/cargo-programs.log"
   status=${PIPESTATUS[0]}
-  cargo test --locked -p manyhands --features async --test asynchronous | tee -a "$logs/cargo-programs.log"
-  ((status += PIPESTATUS[0]))
+  local also=('manyhands --features async --lib --test asynchronous --test greetings_async' 'manyhands-examples --features spans')
+  (($#)) || also+=('manyhands --features async --doc')
+  local asked
+  for asked in "${also[@]}"; do
+    # shellcheck disable=SC2086 # it is several words
+    cargo test --locked -p $asked | tee -a "$logs/cargo-programs.log"
+    ((status += PIPESTATUS[0]))
+  done
   awk '/^test result:/ { passed += $4; failed += $6 } END { print "cargo test: " passed " passed, " failed " failed" }' "$logs/cargo-programs.log"
   return "$status"
 }
@@ -89,6 +95,7 @@ end_model() {
 clippy() {
   cargo clippy --locked --workspace --all-targets -- -D warnings &&
     cargo clippy --locked -p manyhands --features async --all-targets -- -D warnings &&
+    cargo clippy --locked -p manyhands-examples --features spans --all-targets -- -D warnings &&
     echo 'ok: clippy has nothing to say'
 }
 
