@@ -222,7 +222,7 @@ impl Runs {
             self.interrupt();
             let running = self.running();
             if running >= threads {
-                self.wait();
+                self.wait(running);
                 continue;
             }
             let patience = if running == 0 { Duration::MAX } else { LOOK_EVERY };
@@ -236,9 +236,13 @@ impl Runs {
                 }
             }
         };
-        while self.running() > 0 {
+        loop {
+            let running = self.running();
+            if running == 0 {
+                break;
+            }
             self.interrupt();
-            self.wait();
+            self.wait(running);
         }
         ended.and(self.open().fault.take().map_or(Ok(()), Err))
     }
@@ -254,7 +258,7 @@ impl Runs {
                 reason.iter().for_each(|reason| self.halt(&lease, reason));
                 told = reason;
             }
-            self.wait();
+            self.wait(1);
         }
         let open = &mut *self.open();
         match open.abandoned {
@@ -324,11 +328,9 @@ impl Runs {
         self.open().runs.len()
     }
 
-    /// Waits for the end of a run, for as long as no handler need hear anything.
-    fn wait(&self) {
-        let full = self.open();
-        let count = full.runs.len();
-        let waited = self.ended.wait_timeout_while(full, LOOK_EVERY, |open| open.runs.len() == count);
+    /// Waits for the end of one of so many runs, for as long as no handler need hear anything.
+    fn wait(&self, running: usize) {
+        let waited = self.ended.wait_timeout_while(self.open(), LOOK_EVERY, |open| open.runs.len() == running);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
