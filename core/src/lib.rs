@@ -3,7 +3,7 @@
 //! This crate holds everything that is hard: the engine (Lua inside Redis), the client, and the worker runtime.
 //! A C ABI and native modules for Python, Node and Ruby are thin layers on [`Client::call`] and [`Worker`].
 //!
-//! With the feature `async` there are also `AsyncClient` and `Worker::run_async`, for programs that run on tokio.
+//! With the feature `async` there are also `AsyncClient`, `Worker::run_async` and `Worker::serve_async`, for programs that run on tokio.
 
 mod check;
 mod client;

@@ -24,16 +24,10 @@ fn main() -> manyhands::Result<()> {
     }
     GREET.put_with(&client, "\"whoever comes first\"", |job| job.priority(9))?;
 
-    let options = r#"{"queues": ["greetings"], "kinds": ["greet"], "threads": 100, "max_jobs": 4}"#;
-    let worker = Worker::open(&client, options)?;
-    worker.define(&GREET)?;
+    let worker = Worker::open(&client, r#"{"queues": ["greetings"], "threads": 100, "max_jobs": 4}"#)?;
+    let worker = worker.perform_async(&GREET, greet)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("the system gives threads");
-    runtime.block_on(worker.run_async(|job| async move {
-        match job.kind.as_str() {
-            "greet" => greet(job).await,
-            _ => Outcome::UnknownKind,
-        }
-    }))?;
+    runtime.block_on(worker.serve_async())?;
     worker.stop(worker.shutdown_timeout())
 }

@@ -25,7 +25,7 @@ fn client(test: &str) -> AsyncClient {
 }
 
 fn worker(client: &AsyncClient) -> Worker {
-    Worker::open(client.blocking(), r#"{"queues": ["mail"]}"#).unwrap()
+    Worker::open(client.blocking(), r#"{"queues": ["mail"]}"#).unwrap().perform_async(&GREET, greet).unwrap()
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn what_is_put_without_a_server() {
 async fn performed_when_asked() {
     let client = client("drain");
     let jid = sign_up(&client, "Grace").await.unwrap();
-    assert_eq!(worker(&client).drain_async(greet).await.unwrap(), 1);
+    assert_eq!(worker(&client).drain_served_async().await.unwrap(), 1);
     assert_eq!(client.blocking().job(&jid).unwrap().unwrap().result.unwrap(), "\"Hello, Grace!\"");
 }
 

@@ -39,7 +39,7 @@ impl Worker {
     /// and makes the worker quiet. Stop it with [`Worker::stop`], which blocks: on a thread for that (`spawn_blocking`).
     ///
     /// Hooks, the log, StatsD, timeouts and what [`Worker::define`] says hold as ever. Middleware is that of
-    /// [`Worker::with_async`].
+    /// [`Worker::with_async`]. [`Worker::serve_async`] has a handler for each kind.
     ///
     /// ```no_run
     /// # async fn example() -> manyhands::Result<()> {

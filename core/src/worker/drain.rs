@@ -40,7 +40,7 @@ impl Worker {
     /// [`Worker::drain`] with the handlers of [`Worker::perform`], as [`Worker::serve`] has them.
     ///
     /// # Errors
-    /// Those of [`Worker::drain`].
+    /// Those of [`Worker::drain`]; `WRONG_STATE` of a worker with handlers that are futures.
     pub fn drain_served(&self) -> Result<usize> {
         let handlers = self.handlers("worker_drain")?;
         self.drain(|job| handlers.get(&job.kind).map_or(Outcome::UnknownKind, |handler| handler(job)))

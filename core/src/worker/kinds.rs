@@ -1,14 +1,21 @@
 //! What a worker was told of kinds: who performs their jobs, how long that may take, and what follows an error.
 
+#[cfg(feature = "async")]
+mod asynchronous;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::{Outcome, Worker};
+#[cfg(feature = "async")]
+use crate::error::Code;
 use crate::error::{Error, Result};
 use crate::kind::JobKind;
 use crate::middleware::RetryRules;
 use crate::ops::Job;
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncHandlers;
 
 /// Most kinds of one worker.
 const MAX_KINDS: usize = 1_000;
@@ -75,11 +82,19 @@ impl Worker {
     /// the worker's status that the kind has a handler here.
     ///
     /// # Errors
-    /// Those of [`Worker::define`].
+    /// Those of [`Worker::define`]; `WRONG_STATE` of a worker with handlers that are futures.
     pub fn perform(self, kind: &JobKind, handler: impl Fn(&Job) -> Outcome + Send + Sync + 'static) -> Result<Worker> {
-        self.know(kind, true)?;
         let inner = self.inner("worker_perform")?;
         let mut handlers = inner.handlers.write().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "async")]
+        if !inner.async_handlers.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            let message = format!(
+                "{} cannot be performed by a handler that blocks: Worker::perform_async gave this worker futures",
+                kind.name()
+            );
+            return Err(Error::new(Code::WrongState, message).during("worker_perform"));
+        }
+        self.know(kind, true)?;
         handlers.insert(kind.name().to_owned(), Arc::new(handler));
         drop(handlers);
         Ok(self)
@@ -89,14 +104,21 @@ impl Worker {
     /// is what middleware hears.
     ///
     /// # Errors
-    /// Those of [`Worker::run`].
+    /// Those of [`Worker::run`]; `WRONG_STATE` of a worker with handlers that are futures.
     pub fn serve(&self) -> Result<()> {
         let handlers = self.handlers("worker_run")?;
         self.run(|job| handlers.get(&job.kind).map_or(Outcome::UnknownKind, |handler| handler(job)))
     }
 
     pub(super) fn handlers(&self, call: &str) -> Result<Handlers> {
-        Ok(self.inner(call)?.handlers.read().unwrap_or_else(PoisonError::into_inner).clone())
+        let inner = self.inner(call)?;
+        #[cfg(feature = "async")]
+        if !inner.async_handlers.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            let message = "the handlers of Worker::perform_async are futures: for them there are Worker::serve_async and \
+                Worker::drain_served_async";
+            return Err(Error::new(Code::WrongState, message).during(call));
+        }
+        Ok(inner.handlers.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn know(&self, kind: &JobKind, has_handler: bool) -> Result<()> {

@@ -50,6 +50,8 @@ use crate::error::{Code, Error, Result};
 use crate::middleware::AnyMiddleware;
 use crate::middleware::{Hooks, Middleware};
 use crate::ops::{Job, JobHeartbeat, Lease};
+#[cfg(feature = "async")]
+use kinds::AsyncHandlers;
 use kinds::Handlers;
 use options::WorkerOptions;
 use outcomes::AnswerTo;
@@ -86,6 +88,8 @@ struct Inner {
     #[cfg(feature = "async")]
     async_chain: RwLock<Vec<Arc<dyn AnyMiddleware>>>,
     handlers: RwLock<Handlers>,
+    #[cfg(feature = "async")]
+    async_handlers: RwLock<AsyncHandlers>,
 }
 
 /// What [`Worker::next`] found.
@@ -138,6 +142,8 @@ impl Worker {
             #[cfg(feature = "async")]
             async_chain: RwLock::default(),
             handlers,
+            #[cfg(feature = "async")]
+            async_handlers: RwLock::default(),
         };
         Ok(Worker { inner: Some(Arc::new(inner)) })
     }

@@ -1,6 +1,7 @@
 //! The asynchronous client against real servers.
 
 mod handlers;
+mod kinds;
 mod middleware;
 #[path = "../client/proxy.rs"]
 mod proxy;
