@@ -95,19 +95,17 @@ fn a_worker_serves_its_handlers_and_says_so() {
     let (greet, resize) = (JobKind::new("greet").queue("q"), JobKind::new("resize").queue("q"));
     let jids = [&greet, &resize, &JobKind::new("other").queue("q")].map(|kind| kind.put(&client, "1").unwrap().jid);
     let said = |text: &str| Outcome::completed(Some(&format!("\"{text}\"")), "").unwrap();
-    let worker = worker(&client, r#","kinds":["mine"]"#).perform(&greet, |_| panic!("this one is replaced")).unwrap();
+    let worker = worker(&client, r#","kinds":["mine"],"max_jobs":3"#)
+        .perform(&greet, |_| panic!("this one is replaced"))
+        .unwrap();
     let worker = worker.perform(&greet, move |_| said("hello")).unwrap();
     let worker = worker.perform(&resize, move |job| said(&format!("resized {}", job.data))).unwrap();
-    let serving = {
-        let worker = worker.clone();
-        std::thread::spawn(move || worker.serve())
-    };
-    let state = |jid: &str| view(&client, jid, "/state");
-    until("all three are ended", || jids.each_ref().map(|jid| state(jid)) == ["completed", "completed", "failed"]);
+    worker.serve().unwrap();
     let status = client.workers(0, 10).unwrap().items.remove(0).status;
     assert_eq!(member(&status.unwrap(), "/kinds"), serde_json::json!(["mine", "greet", "resize"]));
     worker.stop(LONG).unwrap();
-    serving.join().unwrap().unwrap();
+    let states = jids.each_ref().map(|jid| view(&client, jid, "/state"));
+    assert_eq!(states, ["completed", "completed", "failed"]);
     let results = [&jids[0], &jids[1]].map(|jid| view(&client, jid, "/result"));
     assert_eq!(results, ["hello", "resized 1"]);
     assert_eq!(view(&client, &jids[2], "/failure/group"), "unknown-kind:other");

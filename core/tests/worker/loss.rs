@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use manyhands::{Client, Code, Next, Outcome};
 
 use crate::support::{Server, fork};
-use crate::{LONG, configure, finish, next, put, until, view, worker};
+use crate::{LONG, configure, finish, losses, next, put, until, view, worker};
 
 /// Leases of that length, which end without grace.
 fn short_leases(client: &Client, lease_ms: u64) {
@@ -32,6 +32,7 @@ fn a_lost_lease_is_told_and_its_outcome_refused() {
     short_leases(&client, 3_000);
     put(&client, 1, "k");
     let worker = worker(&client, "");
+    let told = losses(&worker);
     let job = next(&worker);
     assert_eq!(worker.lost(&job.jid, &job.token), None);
     let other = client.clone();
@@ -39,7 +40,7 @@ fn a_lost_lease_is_told_and_its_outcome_refused() {
         pass(&client, 3_001);
         !other.queue("q").reserve(1).unwrap().jobs.is_empty()
     });
-    until("the pulse tells", || worker.lost(&job.jid, &job.token).is_some());
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "expired");
     assert_eq!(worker.lost(&job.jid, &job.token).unwrap(), "expired");
     assert_eq!(worker.heartbeat(&job.jid, &job.token).unwrap_err().code, Code::LockLost);
     let lost = worker.finish_wait(&job.jid, &job.token, Outcome::DONE).unwrap_err();

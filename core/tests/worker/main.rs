@@ -21,10 +21,11 @@ mod stop;
 mod supervisor;
 mod wake;
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use manyhands::{Client, Job, Next, Outcome, Put, Worker};
+use manyhands::{Client, Hooks, Job, Next, Outcome, Put, Worker};
 
 use support::Server;
 
@@ -65,13 +66,29 @@ fn perform(worker: &Worker, count: usize) {
     }
 }
 
-/// Waits until something is true.
+/// Waits until something is true that nobody tells of: what stands in Redis, whose answer each look waits for, or what a worker
+/// has been told, or thinks of its clock.
 fn until(what: &str, is_true: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_true() {
         assert!(begun.elapsed() < LONG, "waited in vain: {what}");
         std::thread::yield_now();
     }
+}
+
+struct Losses(Sender<String>);
+
+impl Hooks for Losses {
+    fn on_lock_lost(&self, _worker: &str, _jid: &str, _token: &str, reason: &str) {
+        let _ = self.0.send(reason.to_owned());
+    }
+}
+
+/// Why the worker's leases are lost from now on, each when it is known.
+fn losses(worker: &Worker) -> Receiver<String> {
+    let (tell, told) = channel();
+    drop(worker.clone().hooked(Losses(tell)));
+    told
 }
 
 /// How many connections block for a wake token.

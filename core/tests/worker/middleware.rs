@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::Server;
 use crate::support::cases::{self, Seen, Shared};
-use crate::{LONG, finish, next, put, until, view, worker};
+use crate::{LONG, finish, losses, next, put, until, view, worker};
 
 /// What the moves write down.
 type Trace = Arc<Mutex<Vec<String>>>;
@@ -116,6 +116,7 @@ fn hooks_are_told_what_happens() {
     let client = server.client();
     let watch = Watch::default();
     let worker = worker(&client, r#","threads":2"#).hooked(watch.clone());
+    let lost = losses(&worker);
     put(&client, 1, "good");
     let good = next(&worker);
     finish(&worker, &good, Outcome::DONE);
@@ -125,7 +126,7 @@ fn hooks_are_told_what_happens() {
     client.queue("q").put_many(["one", "two"].map(|jid| Put::new("k").jid(jid))).unwrap();
     let (one, two) = (next(&worker), next(&worker));
     client.call("job_cancel", r#"{"jids":["one"]}"#).unwrap();
-    until("the pulse tells", || worker.lost(&one.jid, &one.token).is_some());
+    assert_eq!(lost.recv_timeout(LONG).unwrap(), "cancelled");
     client.call("job_cancel", r#"{"jids":["two"]}"#).unwrap();
     worker.finish_wait(&one.jid, &one.token, Outcome::Release).unwrap_err();
     worker.finish_wait(&two.jid, &two.token, Outcome::DONE).unwrap_err();

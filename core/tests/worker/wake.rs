@@ -1,7 +1,7 @@
 //! What wakes a waiting worker, and what must not keep it busy.
 
 use crate::support::Server;
-use crate::{LONG, blocked, finish, next, put, until, waiting, worker};
+use crate::{LONG, blocked, finish, losses, next, put, until, waiting, worker};
 use manyhands::{Client, Outcome, Worker};
 
 fn redis(server: &Server) -> redis::Connection {
@@ -115,8 +115,10 @@ fn a_running_job_learns_that_it_was_cancelled() {
     let client: Client = server.client();
     put(&client, 1, "k");
     let worker = worker(&client, "");
+    let lost = losses(&worker);
     let job = next(&worker);
     client.call("job_cancel", &format!("{{\"jids\":[\"{}\"]}}", job.jid)).unwrap();
-    until("the worker knows", || worker.lost(&job.jid, &job.token).as_deref() == Some("cancelled"));
+    assert_eq!(lost.recv_timeout(LONG).unwrap(), "cancelled");
+    assert_eq!(worker.lost(&job.jid, &job.token).as_deref(), Some("cancelled"));
     worker.stop(std::time::Duration::ZERO).unwrap();
 }
