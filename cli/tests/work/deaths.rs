@@ -1,11 +1,13 @@
 //! Processes that end as nobody wants, and servers: no job is lost, and none succeeds twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use manyhands::{Next, Put, Worker};
 use serde_json::json;
 
 use crate::master::{Held, Master, PATIENCE, is_gone, kill, until};
+use crate::programs::{Program, of_each_program};
 use crate::support::{self, Server};
 
 /// No job failed.
@@ -43,31 +45,11 @@ fn no_process_begins_more_jobs_than_it_may_under_load() {
     until("all is done", || master.ended_runs() == JOBS as u64);
     master.signal(libc::SIGQUIT);
     assert_eq!(master.status(), 0);
-    let begun = master.begun();
-    let mut of_process = BTreeMap::new();
-    for (pid, _) in &begun {
-        *of_process.entry(*pid).or_insert(0) += 1;
-    }
+    let of_process = master.each_began_once(JOBS);
     assert!(of_process.values().all(|jobs| *jobs <= 100), "{of_process:?}");
     assert!(of_process.len() >= JOBS / 100);
-    assert_eq!(begun.iter().map(|(_, jid)| jid).collect::<BTreeSet<_>>().len(), JOBS);
-    assert_eq!((begun.len(), master.counts()), (JOBS, (0, 0)), "each once");
+    assert_eq!(master.counts(), (0, 0));
     nothing_failed(&master);
-}
-
-#[test]
-fn what_runs_when_master_and_process_are_killed_together_runs_again() {
-    let mut master = Master::start(&[]);
-    master.set("heartbeat", 400);
-    master.set("grace-period", 100);
-    let jid = master.put_one("hold", 1);
-    let held = master.held();
-    master.child.kill().unwrap();
-    kill(held.pid, libc::SIGKILL);
-    master.child.wait().unwrap();
-    let other = Worker::open(&master.client, r#"{"queues":["q"]}"#).unwrap();
-    let Next::Job(job) = other.next(PATIENCE).unwrap() else { panic!("the job is lost") };
-    assert_eq!((job.jid, job.remaining), (jid, 0), "it cost a retry");
 }
 
 // A2: only what had begun, and did not end in time, pays.
@@ -107,17 +89,75 @@ fn neighbours_survive_a_job_that_always_crashes() {
     until("the neighbour is done", || master.view(&neighbour, "/state") == "completed");
 }
 
-#[test]
-fn one_that_sleeps_beyond_its_lease_does_not_succeed_a_second_time() {
-    let mut master = Master::start(&["--worker-count", "2", "--verbose"]);
-    master.set("heartbeat", 400);
-    master.set("grace-period", 100);
-    let jid = master.put_one("hold", 2);
+of_each_program! {
+    a_killed_process_costs_its_job_a_retry_and_no_time
+    when_the_master_is_killed_its_processes_end_by_themselves
+    what_runs_when_master_and_process_are_killed_together_runs_again
+    one_that_sleeps_beyond_its_lease_does_not_succeed_a_second_time
+    a_restart_of_redis_under_load_loses_nothing_and_repeats_nothing
+}
+
+// A2: the retry is spent, and the job is elsewhere within a second.
+fn a_killed_process_costs_its_job_a_retry_and_no_time(program: Program) {
+    let mut master = Master::of(program, Server::start(), &["--worker-count", "2"], &[]);
+    until("two workers", || master.workers().len() == 2);
+    master.put("hold", 1);
+    let first = master.held();
+    let begun = Instant::now();
+    kill(first.pid, libc::SIGKILL);
+    let second = master.held();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(second.jid, first.jid);
+    assert_ne!(second.pid, first.pid);
+    assert_eq!(master.view(&first.jid, "/remaining"), 1);
+    assert!(master.says("died of signal 9").contains("another comes up"));
+    second.finish();
+    until("the job is done", || master.view(&first.jid, "/state") == "completed");
+}
+
+fn when_the_master_is_killed_its_processes_end_by_themselves(program: Program) {
+    let mut master = Master::of(program, Server::start(), &["--worker-count", "2"], &[]);
+    master.put("hold", 2);
+    let (first, second) = (master.held(), master.held());
+    let (pids, jids) = ([first.pid, second.pid], [first.jid.clone(), second.jid.clone()]);
+    master.child.kill().unwrap();
+    master.child.wait().unwrap();
+    master.put("done", 1);
+    first.finish();
+    second.finish();
+    until("both are gone", || pids.iter().all(|pid| is_gone(*pid)));
+    assert!(jids.iter().all(|jid| master.view(jid, "/state") == "completed"));
+    assert_eq!(master.counts(), (1, 0));
+}
+
+fn what_runs_when_master_and_process_are_killed_together_runs_again(program: Program) {
+    let mut master = Master::of(program, Server::start(), &[], &[]);
+    let jid = master.put_one("hold", 1);
+    let held = master.held();
+    master.child.kill().unwrap();
+    kill(held.pid, libc::SIGKILL);
+    master.child.wait().unwrap();
+    let other = Worker::open(&master.client, r#"{"queues":["q"]}"#).unwrap();
+    assert_eq!(other.next(Duration::ZERO).unwrap(), Next::Empty, "its lease holds");
+    let next = thread::scope(|scope| {
+        let next = scope.spawn(|| other.next(PATIENCE).unwrap());
+        master.lease_runs_out(&jid);
+        next.join().unwrap()
+    });
+    let Next::Job(job) = next else { panic!("the job is lost") };
+    assert_eq!((job.jid, job.remaining), (jid, 0), "it cost a retry");
+}
+
+fn one_that_sleeps_beyond_its_lease_does_not_succeed_a_second_time(program: Program) {
+    let mut master = Master::of(program, Server::start(), &["--worker-count", "2", "--verbose"], &[]);
+    let jid = master.put_one("deaf", 2);
     let slept = master.held();
     let pid = slept.pid;
     kill(pid, libc::SIGSTOP);
+    master.lease_runs_out(&jid);
     let other = master.held();
-    assert!(other.jid == jid && other.pid != pid);
+    let other_pid = other.pid;
+    assert!(other.jid == jid && other_pid != pid);
     other.finish();
     until("it is done", || master.view(&jid, "/state") == "completed");
     slept.finish();
@@ -128,14 +168,15 @@ fn one_that_sleeps_beyond_its_lease_does_not_succeed_a_second_time() {
     let both = [master.held(), master.held()];
     assert!(both.iter().any(|held| held.pid == pid), "it goes on");
     assert_eq!(master.ended_runs(), 1, "one success");
+    assert_eq!(master.view(&jid, "/result"), other_pid, "that of the other");
+    assert_eq!(master.view(&jid, "/remaining"), 1);
     both.into_iter().for_each(Held::finish);
 }
 
-#[test]
-fn a_restart_of_redis_under_load_loses_nothing() {
+fn a_restart_of_redis_under_load_loses_nothing_and_repeats_nothing(program: Program) {
     const JOBS: usize = 600;
     let server = Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let mut master = Master::start_on(server, &["--worker-count", "2", "--thread-count", "2"], &[]);
+    let mut master = Master::of(program, server, &["--worker-count", "2", "--thread-count", "2"], &[]);
     let jobs = master.client.queue("q").put_many((0..JOBS).map(|_| Put::new("work").retries(3))).unwrap();
     for done in [JOBS / 4, JOBS / 2] {
         until("some are done", || master.begun().len() >= done);
@@ -143,7 +184,9 @@ fn a_restart_of_redis_under_load_loses_nothing() {
         master.server.start_again();
     }
     until("all are done", || master.ended_runs() == JOBS as u64);
-    assert!(jobs.iter().all(|job| master.view(&job.jid, "/state") == "completed"));
+    let untouched = |jid: &str| (master.view(jid, "/state"), master.view(jid, "/remaining"));
+    assert!(jobs.iter().all(|job| untouched(&job.jid) == (json!("completed"), json!(3))));
+    master.each_began_once(JOBS);
     assert_eq!(master.counts(), (0, 0));
     nothing_failed(&master);
     master.signal(libc::SIGQUIT);

@@ -1,30 +1,13 @@
 //! The examples of a worker process, kept by a master.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use manyhands::Put;
 
 use crate::master::{Master, until};
-use crate::support::{self, Folder, Server};
-
-/// Where cargo puts what it builds for these tests.
-fn built() -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_manyhands")).parent().unwrap().to_owned()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn succeed(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn profile() -> &'static str {
-    if built().ends_with("release") { "release" } else { "dev" }
-}
+use crate::programs::{built, c, profile, root, succeed};
+use crate::support::{self, Server};
 
 /// Jobs are performed, the settings hold, processes are replaced, and QUIT ends it well.
 fn serves(program: &Path) {
@@ -86,17 +69,7 @@ fn rust_serves() {
 
 #[test]
 fn c_serves() {
-    let folder = Folder::new();
-    let program = folder.join("worker");
-    let prefix = folder.join("prefix");
-    let mut install = Command::new("make");
-    install.args(["--silent", "-C", "ffi", "install"]).arg(format!("PROFILE={}", profile()));
-    succeed(install.arg(format!("PREFIX={}", prefix.display())).current_dir(root()));
-    let mut compiler = Command::new("cc");
-    compiler.args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&program);
-    compiler.arg(root().join("examples/c/worker.c")).arg("-I").arg(prefix.join("include"));
-    compiler.arg("-L").arg(prefix.join("lib")).arg("-lmanyhands");
-    succeed(compiler.arg(format!("-Wl,-rpath,{}/lib", prefix.display())));
+    let program = c("examples/c/worker.c", "worker");
     serves(&program);
     obeys(&program);
     refuses(&program);

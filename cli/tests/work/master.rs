@@ -1,15 +1,16 @@
 //! A master with its processes, as the tests see them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use manyhands::{Client, Put};
 
+use crate::programs::Program;
 use crate::support::{self, Server};
 
 /// Longer than anything here takes: a test that waits for so long has failed.
@@ -55,13 +56,13 @@ impl Master {
     }
 
     pub fn start_in(options: &[&str], environment: &[(&str, &str)]) -> Master {
-        Master::start_on(Server::start(), options, environment)
+        Master::of(Program::Rust, Server::start(), options, environment)
     }
 
-    pub fn start_on(server: Server, options: &[&str], environment: &[(&str, &str)]) -> Master {
-        let program = std::env::current_exe().unwrap();
-        let program = [program.to_str().unwrap(), "--ignored", "--exact", "worker", "--nocapture"];
-        Master::start_program(server, options, environment, &program)
+    pub fn of(program: Program, server: Server, options: &[&str], environment: &[(&str, &str)]) -> Master {
+        let command = program.command();
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        Master::start_program(server, options, environment, &command)
     }
 
     pub fn start_program(server: Server, options: &[&str], environment: &[(&str, &str)], program: &[&str]) -> Master {
@@ -108,6 +109,40 @@ impl Master {
         let begun = std::fs::read_to_string(self.server.folder.join(BEGUN)).unwrap_or_default();
         let part = |line: &str| line.split_once(' ').map(|(pid, jid)| (pid.parse().unwrap(), jid.to_owned()));
         begun.lines().map(|line| part(line).unwrap()).collect()
+    }
+
+    /// So many jobs of kinds that note it have begun, each once. How many of them each process began.
+    pub fn each_began_once(&self, jobs: usize) -> BTreeMap<i32, usize> {
+        let begun = self.begun();
+        let jids: BTreeSet<&String> = begun.iter().map(|(_, jid)| jid).collect();
+        assert_eq!((begun.len(), jids.len()), (jobs, jobs));
+        let mut of_process = BTreeMap::new();
+        for (pid, _) in &begun {
+            *of_process.entry(*pid).or_insert(0) += 1;
+        }
+        of_process
+    }
+
+    /// Lets time pass for the engine, and for it alone, until another worker has the job.
+    pub fn lease_runs_out(&self, jid: &str) {
+        let worker = || self.client.job(jid).unwrap().unwrap().worker.filter(|worker| !worker.is_empty());
+        let (first, mut now) = (worker(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
+        until_some("another worker has it", || {
+            now += Duration::from_secs(5);
+            self.set("test-clock", now.as_millis() as u64);
+            worker().filter(|worker| Some(worker) != first.as_ref())
+        });
+    }
+
+    /// The memory of the master and all its processes, in bytes.
+    pub fn memory(&self) -> u64 {
+        let master = self.child.id();
+        let threads = std::fs::read_dir(format!("/proc/{master}/task")).unwrap();
+        let children = threads.flat_map(|thread| {
+            let children = std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap_or_default();
+            children.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()
+        });
+        children.chain([master]).map(resident).sum()
     }
 
     pub fn held(&self) -> Held {
@@ -185,7 +220,7 @@ pub fn until(what: &str, is_true: impl Fn() -> bool) {
     until_some(what, || is_true().then_some(()));
 }
 
-pub fn until_some<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub fn until_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -194,6 +229,13 @@ pub fn until_some<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
         thread::yield_now();
     }
+}
+
+/// The resident memory of a process in bytes; 0 when it is gone.
+fn resident(pid: u32) -> u64 {
+    let figures = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let kilobytes = figures.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
+    kilobytes.map_or(0, |figure| figure.parse::<u64>().unwrap() << 10)
 }
 
 pub fn is_gone(pid: i32) -> bool {
