@@ -481,7 +481,8 @@ mh_code mh_client_open_under_settings(const char *options_json, mh_client **out_
  *                          "test-clock" (milliseconds since 1970, or "off"). "config_all", "config_unset";
  *                          "pattern_get", "pattern_set".
  *            upkeep        "sweep", "check".
- * args_json  A JSON object, or NULL for "{}".
+ * args_json  A JSON object, or NULL for "{}". What "queue_put" and "recurring_put" do not say there is as mh_client_define() says
+ *            of the kind.
  *
  * Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of
  * one item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
@@ -641,12 +642,13 @@ mh_code mh_queue_reserve(mh_client *client,
  * that puts and one that performs may share the function that says it.
  *
  * kind          Names the jobs and their handler. What was said of it before is replaced.
- * options_json  A JSON object, or NULL for none. For mh_queue_put() and mh_queue_put_many() of this client:
- *               "queue"         where they are put when mh_queue_put() is given NULL, or a job of mh_queue_put_many() names
- *                               none.
+ * options_json  A JSON object, or NULL for none. For every put of this client, by mh_queue_put(), mh_queue_put_many(), or
+ *               "queue_put" and "recurring_put" of mh_client_call():
+ *               "queue"         where they are put when mh_queue_put() is given NULL, or the others name none.
  *               "priority", "delay_ms", "retries", "tags", "route", "throttles", "headers"
  *                               as in mh_queue_put(). One that a put has itself takes the place of this; lists are not merged.
- *               For the runs of workers that are opened with this client later:
+ *                               A recurring job has no delay.
+ *               For the runs of workers that are opened, and of jobs that mh_queue_reserve() takes, with this client later:
  *               "timeout_ms"    how long a handler may run before mh_job_interrupted() says "timeout", 1 or more. Default: as
  *                               the worker's options say; its "timeouts" come before this.
  *               "retry_on"      an object: how long to wait before the next run after mh_job_error(), by class_name. Each
@@ -658,8 +660,6 @@ mh_code mh_queue_reserve(mh_client *client,
  *
  * Returns MH_CODE_OK.
  * Returns MH_CODE_INVALID_ARGUMENT naming the option: also for a value that no put could have.
- *
- * mh_client_call() and jobs of mh_queue_reserve() go without all this.
  *
  * Threads:   any.
  * Blocking:  no.
@@ -1178,7 +1178,7 @@ mh_code mh_job_fail(mh_job *job, const char *group, const char *message, const c
 /**
  * The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
  * spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
- * languages. For a worker's job mh_client_define() may have said otherwise of its kind.
+ * languages. mh_client_define() may have said otherwise of its kind.
  *
  * class_name  The kind of error, for example "ENOENT"; of an error of this library mh_error_name(), as in other
  *             languages.

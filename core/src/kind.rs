@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::check;
-use crate::client::Client;
+use crate::client::{Client, Recurring, RecurringPut};
 use crate::error::{Error, Result};
 use crate::json::Fields;
 use crate::middleware::{Backoff, RetryRules};
 use crate::ops::{Placed, Put, QueuePut};
 use crate::request::Request;
+use crate::worker::Outcome;
 
 /// Options of a put that are of one job, and so of no kind.
 const OF_ONE_JOB: [&str; 4] = ["jid", "dependencies", "missing", "on_conflict"];
@@ -198,10 +199,41 @@ impl JobKind {
     ) -> Result<Placed> {
         let job = change(self.job(data));
         if job.queue.is_empty() {
-            let message = format!("queue is missing: {} has no default", self.name());
-            return Err(Error::invalid(message).during(QueuePut::OPERATION));
+            return Err(self.without_queue().during(QueuePut::OPERATION));
         }
         client.queue(job.queue.clone()).put(job)
+    }
+
+    /// A job of this kind every `interval_ms` milliseconds, with its defaults but for the delay, to be changed and put by
+    /// [`Queue::put_recurring`](crate::Queue::put_recurring). `data`: JSON text.
+    pub fn recurring(&self, data: impl Into<String>, interval_ms: i64) -> RecurringPut {
+        let Put { priority, retries, tags, route, throttles, headers, .. } = self.job.clone();
+        let job = RecurringPut { priority, retries, ..RecurringPut::new(self.name(), interval_ms) };
+        job.data(data).tags(tags).route(route).throttles(throttles).headers(headers)
+    }
+
+    /// From now on puts one of its jobs every `interval_ms` milliseconds, with the options that `change` sets instead of its
+    /// defaults: at least a jid, or there is one more each time. `data`: JSON text.
+    ///
+    /// ```no_run
+    /// # use manyhands::{Client, JobKind};
+    /// # let client = Client::open(None, "")?;
+    /// let count = JobKind::new("count").queue("reports").retries(1);
+    /// count.put_recurring(&client, "null", 3_600_000, |job| job.jid("hourly"))?;
+    /// # Ok::<(), manyhands::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when it has no queue; those of [`Queue::put_recurring`](crate::Queue::put_recurring).
+    pub fn put_recurring(
+        &self,
+        client: &Client,
+        data: impl Into<String>,
+        interval_ms: i64,
+        change: impl FnOnce(RecurringPut) -> RecurringPut,
+    ) -> Result<Recurring> {
+        let queue = self.default_queue().ok_or_else(|| self.without_queue().during("recurring_put"))?;
+        client.queue(queue).put_recurring(change(self.recurring(data, interval_ms)))
     }
 
     /// Where its jobs are put, if it says so.
@@ -218,6 +250,26 @@ impl JobKind {
     /// The same for one of a list of jobs to put, which may have a queue among its members.
     pub fn fill_job(&self, job_json: &str) -> String {
         self.filled(job_json, self.default_queue())
+    }
+
+    /// The same for the arguments of `recurring_put`, which know no delay.
+    pub fn fill_recurring(&self, args_json: &str) -> String {
+        JobKind { job: self.job.clone().delay_ms(0), ..self.clone() }.fill_job(args_json)
+    }
+
+    /// How long a handler may run, if it says so.
+    pub fn default_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// What becomes of one of its jobs, which had spent so many retries before, after such a run. For who ends a job without a
+    /// worker.
+    pub fn ruled(&self, spent: u32, outcome: Outcome) -> Outcome {
+        self.rules.apply(self.name(), spent, outcome)
+    }
+
+    fn without_queue(&self) -> Error {
+        Error::invalid(format!("queue is missing: {} has no default", self.name()))
     }
 
     fn filled(&self, json: &str, queue: Option<&str>) -> String {

@@ -143,7 +143,8 @@ pub unsafe extern "C" fn mh_client_open_under_settings(
 ///                          "test-clock" (milliseconds since 1970, or "off"). "config_all", "config_unset";
 ///                          "pattern_get", "pattern_set".
 ///            upkeep        "sweep", "check".
-/// args_json  A JSON object, or NULL for "{}".
+/// args_json  A JSON object, or NULL for "{}". What "queue_put" and "recurring_put" do not say there is as mh_client_define() says
+///            of the kind.
 ///
 /// Returns MH_CODE_OK and sets *out_reply_json to the operation's reply. In an operation on many items, the error of
 /// one item stands in its place in the reply: {"jid", "error": {"code", "name", "message", …}}.
@@ -167,11 +168,12 @@ pub unsafe extern "C" fn mh_client_call(
     out_error: *mut *mut mh_error,
 ) -> mh_code {
     fallible!(out_error, {
-        let client = handle!(client)?.client();
+        let client = handle!(client)?;
         let operation = text!(operation)?;
-        let args = optional_text!(args_json).map_err(|error| error.during(operation))?;
+        let args = optional_text!(args_json).map_err(|error| error.during(operation))?.unwrap_or("{}");
         let out_reply_json = optional_output!(out_reply_json);
-        let reply = client.call(operation, args.unwrap_or("{}"))?;
+        let filled = client.kinds().fill_call(operation, args);
+        let reply = client.client().call(operation, filled.as_deref().unwrap_or(args))?;
         out_reply_json.give_text(reply, "the reply")
     })
 }

@@ -2,11 +2,12 @@
 
 use std::ffi::c_char;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use manyhands::{Client, Error, Job, Result, Worker};
+use manyhands::{Client, Error, Job, JobKind, Result, Worker};
 
+use crate::client::mh_client;
 use crate::text::Text;
 
 /// A job under a lease, from mh_worker_next() or mh_queue_reserve(). One call of mh_job_complete(), _fail(), _error(),
@@ -43,8 +44,8 @@ pub struct mh_job {
 pub(crate) enum Holder {
     /// A worker renews it, and delivers in batches.
     Worker(Worker),
-    /// Nobody renews it; the caller delivers.
-    Client(Client),
+    /// Nobody renews it; the caller delivers. What is said of its runs is that of its kind, if there is any.
+    Client(Client, Option<Arc<JobKind>>),
     /// There is none: a test built it, and looks at how its run ended.
     Built(OnceLock<Text>),
 }
@@ -56,8 +57,9 @@ impl mh_job {
     }
 
     /// A job that was reserved without a worker.
-    pub(crate) fn reserved(client: &Client, job: Job) -> Result<mh_job> {
-        mh_job::new(Holder::Client(client.clone()), job)
+    pub(crate) fn reserved(client: &mh_client, job: Job) -> Result<mh_job> {
+        let kind = client.kinds().get(&job.kind);
+        mh_job::new(Holder::Client(client.client().clone(), kind), job)
     }
 
     /// A job of no server.
@@ -112,11 +114,17 @@ impl mh_job {
         if let Some(lost) = self.lost() {
             return Some(lost.as_ptr());
         }
-        let Holder::Worker(worker) = &self.holder else { return None };
-        match worker.interrupted(self.jid.as_str(), self.token.as_str())?.as_str() {
-            "killed" => Some(c"killed".as_ptr()),
-            "timeout" => Some(c"timeout".as_ptr()),
-            lost => Some(self.note_lost(lost).as_ptr()),
+        match &self.holder {
+            Holder::Worker(worker) => match worker.interrupted(self.jid.as_str(), self.token.as_str())?.as_str() {
+                "killed" => Some(c"killed".as_ptr()),
+                "timeout" => Some(c"timeout".as_ptr()),
+                lost => Some(self.note_lost(lost).as_ptr()),
+            },
+            Holder::Client(_, kind) => {
+                let timeout = kind.as_ref()?.default_timeout()?;
+                (self.since.elapsed() >= timeout).then_some(c"timeout".as_ptr())
+            }
+            Holder::Built(_) => None,
         }
     }
 }

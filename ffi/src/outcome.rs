@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::sync::OnceLock;
 
 use manyhands::ops::{Ended, Ending, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
-use manyhands::{Answer, Client, Code, Error, Outcome, Request, Result};
+use manyhands::{Answer, Client, Code, Error, JobKind, Outcome, Request, Result};
 
 use crate::error::{mh_code, mh_error};
 use crate::job::{Holder, mh_job};
@@ -15,7 +15,7 @@ impl mh_job {
     fn end(&self, outcome: Outcome) -> Result<()> {
         match &self.holder {
             Holder::Worker(worker) => worker.finish(self.jid.as_str(), self.token.as_str(), outcome),
-            Holder::Client(client) => self.deliver(client, outcome).map(drop),
+            Holder::Client(client, kind) => self.deliver(client, kind.as_deref(), outcome).map(drop),
             Holder::Built(ended) => self.note_end(ended, &outcome),
         }
     }
@@ -31,13 +31,17 @@ impl mh_job {
         let jid = self.jid.as_str();
         match &self.holder {
             Holder::Worker(worker) => self.noting(worker.finish_wait(jid, self.token.as_str(), outcome)),
-            Holder::Client(client) => self.deliver(client, outcome),
+            Holder::Client(client, kind) => self.deliver(client, kind.as_deref(), outcome),
             Holder::Built(ended) => self.note_end(ended, &outcome).map(|()| "built".to_owned()),
         }
     }
 
-    fn deliver(&self, client: &Client, outcome: Outcome) -> Result<String> {
+    fn deliver(&self, client: &Client, kind: Option<&JobKind>, outcome: Outcome) -> Result<String> {
         let spent = u32::try_from(self.retries - self.remaining).unwrap_or(0);
+        let outcome = match kind {
+            Some(kind) => kind.ruled(spent, outcome),
+            None => outcome,
+        };
         match outcome.into_ending(self.kind.as_str(), spent) {
             Ending::Complete(how) => self.send(client, JobComplete { jobs: vec![self.ended(how)] }),
             Ending::Fail(how) => self.send(client, JobFail { jobs: vec![self.ended(how)] }),
@@ -66,7 +70,9 @@ impl mh_job {
     fn heartbeat(&self) -> Result<u64> {
         self.noting(match &self.holder {
             Holder::Worker(worker) => worker.heartbeat(self.jid.as_str(), self.token.as_str()),
-            Holder::Client(client) => only(client, JobHeartbeat { jobs: vec![self.lease()] }).and_then(|answer| answer),
+            Holder::Client(client, _) => {
+                only(client, JobHeartbeat { jobs: vec![self.lease()] }).and_then(|answer| answer)
+            }
             Holder::Built(_) => Ok(self.lease_ms),
         })
     }
@@ -150,7 +156,7 @@ pub unsafe extern "C" fn mh_job_fail(
 
 /// The handler met an error: the job runs again after a wait that doubles with each retry (1 s to 1 h, ±10 %),
 /// spending a retry, and is failed in the group "<kind>:<class>" when none is left. What an exception does in other
-/// languages. For a worker's job mh_client_define() may have said otherwise of its kind.
+/// languages. mh_client_define() may have said otherwise of its kind.
 ///
 /// class_name  The kind of error, for example "ENOENT"; of an error of this library mh_error_name(), as in other
 ///             languages.

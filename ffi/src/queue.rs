@@ -190,10 +190,10 @@ pub unsafe extern "C" fn mh_queue_reserve(
     out_error: *mut *mut mh_error,
 ) -> mh_code {
     fallible!(out_error, QueueReserve::OPERATION, {
-        let client = handle!(client)?.client();
+        let client = handle!(client)?;
         let (queue, worker) = (text!(queue)?, optional_text!(worker)?);
         let (out_jobs, out_count) = (output!(out_jobs)?, output!(out_count)?);
-        let reserved = client.queue(queue).reserve_as(worker, i64::try_from(limit).unwrap_or(i64::MAX))?;
+        let reserved = client.client().queue(queue).reserve_as(worker, i64::try_from(limit).unwrap_or(i64::MAX))?;
         let jobs = reserved.jobs.into_iter().map(|job| mh_job::reserved(client, job));
         let jobs = jobs.collect::<Result<Vec<_>>>()?;
         let count = jobs.len();

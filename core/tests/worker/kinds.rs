@@ -46,6 +46,29 @@ fn puts_have_its_defaults_unless_they_say_otherwise() {
 }
 
 #[test]
+fn recurring_puts_have_its_defaults_unless_they_say_otherwise() {
+    let server = Server::start();
+    let client = server.client();
+    let kind = welcome().delay_ms(60_000);
+    let plain = kind.put_recurring(&client, "[1.0]", 5_000, |job| job.jid("plain")).unwrap();
+    let own = kind.put_recurring(&client, "2", 7_000, |job| job.jid("own").priority(0).route(["s"])).unwrap();
+    assert_eq!((plain.kind.as_str(), plain.data.as_str(), plain.queue.as_str()), ("welcome", "[1.0]", "q"));
+    assert_eq!((plain.interval_ms, plain.priority, plain.retries), (5_000, 3, 2));
+    assert_eq!((&plain.tags, &plain.throttles), (&vec!["mail".to_owned()], &vec!["t".to_owned()]));
+    assert_eq!((&plain.route, plain.headers["from"].as_str()), (&vec!["r".to_owned()], "kind"));
+    assert_eq!((own.interval_ms, own.priority, own.retries, own.route), (7_000, 0, 2, vec!["s".to_owned()]));
+    let elsewhere = client.queue("other").put_recurring(kind.recurring("null", 1).jid("elsewhere")).unwrap();
+    assert_eq!((elsewhere.queue.as_str(), elsewhere.retries), ("other", 2));
+    let error = JobKind::new("resize").put_recurring(&client, "null", 1, |job| job).unwrap_err();
+    let said = (error.code, error.message.as_str(), error.operation.as_deref());
+    assert_eq!(said, (Code::InvalidArgument, "queue is missing: resize has no default", Some("recurring_put")));
+    let filled = kind.fill_recurring(r#"{"kind":"welcome","interval_ms":5,"jid":"filled","retries":0}"#);
+    client.call("recurring_put", &filled).unwrap();
+    let filled = client.recurring("filled").unwrap().unwrap();
+    assert_eq!((filled.queue.as_str(), filled.priority, filled.retries), ("q", 3, 0));
+}
+
+#[test]
 fn a_put_without_any_queue_is_refused() {
     let client = Client::open(Some("unix:///nowhere/redis.sock"), "").unwrap();
     let error = JobKind::new("resize").put(&client, "null").unwrap_err();

@@ -1,6 +1,8 @@
 /* Kinds: the defaults of puts and runs, said once. */
 #include "harness.h"
 
+#include <stdio.h>
+
 static const char *const WELCOME = "{\"queue\":\"q\",\"priority\":3,\"retries\":2,\"tags\":[\"mail\"],\"route\":[\"r\"],"
                                    "\"throttles\":[\"t\"],\"headers\":{\"from\":\"kind\"}}";
 
@@ -63,6 +65,27 @@ static void many_have_those_of_their_own_kinds(void)
     mh_job_free(job);
     CHECK_INVALID(mh_queue_put_many(client, "[{\"kind\":\"plain\"}]", NULL, &failure), "queue is missing");
     CHECK_INVALID(mh_queue_put_many(client, "{\"kind\":\"plain\"}", NULL, &failure), "jobs_json");
+    mh_client_free(client);
+}
+
+static void puts_by_the_name_of_the_operation_have_them_too(void)
+{
+    mh_client *client = open_client();
+    char *recurring;
+    CHECK_OK(mh_client_define(client, "welcome", WELCOME, &failure));
+    mh_string_free(call(client, "queue_put", "{\"jobs\":[{\"kind\":\"welcome\",\"jid\":\"a\",\"retries\":0}]}"));
+    check_job(client, "a", "\"priority\":3");
+    check_job(client, "a", "\"retries\":0");
+    mh_string_free(call(client, "recurring_put",
+                        "{\"kind\":\"welcome\",\"jid\":\"daily\",\"interval_ms\":86400000,\"tags\":[]}"));
+    recurring = call(client, "recurring_get", "{\"jid\":\"daily\"}");
+    CHECK_CONTAINS(recurring, "\"queue\":\"q\"");
+    CHECK_CONTAINS(recurring, "\"retries\":2");
+    CHECK_CONTAINS(recurring, "\"tags\":[]");
+    CHECK_CONTAINS(recurring, "\"throttles\":[\"t\"]");
+    mh_string_free(recurring);
+    CHECK_INVALID(mh_client_call(client, "recurring_put", "{\"kind\":\"other\",\"jid\":\"b\",\"interval_ms\":1}", NULL, &failure),
+                  "queue");
     mh_client_free(client);
 }
 
@@ -131,10 +154,38 @@ static void runs_follow_its_rules(void)
     mh_client_free(client);
 }
 
+static void runs_without_a_worker_follow_its_rules(void)
+{
+    static const char *const RULES = "{\"queue\":\"q\",\"timeout_ms\":%s,\"discard_on\":[\"ENOENT\"],\"backoff_ms\":0}";
+    char rules[256];
+    mh_client *client = open_client();
+    snprintf(rules, sizeof rules, RULES, "3600000");
+    CHECK_OK(mh_client_define(client, "k", rules, &failure));
+    mh_string_free(put(client, NULL, "k", NULL, "{\"jid\":\"a\"}"));
+    mh_job *job = reserve(client, "q");
+    CHECK(mh_job_interrupted(job) == NULL);
+    CHECK_OK(mh_job_error(job, "EIO", "on purpose", NULL, &failure));
+    mh_job_free(job);
+    check_job(client, "a", "\"state\":\"waiting\""); /* it runs again at once */
+    snprintf(rules, sizeof rules, RULES, "1");
+    CHECK_OK(mh_client_define(client, "k", rules, &failure));
+    job = reserve(client, "q");
+    while (mh_job_interrupted(job) == NULL)
+        ; /* for a millisecond: the time of its kind */
+    CHECK_TEXT(mh_job_interrupted(job), "timeout");
+    CHECK_OK(mh_job_error(job, "ENOENT", "on purpose", NULL, &failure));
+    mh_job_free(job);
+    check_job(client, "a", "\"state\":\"failed\"");
+    check_job(client, "a", "\"group\":\"k:ENOENT\"");
+    mh_client_free(client);
+}
+
 const struct test kind_tests[] = {
     {"puts have the defaults of their kind", puts_have_the_defaults_of_their_kind},
     {"many have those of their own kinds", many_have_those_of_their_own_kinds},
+    {"puts by the name of the operation have them too", puts_by_the_name_of_the_operation_have_them_too},
     {"what no put could have is refused", what_no_put_could_have_is_refused},
     {"runs follow its rules", runs_follow_its_rules},
+    {"runs without a worker follow its rules", runs_without_a_worker_follow_its_rules},
     END_OF_TESTS,
 };
