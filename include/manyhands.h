@@ -213,6 +213,21 @@ typedef struct mh_job mh_job;
 typedef struct mh_worker mh_worker;
 
 /**
+ * A function that says which queues a worker asks for its next job. On the thread that is about to take one, in
+ * mh_worker_next(), and every second while none comes; by several threads at once, where the newest answer holds for all.
+ *
+ * user_data  As mh_worker_choose() was given it.
+ * queues     The names of the queues that are served now, in the order of the worker's "queues"; at least one.
+ * count      How many.
+ * out_order  Places for `count` numbers: those of the queues to ask, as indexes of `queues`, the first to be asked first.
+ *
+ * Returns how many it wrote there: the other queues are not asked. SIZE_MAX: as before.
+ *
+ * It should return soon, and must not free the worker, throw or jump out. `queues` and its texts last as long as the call.
+ */
+typedef size_t (*mh_choose)(void *user_data, const char *const *queues, size_t count, size_t *out_order);
+
+/**
  * One run of a job, as mh_worker_hooks are told of it. It and its texts last as long as the call.
  */
 typedef struct {
@@ -681,7 +696,8 @@ mh_code mh_client_define(mh_client *client,
  *                                      followed while the worker runs; saved priorities come before the order here.
  *               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
  *                                      all get equal shares; "shuffled_round_robin": the same, in an order drawn anew
- *                                      for each call; "weighted": shares by "weights". Default "ordered".
+ *                                      for each call; "weighted": shares by "weights"; "callback": those that the
+ *                                      function of mh_worker_choose() says. Default "ordered".
  *               "weights"              of "weighted": an object of 1 to 1000 by queue or pattern. A queue has that of its
  *                                      own name, else of the longest pattern that matches it, else 1.
  *               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
@@ -747,6 +763,7 @@ mh_code mh_worker_open_under_settings(mh_client *client,
  * reached none comes; a line on standard error says so once.
  * Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the
  * wait at once, and in a forked child.
+ * Returns MH_CODE_WRONG_STATE or MH_CODE_INVALID_ARGUMENT under the strategy "callback": see mh_worker_choose().
  * Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
  * MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
  *
@@ -873,6 +890,22 @@ size_t mh_worker_running(const mh_worker *worker);
  * Blocking:  no when it was stopped; else as mh_worker_stop().
  */
 void mh_worker_free(mh_worker *worker);
+
+/**
+ * Say which function chooses the queues of a worker whose "strategy" is "callback". It takes the place of the one before.
+ * Needed before the first mh_worker_next(), which returns MH_CODE_WRONG_STATE without one, and MH_CODE_INVALID_ARGUMENT
+ * for an answer that is outside of `queues`. Under another strategy, which the user may set from outside, it is not called.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT naming the argument that is NULL.
+ *
+ * Ownership: what user_data points to must last until no thread is in mh_worker_next() any more.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_worker_choose(mh_worker *worker,
+                         mh_choose choose,
+                         void *user_data,
+                         mh_error **out_error);
 
 /**
  * Take the outcomes that were refused since the last call: the job was no longer ours when its run was ended, or its

@@ -17,6 +17,7 @@ mod kind;
 mod news;
 mod outcome;
 mod queue;
+mod strategy;
 mod testing;
 mod text;
 mod version;

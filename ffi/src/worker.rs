@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::client::mh_client;
 use crate::error::{mh_code, mh_error};
 use crate::job::mh_job;
+use crate::strategy::Chosen;
 use crate::text::Text;
 
 /// A worker: two native threads of its own fetch jobs, renew their leases and deliver their outcomes, while the
@@ -21,6 +22,8 @@ use crate::text::Text;
 pub struct mh_worker {
     worker: Worker,
     name: Text,
+    /// Of a worker whose queues a function chooses.
+    chosen: Option<Chosen>,
 }
 
 impl mh_worker {
@@ -29,7 +32,18 @@ impl mh_worker {
         let worker = worker.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
         client.kinds().all().iter().try_for_each(|kind| worker.define(kind))?;
         let name = Text::new(worker.name().to_owned(), "the worker's name")?;
-        Ok(mh_worker { worker, name })
+        Ok(mh_worker { worker, name, chosen: Chosen::of(options) })
+    }
+
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        self.chosen.as_ref()
+    }
+
+    fn next(&self, timeout: Duration) -> Result<Next> {
+        match &self.chosen {
+            Some(chosen) => chosen.next(&self.worker, timeout),
+            None => self.worker.next(timeout),
+        }
     }
 
     pub(crate) fn core(&self) -> &Worker {
@@ -70,7 +84,8 @@ fn no_more_jobs() -> Error {
 ///                                      followed while the worker runs; saved priorities come before the order here.
 ///               "strategy"             "ordered": a queue is asked when those before it give nothing; "round_robin":
 ///                                      all get equal shares; "shuffled_round_robin": the same, in an order drawn anew
-///                                      for each call; "weighted": shares by "weights". Default "ordered".
+///                                      for each call; "weighted": shares by "weights"; "callback": those that the
+///                                      function of mh_worker_choose() says. Default "ordered".
 ///               "weights"              of "weighted": an object of 1 to 1000 by queue or pattern. A queue has that of its
 ///                                      own name, else of the longest pattern that matches it, else 1.
 ///               "threads"              how many threads will perform at once, 1 to 1000. Default 1.
@@ -156,6 +171,7 @@ pub unsafe extern "C" fn mh_worker_open_under_settings(
 /// reached none comes; a line on standard error says so once.
 /// Returns MH_CODE_CLOSED when no more jobs will come: after mh_worker_quiet() or mh_worker_stop(), which end the
 /// wait at once, and in a forked child.
+/// Returns MH_CODE_WRONG_STATE or MH_CODE_INVALID_ARGUMENT under the strategy "callback": see mh_worker_choose().
 /// Returns what keeps the worker from its work and cannot pass by itself: MH_CODE_DENIED, MH_CODE_ENGINE_OUTDATED,
 /// MH_CODE_SCHEMA_MISMATCH, MH_CODE_NO_SERVER_PROGRAM.
 ///
@@ -170,10 +186,10 @@ pub unsafe extern "C" fn mh_worker_next(
     out_error: *mut *mut mh_error,
 ) -> mh_code {
     fallible!(out_error, "worker_next", {
-        let worker = &handle!(worker)?.worker;
+        let worker = handle!(worker)?;
         let out_job = output!(out_job)?;
         match worker.next(Duration::from_millis(timeout_ms))? {
-            Next::Job(job) => out_job.give(mh_job::started(worker, job)?),
+            Next::Job(job) => out_job.give(mh_job::started(&worker.worker, job)?),
             Next::Empty => out_job.set(ptr::null_mut()),
             Next::Stopped => return Err(no_more_jobs()),
         }

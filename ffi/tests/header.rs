@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sources of the header, in its order. Not lib.rs: cbindgen follows its modules, and would tell all twice.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "src/version.rs",
     "src/guard.rs",
     "src/error.rs",
@@ -11,6 +11,7 @@ const SOURCES: [&str; 13] = [
     "src/queue.rs",
     "src/kind.rs",
     "src/worker.rs",
+    "src/strategy.rs",
     "src/news.rs",
     "src/job.rs",
     "src/outcome.rs",

@@ -194,7 +194,7 @@ int main(int count, char **names)
         {"client", client_tests}, {"crew", crew_tests},   {"error", error_tests},   {"events", events_tests},
         {"fork", fork_tests},     {"input", input_tests}, {"job", job_tests},       {"queue", queue_tests},
         {"server", server_tests}, {"hooks", hook_tests}, {"kinds", kind_tests},   {"signal", signal_tests}, {"worker", worker_tests},
-        {"testing", testing_tests},
+        {"testing", testing_tests}, {"strategy", strategy_tests},
     };
     for (size_t index = 0; index < sizeof files / sizeof *files; index++) {
         int wanted = count < 2;

@@ -18,7 +18,7 @@ struct test {
 #define END_OF_TESTS {NULL, NULL}
 
 extern const struct test client_tests[], crew_tests[], error_tests[], events_tests[], fork_tests[], input_tests[], job_tests[],
-    hook_tests[], kind_tests[], queue_tests[], server_tests[], signal_tests[], testing_tests[], worker_tests[];
+    hook_tests[], kind_tests[], queue_tests[], server_tests[], signal_tests[], strategy_tests[], testing_tests[], worker_tests[];
 
 /* The error of the test that runs. Every call passes this address; CHECK_OK and CHECK_ERROR look at it and free it. */
 extern mh_error *failure;
