@@ -1,7 +1,7 @@
 #!/bin/bash
 # make -C ffi check: installs the library into a folder of its own, starts servers there, and runs the tests of
 # tests/c built in every way a user may build: by three compilers, shared and static, under sanitizers and valgrind.
-# The example too. Leaves nothing behind. The last line is "N passed, N failed".
+# The examples too. Leaves nothing behind. The last line is "N passed, N failed".
 #
 # CHECK_FILES: names of tests/c files to run, for example CHECK_FILES=worker. Default: all.
 set -euo pipefail
@@ -73,6 +73,30 @@ hello() {
   said=$(cd "$(mktemp -d "$box/hello-XXXXXX")" && env -u MANYHANDS_URL -u REDIS_URL "$@" "$program")
   printf '%s\n' "$said"
   [[ $said == 'Hello, world!' ]] && echo '1 passed, 0 failed'
+}
+
+# The example of an error reporter hears of the one job that fails.
+errors() {
+  local said
+  said=$(run_example "$1" | grep -x 'REPORT ship failed in run 1, after [0-9]* ms: there is no such order (job [0-9a-f]* of queue orders)')
+  [[ $(wc -l <<<"$said") == 1 ]]
+  echo '1 passed, 0 failed'
+}
+
+# The example of a trace has one, and each of its spans is in the one that caused it.
+trace() {
+  run_example "$1" | awk '
+    $1 == "SPAN" { id[$2 $3] = $7; parent[$2 $3] = $9; count++; traces += !seen[$5]++ }
+    END {
+      exit !(count == 4 && traces == 1 && parent["putorder"] == "0000000000000000" && parent["performorder"] == id["putorder"] &&
+             parent["putinvoice"] == id["performorder"] && parent["performinvoice"] == id["putinvoice"])
+    }'
+  echo '1 passed, 0 failed'
+}
+
+# What an example says on standard error, on a server of its own.
+run_example() {
+  (cd "$(mktemp -d "$box/example-XXXXXX")" && env -u MANYHANDS_URL -u REDIS_URL "$1" 2>&1)
 }
 
 # The example of tests says nothing when all is well.
@@ -161,6 +185,10 @@ build hello-sanitized 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "$example" 
 begin 'hello, sanitizers' hello "$box/hello-sanitized"
 build greetings 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" ../examples/c/greetings.c "${shared[@]}"
 begin 'greetings, sanitizers' greetings "$box/greetings"
+for name in errors trace; do
+  build "$name" 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "../examples/c/$name.c" "${shared[@]}"
+  begin "$name, sanitizers" "$name" "$box/$name"
+done
 build worker 'gcc -std=c11' "${cflags[@]}" ../examples/c/worker.c "${shared[@]}" # cli/tests runs it
 begin 'exported functions' exports
 begin 'staged install' staging
