@@ -150,7 +150,7 @@ fn what_runs_when_master_and_process_are_killed_together_runs_again(program: Pro
 
 fn one_that_sleeps_beyond_its_lease_does_not_succeed_a_second_time(program: Program) {
     let mut master = Master::of(program, Server::start(), &["--worker-count", "2", "--verbose"], &[]);
-    let jid = master.put_one("deaf", 2);
+    let jid = master.put_one("heedless", 2);
     let slept = master.held();
     let pid = slept.pid;
     kill(pid, libc::SIGSTOP);

@@ -29,8 +29,8 @@ use support::Server;
 fn worker() {
     let settings = WorkSettings::from_environment().unwrap();
     let client = Client::open(settings.url.as_deref(), &settings.client_options("{}").unwrap()).unwrap();
-    let options = r#"{"queues":["q"],"timeouts":{"stuck":50},"kill_timeout_ms":50,
-        "kinds":["done","hold","deaf","stubborn","stuck","crash","grow","bloat","work","leak"]}"#;
+    let options = r#"{"queues":["q"],"kinds":["done","hold","heedless","stubborn","stuck","crash","grow","bloat","work",
+        "leak"],"timeouts":{"stuck":50},"kill_timeout_ms":50}"#;
     let worker = Worker::open(&client, &settings.worker_options(options).unwrap()).unwrap();
     worker.obey_signals().unwrap();
     let done = worker.run(|job| match job.kind.as_str() {
@@ -38,7 +38,7 @@ fn worker() {
             true => Outcome::DONE,
             false => Outcome::Release,
         },
-        "deaf" => {
+        "heedless" => {
             hold(&job.jid, || false);
             Outcome::completed(Some(&std::process::id().to_string()), "").unwrap()
         }

@@ -1,10 +1,13 @@
 //! Every signal to one process: to one of the two that a master keeps, and to one without a master. Those to a master are in
 //! `main`.
 
+use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use crate::master::{Held, Master, kill, until};
+use crate::programs::Program;
+use crate::support::Server;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Tier {
@@ -13,6 +16,35 @@ enum Tier {
 }
 
 const TIERS: [Tier; 2] = [Tier::One, Tier::Single];
+
+thread_local! {
+    /// What the test of this thread sends signals to.
+    static PROGRAM: Cell<Program> = const { Cell::new(Program::Rust) };
+}
+
+macro_rules! also_of_c {
+    ($($name:ident)*) => {
+        mod c {
+            $(
+                #[test]
+                fn $name() {
+                    super::PROGRAM.set(super::Program::C);
+                    super::$name();
+                }
+            )*
+        }
+    };
+}
+
+also_of_c! {
+    quit_ends_after_the_running_jobs
+    quit_ends_after_the_shutdown_timeout
+    term_and_int_interrupt_and_end
+    term_ends_also_when_handlers_do_not
+    a_second_term_ends_one_at_once
+    usr1_interrupts_and_the_process_goes_on
+    usr2_pauses_and_cont_resumes
+}
 
 /// A tier in which two jobs run, in two processes where there are several. The first job's process gets the signals.
 struct Table {
@@ -32,7 +64,8 @@ impl Table {
             Tier::One => &["--worker-count", "2"],
             Tier::Single => &["--run-as-single-process", "--thread-count", "2"],
         };
-        let master = Master::start_in(options, &[("SHUTDOWN_TIMEOUT", shutdown_timeout)]);
+        let variables = [("SHUTDOWN_TIMEOUT", shutdown_timeout)];
+        let master = Master::of(PROGRAM.get(), Server::start(), options, &variables);
         if tier == Tier::One {
             until("two workers", || master.workers().len() == 2);
         }

@@ -43,12 +43,12 @@ static int say_held(const mh_job *job)
     return held;
 }
 
-/* Runs until the test says so, or, unless it is deaf, an interrupt does: then it is false. */
-static int hold(const mh_job *job, int is_deaf)
+/* Runs until the test says so, or, unless it is heedless, an interrupt does: then it is false. */
+static int hold(const mh_job *job, int is_heedless)
 {
     int held = say_held(job), is_done = 0;
     char byte;
-    while (!is_done && (is_deaf || mh_job_interrupted(job) == NULL)) {
+    while (!is_done && (is_heedless || mh_job_interrupted(job) == NULL)) {
         struct pollfd answer = {.fd = held, .events = POLLIN};
         if (poll(&answer, 1, 20) == 1) {
             need(read(held, &byte, 1) == 1, "the test is gone");
@@ -86,7 +86,7 @@ static mh_code perform(mh_job *job, mh_error **error)
     snprintf(result, sizeof result, "%d", (int)getpid());
     if (strcmp(kind, "hold") == 0 && !hold(job, 0))
         return mh_job_release(job, error);
-    if (strcmp(kind, "deaf") == 0)
+    if (strcmp(kind, "heedless") == 0)
         hold(job, 1);
     if (strcmp(kind, "stubborn") == 0)
         stay(job);
@@ -127,7 +127,7 @@ int main(void)
     must(mh_client_open_under_settings(NULL, &client, &error), &error);
     must(mh_worker_open_under_settings(client,
                                        "{\"queues\": [\"q\"], \"kill_timeout_ms\": 50, \"kinds\": [\"done\", \"hold\", "
-                                       "\"deaf\", \"stubborn\", \"crash\", \"work\", \"leak\"]}",
+                                       "\"heedless\", \"stubborn\", \"crash\", \"work\", \"leak\"]}",
                                        &worker, &error),
          &error);
     must(mh_worker_obey_signals(worker, &error), &error);
