@@ -7,9 +7,6 @@ import { native } from "./native.js";
 import { Refused, refuse } from "./refusal.js";
 import { Worker } from "./worker.js";
 
-/** Milliseconds. How often the title of the process is brought up to date. */
-const TITLE_EVERY = 500;
-
 /** Milliseconds. What listeners of `stop` have begun may end; what keeps the process alive for longer does not. */
 const LINGER = 500;
 
@@ -80,13 +77,10 @@ export async function describe(application: string): Promise<Described> {
 export async function serve(application: string, flags: string): Promise<number> {
   const worker = await load(application, flags).catch(refuse);
   try {
-    const show = () => {
-      process.title = Worker.title(worker);
-    };
-    show();
-    const titles = setInterval(show, TITLE_EVERY).unref();
+    Worker.entitle(worker, (title) => {
+      process.title = title;
+    });
     await worker.run();
-    clearInterval(titles);
     return 0;
   } catch (thrown) {
     console.error(`manyhands: ${described(thrown)}`);

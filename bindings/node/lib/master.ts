@@ -11,9 +11,6 @@ import { asVariables, type Flags } from "./work-settings.js";
 /** The program of each process. */
 const PROGRAM = fileURLToPath(new URL("./worker-process.js", import.meta.url));
 
-/** Milliseconds. How often the title of the process is brought up to date. */
-const TITLE_EVERY = 1_000;
-
 /** Milliseconds. The most that SHUTDOWN_TIMEOUT and KILL_TIMEOUT may be. */
 const LONGEST = 86_400_000;
 
@@ -33,14 +30,11 @@ export async function keep(application: string, flags: Flags): Promise<number> {
   const all = { ...flags, "shutdown-timeout": seconds(shutdownTimeout), "kill-timeout": seconds(killTimeout) };
   const supervisor = sync(() => new native.Supervisor(client, JSON.stringify(all)));
   handOnSignals(supervisor);
-  const show = () => {
-    process.title = `manyhands master [${queues.join(",")}] ${supervisor.status() || basename(application)}`;
+  const show = (status: string) => {
+    process.title = `manyhands master [${queues.join(",")}] ${status}`;
   };
-  show();
-  const titles = setInterval(show, TITLE_EVERY).unref();
-  const status = await settled(() => supervisor.keep(process.execPath, [...process.execArgv, PROGRAM, application]));
-  clearInterval(titles);
-  return status;
+  show(basename(application));
+  return settled(() => supervisor.keep(process.execPath, [...process.execArgv, PROGRAM, application], show));
 }
 
 /**

@@ -138,10 +138,11 @@ export interface NativeWorker {
 
 /** A master of worker processes that are programs of their own. */
 export interface NativeSupervisor {
-  /** Keeps processes of a program until a signal ends it; resolves with the status to end with. */
-  keep(program: string, args: string[]): Promise<number>;
-  /** How the service does, in a few words. */
-  status(): string;
+  /**
+   * Keeps processes of a program until a signal ends it; resolves with the status to end with. `told` is called with how the
+   * service does, in a few words, whenever that has changed.
+   */
+  keep(program: string, args: string[], told: (status: string) => void): Promise<number>;
   /** The master got this signal: QUIT, TERM, INT, USR1, USR2, CONT, TTIN or HUP. */
   signal(name: string): void;
 }

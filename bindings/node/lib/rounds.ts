@@ -10,11 +10,19 @@ const TURN = 5;
 /** Milliseconds. What setTimeout can wait; longer waits are several. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** Who is told of rounds. */
+export interface RoundListener {
+  /** Jobs are about to be taken. */
+  before(): void;
+  /** Handlers are about to be started. */
+  began(): void;
+}
+
 /** Takes jobs and starts their handlers, until there are no more; then waits for the last ones. */
 export class Rounds {
   #hands: Hands;
   #performing: Performing;
-  #arrange: () => void;
+  #listener: RoundListener;
   /** Whether jobs are being waited for: those that arrive are still performed. */
   #reserving = false;
   #ending = false;
@@ -23,11 +31,10 @@ export class Rounds {
   /** Wakes who waits for handlers to end: to start others, and to stop. */
   #wakes = new Set<() => void>();
 
-  /** `arrange` is called before jobs are taken. */
-  constructor(hands: Hands, performing: Performing, arrange: () => void) {
+  constructor(hands: Hands, performing: Performing, listener: RoundListener) {
     this.#hands = hands;
     this.#performing = performing;
-    this.#arrange = arrange;
+    this.#listener = listener;
   }
 
   /** Resolves when there is nothing more to start: after {@link end}, or the last that the native half gives. */
@@ -44,7 +51,7 @@ export class Rounds {
         turnBegan = performance.now();
       }
       const free = most - this.#hands.running.size;
-      this.#arrange();
+      this.#listener.before();
       const jobs = this.#hands.native.take(free);
       if (jobs.length > 0) {
         this.#start(jobs);
@@ -77,6 +84,7 @@ export class Rounds {
   }
 
   #start(jobs: readonly NativeJob[]): void {
+    this.#listener.began();
     for (const job of jobs) {
       void this.#performing.perform(this.#hands.reserved(job), this.#hands).then(() => this.#wake());
     }

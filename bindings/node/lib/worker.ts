@@ -10,10 +10,11 @@ import { type NativeWorker, native } from "./native.js";
 import { callable, coreOptions, optionsObject, text } from "./options.js";
 import { CALLBACK, Order } from "./order.js";
 import { Performing } from "./performing.js";
-import { onExit, onSignal, type Signal } from "./process.js";
+import { onExit, onSignal } from "./process.js";
 import { Rounds } from "./rounds.js";
 import { describedJob, describedLoop, obeying, type Signalled } from "./signals.js";
 import { workerTitle } from "./title.js";
+import { type Pace, Watch } from "./watch.js";
 import {
   type Handler,
   KIND_NAMES,
@@ -27,8 +28,8 @@ import {
   type WorkerOptions,
 } from "./worker-options.js";
 
-/** Milliseconds. How often the worker looks, in memory, for handlers that should end. */
-const LOOK_EVERY = 100;
+/** Milliseconds. How often a strategy that is a function is asked while {@link Worker.next} waits. */
+const ASK_EVERY = 1_000;
 
 /** Milliseconds. What is left to handlers that should end. */
 const KILL_TIMEOUT = 2_000;
@@ -62,8 +63,14 @@ export class Worker extends Hooks<WorkerEvents> {
   #begun = false;
   #ran = false;
   #stopping: Promise<void> | undefined;
-  /** Looks for losses among the jobs that {@link next} gave, while there are any. */
-  #watch: NodeJS.Timeout | undefined;
+  /** Looks for what {@link run} must do. */
+  #watch = new Watch(() => this.#seen(), true);
+  /** Looks for losses among the jobs that {@link next} gave; while there are none, the garbage collector may have the worker. */
+  #takenWatch = new Watch(() => this.#look(), false);
+  /** Shows what it does. */
+  #shown: () => void = () => {};
+  /** Does what a signal says. */
+  #obey = obeying(this.#signalled());
   #unwatchExit: (() => void) | undefined;
   /** How long the handlers may run that have a time of their own, by kind. */
   #timeouts: Record<string, number> = {};
@@ -94,7 +101,10 @@ export class Worker extends Hooks<WorkerEvents> {
       listens: () => this.listenerCount("lockLost") > 0,
       lockLost: (job, reason) => this.tell("lockLost", job, reason),
     });
-    this.#rounds = new Rounds(this.#hands, this.#performing, () => this.#order?.arrange(this.#hands.native));
+    this.#rounds = new Rounds(this.#hands, this.#performing, {
+      before: () => this.#order?.arrange(this.#hands.native),
+      began: () => this.#watch.hurry(),
+    });
   }
 
   /** Its name as others see it: host:pid:8 hex digits. Another one once {@link run} or {@link next} begins. */
@@ -200,8 +210,20 @@ export class Worker extends Hooks<WorkerEvents> {
     return { shutdownTimeout: worker.#hands.native.shutdownTimeout(), killTimeout: worker.#killTimeout };
   }
 
-  /** @internal What process listings show of it. */
-  static title(worker: Worker): string {
+  /** @internal For the command. Shows what process listings are to say of it, from now on whenever that has changed. */
+  static entitle(worker: Worker, show: (title: string) => void): void {
+    let shown = "";
+    worker.#shown = () => {
+      const title = Worker.#title(worker);
+      if (title !== shown) {
+        show(title);
+        shown = title;
+      }
+    };
+    worker.#shown();
+  }
+
+  static #title(worker: Worker): string {
     const { queues, threads = 1 } = worker.#options as { queues: readonly string[]; threads?: number };
     return workerTitle(worker.#state(), queues, threads, worker.#hands.running);
   }
@@ -247,21 +269,15 @@ export class Worker extends Hooks<WorkerEvents> {
     }
     this.#begin();
     this.#ran = true;
-    const obey = obeying(this.#signalled());
-    const unwatchSignals = signals && isMainThread ? onSignal(obey) : undefined;
+    const unwatchSignals = signals && isMainThread ? onSignal(this.#obey) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#hands.native.end());
-    const look = setInterval(() => {
-      this.#look();
-      this.#order?.arrange(this.#hands.native);
-      this.#leaveStuck();
-      this.#obeyOthers(obey);
-    }, LOOK_EVERY);
+    this.#watch.hurry();
     try {
       await this.#rounds.go((this.#options.threads as number | undefined) ?? 1);
     } finally {
       await this.stop().finally(() => {
-        clearInterval(look);
+        this.#watch.end();
         unwatchSignals?.();
         unwatchExit();
         this.#look();
@@ -301,10 +317,10 @@ export class Worker extends Hooks<WorkerEvents> {
     this.#order?.arrange(this.#hands.native);
     let [native] = this.#hands.native.take(1);
     if (native === undefined) {
-      const order = this.#order;
-      const arrange = order && setInterval(() => order.arrange(this.#hands.native), LOOK_EVERY);
+      const arrange = () => this.#order?.arrange(this.#hands.native);
+      const asked = this.#order && setInterval(arrange, ASK_EVERY);
       [native] = await settled(() => this.#hands.native.nextOne(timeout_ms as number | null)).finally(() =>
-        clearInterval(arrange),
+        clearInterval(asked),
       );
     }
     return native === undefined ? null : this.#take(this.#hands.reserved(native));
@@ -354,6 +370,10 @@ export class Worker extends Hooks<WorkerEvents> {
   /** A later call can only shorten the time. */
   #stopWithin(grace: number): Promise<void> {
     this.#rounds.end(grace);
+    if (this.#ran && this.#stopping === undefined) {
+      // Its end is looked for as often as that of handlers.
+      this.#watch.hurry();
+    }
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
@@ -381,13 +401,13 @@ export class Worker extends Hooks<WorkerEvents> {
   }
 
   /** What an operator or the master wants, as far as the native half cannot do it alone. */
-  #obeyOthers(obey: (signal: Signal) => void): void {
+  #obeyOthers(): void {
     if (this.#stopping === undefined && this.#hands.native.ordered() === "stop") {
       // What it rejects with is told by run.
       this.stop().catch(() => {});
     }
     for (let name = this.#hands.native.takeSignal(); name !== null; name = this.#hands.native.takeSignal()) {
-      obey(`SIG${name}`);
+      this.#obey(`SIG${name}`);
     }
   }
 
@@ -436,7 +456,7 @@ export class Worker extends Hooks<WorkerEvents> {
       }
     } finally {
       this.#unwatchExit?.();
-      clearInterval(this.#watch);
+      this.#takenWatch.end();
       this.#look();
       if (this.#begun) {
         this.tell("stop");
@@ -446,16 +466,22 @@ export class Worker extends Hooks<WorkerEvents> {
 
   #take(job: Job): Job {
     this.#hands.taken.add(job);
-    this.#watch ??= setInterval(() => this.#look(), LOOK_EVERY).unref();
+    this.#takenWatch.hurry();
     return job;
   }
 
-  #look(): void {
+  /** Of the jobs in hand. */
+  #look(): Pace | null {
     this.#hands.look();
-    if (this.#hands.taken.size === 0) {
-      // Only while it watches over jobs is it kept from the garbage collector.
-      clearInterval(this.#watch);
-      this.#watch = undefined;
-    }
+    return this.#hands.taken.size > 0 ? "often" : null;
+  }
+
+  #seen(): Pace {
+    this.#look();
+    this.#order?.arrange(this.#hands.native);
+    this.#leaveStuck();
+    this.#obeyOthers();
+    this.#shown();
+    return this.running > 0 || this.#stopping !== undefined ? "often" : "seldom";
   }
 }

@@ -3,12 +3,13 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use manyhands::{Code, Error, Signal, Task, WorkSettings};
 use napi::Env;
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{Function, PromiseRaw};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
 use crate::client::Client;
@@ -22,8 +23,6 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 #[napi]
 pub struct Supervisor {
     core: Apart<Arc<manyhands::Supervisor>>,
-    /// As it last was: the core's own is locked by the thread that waits.
-    status: Arc<Mutex<String>>,
     settings: WorkSettings,
 }
 
@@ -34,19 +33,23 @@ impl Supervisor {
     pub fn open(client: &Client, flags: String) -> napi::Result<Supervisor> {
         let settings = WorkSettings::from_flags(&flags).map_err(thrown)?;
         let core = manyhands::Supervisor::open(&client.core, &settings).map_err(thrown)?;
-        Ok(Supervisor { core: Apart::new(Arc::new(core)), status: Arc::default(), settings })
+        Ok(Supervisor { core: Apart::new(Arc::new(core)), settings })
     }
 
-    /// Keeps processes of a program until a signal ends it: the status to end with.
+    /// Keeps processes of a program until a signal ends it: the status to end with. `told` is called with how the service
+    /// does, in a few words, within a second whenever that has changed.
     #[napi(catch_unwind)]
     pub fn keep<'env>(
         &self,
         env: &'env Env,
         program: String,
         arguments: Vec<String>,
+        told: Function<'env, String, ()>,
     ) -> napi::Result<PromiseRaw<'env, u32>> {
-        let (core, status, settings) = (Arc::clone(&self.core), Arc::clone(&self.status), self.settings.clone());
+        let told = told.build_threadsafe_function().build()?;
+        let (core, settings) = (Arc::clone(&self.core), self.settings.clone());
         pool::call_apart(env, "manyhands-master", move || {
+            let mut last = String::new();
             loop {
                 for task in core.wait(STATUS_EVERY) {
                     match task {
@@ -60,15 +63,13 @@ impl Supervisor {
                         Task::Exit(status) => return Ok(u32::from(status)),
                     }
                 }
-                *status.lock().unwrap_or_else(PoisonError::into_inner) = core.status();
+                let status = core.status();
+                if status != last {
+                    last.clone_from(&status);
+                    told.call(status, ThreadsafeFunctionCallMode::NonBlocking);
+                }
             }
         })
-    }
-
-    /// How the service does, in a few words: at most a second old.
-    #[napi(catch_unwind)]
-    pub fn status(&self) -> String {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The master got this signal: QUIT, TERM, INT, USR1, USR2, CONT, TTIN or HUP.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { Client, Closed, type Job, Worker, WrongState } from "manyhands";
 import { freshClient, redis, signalServer, url, written } from "./server.js";
@@ -32,6 +32,33 @@ test("a worker that waits starts a job when it is put", async () => {
   await worker.stop();
   await run;
   assert.equal((await client.job(jid))?.state, "completed");
+});
+
+test("a worker looks ten times a second while a handler is under way, else once", async (t) => {
+  const pauses: (number | undefined)[] = [];
+  const told = new EventEmitter();
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (act: () => void, ms?: number) => {
+    pauses.push(ms);
+    told.emit("pause");
+    return setTimeout(act, ms);
+  });
+  const until = async (pause: number) => {
+    while (pauses.at(-1) !== pause) {
+      await once(told, "pause");
+    }
+  };
+  const client = freshClient();
+  const worker = new Worker(client, { queues: ["q"] });
+  worker.perform("k", () => once(told, "end"));
+  const run = worker.run();
+  await until(1_000);
+  await client.queue("q").put("k");
+  await until(100);
+  told.emit("end");
+  await until(1_000);
+  await worker.stop();
+  await run;
 });
 
 test("many jobs are drained, as many at once as asked and no more", async () => {
