@@ -14,6 +14,7 @@ import type { Job, JobOutcome, JobState } from "./job.js";
 import { jsonObject, toJson } from "./json.js";
 import { Managed } from "./managed.js";
 import { coreOptions, milliseconds, optionsObject, plain, text } from "./options.js";
+import { Fail } from "./outcome.js";
 
 /** {@link Job.locals}: by name, whatever the program puts there. */
 // biome-ignore lint/suspicious/noExplicitAny: what is there only the program knows
@@ -65,6 +66,8 @@ export abstract class Held<Data = unknown> extends Managed {
   /** Why its handler should end; null while it may go on. */
   #interrupted: JobInterrupted | null = null;
   #rule: ErrorRule | null = null;
+  /** As which {@link fail} was called last. */
+  #failure: Fail | null = null;
   #since = performance.now();
   /** Whether it was reserved here, not looked up. */
   #reserved: boolean;
@@ -150,13 +153,8 @@ export abstract class Held<Data = unknown> extends Managed {
    * Source: core/src/engine/ops/job_fail.lua
    */
   async fail(group: string, message = "", trace = ""): Promise<JobOutcome> {
-    const operation = "job_fail";
-    const fields = {
-      group: text(group, "group", operation),
-      message: text(message, "message", operation),
-      trace: text(trace, "trace", operation),
-    };
-    return this.#finish({ verb: "fail", fields, raw: {} });
+    this.#failure = new Fail(group, message, trace);
+    return this.#finish({ verb: "fail", fields: this.#failure.fields(), raw: {} });
   }
 
   /**
@@ -335,6 +333,11 @@ export abstract class Held<Data = unknown> extends Managed {
   /** @internal How a method above has ended it; null when none has. */
   static endedAs(job: Held): RunEnd | null {
     return job.#endedAs;
+  }
+
+  /** @internal As what {@link fail} has ended it; null when it has not. */
+  static failure(job: Held): Fail | null {
+    return job.#endedAs === "fail" ? job.#failure : null;
   }
 
   /** @internal True when the lease is known to be lost. */

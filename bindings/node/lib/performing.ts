@@ -45,8 +45,11 @@ export class Performing {
     Job.letGo(job);
     if (ending.verb !== "unknown_kind") {
       this.#listener.after(job, Job.endedAs(job) ?? ending.verb);
+      const failed = Job.failure(job);
       if (this.#failures.has(job)) {
         this.#listener.failed(job, this.#failures.get(job));
+      } else if (failed !== null) {
+        this.#listener.failed(job, failed);
       }
     }
   }

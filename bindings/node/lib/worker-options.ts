@@ -164,7 +164,7 @@ export interface WorkerEvents {
   beforePerform: [job: Job];
   /** It has ended so; the job's outcome is on its way. */
   afterPerform: [job: Job, end: RunEnd];
-  /** It threw an error, or Fail. Comes after afterPerform. */
+  /** It threw an error, or Fail; or called {@link Job.fail}, told as that Fail. Comes after afterPerform. */
   failure: [job: Job, error: unknown];
   /**
    * The lease of a job was lost while its handler ran, or its outcome was refused; nothing of that run is stored. It is

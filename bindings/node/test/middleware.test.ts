@@ -108,6 +108,10 @@ const handlers: Record<string, (job: Job, trace: Trace) => unknown> = {
     trace("handler");
     throw new Error("broken");
   },
+  fail: async (job, trace) => {
+    trace("handler");
+    await job.fail("held", "by handler");
+  },
 };
 
 for (const one of cases) {
@@ -193,7 +197,7 @@ test("who does not wait for next is waited for, and its error counts", async (t)
 test("the events of a worker: start, then each run's beginning, failure and end, then stop", async (t) => {
   written(t);
   const client = freshClient();
-  const kinds = ["unknown", "done", "ended", "thrown", "failed", "put-off", "last"];
+  const kinds = ["unknown", "done", "ended", "thrown", "failed", "given-up", "both", "put-off", "last"];
   await client.queue("q").putMany(kinds.map((kind) => ({ kind })));
   const worker = new Worker(client, { queues: ["q"] });
   worker.perform("done", () => 1);
@@ -203,6 +207,11 @@ test("the events of a worker: start, then each run's beginning, failure and end,
   });
   worker.perform("failed", () => {
     throw new Fail("group");
+  });
+  worker.perform("given-up", (job) => job.fail("group", "by hand"));
+  worker.perform("both", async (job) => {
+    await job.fail("group");
+    throw new RangeError("after that");
   });
   worker.perform("put-off", () => {
     throw new Snooze(60_000);
@@ -226,6 +235,8 @@ test("the events of a worker: start, then each run's beginning, failure and end,
     ...["before done", "after done: complete", "before ended", "after ended: release"],
     ...["before thrown", "after thrown: error", "failure thrown: TypeError"],
     ...["before failed", "after failed: fail", "failure failed: Fail"],
+    ...["before given-up", "after given-up: fail", "failure given-up: Fail"],
+    ...["before both", "after both: fail", "failure both: RangeError"],
     ...["before put-off", "after put-off: snooze", "before last", "after last: cancelled"],
     "stop",
   ]);
