@@ -1,9 +1,14 @@
 // What each signal does to each tier: to the master of two processes, to one of them, and to a process without a master.
 // Two handlers run when it comes. A5 A6
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { freshClient, startCommand, url } from "./server.js";
+import { promisify } from "node:util";
+import type { Client } from "manyhands";
+import { freshClient, freshFolder, startCommand, url } from "./server.js";
 import { fate, type Held, isGone, type Service, SINGLE, started, TWO, untilState } from "./service.js";
 
 type Tier = "master" | "process" | "single";
@@ -70,14 +75,29 @@ async function givenBack(scene: Scene, status: number): Promise<void> {
   }
 }
 
+/** Milliseconds. How long the job runs, as its worker says. */
+async function runs(client: Client, jid: string): Promise<number> {
+  const { items } = await client.workers();
+  const jobs = items.flatMap(({ status }) => (status?.jobs ?? []) as { jid: string; since_ms: number }[]);
+  return jobs.find((job) => job.jid === jid)?.since_ms ?? 0;
+}
+
 test("handlers have the time to end that their application gives them, and its log keeps its format", async () => {
   const client = freshClient();
   const patient = fileURLToPath(new URL("./programs/patient.js", import.meta.url));
   const program = startCommand(["work", "--verbose", patient], { MANYHANDS_URL: url, NAMESPACE: client.namespace });
-  // More than a master leaves them that nobody told.
-  const { jid } = await client.queue("q").put("slow", 3_500);
+  const pipe = join(await freshFolder(), "pipe");
+  await promisify(execFile)("mkfifo", [pipe]);
+  const { jid } = await client.queue("q").put("slow", pipe);
   await program.line(`started ${jid}`);
   program.child.kill("SIGTERM");
+  await program.line("is told to end");
+  const told = await runs(client, jid);
+  // More than a master leaves them that nobody told.
+  while ((await runs(client, jid)) < told + 3_500) {
+    assert.equal(program.child.exitCode, null, "it ended before its time");
+  }
+  await writeFile(pipe, "");
   await program.line(new RegExp(`^\\{.*"jid":"${jid}"`));
   assert.equal(await program.ended, 0);
   assert.equal((await client.job(jid))?.state, "completed");
@@ -185,6 +205,12 @@ test("HUP to the master replaces every process, and no job is interrupted", asyn
     await all.service.workers(2);
   }
   await end(all);
+});
+
+test("HUP to a process without a master ends it, as any program", async () => {
+  const all = await scene("single");
+  all.signal("SIGHUP");
+  assert.equal(await all.service.program.ended, "SIGHUP");
 });
 
 test("HUP to one process ends it, as any program; its job goes elsewhere, no retry spent", async () => {
