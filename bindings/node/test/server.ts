@@ -140,8 +140,8 @@ export async function stopClock(client: Client): Promise<(by: number) => Promise
 /** A program of test/programs in a process of its own. */
 export interface Program {
   readonly child: ChildProcess;
-  /** Resolves when it has written this line, or one like it. */
-  line(text: string | RegExp): Promise<void>;
+  /** Resolves to this line, or the first like it, when it has written it. */
+  line(text: string | RegExp): Promise<string>;
   /** Resolves to the exit code, or to the signal that ended it. */
   readonly ended: Promise<number | string>;
 }
@@ -170,13 +170,17 @@ function run(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Pro
   });
   const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | string);
   const line = async (text: string | RegExp) => {
-    const found = () => (typeof text === "string" ? seen.has(text) : [...seen].some((one) => text.test(one)));
+    const found = () => [...seen].find((one) => (typeof text === "string" ? one === text : text.test(one)));
     const over = ended.then(() => {
-      if (!found()) {
+      if (found() === undefined) {
         throw new Error(`${name} ended without the line ${text}; it wrote ${[...seen].join(" | ")}`);
       }
     });
-    while (!found()) {
+    for (;;) {
+      const line = found();
+      if (line !== undefined) {
+        return line;
+      }
       await Promise.race([once(lines, "line"), over]);
     }
   };

@@ -1,13 +1,27 @@
 // `manyhands work` on test/programs/application.ts, with real processes, and what tests ask of it.
 import { once } from "node:events";
+import { copyFile, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Client, Job, WorkerStatus } from "manyhands";
 import { freshClient, freshFolder, type Program, startCommand } from "./server.js";
 
 export const application = fileURLToPath(new URL("./programs/application.js", import.meta.url));
+
+/** A file of examples/node, in a folder where it finds the installed package and those that it shows. */
+export async function example(name: string): Promise<string> {
+  const folder = await mkdtemp(join(dirname(application), "example-"));
+  after(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, "node_modules"));
+  // Tests run in bindings/node.
+  await symlink(resolve("node_modules/@opentelemetry"), join(folder, "node_modules/@opentelemetry"));
+  const file = join(folder, name);
+  await copyFile(new URL(`../../../../examples/node/${name}`, import.meta.url), file);
+  return file;
+}
 
 /** Two processes, of which each performs one job at a time. */
 export const TWO = ["--worker-count", "2", "--thread-count", "1"];

@@ -1,18 +1,11 @@
 // The command `manyhands work`: what it is told, what it refuses, what it shows.
 import assert from "node:assert/strict";
-import { copyFile, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { version } from "manyhands";
-import { freshClient, startCommand, url } from "./server.js";
-import { application, fate, SINGLE, started } from "./service.js";
-
-/** A file of examples/node, where it finds the installed package. */
-async function example(name: string): Promise<string> {
-  const file = join(dirname(application), name);
-  await copyFile(new URL(`../../../../examples/node/${name}`, import.meta.url), file);
-  return file;
-}
+import { startCommand, url } from "./server.js";
+import { application, example, fate, SINGLE, started } from "./service.js";
 
 test("nonsense is refused by the name under which it was written, status 2", async () => {
   const cases: [string[], NodeJS.ProcessEnv, RegExp][] = [
@@ -123,17 +116,4 @@ test("`stop` from afar ends the processes like QUIT", async () => {
   held.finish();
   assert.equal(await service.program.ended, 0);
   assert.deepEqual(await fate(service, jid), ["completed", 2]);
-});
-
-test("the example of an application is one", async () => {
-  const file = await example("worker.mjs");
-  const client = freshClient();
-  const headers = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` };
-  const { jid } = await client.queue("mail").put("welcome", { to: "Ada" }, { headers });
-  const program = startCommand(["work", file], { MANYHANDS_URL: url, NAMESPACE: client.namespace });
-  await program.line(/^\{"span":"welcome","trace":"a{32}","id":"\w{16}","parent":"b{16}","ms":\d+\}$/);
-  await program.line(/^\{"error":"Error: Ada has no address","jid":"\w{32}","kind":"remind","trace":"a{32}"\}$/);
-  program.child.kill("SIGQUIT");
-  assert.equal(await program.ended, 0);
-  assert.equal((await client.job(jid))?.state, "completed");
 });
