@@ -3,6 +3,7 @@
 //! Everything a JavaScript program sees is in `lib/*.ts`; this half has no defaults and no opinions.
 
 mod client;
+mod delivery;
 mod errors;
 mod events;
 mod job;
