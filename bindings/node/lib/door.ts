@@ -1,11 +1,11 @@
 import { ENDING_NAMES, type Ending } from "./ending.js";
 import { type ErrorFields, errorOf, type Names, settled } from "./errors.js";
 import type { Explanation } from "./explanation.js";
-import type { Holder } from "./held.js";
 import { Job, type JobOutcome } from "./job.js";
 import { camelCase, jsonObject } from "./json.js";
 import type { NativeClient, NativeView } from "./native.js";
 import { Putting } from "./putting.js";
+import type { Holder } from "./run.js";
 
 /** One item of the reply of an operation that ends runs or renews leases. */
 interface Answer {

@@ -1,9 +1,9 @@
 import type { Door } from "./door.js";
 import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson, shortOutcome } from "./ending.js";
 import { Internal, InvalidArgument, settled, sync, WrongState } from "./errors.js";
-import type { Holder } from "./held.js";
 import { Job, type JobOutcome } from "./job.js";
 import type { NativeInterrupt, NativeJob, NativeWorker } from "./native.js";
+import type { Holder } from "./run.js";
 
 const RELEASE = '{"release":{}}';
 

@@ -1,6 +1,4 @@
-import type { Door } from "./door.js";
 import type { Ending } from "./ending.js";
-import { InvalidArgument, wrongState } from "./errors.js";
 import {
   COMPLETE_OPTIONS,
   type CompleteOptions,
@@ -9,75 +7,29 @@ import {
   RETRY_OPTIONS,
   type RetryOptions,
 } from "./held-options.js";
-import { JobInterrupted } from "./interrupted.js";
-import type { Job, JobOutcome, JobState } from "./job.js";
+import type { JobOutcome } from "./job.js";
 import { jsonObject, toJson } from "./json.js";
-import { Managed } from "./managed.js";
 import { coreOptions, milliseconds, optionsObject, plain, text } from "./options.js";
 import { Fail } from "./outcome.js";
+import { type Holder, Run } from "./run.js";
 
 /** {@link Job.locals}: by name, whatever the program puts there. */
 // biome-ignore lint/suspicious/noExplicitAny: what is there only the program knows
 export type JobLocals = Record<string, any>;
 
-/** How a run ended: what the handler's end says, or what the handler itself did with its job. */
-export type RunEnd = Ending["verb"] | "cancelled" | "requeued" | "timed out";
-
-/** What becomes of a job after this error. */
-export interface ErrorRule {
-  readonly error: unknown;
-  readonly verb: "fail" | "retry";
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-/** Who carries the word of a job's holder to the engine: the client that reserved it, or the worker that performs it. */
-export interface Holder {
-  /** The way of all that needs no holder. */
-  readonly door: Door;
-  /** Resolves to the job's new state. */
-  finish(job: Job, ending: Ending): Promise<JobOutcome>;
-  /** Resolves to the milliseconds that the lease now lasts. */
-  heartbeat(job: Job): Promise<number>;
-  /** Forgets a job whose lease another operation has ended. */
-  drop(job: Job): void;
-}
-
 /** What the holder of a {@link Job} may do with it and must hear of it, while its run lasts. */
-export abstract class Held<Data = unknown> extends Managed {
-  abstract readonly state: JobState;
-  /** Proves the lease; text, as it is larger than JavaScript's whole numbers. Null when the job is not running. */
-  abstract readonly token: string | null;
-
+export abstract class Held<Data = unknown> extends Run {
   /** What middleware and the handler want to share during this run; nothing of it is stored. */
   readonly locals: JobLocals = {};
-  #holder: Holder | null;
   #rawData: string;
   #data: Data | undefined;
   #parsed = false;
   #assigned = false;
-  #abort: AbortController | undefined;
-  /** How a method has ended it, or is about to; null before. */
-  #endedAs: RunEnd | null = null;
-  /** What became of it when its run ended here; null before. */
-  #outcome: string | null = null;
-  /** Whether its own holder is about to end the lease by another operation: that is no loss. */
-  #leaving = false;
-  #lost = false;
-  /** Why its handler should end; null while it may go on. */
-  #interrupted: JobInterrupted | null = null;
-  #rule: ErrorRule | null = null;
-  /** As which {@link fail} was called last. */
-  #failure: Fail | null = null;
-  #since = performance.now();
-  /** Whether it was reserved here, not looked up. */
-  #reserved: boolean;
 
   /** @internal */
   constructor(jid: string, rawData: string, holder: Holder | null, reserved: boolean) {
-    super(jid, holder?.door ?? null);
+    super(jid, holder, reserved);
     this.#rawData = rawData;
-    this.#holder = holder;
-    this.#reserved = reserved;
   }
 
   /**
@@ -114,19 +66,6 @@ export abstract class Held<Data = unknown> extends Managed {
   }
 
   /**
-   * Aborted when the handler should end: the worker was told to kill it, its time is over, or the lease is lost. The signal's
-   * `reason` is a {@link JobInterrupted}, which says why; `job.signal.throwIfAborted()` throws it, and so does what is given
-   * the signal, `fetch` for example.
-   */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#interrupted !== null && !this.#abort.signal.aborted) {
-      this.#abort.abort(this.#interrupted);
-    }
-    return this.#abort.signal;
-  }
-
-  /**
    * The job is done; or done in this queue, and goes on to the next.
    *
    * @param result any JSON value or a RawJson, stored as `result`. Default: none.
@@ -138,7 +77,7 @@ export abstract class Held<Data = unknown> extends Managed {
    * Source: core/src/engine/ops/job_complete.lua
    */
   async complete(result?: unknown, options: CompleteOptions = {}): Promise<JobOutcome> {
-    return this.#finish(this.#completion(result, options));
+    return this.finish(this.#completion(result, options));
   }
 
   /**
@@ -153,8 +92,8 @@ export abstract class Held<Data = unknown> extends Managed {
    * Source: core/src/engine/ops/job_fail.lua
    */
   async fail(group: string, message = "", trace = ""): Promise<JobOutcome> {
-    this.#failure = new Fail(group, message, trace);
-    return this.#finish({ verb: "fail", fields: this.#failure.fields(), raw: {} });
+    const said = new Fail(group, message, trace);
+    return this.finish({ verb: "fail", fields: said.fields(), raw: {} }, said);
   }
 
   /**
@@ -170,7 +109,7 @@ export abstract class Held<Data = unknown> extends Managed {
     const operation = "job_retry";
     const said = coreOptions(options, RETRY_OPTIONS, operation);
     const fields = { delay_ms: milliseconds(delay, "delay", operation), ...said };
-    return this.#finish({ verb: "retry", fields, raw: {} });
+    return this.finish({ verb: "retry", fields, raw: {} });
   }
 
   /**
@@ -184,7 +123,7 @@ export abstract class Held<Data = unknown> extends Managed {
    */
   async snooze(delay: number): Promise<JobOutcome> {
     const fields = { delay_ms: milliseconds(delay, "delay", "job_snooze") };
-    return this.#finish({ verb: "snooze", fields, raw: {} });
+    return this.finish({ verb: "snooze", fields, raw: {} });
   }
 
   /**
@@ -196,7 +135,7 @@ export abstract class Held<Data = unknown> extends Managed {
    * Source: core/src/engine/ops/job_release.lua
    */
   async release(): Promise<JobOutcome> {
-    return this.#finish({ verb: "release", fields: {}, raw: {} });
+    return this.finish({ verb: "release", fields: {}, raw: {} });
   }
 
   /**
@@ -211,13 +150,13 @@ export abstract class Held<Data = unknown> extends Managed {
     const operation = "job_heartbeat";
     const { data, ...others } = optionsObject(options, operation);
     coreOptions(others, HEARTBEAT_OPTIONS, operation);
-    return data === undefined ? this.#held(operation).heartbeat(this.#job) : this.#save(data);
+    return data === undefined ? this.renew(operation) : this.#save(data);
   }
 
   async #save(value: unknown): Promise<number> {
     const operation = "job_save";
     const data = toJson(value, "data", operation);
-    const lease = jsonObject(Held.lease(this as Held, operation), { data });
+    const lease = jsonObject(Run.lease(this, operation), { data });
     const left = JSON.parse(await this.door(operation).call(operation, lease)) as number;
     this.#setData(data);
     this.#assigned = false;
@@ -236,7 +175,7 @@ export abstract class Held<Data = unknown> extends Managed {
   async progress(progress: number, note = ""): Promise<void> {
     const operation = "job_progress";
     const fields = { progress: plain(progress, "progress", operation), note: text(note, "note", operation) };
-    await this.door(operation).ask(operation, { ...Held.lease(this as Held, operation), ...fields });
+    await this.door(operation).ask(operation, { ...Run.lease(this, operation), ...fields });
   }
 
   /**
@@ -251,7 +190,7 @@ export abstract class Held<Data = unknown> extends Managed {
    */
   async log(message: string, data?: unknown): Promise<void> {
     const operation = "job_log";
-    const whose = this.#reserved && this.#outcome === null ? Held.lease(this as Held, operation) : { jid: this.jid };
+    const whose = Run.goesOn(this) ? Run.lease(this, operation) : { jid: this.jid };
     const fields = { ...whose, message: text(message, "message", operation) };
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
     await this.door(operation).call(operation, jsonObject(fields, raw));
@@ -270,124 +209,8 @@ export abstract class Held<Data = unknown> extends Managed {
     };
   }
 
-  async #finish(ending: Ending): Promise<JobOutcome> {
-    const holder = this.#held(`job_${ending.verb}`);
-    this.#endedAs = ending.verb;
-    try {
-      this.#outcome = await holder.finish(this.#job, ending);
-      return this.#outcome as JobOutcome;
-    } catch (error) {
-      // A refused argument ended nothing: the handler may still end the job another way.
-      if (error instanceof InvalidArgument) {
-        this.#endedAs = null;
-      }
-      throw error;
-    }
-  }
-
-  /** There is no other class of what is held. */
-  get #job(): Job {
-    return this as unknown as Job;
-  }
-
-  #held(operation: string): Holder {
-    Held.lease(this as Held, operation);
-    return this.#holder as Holder;
-  }
-
-  /** @internal */
-  protected override async ending<T>(how: "cancelled" | "requeued" | "timed out", act: () => Promise<T>): Promise<T> {
-    this.#leaving = true;
-    try {
-      const answer = await act();
-      if (this.token !== null && this.#outcome === null) {
-        this.#endedAs = how;
-        this.#outcome = how;
-        this.#holder?.drop(this.#job);
-      }
-      return answer;
-    } finally {
-      this.#leaving = false;
-    }
-  }
-
-  /** @internal What names a job and proves that it is in hand. */
-  static lease(job: Held, operation: string): { jid: string; token: string } {
-    if (job.token === null || job.#outcome !== null) {
-      const what = `job ${job.jid} is ${job.#outcome ?? job.state} and not in this program's hands`;
-      throw wrongState(what, operation, job.jid);
-    }
-    return { jid: job.jid, token: job.token };
-  }
-
-  /** @internal Its run is over, whatever becomes of it. */
-  static letGo(job: Held): void {
-    job.#outcome ??= "finished";
-  }
-
-  /** @internal True when a method above has ended it: the handler's return value then counts no more. */
-  static ended(job: Held): boolean {
-    return job.#endedAs !== null;
-  }
-
-  /** @internal How a method above has ended it; null when none has. */
-  static endedAs(job: Held): RunEnd | null {
-    return job.#endedAs;
-  }
-
-  /** @internal As what {@link fail} has ended it; null when it has not. */
-  static failure(job: Held): Fail | null {
-    return job.#endedAs === "fail" ? job.#failure : null;
-  }
-
-  /** @internal True when the lease is known to be lost. */
-  static isLost(job: Held): boolean {
-    return job.#lost;
-  }
-
   /** @internal The completion with what the handler returned. */
   static returned(job: Held, result: unknown): Ending {
     return job.#completion(result, {});
-  }
-
-  /** @internal Milliseconds. How long ago it was reserved, by the monotonic clock. */
-  static run(job: Held): number {
-    return Math.round(performance.now() - job.#since);
-  }
-
-  /** @internal Aborts the signal. */
-  static interrupt(job: Held, reason: string): void {
-    job.#interrupted ??= new JobInterrupted(job.jid, reason);
-    job.#abort?.abort(job.#interrupted);
-  }
-
-  /** @internal Why its handler should end; null while it may go on. */
-  static interrupted(job: Held): JobInterrupted | null {
-    return job.#interrupted;
-  }
-
-  /** @internal The lease is known to be lost: aborts the signal. False when its end was its own doing. */
-  static lose(job: Held, reason: string): boolean {
-    if (job.#outcome !== null) {
-      return false;
-    }
-    job.#lost = true;
-    Held.interrupt(job, reason);
-    return true;
-  }
-
-  /** @internal Whether its own holder is about to end the lease, and may yet fail to. */
-  static leaving(job: Held): boolean {
-    return job.#leaving;
-  }
-
-  /** @internal What becomes of it, should its run end by this error. */
-  static rule(job: Held, rule: ErrorRule | null): void {
-    job.#rule = rule;
-  }
-
-  /** @internal The rule for this error, if there is one. */
-  static ruleOf(job: Held, error: unknown): ErrorRule | null {
-    return job.#rule?.error === error ? job.#rule : null;
   }
 }

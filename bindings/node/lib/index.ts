@@ -41,7 +41,7 @@ export {
 export type { Event, EventName, Events, EventsOptions } from "./events.js";
 export type { Explanation, Reason } from "./explanation.js";
 export type { FailureGroup, JobFailure, UnfailOptions } from "./failure.js";
-export type { Held, JobLocals, RunEnd } from "./held.js";
+export type { Held, JobLocals } from "./held.js";
 export type { CompleteOptions, HeartbeatOptions, RetryOptions } from "./held-options.js";
 export type { HistoryEntry, JobProgress } from "./history.js";
 export type { Hooks } from "./hooks.js";
@@ -76,6 +76,7 @@ export type {
 } from "./queue.js";
 export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
 export { type ErrorClass, type RetryRules, retryRules } from "./retry-rules.js";
+export type { Run, RunEnd } from "./run.js";
 export type { Throttle, ThrottleCounts, ThrottleOptions } from "./throttle.js";
 export { Worker } from "./worker.js";
 export type {

@@ -1,9 +1,10 @@
 import type { JobFailure } from "./failure.js";
-import { Held, type Holder } from "./held.js";
+import { Held } from "./held.js";
 import type { HistoryEntry, JobProgress } from "./history.js";
 import { camelCase, type RawJson, toJson } from "./json.js";
 import type { NativeJob, NativeSaid, NativeView } from "./native.js";
 import { coreOptions, text } from "./options.js";
+import type { Holder } from "./run.js";
 
 /** A stored state of a job. */
 export type JobState = "waiting" | "scheduled" | "blocked" | "throttled" | "running" | "failed" | "completed";

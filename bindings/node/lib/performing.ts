@@ -1,9 +1,9 @@
 import { Backoff } from "./backoff.js";
 import { chosenEnding, described, type Ending, errorEnding } from "./ending.js";
 import type { Hands } from "./hands.js";
-import type { ErrorRule, RunEnd } from "./held.js";
 import { Job } from "./job.js";
 import { type Middleware, through } from "./middleware.js";
+import type { ErrorRule, RunEnd } from "./run.js";
 import type { Handler } from "./worker-options.js";
 
 /** Who is told of runs. */

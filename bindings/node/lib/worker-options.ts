@@ -1,9 +1,9 @@
 import { Backoff, type BackoffLike } from "./backoff.js";
 import { invalidArgument } from "./errors.js";
-import type { RunEnd } from "./held.js";
 import type { Job } from "./job.js";
 import { coreOptions, optionsObject } from "./options.js";
 import type { ChooseQueues } from "./order.js";
+import type { RunEnd } from "./run.js";
 
 /** A StatsD server, and what it is sent: `<key>.<kind>.count`, `<key>.<kind>.<outcome>` and `<key>.<kind>.time`, in milliseconds. */
 export interface StatsdOptions {
