@@ -1,38 +1,33 @@
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
-import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
+import { closed, invalidArgument, settled, wrongState } from "./errors.js";
 import { Hands } from "./hands.js";
 import { Hooks } from "./hooks.js";
 import { Job } from "./job.js";
 import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
-import { type NativeWorker, native } from "./native.js";
-import { callable, coreOptions, optionsObject, text } from "./options.js";
-import { CALLBACK, Order } from "./order.js";
+import type { NativeWorker } from "./native.js";
+import { callable, coreOptions, text } from "./options.js";
 import { Performing } from "./performing.js";
 import { onExit, onSignal } from "./process.js";
 import { Rounds } from "./rounds.js";
+import { Setup } from "./setup.js";
 import { describedJob, describedLoop, obeying, type Signalled } from "./signals.js";
 import { workerTitle } from "./title.js";
 import { type Pace, Watch } from "./watch.js";
 import {
   type Handler,
-  KIND_NAMES,
   limitsOf,
   NEXT_OPTIONS,
   type NextOptions,
   type PerformOptions,
   type RunOptions,
-  WORKER_OPTIONS,
   type WorkerEvents,
   type WorkerOptions,
 } from "./worker-options.js";
 
 /** Milliseconds. How often a strategy that is a function is asked while {@link Worker.next} waits. */
 const ASK_EVERY = 1_000;
-
-/** Milliseconds. What is left to handlers that should end. */
-const KILL_TIMEOUT = 2_000;
 
 /** The status of a process that ends because of a handler that does not. */
 const STUCK = 70;
@@ -53,9 +48,7 @@ let loading = false;
  * ```
  */
 export class Worker extends Hooks<WorkerEvents> {
-  #client: Client;
-  #options: Record<string, unknown>;
-  #order: Order | undefined;
+  #setup: Setup;
   #performing: Performing;
   #hands: Hands;
   #rounds: Rounds;
@@ -72,8 +65,6 @@ export class Worker extends Hooks<WorkerEvents> {
   /** Does what a signal says. */
   #obey = obeying(this.#signalled());
   #unwatchExit: (() => void) | undefined;
-  /** How long the handlers may run that have a time of their own, by kind. */
-  #timeouts: Record<string, number> = {};
   #paused = false;
   /** Whether a handler will not end. */
   #stuck = false;
@@ -85,13 +76,7 @@ export class Worker extends Hooks<WorkerEvents> {
    */
   constructor(client: Client, options: WorkerOptions) {
     super();
-    Client.door(client);
-    this.#client = client;
-    const { strategy, ...others } = optionsObject(options, null);
-    this.#order = typeof strategy === "function" ? new Order(strategy) : undefined;
-    const named = { ...others, strategy: this.#order === undefined ? strategy : CALLBACK };
-    this.#options = { ...coreOptions(named as typeof options, WORKER_OPTIONS, null), language: "node" };
-    this.#needOrder();
+    this.#setup = new Setup(client, options);
     this.#performing = new Performing({
       before: (job) => this.tell("beforePerform", job),
       failed: (job, thrown) => this.tell("failure", job, thrown),
@@ -102,7 +87,7 @@ export class Worker extends Hooks<WorkerEvents> {
       lockLost: (job, reason) => this.tell("lockLost", job, reason),
     });
     this.#rounds = new Rounds(this.#hands, this.#performing, {
-      before: () => this.#order?.arrange(this.#hands.native),
+      before: () => this.#setup.order?.arrange(this.#hands.native),
       began: () => this.#watch.hurry(),
     });
   }
@@ -134,10 +119,7 @@ export class Worker extends Hooks<WorkerEvents> {
     callable(handler, `handler of ${kind}`);
     this.#early(`a handler for ${kind}`);
     this.#performing.handlers.set(kind, handler as Handler);
-    delete this.#timeouts[kind];
-    if (timeout !== undefined) {
-      this.#timeouts[kind] = timeout;
-    }
+    this.#setup.limit(kind, timeout);
     this.#performing.backoffs.delete(kind);
     if (backoff !== undefined) {
       this.#performing.backoffs.set(kind, backoff);
@@ -174,8 +156,8 @@ export class Worker extends Hooks<WorkerEvents> {
     if (!(worker instanceof Worker)) {
       throw invalidArgument("worker must be a Worker of this package");
     }
-    const queues = worker.#options.queues as readonly string[];
-    return { client: worker.#client, performing: worker.#performing, queues };
+    const { client, queues } = worker.#setup;
+    return { client, performing: worker.#performing, queues };
   }
 
   /** @internal For manyhands/testing. What looks up the queues that these entries, or the worker's own, stand for. */
@@ -197,17 +179,13 @@ export class Worker extends Hooks<WorkerEvents> {
   /** @internal For the command: what it was told, under the core's names, counts more than what the program says. */
   static adjust(worker: Worker, options: Readonly<Record<string, unknown>>): void {
     worker.#early("a setting");
-    if (options.strategy !== undefined && options.strategy !== worker.#options.strategy) {
-      delete worker.#options.weights;
-    }
-    Object.assign(worker.#options, options);
-    worker.#needOrder();
+    worker.#setup.adjust(options);
     worker.#hands.native = worker.#open();
   }
 
   /** @internal For the command. Milliseconds that a stop leaves to handlers, and those after TERM. */
   static endingTimes(worker: Worker): { shutdownTimeout: number; killTimeout: number } {
-    return { shutdownTimeout: worker.#hands.native.shutdownTimeout(), killTimeout: worker.#killTimeout };
+    return { shutdownTimeout: worker.#hands.native.shutdownTimeout(), killTimeout: worker.#setup.killTimeout };
   }
 
   /** @internal For the command. Shows what process listings are to say of it, from now on whenever that has changed. */
@@ -224,18 +202,8 @@ export class Worker extends Hooks<WorkerEvents> {
   }
 
   static #title(worker: Worker): string {
-    const { queues, threads = 1 } = worker.#options as { queues: readonly string[]; threads?: number };
+    const { queues, threads } = worker.#setup;
     return workerTitle(worker.#state(), queues, threads, worker.#hands.running);
-  }
-
-  /** The core has a name for the strategy that is a function here. */
-  #needOrder(): void {
-    const { strategy } = this.#options;
-    if (strategy !== CALLBACK) {
-      this.#order = undefined;
-    } else if (this.#order === undefined) {
-      throw invalidArgument(`strategy ${CALLBACK} is for a worker whose strategy is a function`);
-    }
   }
 
   #state(): "stops" | "is paused" | "takes jobs" {
@@ -274,7 +242,7 @@ export class Worker extends Hooks<WorkerEvents> {
     const unwatchExit = onExit(() => this.#hands.native.end());
     this.#watch.hurry();
     try {
-      await this.#rounds.go((this.#options.threads as number | undefined) ?? 1);
+      await this.#rounds.go(this.#setup.threads);
     } finally {
       await this.stop().finally(() => {
         this.#watch.end();
@@ -314,11 +282,11 @@ export class Worker extends Hooks<WorkerEvents> {
       const native = new WeakRef(this.#hands.native);
       this.#unwatchExit = onExit(() => native.deref()?.end());
     }
-    this.#order?.arrange(this.#hands.native);
+    this.#setup.order?.arrange(this.#hands.native);
     let [native] = this.#hands.native.take(1);
     if (native === undefined) {
-      const arrange = () => this.#order?.arrange(this.#hands.native);
-      const asked = this.#order && setInterval(arrange, ASK_EVERY);
+      const arrange = () => this.#setup.order?.arrange(this.#hands.native);
+      const asked = this.#setup.order && setInterval(arrange, ASK_EVERY);
       [native] = await settled(() => this.#hands.native.nextOne(timeout_ms as number | null)).finally(() =>
         clearInterval(asked),
       );
@@ -378,15 +346,11 @@ export class Worker extends Hooks<WorkerEvents> {
     return this.#stopping;
   }
 
-  get #killTimeout(): number {
-    return (this.#options.kill_timeout_ms as number | undefined) ?? KILL_TIMEOUT;
-  }
-
   #signalled(): Signalled {
     return {
       stop: () => void this.stop(),
       stopNow: () => {
-        void this.#stopWithin(this.#killTimeout);
+        void this.#stopWithin(this.#setup.killTimeout);
         this.killRunning();
       },
       pause: () => this.pause(),
@@ -437,12 +401,7 @@ export class Worker extends Hooks<WorkerEvents> {
   }
 
   #open(instead: object = {}): NativeWorker {
-    const kinds = [...this.#performing.handlers.keys()];
-    const options = JSON.stringify({ ...this.#options, kinds, timeouts: this.#timeouts, ...instead });
-    return sync(() => new native.Worker(Client.door(this.#client).native, options), {
-      ...WORKER_OPTIONS,
-      ...KIND_NAMES,
-    });
+    return this.#setup.open(this.#performing.handlers.keys(), instead);
   }
 
   async #stop(): Promise<void> {
@@ -478,7 +437,7 @@ export class Worker extends Hooks<WorkerEvents> {
 
   #seen(): Pace {
     this.#look();
-    this.#order?.arrange(this.#hands.native);
+    this.#setup.order?.arrange(this.#hands.native);
     this.#leaveStuck();
     this.#obeyOthers();
     this.#shown();
