@@ -10,6 +10,9 @@ export interface Ending {
   readonly raw: Readonly<Record<string, string | undefined>>;
 }
 
+/** Completed, and nothing more to say: how most runs end. */
+export const DONE: Ending = Object.freeze({ verb: "complete", fields: Object.freeze({}), raw: Object.freeze({}) });
+
 /** What the core calls otherwise than this package, of all that ends a run. */
 export const ENDING_NAMES: Names = { delay: "delay_ms" };
 
@@ -18,14 +21,9 @@ export function outcomeJson({ verb, fields, raw }: Ending): string {
   return `{"${verb}":${jsonObject(fields, raw)}}`;
 }
 
-/** The same for what does not wait for an answer; undefined for the most common ending, as a text costs more than all else. */
+/** The same for what does not wait for an answer; undefined for {@link DONE}, as a text costs more than all else. */
 export function shortOutcome(ending: Ending): string | undefined {
-  return isBare(ending) ? undefined : outcomeJson(ending);
-}
-
-function isBare({ verb, fields, raw }: Ending): boolean {
-  const nothing = (members: object) => Object.values(members).every((member) => member === undefined);
-  return verb === "complete" && nothing(fields) && nothing(raw);
+  return ending === DONE ? undefined : outcomeJson(ending);
 }
 
 /** What a handler chose by throwing it; undefined for an error. Its fields may be the user's own. */

@@ -1,4 +1,4 @@
-import type { Ending } from "./ending.js";
+import { DONE, type Ending } from "./ending.js";
 import {
   COMPLETE_OPTIONS,
   type CompleteOptions,
@@ -211,6 +211,6 @@ export abstract class Held<Data = unknown> extends Run {
 
   /** @internal The completion with what the handler returned. */
   static returned(job: Held, result: unknown): Ending {
-    return job.#completion(result, {});
+    return result === undefined && !job.#assigned ? DONE : job.#completion(result, {});
   }
 }

@@ -51,6 +51,11 @@ function isInvalidDate(value: unknown): boolean {
   return types.isDate(value) && Number.isNaN(value.getTime());
 }
 
+/** Most objects are such, and need not be asked what else they are. */
+function isUsual(value: object | null): boolean {
+  return value === null || Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+}
+
 /** Why JSON cannot hold `value` itself (not its parts), or undefined when it can. */
 function refusal(value: unknown): string | undefined {
   switch (typeof value) {
@@ -67,7 +72,7 @@ function refusal(value: unknown): string | undefined {
     case "symbol":
       return "a symbol";
     case "object":
-      return OPAQUE.find(([is]) => is(value))?.[1];
+      return isUsual(value) ? undefined : OPAQUE.find(([is]) => is(value))?.[1];
     default:
       return undefined;
   }
@@ -94,8 +99,9 @@ export function toJson(value: unknown, argument: string, operation: string | nul
     if (holders.length === 0) {
       holders.push(this);
     }
-    // `part` is what a toJSON has made of it; the value itself is still where it was.
-    const reason = refusal(key) ?? (isInvalidDate(Reflect.get(Object(this), key)) ? "an invalid Date" : refusal(part));
+    // `part` is what a toJSON has made of it, of an invalid Date null; the value itself is still where it was.
+    const hidden = part === null && isInvalidDate(Reflect.get(Object(this), key));
+    const reason = refusal(key) ?? (hidden ? "an invalid Date" : refusal(part));
     if (reason !== undefined) {
       const place = argument + [...keys, key].slice(1).map(step).join("");
       throw invalidArgument(`${place} cannot be written as JSON: it is ${reason}`, operation);
@@ -128,12 +134,14 @@ function step(key: string): string {
 
 /** The text of a JSON object: `fields` as they are, then `raw` members whose values are JSON text already. */
 export function jsonObject(fields: object, raw: Readonly<Record<string, string | undefined>> = {}): string {
-  const members = Object.entries(raw).flatMap(([key, text]) => (text === undefined ? [] : [`"${key}":${text}`]));
-  const text = JSON.stringify(fields);
-  if (members.length === 0) {
-    return text;
+  let text = JSON.stringify(fields);
+  for (const key in raw) {
+    const member = raw[key];
+    if (member !== undefined) {
+      text = `${text.slice(0, -1)}${text === "{}" ? "" : ","}"${key}":${member}}`;
+    }
   }
-  return `${text.slice(0, -1)}${text === "{}" ? "" : ","}${members.join(",")}}`;
+  return text;
 }
 
 /**

@@ -62,7 +62,10 @@ export class Performing {
     }
     this.#listener.before(job);
     try {
-      const result = await through(this.layers, job, async () => handler(job), job.jid);
+      const result =
+        this.layers.length === 0
+          ? await handler(job)
+          : await through(this.layers, job, async () => handler(job), job.jid);
       // What a handler returns that has ended its job is of no use, so it need not be one that can be stored.
       return Job.returned(job, Job.ended(job) ? undefined : result);
     } catch (thrown) {
