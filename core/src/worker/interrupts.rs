@@ -87,8 +87,26 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::super::Next;
     use super::super::hand::tests::job;
     use super::*;
+    use crate::client::Client;
+
+    #[test]
+    fn a_host_interrupts_a_thread_that_waits_for_a_job() {
+        let client = Client::open(Some("unix:///nowhere/redis.sock"), "{}").unwrap();
+        let worker = Worker::open(&client, r#"{"queues":["q"]}"#).unwrap();
+        let interrupted = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| worker.next_unless(Duration::MAX, &interrupted));
+            interrupted.store(true, Ordering::Relaxed);
+            worker.wake_hosts();
+            assert_eq!(next.join().unwrap().unwrap(), Next::Empty);
+        });
+    }
 
     #[test]
     fn what_nobody_takes_is_dropped_with_its_handler() {

@@ -40,6 +40,7 @@ mod trouble;
 mod waiter;
 mod window;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -174,17 +175,35 @@ impl Worker {
     /// `CLOSED` in a forked child; what keeps the worker from its calls when that cannot pass by itself, for example
     /// `DENIED`, `SCHEMA_MISMATCH` or `NO_SERVER_PROGRAM`.
     pub fn next(&self, timeout: Duration) -> Result<Next> {
+        self.next_unless(timeout, &AtomicBool::new(false))
+    }
+
+    /// The same, for hosts that interrupt a thread: it ends with [`Next::Empty`] when `interrupted` is set and
+    /// [`Worker::wake_hosts`] called after that. A job that is there already is given out.
+    ///
+    /// # Errors
+    /// Those of [`Worker::next`].
+    pub fn next_unless(&self, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
         let inner = self.inner("worker_next")?;
         let until = Instant::now().checked_add(timeout);
         inner.threads.start(&inner.shared)?;
-        let next = Worker::take(&inner.shared, until);
+        let next = Worker::take(&inner.shared, until, interrupted);
         if let Ok(Next::Job(job)) = &next {
             inner.shared.hooks.before_perform(&inner.shared.name, job);
         }
         next
     }
 
-    fn take(shared: &Shared, until: Option<Instant>) -> Result<Next> {
+    /// Whoever waits in [`Worker::next_unless`] looks whether it was interrupted. Waits for no socket.
+    pub fn wake_hosts(&self) {
+        let Ok(inner) = self.inner("worker_wake") else { return };
+        // Under the lock: a thread that has just looked is asleep before the bell rings.
+        let shift = inner.shared.shift();
+        inner.shared.hosts.ring_all();
+        drop(shift);
+    }
+
+    fn take(shared: &Shared, until: Option<Instant>, interrupted: &AtomicBool) -> Result<Next> {
         let mut shift = shared.shift();
         if let Some(job) = shift.start(Instant::now()) {
             if shift.fetch.runs_low(&shift.hand) {
@@ -219,7 +238,7 @@ impl Worker {
             if let Some(fault) = shift.fault() {
                 break Err(fault.clone());
             }
-            if until.is_some_and(|until| until <= now) {
+            if until.is_some_and(|until| until <= now) || interrupted.load(Ordering::Relaxed) {
                 break Ok(Next::Empty);
             }
             shift = shared.hosts.wait(shift, until);

@@ -30,6 +30,9 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// How long the end of a master waits for Redis to take back what its processes held.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// What is written among the signals for nothing but to end a wait: the number of none.
+const NUDGE: u8 = u8::MAX;
+
 /// What only the host can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -70,9 +73,17 @@ pub struct Signals {
 impl Signals {
     /// The master got this one.
     pub fn send(&self, signal: Signal) {
+        self.write(signal as u8);
+    }
+
+    /// Whoever waits should look at the host's affairs.
+    pub fn nudge(&self) {
+        self.write(NUDGE);
+    }
+
+    fn write(&self, byte: u8) {
         if std::process::id() == self.pid {
-            let line = [signal as u8];
-            let _ = rustix::net::send(&*self.socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+            let _ = rustix::net::send(&*self.socket, &[byte], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         }
     }
 }
@@ -94,6 +105,8 @@ pub struct Master {
     begun: Instant,
     weigh_at: Option<Instant>,
     tasks: Vec<Task>,
+    /// The host wants its wait to end.
+    nudged: bool,
     /// The status to end with, and when at the latest.
     exit: Option<(u8, Instant)>,
     status: String,
@@ -118,6 +131,7 @@ impl Master {
             begun: now,
             weigh_at: memory.map(|_| now),
             tasks: Vec::new(),
+            nudged: false,
             exit: None,
             status: String::new(),
         })
@@ -174,7 +188,7 @@ impl Master {
         loop {
             self.look();
             let now = Instant::now();
-            if !self.tasks.is_empty() || until <= now {
+            if !self.tasks.is_empty() || until <= now || std::mem::take(&mut self.nudged) {
                 return std::mem::take(&mut self.tasks);
             }
             if !self.sleep(until, now) {
@@ -252,12 +266,13 @@ impl Master {
         rustix::event::poll(&mut descriptors, span.as_ref()) != Err(Errno::INTR)
     }
 
-    fn take_signals(&self) -> Vec<Signal> {
+    fn take_signals(&mut self) -> Vec<Signal> {
         let mut buffer = [0_u8; 64];
         let length = match rustix::net::recv(&self.signals, &mut buffer[..], RecvFlags::DONTWAIT) {
             Ok((length, _)) => length,
             Err(_) => 0,
         };
+        self.nudged |= buffer[..length].contains(&NUDGE);
         let known =
             |byte: &u8| Signal::NAMES.into_iter().map(|(_, signal)| signal).find(|signal| *signal as u8 == *byte);
         buffer[..length].iter().filter_map(known).collect()

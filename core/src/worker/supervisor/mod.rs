@@ -147,6 +147,12 @@ impl Supervisor {
         self.signals.send(signal);
     }
 
+    /// Ends a [`Supervisor::wait`], or the next one at once, for hosts whose signal handlers only note what came. From any thread,
+    /// and from a signal handler.
+    pub fn nudge(&self) {
+        self.signals.nudge();
+    }
+
     /// How the service does, in a few words.
     pub fn status(&self) -> String {
         self.master().status().to_owned()
@@ -213,5 +219,19 @@ fn task_json(task: &Task) -> serde_json::Value {
             json!({ "do": "start", "process": number, "environment": environment })
         }
         Task::Exit(status) => json!({ "do": "exit", "status": status }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nudge_ends_one_wait() {
+        let client = Client::open(Some("unix:///nowhere/redis.sock"), "{}").unwrap();
+        let supervisor = Supervisor::open(&client, &WorkSettings::from_flags("{}").unwrap()).unwrap();
+        assert_eq!(supervisor.wait(Duration::MAX).len(), 1, "a process to start");
+        supervisor.nudge();
+        assert_eq!(supervisor.wait(Duration::MAX), []);
     }
 }
