@@ -3,9 +3,10 @@
 //! `rb_thread_call_without_gvl2` never raises, unlike its sibling without the 2, which jumps over Rust's frames.
 //! Interrupts (Thread#kill, Thread#raise, Timeout, signals) are looked at between slices of a wait, with the lock.
 //!
-//! It is given no unblock function. With one, Ruby 3.1 starts a helper thread for every call that the only thread of a
-//! program makes, and kills it afterwards; where interrupts are held back (`Thread.handle_interrupt(Object => :never)`)
-//! the helper inherits that, is never killed, and the call never returns.
+//! It is given no unblock function, and `rb_nogvl` only one that may run in a signal handler, or where another thread of the
+//! program lives. With any other Ruby 3.1 starts a helper thread for every call that the only thread of a program makes, and
+//! kills it afterwards; where interrupts are held back (`Thread.handle_interrupt(Object => :never)`) the helper inherits that,
+//! is never killed, and the call never returns.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -31,6 +32,15 @@ struct Call<W, T> {
     outcome: Option<Result<T, Box<dyn Any + Send>>>,
 }
 
+impl<W, T> Call<W, T> {
+    fn answer(self) -> Option<T> {
+        match self.outcome? {
+            Ok(value) => Some(value),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
 /// Runs `work` without Ruby's lock. None: an interrupt was pending already and `work` did not run.
 pub fn release<W: FnOnce() -> T, T>(work: W) -> Option<T> {
     let mut call = Call { work: Some(work), outcome: None };
@@ -39,10 +49,33 @@ pub fn release<W: FnOnce() -> T, T>(work: W) -> Option<T> {
     unsafe {
         rb_sys::rb_thread_call_without_gvl2(Some(run::<W, T>), ptr::from_mut(&mut call).cast(), None, ptr::null_mut());
     }
-    match call.outcome? {
-        Ok(value) => Some(value),
-        Err(panic) => resume_unwind(panic),
+    call.answer()
+}
+
+/// The same for a wait that an interrupt is to end: then `unblock` is called, by another thread of Ruby's or in a signal
+/// handler, where it may take no lock. On a thread that is not the main one no signal handler calls it.
+pub fn release_until<W: FnOnce() -> T, T, U: Fn() + Sync>(work: W, unblock: &U) -> Option<T> {
+    let mut call = Call { work: Some(work), outcome: None };
+    let flags = rb_sys::RB_NOGVL_INTR_FAIL | rb_sys::RB_NOGVL_UBF_ASYNC_SAFE;
+    let data = ptr::from_ref(unblock).cast_mut().cast();
+    // SAFETY: as in `release`; and `unblock`, which `end_wait::<U>` casts back, is called no more when this has returned.
+    unsafe {
+        rb_sys::rb_nogvl(Some(run::<W, T>), ptr::from_mut(&mut call).cast(), Some(end_wait::<U>), data, flags as i32);
     }
+    call.answer()
+}
+
+unsafe extern "C" fn end_wait<U: Fn() + Sync>(unblock: *mut c_void) {
+    // SAFETY: `release_until` passes a `U` that outlives the wait and is only read.
+    let unblock = unsafe { &*unblock.cast::<U>() };
+    // A panic must not leave a C function.
+    let _ = catch_unwind(AssertUnwindSafe(unblock));
+}
+
+/// Whether this is the thread that a Ruby program begins with, which looks at signals.
+pub fn is_main_thread() -> bool {
+    // SAFETY: called with the lock, on a thread of Ruby's.
+    unsafe { rb_sys::rb_thread_current() == rb_sys::rb_thread_main() }
 }
 
 unsafe extern "C" fn run<W: FnOnce() -> T, T>(call: *mut c_void) -> *mut c_void {
@@ -57,8 +90,21 @@ unsafe extern "C" fn run<W: FnOnce() -> T, T>(call: *mut c_void) -> *mut c_void 
 
 /// Runs `work` without Ruby's lock. `work` ends by itself, or asks [`interrupted`] while it waits.
 pub fn call<T>(ruby: &Ruby, mut work: impl FnMut() -> manyhands::Result<T>) -> Result<T, Error> {
+    answered(ruby, || release(&mut work))
+}
+
+/// The same for work that `unblock` ends, see [`release_until`].
+pub fn call_until<T>(
+    ruby: &Ruby,
+    mut work: impl FnMut() -> manyhands::Result<T>,
+    unblock: &(impl Fn() + Sync),
+) -> Result<T, Error> {
+    answered(ruby, || release_until(&mut work, unblock))
+}
+
+fn answered<T>(ruby: &Ruby, mut released: impl FnMut() -> Option<manyhands::Result<T>>) -> Result<T, Error> {
     loop {
-        if let Some(result) = release(&mut work) {
+        if let Some(result) = released() {
             return match RAISED.take() {
                 Some(raised) => Err(raised.error),
                 None => result.map_err(|error| errors::exception(ruby, error)),

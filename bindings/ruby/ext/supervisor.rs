@@ -19,10 +19,9 @@ impl Supervisor {
         core.map(|core| Supervisor { core }).map_err(|error| errors::exception(ruby, error))
     }
 
-    /// Tells an event. `wait` waits without Ruby's lock, to its end: signals are looked at when it returns, so it should not
-    /// be longer than 100 ms.
+    /// Tells an event. `wait` waits without Ruby's lock; an interrupt ends it.
     fn event(ruby: &Ruby, this: &Supervisor, event: String) -> Result<String, Error> {
-        gvl::call(ruby, || this.core.event(&event))
+        gvl::call_until(ruby, || this.core.event(&event), &|| this.core.nudge())
     }
 
     /// Tells of a signal: from a trap too, where nothing may be raised and no lock taken.

@@ -154,6 +154,11 @@ impl Worker {
         Ok(this.core(ruby)?.take_signal().map(manyhands::Signal::name))
     }
 
+    /// How many handlers run.
+    fn running(ruby: &Ruby, this: &Worker) -> Result<usize, Error> {
+        Ok(this.core(ruby)?.running())
+    }
+
     /// How many of the last outcomes the engine has not answered.
     fn unanswered(ruby: &Ruby, this: &Worker) -> Result<usize, Error> {
         Ok(this.core(ruby)?.unanswered())
@@ -179,10 +184,18 @@ impl Worker {
     }
 }
 
-/// One slice of waiting; None when an interrupt was pending already.
+/// Waits until an interrupt comes, on the main thread for a slice; None when one was pending already.
 fn wait(worker: &manyhands::Worker, deadline: Option<Instant>) -> Option<manyhands::Result<Next>> {
-    let left = deadline.map_or(gvl::SLICE, |deadline| deadline.saturating_duration_since(Instant::now()));
-    gvl::release(|| worker.next(left.min(gvl::SLICE)))
+    let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+    if gvl::is_main_thread() {
+        return gvl::release(|| worker.next(left.min(gvl::SLICE)));
+    }
+    let interrupted = AtomicBool::new(false);
+    let unblock = || {
+        interrupted.store(true, Ordering::Relaxed);
+        worker.wake_hosts();
+    };
+    gvl::release_until(|| worker.next_unless(left, &interrupted), &unblock)
 }
 
 /// Defines the class in `native`.
@@ -207,6 +220,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("set_order", method!(Worker::set_order, 1))?;
     class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
     class.define_method("take_signal", method!(Worker::take_signal, 0))?;
+    class.define_method("running", method!(Worker::running, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;
     class.define_method("quiet", method!(Worker::quiet, 0))?;
     class.define_method("stop", method!(Worker::stop, 1))?;

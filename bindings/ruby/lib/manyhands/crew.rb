@@ -5,16 +5,15 @@ module Manyhands
   #
   # @api private
   class Crew
-    # Longest time between two looks at a thread, in seconds.
-    LOOK = 0.1
-    private_constant :LOOK
-
     # @param performer [Performer]
+    # @param watch [Watch] is told when a thread ends
     # @yieldreturn [Job, nil] the next job; nil when there will be none
-    def initialize(performer, &take)
+    def initialize(performer, watch, &take)
       @performer = performer
+      @watch = watch
       @take = take
       @threads = []
+      @leaving = Thread::Queue.new
     end
 
     # Starts threads. They hold interrupts back except while they wait for a job or run a handler.
@@ -29,6 +28,9 @@ module Manyhands
             while (job = @take.call)
               @performer.perform(job)
             end
+          ensure
+            @leaving << Thread.current
+            @watch.stir
           end
         end
       end
@@ -43,9 +45,9 @@ module Manyhands
     # @return [Boolean] whether every thread has ended
     def gone? = @threads.none?(&:alive?)
 
-    # Waits a little for a thread to end. What ended one is raised here.
+    # What ended a thread is raised here.
     def look
-      @threads.find(&:alive?)&.join(LOOK)
+      @leaving.pop.join until @leaving.empty?
       @threads.each { |thread| thread.join unless thread.alive? }
     end
 

@@ -9,8 +9,9 @@ module Manyhands
   # @api private
   class Master
     SIGNALS = [*Signals::NAMES, "HUP"].freeze
-    # A signal that another thread of the process got is seen so late, in milliseconds.
-    WAIT_MS = 100
+    # A signal ends a wait at once, unless another thread of the program's got it: then it is seen so late, in
+    # milliseconds.
+    WAIT_MS = 1000
     # What a service manager says to this process alone.
     OWN = %w[NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID].freeze
     # The most that SHUTDOWN_TIMEOUT and KILL_TIMEOUT may be, in milliseconds.

@@ -43,7 +43,7 @@ module Manyhands
       check_loaded
       begin_work
       performer = @performer = Performer.new(@native, @duties, @logger)
-      crew = Crew.new(performer) { take(nil) }
+      crew = Crew.new(performer, @watch) { take(nil)&.tap { @watch.stir_idle } }
       # Signals first: one that came while threads are hired would be an exception that leaves them behind.
       Signals.during(method(:obey)) { work(crew, performer) }
       nil
