@@ -71,7 +71,8 @@ class MiddlewareTest < Case
     break: lambda do |trace, _|
       trace << "handler"
       raise "broken"
-    end
+    end,
+    fail: ->(trace, job) { (trace << "handler") && job.fail("held", "by handler") && nil }
   }.freeze
 
   def self.assert_twice_refused(following)
@@ -151,6 +152,15 @@ class MiddlewareTest < Case
                   [:before_perform, "bad"], [:after_perform, "bad"], [:failure, "bad", KeyError],
                   [:before_perform, "fails"], [:after_perform, "fails"], [:failure, "fails", Manyhands::Fail],
                   [:stop, true]], heard
+  end
+
+  def test_the_failure_of_a_job_that_its_handler_failed_is_what_it_said
+    queue.put("k")
+    worker = new_worker.perform("k") { |job| job.fail("held", "by handler", "line 1") && raise("too late") }
+    heard = []
+    worker.on(:failure) { |_, error| heard << [error.class, error.group, error.message, error.trace] }
+    running(worker) { eventually { unfinished.zero? } }
+    assert_equal [[Manyhands::Fail, "held", "by handler", "line 1"]], heard
   end
 
   def test_what_a_hook_raises_is_logged_and_changes_nothing

@@ -112,4 +112,37 @@ class RetryRulesTest < Case
     assert_in_delta 300, waits.last, 1
     assert_equal "given-up", client.job("fail").failure[:group]
   end
+
+  # Raises where no handler does.
+  BREAKS = Module.new { def around_perform(job) = job.kind == "around" ? raise("no") : super }
+
+  def test_the_backoff_of_a_kind_holds_for_every_failed_run
+    kinds = %w[around late text value]
+    kinds.each { |kind| queue.put(kind, jid: kind) }
+    worker = new_worker.use(BREAKS).perform("around", backoff: 200) { nil }
+    worker.perform("late", timeout: 0.001, backoff: 300) { sleep }
+    worker.perform("text", backoff: 400) { "\xff" }
+    worker.perform("value", backoff: 500) { raise Manyhands::Fail, "x" * 256 }
+    running(worker) { eventually { queue.counts.values_at(:waiting, :running).sum.zero? } }
+    jobs = kinds.map { |jid| client.job(jid) }
+    waits = jobs.map { |job| (job.due_at - job.failure[:at]).round(-2) }
+    assert_equal [200, 300, 400, 500], waits
+    assert_equal(%w[around:RuntimeError late:JobInterrupted text:INVALID_ARGUMENT value:INVALID_ARGUMENT],
+                 jobs.map { |job| job.failure[:group] })
+    assert_equal "the handler ran longer than its timeout", jobs[1].failure[:message]
+  end
+
+  class Declined < StandardError
+  end
+
+  def test_a_group_has_the_error_s_class_without_its_modules
+    long = "k" * 250
+    ["bare", long].each { |kind| queue.put(kind, jid: kind, retries: 0) }
+    queue.put("ruled", jid: "ruled")
+    worker = new_worker.use(Manyhands::RetryRules.new(discard_on: Declined))
+    fates(worker, "bare" => IO::EAGAINWaitReadable, "ruled" => Declined, long => IO::EAGAINWaitReadable)
+    failures = ["bare", "ruled", long].map { |jid| client.job(jid).failure }
+    assert_equal(["bare:EAGAINWaitReadable", "ruled:Declined", "#{long}:EAGA"], failures.map { |one| one[:group] })
+    assert_equal "IO::EAGAINWaitReadable", failures[0][:trace].lines(chomp: true).first
+  end
 end

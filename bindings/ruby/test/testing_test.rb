@@ -124,7 +124,7 @@ class TestingTest < Case
     assert_equal 2, client.job("j").result
     found = client.jobs(%w[bad ends unknown]).map { |job| [job.state, job.failure[:group]] }
     assert_equal [%w[scheduled bad:KeyError], %w[failed mine], %w[failed unknown-kind:unknown]], found
-    assert_equal [["bad", KeyError]], failures
+    assert_equal [["bad", KeyError], ["ends", Manyhands::Fail]], failures
     assert_includes log.string, "KeyError: no"
   end
 

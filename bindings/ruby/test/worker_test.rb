@@ -91,7 +91,8 @@ class WorkerTest < Case
     worker = new_worker.perform("break") { raise Speechless }.perform("k") { nil }
     running(worker) { eventually { client.job("next").state == "completed" } }
     failure = client.job("j").failure
-    assert_equal ["break:WorkerTest::Speechless", "<its message raised>", "<its backtrace raised>"],
+    trace = "WorkerTest::Speechless\n<its backtrace raised>"
+    assert_equal ["break:Speechless", "<its message raised>", trace],
                  failure.values_at(:group, :message, :trace)
     assert_includes log.string, "<its message raised>"
   end
@@ -152,7 +153,7 @@ class WorkerTest < Case
   def test_an_error_of_ours_is_grouped_by_its_code_and_another_by_its_class
     raised = {
       "LOCK_LOST" => Manyhands::LockLost, "UNAVAILABLE" => Manyhands::Unavailable,
-      "WorkerTest::OwnError" => OwnError, "KeyError" => KeyError
+      "OwnError" => OwnError, "KeyError" => KeyError
     }
     worker = new_worker
     raised.each do |group, error|

@@ -9,11 +9,6 @@ module Manyhands
     Handler = Struct.new(:block, :backoff, :timeout_ms) do
       def around_perform(job)
         block.call(job)
-      rescue Outcome
-        raise
-      rescue *Raised::SURVIVED => e
-        job.rule(e, "retry", backoff) if backoff
-        raise
       end
     end
     HOOKS = %i[before_perform after_perform failure lock_lost start stop before_fork after_fork].freeze
@@ -38,6 +33,9 @@ module Manyhands
 
     # @return [Hash{String => Integer}] the milliseconds that a handler may run, by kind
     def timeouts = @handlers.transform_values(&:timeout_ms).compact
+
+    # @return [Backoff, nil] how long jobs of the kind wait after a failed run
+    def backoff(kind) = @handlers[kind]&.backoff
 
     # @param kind [String]
     # @param handler [#perform, Class, #call] see {Worker#perform}, like the rest

@@ -9,7 +9,7 @@ module Manyhands
   # @api private
   class Performer
     RELEASE = { release: {} }.freeze
-    KILLED = { error: { class: "ThreadKilled", message: "the thread was killed while it performed the job" } }.freeze
+    KILLED = { class: "ThreadKilled", message: "the thread was killed while it performed the job", trace: "" }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
     # The class of the error after a timeout, which names the failure group in every language.
     INTERRUPTED = "JobInterrupted"
@@ -109,12 +109,14 @@ module Manyhands
       chosen
     end
 
-    # No hook hears of a job that has no handler. Interrupts are over: each is told once.
+    # No hook hears of a job that has no handler. Interrupts are over: each is told once. A handler that failed the job
+    # itself has said why; what it raises afterwards changes nothing.
     def tell_end(run)
       return unless run.known
 
       tell_hooks(:after_perform, run.job)
-      tell_hooks(:failure, run.job, run.failure) if run.failure
+      failure = run.job.given_up || run.failure
+      tell_hooks(:failure, run.job, failure) if failure
     end
 
     # The outcome of a run that an exception ended.
@@ -129,7 +131,7 @@ module Manyhands
       case interrupt.reason
       when TIMEOUT
         run.failure = interrupt
-        timed_out(Raised.describe(interrupt)[:trace])
+        timed_out(run.job, Raised.describe(interrupt)[:trace])
       when KILL then RELEASE
       else
         @lost << [run.job, interrupt.reason]
@@ -137,8 +139,8 @@ module Manyhands
       end
     end
 
-    def timed_out(trace = "")
-      { error: { class: INTERRUPTED, message: "the handler ran longer than its timeout", trace: } }
+    def timed_out(job, trace = "")
+      again(job, { class: INTERRUPTED, message: "the handler ran longer than its timeout", trace: })
     end
 
     def failed(run, exception)
@@ -146,12 +148,18 @@ module Manyhands
       run.failure = exception
       @logger.warn { "job #{job.jid} (#{job.kind}) raised #{Raised.line(exception)}" }
       described = Raised.describe(exception)
-      ruled(job, exception, described) || { error: described }
+      waiting(job) { job.ruled(exception, described) } || again(job, described)
     end
 
-    # What a rule says, unless its backoff, which may be a function of the program, fails.
-    def ruled(job, exception, described)
-      job.ruled(exception, described)
+    # The outcome of a failed run that no rule is for: the job waits as its kind says, or longer each time.
+    def again(job, described)
+      backoff = @duties.backoff(job.kind)
+      (backoff && waiting(job) { job.after(backoff, described) }) || { error: described }
+    end
+
+    # What the block says, unless a backoff, which may be a function of the program, fails.
+    def waiting(job)
+      yield
     rescue *Raised::SURVIVED => e
       @logger.error { "the backoff of job #{job.jid} (#{job.kind}) raised #{Raised.line(e)}; it waits as without one" }
       nil
@@ -173,9 +181,9 @@ module Manyhands
 
     # The outcome of a run whose thread was killed.
     def of_killed(run)
-      return timed_out if run.reasons.include?(TIMEOUT)
+      return timed_out(run.job) if run.reasons.include?(TIMEOUT)
 
-      @dismissed ? RELEASE : KILLED
+      @dismissed ? RELEASE : again(run.job, KILLED)
     end
 
     def tell(job, outcome)

@@ -12,7 +12,8 @@ module Manyhands
       # @param exception [Exception]
       # @return [Hash{Symbol => String}] as the core reads an error
       def describe(exception)
-        { class: group_of(exception), message: said(exception, :message), trace: said(exception, :backtrace) }
+        trace = "#{name_of(exception.class)}\n#{said(exception, :backtrace)}"
+        { class: group_of(exception), message: said(exception, :message), trace: }
       end
 
       # One line for the log.
@@ -23,9 +24,11 @@ module Manyhands
 
       private
 
-      # What names the failure group: of our own errors the code, which is the same in every language.
+      # What names the failure group: of our own errors the code, else the class without its modules, as in every
+      # language.
       def group_of(exception)
-        exception.is_a?(Error) && exception.code.positive? ? exception.code_name : name_of(exception.class)
+        own = exception.is_a?(Error) && exception.code.positive?
+        own ? exception.code_name : name_of(exception.class).split("::").last
       end
 
       # The name of a class, or of the nearest above it that has one; whatever its own `name` says.

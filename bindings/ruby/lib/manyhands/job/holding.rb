@@ -3,6 +3,10 @@
 module Manyhands
   # What who holds a job does with it: its worker, or who reserved it by hand.
   class Job
+    # Bytes.
+    MAX_NAME = 255
+    private_constant :MAX_NAME
+
     # Why the worker is known to have lost this job. A long handler looks here to stop early: its outcome would be
     # refused. The worker learns of it within 2 s. Only for jobs of a worker; does not ask Redis.
     #
@@ -43,7 +47,7 @@ module Manyhands
     #
     # Source: core/src/engine/ops/job_fail.lua
     def fail(group, message = "", trace = "")
-      settle("fail", { group:, message:, trace: })
+      settle("fail", { group:, message:, trace: }).tap { @given_up = Fail.new(group, message, trace) }
     end
 
     # Puts the job back to run again, and spends one of its retries. Releases the GVL.
@@ -112,6 +116,10 @@ module Manyhands
     # @return [Boolean] whether somebody here still has to end it: it was reserved here, not looked up
     def held? = !@holder.nil?
 
+    # @api private
+    # @return [Fail, nil] what {#fail} was told, when that ended the job
+    attr_reader :given_up
+
     # The fields of a completion as the core reads them.
     #
     # @api private
@@ -145,9 +153,17 @@ module Manyhands
       for_it, verb, backoff = @ruled
       return unless exception.equal?(for_it)
 
-      delay_ms = Wire.milliseconds(backoff.after(self), "backoff", "job_retry") if backoff
-      failure = { group: "#{kind}:#{described[:class]}", **described.slice(:message, :trace) }
-      { verb => verb == "retry" ? { delay_ms:, **failure } : failure }
+      backoff ? after(backoff, described) : { verb => failure_of(described) }
+    end
+
+    # The outcome of a failed run after which the job waits for so long.
+    #
+    # @api private
+    # @return [Hash{String => Hash}]
+    # @raise [Exception] what the backoff raises
+    def after(backoff, described)
+      delay_ms = Wire.milliseconds(backoff.after(self), "backoff", "job_retry")
+      { "retry" => { delay_ms:, **failure_of(described) } }
     end
 
     # Takes the job out of this program's hands: its end was told, or cannot be.
@@ -159,6 +175,12 @@ module Manyhands
     end
 
     private
+
+    # Made a name: cut where one ends.
+    def failure_of(described)
+      group = "#{kind}:#{described[:class]}".byteslice(0, MAX_NAME).scrub("")
+      { group:, **described.slice(:message, :trace) }
+    end
 
     def settle(verb, fields)
       check_held("job_#{verb}")

@@ -8,10 +8,10 @@ module Manyhands
     # The block's value becomes the job's result, so it must be something JSON can say (end with nil when there is
     # none), and the job goes on along its route. Raising {Fail}, {Retry} or {Snooze} says otherwise. Any other
     # exception runs the job again with growing delays until its retries are spent; then it fails in the group
-    # `<kind>:<exception class>`, after one of Manyhands' own errors in `<kind>:<name of its code>`: INVALID_ARGUMENT
-    # for a value that JSON cannot say. A handler that has ended its job itself (`job.complete`, `job.fail`, ...) has
-    # nothing more to say. Jobs of a kind without a handler are left to workers that have one; when there is none they
-    # fail in the group `unknown-kind:<kind>`.
+    # `<kind>:<exception class>`, the class without its modules, after one of Manyhands' own errors in
+    # `<kind>:<name of its code>`: INVALID_ARGUMENT for a value that JSON cannot say. A handler that has ended its job
+    # itself (`job.complete`, `job.fail`, ...) has nothing more to say. Jobs of a kind without a handler are left to
+    # workers that have one; when there is none they fail in the group `unknown-kind:<kind>`.
     #
     # Instead of a block it may be an object with `perform(job)`: a class, a module or any other. A class that has it
     # only for its instances gets a new one for each job. One that {Performs} says its kind itself.
@@ -20,8 +20,8 @@ module Manyhands
     # @param handler [#perform, Class, nil]
     # @param timeout [Numeric, nil] seconds that it may run, 0.001 or more; after them {JobInterrupted} is raised in it,
     #   see {#run}. Default: that of {Performs}, else of the worker
-    # @param backoff [Backoff, Numeric, Array<Numeric>, nil] how long its jobs wait after an error; {RetryRules} can say
-    #   more. Default: that of {Performs}, else 1 s to 1 h, doubling
+    # @param backoff [Backoff, Numeric, Array<Numeric>, nil] how long its jobs wait after a run that failed, also by its
+    #   timeout or in middleware; {RetryRules} can say more. Default: that of {Performs}, else 1 s to 1 h, doubling
     # @yieldparam job [Job]
     # @yieldreturn [Object] the job's result
     # @return [self]
@@ -80,7 +80,7 @@ module Manyhands
     # - `:before_perform` (job) before the middleware and the handler, on their thread
     # - `:after_perform` (job) after them, whatever they returned or raised
     # - `:failure` (job, exception) after that, when they raised an error, {Fail}, or a {JobInterrupted} as they ran too
-    #   long
+    #   long; also, with a {Fail}, when they ended the job by {Job#fail}
     # - `:lock_lost` (job, reason) when the outcome of a performed job was refused, or its handler was interrupted as it
     #   would have been: by then another worker may have performed it. The reason is expired, cancelled, replaced,
     #   finished or unknown; or what the engine said of an outcome that it could not take, such as a result larger than
