@@ -111,20 +111,39 @@ class WorkTest < WorkCase
       task "manyhands:setup" => "program"
     RUBY
     queue.put("pid", jid: "j")
-    rake = Gem.bin_path("rake", "rake")
-    paths = $LOAD_PATH.map { |path| "-I#{path}" }
-    start = lambda do |**variables|
-      program = IO.popen([{ **environment, **variables.transform_keys(&:to_s) }, RbConfig.ruby, *paths, rake, "-f",
-                          File.join(@dir, "Rakefile"), "manyhands:work", { err: %i[child out] }])
-      @programs << program
-      program
-    end
-    program = start.call(QUEUES: "q,r")
+    program = rake(QUEUES: "q,r")
     eventually { client.job("j").state == "completed" }
     assert_includes title(program.pid), "manyhands master [q,r] "
     Process.kill("TERM", program.pid)
     assert_predicate status(program), :success?
-    assert_equal 2, status(start.call(THREAD_COUNT: "0")).exitstatus
+    assert_equal 2, status(rake(THREAD_COUNT: "0")).exitstatus
     assert_includes @said, "manyhands:work: THREAD_COUNT 0 is outside 1..1000"
+  end
+
+  # Runs a task of the Rakefile.
+  def rake(task = "manyhands:work", **variables)
+    paths = $LOAD_PATH.map { |path| "-I#{path}" }
+    program = IO.popen([{ **environment, **variables.transform_keys(&:to_s) }, RbConfig.ruby, *paths,
+                        Gem.bin_path("rake", "rake"), "-f", File.join(@dir, "Rakefile"), task, { err: %i[child out] }])
+    @programs << program
+    program
+  end
+
+  # One that a task of another name runs is that task's affair.
+  def test_rake_refuses_a_program_that_runs_its_worker_itself
+    namespace = client.namespace.inspect
+    run = "Manyhands::Worker.new(Manyhands::Client.new(namespace: #{namespace}), queues: ['q'], max_jobs: 1)" \
+          ".perform('k') { 1 }.run"
+    begins = "require 'manyhands/tasks'\n"
+    only = "the command runs the worker itself: the application only exports it"
+    File.write(File.join(@dir, "Rakefile"), begins + run)
+    assert_equal 1, status(rake).exitstatus
+    assert_includes @said, only
+    File.write(File.join(@dir, "Rakefile"), "#{begins}task('manyhands:setup') { #{run} }")
+    assert_equal 2, status(rake).exitstatus
+    assert_equal "manyhands:work: #{only}\n", @said
+    File.write(File.join(@dir, "Rakefile"), "#{begins}task('own') { #{run} }")
+    queue.put("k", jid: "j")
+    assert_predicate status(rake("own")), :success?, @said
   end
 end

@@ -133,8 +133,13 @@ module Manyhands
       @loading = false
     end
 
+    # The same while the block says so.
+    #
     # @api private
-    def self.loading? = @loading
+    def self.loading_when(&block) = @loading_when = block
+
+    # @api private
+    def self.loading? = @loading || @loading_when&.call
 
     # @return [String]
     def inspect = "#<#{self.class} #{name}>"
@@ -154,7 +159,6 @@ module Manyhands
     #
     # Source: core/src/worker/mod.rs
     def next(timeout: nil)
-      check_loaded
       begin_work
       timeout_ms = Wire.span(timeout, "timeout", "worker_next")
       Thread.handle_interrupt(Object => :on_blocking) do
@@ -198,6 +202,7 @@ module Manyhands
 
     # A worker made before a fork may be used in the child, if it was not used before.
     def begin_work
+      check_loaded unless @started
       open if !@started && @pid != Process.pid
       @started = true
     end

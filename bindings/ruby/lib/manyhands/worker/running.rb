@@ -40,7 +40,6 @@ module Manyhands
     def run
       raise Closed.new("the worker was stopped; make another one", operation: "worker_run") if @ended
 
-      check_loaded
       begin_work
       performer = @performer = Performer.new(@native, @duties, @logger)
       crew = Crew.new(performer, @watch) { take(nil)&.tap { @watch.stir_idle } }
