@@ -1,40 +1,31 @@
 # frozen_string_literal: true
 
-# A trace that goes on from who puts a job to who performs it, as OpenTelemetry has it. Its context travels in the job's
-# headers, through all stages:
+# OpenTelemetry: a trace goes on from who puts a job to who performs it and to the jobs that are put there. Its context
+# travels in the job's headers, through all stages:
 #
-#     manyhands-ruby work -r ./trace.rb
+#     gem install opentelemetry-sdk
+#     OTEL_TRACES_EXPORTER=console manyhands-ruby work -r ./trace.rb
 require "manyhands"
-require "securerandom"
+require "opentelemetry/sdk"
 
-# Stands for OpenTelemetry: a span of a trace, told when it ends. The context is that of W3C, `traceparent`.
-module Tracer
-  def self.current = Thread.current[:traceparent]
-
-  def self.span(name, parent)
-    _, trace, parent_id, = parent&.split("-")
-    trace ||= SecureRandom.hex(16)
-    id = SecureRandom.hex(8)
-    before = current
-    Thread.current[:traceparent] = "00-#{trace}-#{id}-01"
-    yield
-  ensure
-    Thread.current[:traceparent] = before
-    warn("SPAN #{name} trace=#{trace} id=#{id} parent=#{parent_id}")
-  end
-end
+# In the master: what exports spans in the background starts anew in each process.
+OpenTelemetry::SDK.configure
+TRACER = OpenTelemetry.tracer_provider.tracer("orders")
 
 # Around puts of a client and around jobs of a worker: one module may do both.
 module Traced
   def around_put(puts)
-    Tracer.span("put #{puts.map { |put| put[:kind] }.join(',')}", Tracer.current) do
-      puts.each { |put| put[:headers] = { **put[:headers].to_h, "traceparent" => Tracer.current } }
+    TRACER.in_span("put #{puts.map { |put| put[:kind] }.join(',')}", kind: :producer) do
+      puts.each { |put| OpenTelemetry.propagation.inject(put[:headers] = put[:headers].to_h.dup) }
       super
     end
   end
 
+  # The span has what the handler raises too.
   def around_perform(job)
-    Tracer.span("perform #{job.kind}", job.headers["traceparent"]) { super }
+    OpenTelemetry::Context.with_current(OpenTelemetry.propagation.extract(job.headers)) do
+      TRACER.in_span("perform #{job.kind}", kind: :consumer, attributes: { "job.id" => job.jid }) { super }
+    end
   end
 end
 
