@@ -134,6 +134,25 @@ class SignalsTest < Case
     end
   end
 
+  # Ruby waits for its thread, and so can its job.
+  def test_a_handler_that_outlasts_a_stop_gives_its_job_back_when_it_ends
+    queue.put("deaf", jid: "j")
+    output = program(<<~RUBY)
+      worker = Manyhands::Worker.new(CLIENT, queues: ["q"], kill_timeout: 0)
+      worker.perform("deaf") { Thread.handle_interrupt(Object => :never) { puts "started"; $stdin.gets } }
+      worker.on(:stop) { puts "stopped" }
+      worker.run
+    RUBY
+    assert_equal "started\n", output.gets
+    Process.kill("TERM", output.pid)
+    assert_equal "stopped\n", output.gets
+    assert_equal ["running", 5], [client.job("j").state, client.job("j").remaining]
+    output.puts
+    output.close
+    assert_predicate $CHILD_STATUS, :success?
+    assert_equal ["waiting", 5], [client.job("j").state, client.job("j").remaining]
+  end
+
   def test_a_child_that_a_handler_forks_obeys_its_own_signals
     queue.put("fork", jid: "f")
     output = program(<<~RUBY)

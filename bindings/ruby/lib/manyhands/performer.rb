@@ -172,11 +172,20 @@ module Manyhands
       outcome = of_killed(run) if outcome.equal?(KILLED)
       tell(job, outcome)
     rescue Closed
-      @logger.warn { "job #{job.jid} (#{job.kind}) ended after its worker: it runs again when its lease runs out" }
+      end_late(job, outcome)
     rescue WrongState # the handler has ended it itself and was refused, which is told elsewhere
       job.let_go("refused")
     rescue Error => e # the outcome cannot be kept: a failure group of 300 bytes, for one
       tell(job, failed(run, e))
+    end
+
+    # The worker has ended before the handler. Its client may give the job back.
+    def end_late(job, outcome)
+      return job.give_back if outcome.equal?(RELEASE)
+
+      @logger.warn { "job #{job.jid} (#{job.kind}) ended after its worker: it runs again when its lease runs out" }
+    rescue Error => e
+      @logger.warn { "job #{job.jid} (#{job.kind}) ended after its worker and could not be given back: #{e.message}" }
     end
 
     # The outcome of a run whose thread was killed.

@@ -166,6 +166,14 @@ module Manyhands
       { "retry" => { delay_ms:, **failure_of(described) } }
     end
 
+    # Releases it where its worker cannot any more. An interrupt in here would leave it to its lease.
+    #
+    # @api private
+    # @raise [LockLost] and what else keeps it from that
+    def give_back
+      Thread.handle_interrupt(Object => :never) { let_go(ClientHolder.new(@native).settle(self, "release", {})) }
+    end
+
     # Takes the job out of this program's hands: its end was told, or cannot be.
     #
     # @api private

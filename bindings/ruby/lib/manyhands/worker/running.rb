@@ -26,8 +26,9 @@ module Manyhands
     # `kill_timeout`, the worker stops as by {#stop} and ends the process with status 70.
     #
     # The thread of a handler that outlasts a stop is killed, and when it is dead the job is given back, which spends no
-    # retry. Should its `ensure` parts last longer than the `kill_timeout`, the job is neither completed nor given back,
-    # but performed again when its lease runs out, which spends a retry. An exception from outside (Timeout,
+    # retry. Should its `ensure` parts last longer than the `kill_timeout`, {#run} returns before that, and nobody
+    # renews the lease any more: a job whose process is killed meanwhile is performed again when that has run out, which
+    # spends a retry. An exception from outside (Timeout,
     # Thread#kill) ends it at once: handlers are killed, their jobs given back. An outage of Redis does not end it.
     #
     # @return [void]
