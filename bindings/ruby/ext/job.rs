@@ -6,21 +6,21 @@ use manyhands::Job;
 /// The fields of `job`, as lib/manyhands/job.rb reads them.
 pub fn fields(ruby: &Ruby, job: Job) -> Result<RHash, Error> {
     let hash = ruby.hash_new();
-    hash.aset(ruby.to_symbol("jid"), job.jid)?;
-    hash.aset(ruby.to_symbol("kind"), job.kind)?;
-    hash.aset(ruby.to_symbol("queue"), job.queue)?;
-    hash.aset(ruby.to_symbol("data"), job.data)?;
-    hash.aset(ruby.to_symbol("priority"), job.priority)?;
-    hash.aset(ruby.to_symbol("retries"), job.retries)?;
-    hash.aset(ruby.to_symbol("remaining"), job.remaining)?;
-    hash.aset(ruby.to_symbol("token"), job.token)?;
-    hash.aset(ruby.to_symbol("put_at_ms"), job.put_at_ms)?;
-    hash.aset(ruby.to_symbol("worker"), job.worker)?;
-    hash.aset(ruby.to_symbol("tags"), job.tags)?;
-    hash.aset(ruby.to_symbol("route"), job.route)?;
-    hash.aset(ruby.to_symbol("throttles"), job.throttles)?;
-    hash.aset(ruby.to_symbol("headers"), ruby.hash_from_iter(job.headers))?;
-    hash.aset(ruby.to_symbol("parent"), job.parent)?;
-    hash.aset(ruby.to_symbol("tracked"), job.tracked)?;
+    hash.aset(ruby.sym_new("jid"), job.jid)?;
+    hash.aset(ruby.sym_new("kind"), job.kind)?;
+    hash.aset(ruby.sym_new("queue"), job.queue)?;
+    hash.aset(ruby.sym_new("data"), job.data)?;
+    hash.aset(ruby.sym_new("priority"), job.priority)?;
+    hash.aset(ruby.sym_new("retries"), job.retries)?;
+    hash.aset(ruby.sym_new("remaining"), job.remaining)?;
+    hash.aset(ruby.sym_new("token"), job.token)?;
+    hash.aset(ruby.sym_new("put_at_ms"), job.put_at_ms)?;
+    hash.aset(ruby.sym_new("worker"), job.worker)?;
+    hash.aset(ruby.sym_new("tags"), job.tags)?;
+    hash.aset(ruby.sym_new("route"), job.route)?;
+    hash.aset(ruby.sym_new("throttles"), job.throttles)?;
+    hash.aset(ruby.sym_new("headers"), ruby.hash_from_iter(job.headers))?;
+    hash.aset(ruby.sym_new("parent"), job.parent)?;
+    hash.aset(ruby.sym_new("tracked"), job.tracked)?;
     Ok(hash)
 }

@@ -7,7 +7,8 @@ module Manyhands
   class Job
     # Means "not given" where nil is a value.
     UNCHANGED = Object.new.freeze
-    private_constant :UNCHANGED
+    RUNNING = "running"
+    private_constant :UNCHANGED, :RUNNING
 
     # @return [String] its id
     attr_reader :jid
@@ -35,8 +36,6 @@ module Manyhands
     attr_reader :headers
     # @return [String, nil] the recurring job that put it
     attr_reader :parent
-    # @return [Time] when it was put
-    attr_reader :put_at
     # @return [String] waiting, scheduled, blocked, throttled, running, failed or completed; of a job in hand: running,
     #   and after its end what became of it
     attr_reader :state
@@ -80,7 +79,7 @@ module Manyhands
 
       # @api private
       # @param fields [Hash{Symbol => Object}] as ext/job.rs makes them
-      def of_reserved(fields, holder, native) = new(fields.merge(state: "running", stalled: false), holder, native)
+      def of_reserved(fields, holder, native) = new(fields, holder, native)
 
       # @api private
       # @param reply [String] the JSON text of a job view; who looked it up does not hold it
@@ -102,14 +101,18 @@ module Manyhands
       @priority, @retries, @remaining = fields.values_at(:priority, :retries, :remaining)
       @worker, @token, @tags, @route = fields.values_at(:worker, :token, :tags, :route)
       @throttles, @headers, @parent, @tracked = fields.values_at(:throttles, :headers, :parent, :tracked)
-      @state, @stalled = fields.values_at(:state, :stalled)
-      @put_at = Wire.time(fields[:put_at_ms])
+      @state = fields.fetch(:state, RUNNING) # who reserved it knows that
+      @stalled = fields.fetch(:stalled, false)
+      @put_at_ms = fields[:put_at_ms]
       @holder = holder
       @native = native
       @view = view
       @data = UNCHANGED
       @data_changed = false
     end
+
+    # @return [Time] when it was put
+    def put_at = Wire.time(@put_at_ms)
 
     # @return [Boolean] running, but past the end of its lease
     def stalled? = @stalled

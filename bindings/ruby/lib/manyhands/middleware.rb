@@ -57,7 +57,11 @@ module Manyhands
 
     # @param innermost [Object] has the call's method
     # @return [Object] has it too: the outermost of all
-    def around(innermost) = @links.reverse_each.inject(innermost) { |inner, link| link.new(inner) }
+    def around(innermost)
+      return innermost if @links.empty?
+
+      @links.reverse_each.inject(innermost) { |inner, link| link.new(inner) }
+    end
   end
   private_constant :Middleware
 end

@@ -16,7 +16,9 @@ module Manyhands
     # Reasons of interrupts that leave the lease as it is.
     TIMEOUT = "timeout"
     KILL = "killed"
-    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL
+    # Interrupts that a handler hears of.
+    LET_IN = { Object => :immediate }.freeze
+    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL, :LET_IN
 
     # @return [Runs] the jobs that are performed now
     attr_reader :runs
@@ -77,7 +79,7 @@ module Manyhands
     # Yields the outcome of a run, however it ends.
     def outcome_within(run)
       outcome = RELEASE
-      outcome = Thread.handle_interrupt(Object => :immediate) do
+      outcome = Thread.handle_interrupt(LET_IN) do
         outcome = KILLED
         outcome_of(run)
       end

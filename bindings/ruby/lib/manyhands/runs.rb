@@ -10,7 +10,10 @@ module Manyhands
     Run = Struct.new(:job, :thread, :began, :reasons, :known, :failure)
     # Most interrupts that are kept for a job which was handed out, but whose thread has not come here yet.
     EARLY = 1000
-    private_constant :Run, :EARLY
+    HELD_BACK = { JobInterrupted => :never }.freeze
+    LET_IN = { JobInterrupted => :immediate }.freeze
+    NEVER = { Object => :never }.freeze
+    private_constant :Run, :EARLY, :HELD_BACK, :LET_IN, :NEVER
 
     def initialize
       @runs = {}
@@ -24,7 +27,7 @@ module Manyhands
     # @param job [Job]
     # @yieldparam run [Run]
     def during(job, &block)
-      Thread.handle_interrupt(JobInterrupted => :never) do
+      Thread.handle_interrupt(HELD_BACK) do
         run = Run.new(job, Thread.current, now, [].freeze)
         key = [job.jid, job.token]
         alone do
@@ -64,15 +67,17 @@ module Manyhands
     end
 
     # A thread that dies here would leave its job in nobody's hands.
-    def alone(&) = Thread.handle_interrupt(Object => :never) { @lock.synchronize(&) }
+    def alone(&) = Thread.handle_interrupt(NEVER) { @lock.synchronize(&) }
 
     # Interrupts that came too late for the handler. No more can come: its run is not listed any longer.
     #
     # (Thread.pending_interrupt? knows classes only; asked about a pending exception object Ruby 3.1 reads wild memory.)
     def swallow(count)
-      Thread.handle_interrupt(Object => :never) do
+      return if count.zero?
+
+      Thread.handle_interrupt(NEVER) do
         count.times do
-          Thread.handle_interrupt(JobInterrupted => :immediate) { Thread.pass }
+          Thread.handle_interrupt(LET_IN) { Thread.pass }
         rescue JobInterrupted
           nil
         end

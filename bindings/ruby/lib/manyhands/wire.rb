@@ -19,7 +19,10 @@ module Manyhands
     SECOND = 1000.0
     INSTANT = /(\A|_)(at|until)_ms\z/
 
-    private_constant :DEPTH, :GENERIC, :SECOND, :INSTANT
+    # Milliseconds.
+    SPANS = (0..Native::MAX_SPAN_MS)
+
+    private_constant :DEPTH, :GENERIC, :SECOND, :INSTANT, :SPANS
 
     class << self
       # A span as whole milliseconds. The core would refuse one out of range as well, but by its own name for it, in
@@ -31,7 +34,7 @@ module Manyhands
       # @param range [Range<Integer>] in milliseconds
       # @return [Integer]
       # @raise [InvalidArgument] for anything but a number in that range
-      def milliseconds(seconds, argument, operation, range = 0..Native::MAX_SPAN_MS)
+      def milliseconds(seconds, argument, operation, range = SPANS)
         unless seconds.is_a?(Numeric) && seconds.real?
           refuse("#{argument} must be a number of seconds, not #{seconds.class}", operation)
         end
@@ -81,6 +84,8 @@ module Manyhands
       # @return [String]
       # @raise [InvalidArgument]
       def object(arguments, operation)
+        return "{}" if arguments.empty?
+
         arguments.each { |name, value| check(value, name.to_s, operation) }
         JSON.generate(arguments, max_nesting: 0)
       end

@@ -129,7 +129,7 @@ module Manyhands
       operation = "job_complete"
       Wire.check(result, "result", operation)
       Wire.check(data, "data", operation) unless UNCHANGED.equal?(data)
-      delay_ms = Wire.milliseconds(delay, "delay", operation)
+      delay_ms = Wire.milliseconds(delay, "delay", operation).nonzero?
       fields = { result:, queue:, delay_ms:, dependencies: }.compact
       UNCHANGED.equal?(data) ? fields : fields.merge(data:)
     end
