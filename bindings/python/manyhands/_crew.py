@@ -7,36 +7,17 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from enum import Enum
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
+
+from manyhands._orders import Order, Orders
 
 if TYPE_CHECKING:
     from manyhands import _native
+    from manyhands._display import Display
     from manyhands._performer import Performer
-    from manyhands._running import Running
     from manyhands.job import Job
 
 _log = logging.getLogger("manyhands")
-
-_LOOK_EVERY = 0.1
-"""Seconds between two looks for what the runtime has to tell."""
-
-
-class Order(Enum):
-    """What a crew may be told."""
-
-    ENDED = "a thread has ended"
-    STOP = "take no new jobs; leave the running ones that many seconds"
-    KILL = "interrupt the running jobs"
-    PAUSE = "take no new jobs until told to"
-    RESUME = "take new jobs again"
-    SHOW = "say what each thread does"
-
-
-Orders = SimpleQueue[tuple[Order, float]]
-"""A SimpleQueue: the one lock that a signal handler may take."""
 
 
 class Crew:
@@ -50,14 +31,14 @@ class Crew:
         shutdown_timeout: float,
         kill_timeout: float,
         *,
-        show: Callable[[str, list[Running]], None] | None,
+        display: Display | None,
     ) -> None:
         self._native = native
         self._performer = performer
         self._orders = orders
         self._shutdown_timeout = shutdown_timeout
         self._kill_timeout = kill_timeout
-        self._show = show
+        self._display = display
         self._running = 0
         self._until = math.inf
         self.crashes: list[BaseException] = []
@@ -69,17 +50,24 @@ class Crew:
             name = f"{self._native.name}-{number}"
             threading.Thread(target=self._perform, args=(take,), name=name, daemon=True).start()
             self._running += 1
+        due = self._look()
         while self._goes_on() and (left := self._until - time.monotonic()) > 0:
-            with suppress(Empty):
-                self._obey(*self._orders.get(timeout=min(left, _LOOK_EVERY)))
-            self._performer.look()
-            self._hear()
-            if self._show is not None:
-                self._show(self._state(), self._performer.running())
-            if not self.stuck and self._native.is_stuck():
-                _log.error("worker %s has a handler that goes on after its time is over", self._native.name)
-                self.stuck = True
-                self._stop(self._shutdown_timeout)
+            self._orders.wait(min(left, due))
+            due = self._look()
+
+    def _look(self) -> float:
+        """Do what there is to do; seconds until there will be more although nothing calls."""
+        look_ms = self._native.next_look()  # asked before the look: what comes due meanwhile is among both
+        while order := self._orders.take():
+            self._obey(*order)
+        self._performer.look()
+        self._hear()
+        if not self.stuck and self._native.is_stuck():
+            _log.error("worker %s has a handler that goes on after its time is over", self._native.name)
+            self.stuck = True
+            self._stop(self._shutdown_timeout)
+        due = math.inf if look_ms is None else look_ms / 1_000
+        return due if self._display is None else min(due, self._display.show(self._state(), self._performer.running))
 
     def _state(self) -> str:
         if not math.isinf(self._until):
@@ -127,4 +115,4 @@ class Crew:
         except BaseException as error:  # noqa: BLE001  what a handler or the core ends it with, run raises
             self.crashes.append(error)
         finally:
-            self._orders.put((Order.ENDED, 0))
+            self._orders.put(Order.ENDED)

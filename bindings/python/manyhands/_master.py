@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from manyhands._title import Title
     from manyhands.worker import Worker
 
-_LOOK_EVERY_MS = 250
-"""The longest wait: a signal that comes just before one is seen after it."""
+_LONGEST_WAIT_MS = 3_600_000
 
 _SIGNALS = ("QUIT", "TERM", "INT", "USR1", "USR2", "CONT", "TTIN", "HUP")
 
@@ -48,10 +47,11 @@ class Master:
         """Keep them until a signal ends it; the status to end with. Returns in each process too, at its end."""
         gc.collect()
         gc.freeze()  # what is there now stays shared with the processes
+        signal.set_wakeup_fd(self._supervisor.wakeup_fd, warn_on_full_buffer=False)  # one that comes just before a wait
         for name in _SIGNALS:
             signal.signal(getattr(signal, f"SIG{name}"), self._hand_on)
         while True:
-            answer = self._tell("wait", timeout_ms=_LOOK_EVERY_MS)
+            answer = self._tell("wait", timeout_ms=_LONGEST_WAIT_MS)
             queues = ",".join(self._worker._options.queues)
             self._title.show(f"manyhands master [{queues}] {answer['status']}")
             for task in answer["tasks"]:
@@ -94,6 +94,7 @@ class Master:
 
     def _become(self, process: int, environment: dict[str, str]) -> None:
         """In the child: be that process and nothing of the master."""
+        signal.set_wakeup_fd(-1)
         self._tell("forked", process=process)
         for name in _SIGNALS:
             signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)

@@ -20,6 +20,7 @@ from manyhands.outcome import Outcome
 
 if TYPE_CHECKING:
     from manyhands import _native
+    from manyhands._display import Display
     from manyhands._duties import Duties, Handler
     from manyhands.job import Job
 
@@ -31,11 +32,11 @@ KILLED, TIMEOUT = "killed", "timeout"
 class Performer:
     """What the threads of a worker share: what to do, and where to tell its end."""
 
-    def __init__(self, native: _native.Worker, duties: Duties) -> None:
+    def __init__(self, native: _native.Worker, duties: Duties, display: Display | None = None) -> None:
         self._native = native
         self._duties = duties
         self._finished = Finished()
-        self._runs = Runs()
+        self._runs = Runs(None if display is None else display.change)
 
     def perform(self, job: Job) -> None:
         """Perform a job and tell its outcome; raises what ends the thread, after the job has been told of."""

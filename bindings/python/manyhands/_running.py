@@ -73,9 +73,13 @@ def awaited(handler: Handler, job: Job) -> Any:
 
 
 class Runs:
-    """All runs of a worker by job and token, which interrupts are told to once each."""
+    """All runs of a worker by job and token, which interrupts are told to once each.
 
-    def __init__(self) -> None:
+    changed: called when one begins or has ended.
+    """
+
+    def __init__(self, changed: Callable[[], None] | None) -> None:
+        self._changed = changed
         self._runs: dict[tuple[str, str | None], Running] = {}
         self._early: dict[tuple[str, str | None], str] = {}
 
@@ -84,11 +88,15 @@ class Runs:
         key, running = (job.jid, job.token), Running(job)
         self._runs[key] = running
         self._tell(key)
+        if self._changed is not None:
+            self._changed()
         try:
             return act(running)
         finally:
             del self._runs[key]
             self._early.pop(key, None)
+            if self._changed is not None:
+                self._changed()
 
     def interrupt(self, jid: str, token: str, reason: str) -> None:
         """Interrupt a run, also one that is just about to begin: whoever takes the reason out tells of it."""

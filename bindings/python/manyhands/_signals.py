@@ -6,11 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from manyhands._crew import Order, Orders
+from manyhands._orders import Order, Orders
+
+if TYPE_CHECKING:
+    from manyhands._native import Bell
 
 _ORDERS = {
     signal.SIGUSR1: [(Order.KILL, 0.0)],
@@ -21,12 +24,13 @@ _ORDERS = {
 
 
 @contextmanager
-def obeying_signals(orders: Orders, shutdown_timeout: float, kill_timeout: float) -> Iterator[None]:
+def obeying_signals(orders: Orders, bell: Bell, shutdown_timeout: float, kill_timeout: float) -> Iterator[None]:
     """While inside, signals become orders.
 
     QUIT: stop within shutdown_timeout. TERM, INT: stop within kill_timeout and interrupt what runs; a second one ends
-    the process now. USR1: interrupt what runs. USR2, CONT: pause, resume. TTIN: say what each thread does. Does nothing
-    off the main thread, which alone gets signals. The handlers found are put back at the end.
+    the process now. USR1: interrupt what runs. USR2, CONT: pause, resume. TTIN: say what each thread does. Each rings
+    the bell, whichever thread it comes to. Does nothing off the main thread, which alone runs signal handlers. What was
+    found is put back at the end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -49,8 +53,9 @@ def obeying_signals(orders: Orders, shutdown_timeout: float, kill_timeout: float
                 _die(number)
             asked.append(number)
         for order in meanings[meant]:
-            orders.put(order)
+            orders.put(*order)
 
+    found_fd = signal.set_wakeup_fd(bell.wakeup_fd, warn_on_full_buffer=False)
     for number in found:
         signal.signal(number, handle)
     try:
@@ -58,6 +63,9 @@ def obeying_signals(orders: Orders, shutdown_timeout: float, kill_timeout: float
     finally:
         for number, handler in found.items():
             signal.signal(number, handler or signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        with suppress(ValueError, OSError):  # what listened there may be gone
+            signal.set_wakeup_fd(found_fd)
 
 
 def _die(number: int) -> NoReturn:

@@ -12,9 +12,9 @@ class JobInterrupted(BaseException):
         see `Worker`; the run spends a retry. killed: by a signal or `Worker.kill_running`; when it comes out of the
         handler, the job is given back and no retry is spent.
 
-    It arrives at the next step of Python code, within 0.1 s of the worker's knowing, which for a lost lease is within
-    2 s of the loss; a handler that waits in C, such as time.sleep(60), hears of it when that returns. No `except
-    Exception` catches it. An `async def` handler gets asyncio.CancelledError in its place, with the reason as argument.
+    It arrives at the next step of Python code as soon as the worker knows, which for a lost lease is within 2 s of the
+    loss; a handler that waits in C, such as time.sleep(60), hears of it when that returns. No `except Exception`
+    catches it. An `async def` handler gets asyncio.CancelledError in its place, with the reason as argument.
     """
 
     reason = "unknown"

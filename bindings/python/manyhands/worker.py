@@ -7,19 +7,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import timedelta
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeVar, overload
 
 from manyhands import _native
 from manyhands._chosen import Choose
-from manyhands._crew import Crew, Order, Orders
+from manyhands._crew import Crew
+from manyhands._display import Display, Show
 from manyhands._duties import Duties, Handler
 from manyhands._event_loop import event_loop
 from manyhands._holder import WorkerHolder
 from manyhands._options import Options
+from manyhands._orders import Order, Orders
 from manyhands._performer import Performer
-from manyhands._running import Running
 from manyhands._signals import obeying_signals
 from manyhands._wire import milliseconds, refuse_unknown, text
 from manyhands.client import Client
@@ -130,9 +130,9 @@ class Worker:
         )
         self._client = client
         self._duties = Duties()
-        self._orders: Orders = SimpleQueue()
+        self._orders = Orders()
         self._started = self._over = False
-        self._show: Callable[[str, list[Running]], None] | None = None
+        self._show: Show | None = None
         self._open()
 
     def _open(self) -> None:
@@ -315,12 +315,13 @@ class Worker:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._refuse_loading()
         self._begin()
-        performer = Performer(self._native, self._duties)
+        display = None if self._show is None else Display(self._show, self._orders)
+        performer = Performer(self._native, self._duties, display)
         times = self._options.shutdown_timeout, self._options.kill_timeout
-        crew = Crew(self._native, performer, self._orders, *times, show=self._show)
+        crew = Crew(self._native, performer, self._orders, *times, display=display)
         _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
         with (
-            obeying_signals(self._orders, *times),
+            obeying_signals(self._orders, self._orders.listen(self._native), *times),
             event_loop().used() if self._duties.awaits else nullcontext(),
         ):
             try:
@@ -347,7 +348,7 @@ class Worker:
 
         May be called from any thread, handler or signal handler.
         """
-        self._orders.put((Order.STOP, self._options.shutdown_timeout))
+        self._orders.put(Order.STOP, self._options.shutdown_timeout)
 
     def pause(self) -> None:
         """Take no new jobs until `resume`; running ones go on, those that had not begun are given back."""

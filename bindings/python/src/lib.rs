@@ -2,6 +2,7 @@
 //!
 //! Everything a Python program sees is in `manyhands/*.py`; this module has no defaults and no opinions.
 
+mod bell;
 mod client;
 mod errors;
 mod events;
@@ -15,6 +16,8 @@ mod worker;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::bell::Bell;
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]

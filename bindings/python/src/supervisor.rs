@@ -1,5 +1,7 @@
 //! The master of worker processes: JSON in, JSON out (core/src/worker/supervisor says what).
 
+use std::os::fd::AsRawFd;
+
 use manyhands::WorkSettings;
 use pyo3::prelude::*;
 
@@ -20,6 +22,12 @@ impl Supervisor {
             .and_then(|settings| manyhands::Supervisor::open(&client.core, &settings))
             .map_err(|error| exception(py, error))?;
         Ok(Supervisor { core })
+    }
+
+    /// Where a byte ends a wait, for `signal.set_wakeup_fd`.
+    #[getter]
+    fn wakeup_fd(&self) -> i32 {
+        self.core.waker().as_raw_fd()
     }
 
     /// Tells an event; `wait` waits without the interpreter lock.

@@ -6,6 +6,7 @@ use manyhands::{Next, Outcome};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::bell::Bell;
 use crate::client::Client;
 use crate::errors::exception;
 use crate::wait::EndsAside;
@@ -66,6 +67,16 @@ impl Worker {
     /// Why a job in hand is known to be lost.
     fn lost(&self, jid: &str, token: &str) -> Option<String> {
         self.core.lost(jid, token)
+    }
+
+    /// The bell rings from now on when there is something to take.
+    fn ring_on_news(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
+        self.core.ring_on_news(bell.rung.try_clone()?.into()).map_err(|error| exception(py, error))
+    }
+
+    /// Milliseconds until somebody must look although no bell has rung; None: never.
+    fn next_look(&self) -> Option<f64> {
+        self.core.next_look().map(|span| span.as_secs_f64() * 1_000.0)
     }
 
     /// Outcomes refused since the last look: jid, token, operation, reason.

@@ -41,6 +41,18 @@ def test_a_client_may_be_used_before_the_fork(run: Run) -> None:
         assert command.ends_as(f"of-{jid}", "completed").result in command.children()
 
 
+@pytest.mark.parametrize("app", ["working_app", "working_app:awaits"])
+@pytest.mark.parametrize("tier", ["master", "single"])
+def test_who_is_idle_does_not_wake(run: Run, tier: Tier, app: str) -> None:
+    command = run(*["--run-as-single-process"] * (tier == "single"), app=app)
+    command.ready(1)
+    command.ends_as(command.put("quick"), "completed")
+    command.pulses(1)  # the title has followed
+    threads = command.host_threads()
+    command.pulses(2)
+    assert command.host_threads() == threads
+
+
 def test_an_order_to_stop_ends_like_quit(run: Run) -> None:
     command = run("--run-as-single-process")
     command.hold("a")

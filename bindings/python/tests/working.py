@@ -150,6 +150,21 @@ class Command:
         said = [one["status"] for one in self.client.workers() if one["status"]]
         return {status["pid"]: status for status in said}
 
+    def pulses(self, number: int) -> None:
+        """Wait until each worker there is has said so often, once a second, how it is."""
+        for _ in range(number):
+            before = {pid: status["since"] for pid, status in self.statuses().items()}
+            until("a pulse", lambda: all(one["since"] > before[pid] for pid, one in self.statuses().items()))  # noqa: B023
+
+    def host_threads(self) -> dict[str, int]:
+        """How often each thread has waited for something: of the command and its processes, without native threads."""
+        threads = [task for pid in {self.pid, *self.children()} for task in Path(f"/proc/{pid}/task").iterdir()]
+        host = [task for task in threads if not (task / "comm").read_text().startswith("mh-")]
+        return {
+            task.name: int((task / "status").read_text().split("voluntary_ctxt_switches:")[1].split()[0])
+            for task in host
+        }
+
     def ready(self, processes: int) -> set[int]:
         """Wait until so many are heard of; their pids."""
         until(f"{processes} workers", lambda: len(self.statuses()) >= processes)

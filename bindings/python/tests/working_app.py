@@ -51,6 +51,17 @@ def _with_handlers(**options: Any) -> Worker:
     return other
 
 
+def awaits() -> Worker:
+    """One whose handler is on the event loop."""
+    other = Worker(client, ["q"])
+
+    @other.perform("quick")
+    async def quick(_job: Job) -> None:
+        pass
+
+    return other
+
+
 def runs() -> Worker:
     """Does what the command does."""
     worker.run()

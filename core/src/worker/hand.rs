@@ -66,6 +66,10 @@ pub struct Hand {
     pub marks: Option<Region>,
     pace: Pace,
     last_finish: Option<Instant>,
+    /// When the host looks for handlers whose time is over.
+    look_at: Option<Instant>,
+    /// One that has begun since ends before that.
+    sooner: bool,
 }
 
 impl Hand {
@@ -86,6 +90,10 @@ impl Hand {
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
         let mark = self.marks.as_mut().and_then(|marks| marks.begin(&job.jid));
+        let ends_by = self.timeouts.of(&job.kind, self.kinds.timeout(&job.kind)).and_then(|span| now.checked_add(span));
+        if let Some(by) = ends_by.filter(|by| self.look_at.is_none_or(|at| *by < at)) {
+            (self.look_at, self.sooner) = (Some(by), true);
+        }
         let started = Started {
             kind: job.kind.clone(),
             queue: job.queue.clone(),
@@ -96,7 +104,7 @@ impl Hand {
             lease_ms: job.lease_ms,
             lost: None,
             killed: false,
-            ends_by: self.timeouts.of(&job.kind, self.kinds.timeout(&job.kind)).and_then(|span| now.checked_add(span)),
+            ends_by,
             timed_out: false,
             mark,
         };
@@ -228,6 +236,20 @@ impl Hand {
     pub fn is_stuck(&self, now: Instant) -> bool {
         let kill = self.timeouts.kill;
         self.started.values().any(|started| started.ends_by.is_some_and(|by| by + kill <= now))
+    }
+
+    /// When the host must look the next time: a handler is late then, or stuck.
+    pub fn next_look(&mut self, now: Instant) -> Option<Instant> {
+        let kill = self.timeouts.kill;
+        let moments = self.started.values().filter_map(|started| started.ends_by).flat_map(|by| [by, by + kill]);
+        self.look_at = moments.filter(|at| *at > now).min();
+        self.sooner = false;
+        self.look_at
+    }
+
+    /// True once when it must look sooner than it was told.
+    pub fn is_sooner(&mut self) -> bool {
+        std::mem::take(&mut self.sooner)
     }
 
     /// Every handler that runs is to be told to end.
@@ -380,6 +402,22 @@ pub(super) mod tests {
         assert!(hand.is_stuck(now + MS * 2_050));
         hand.finish(&a, now + MS * 2_050);
         assert!(!hand.is_stuck(now + MS * 2_089) && hand.is_stuck(now + MS * 2_090));
+    }
+
+    #[test]
+    fn the_host_looks_when_a_handler_is_late_and_when_it_is_stuck() {
+        let (mut hand, now) = (Hand::default(), Instant::now());
+        assert_eq!((hand.next_look(now), hand.is_sooner()), (None, false));
+        let mut options = Fields::parse(r#"{"timeouts":{"a":90,"b":50,"c":60}}"#, "options").unwrap();
+        hand.timeouts = Timeouts::take(&mut options).unwrap();
+        hand.receive(vec![job("a", "a"), job("b", "b"), job("c", "c"), job("d", "d")], now);
+        let sooner = [0; 4].map(|_| {
+            hand.start(now).unwrap();
+            hand.is_sooner()
+        });
+        assert_eq!(sooner, [true, true, false, false]);
+        let looks = [0, 49, 50, 60, 90, 2_050, 2_090].map(|at| hand.next_look(now + MS * at).map(|at| at - now));
+        assert_eq!(looks, [50, 50, 60, 90, 2_050, 2_060, 0].map(|at| Some(MS * at).filter(|at| !at.is_zero())));
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Interrupts {
         self.untold.push_back((lease.clone(), reason.to_owned()));
     }
 
+    /// True while there are some.
+    pub fn are_any(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
     /// Drops those of handlers that have ended, when there are so many that some must have: maybe nobody ever takes them.
     pub fn tidy(&mut self, running: usize, runs: impl Fn(&Lease) -> bool) {
         if self.untold.len() > MOST_EACH * running {
@@ -57,8 +62,8 @@ impl Interrupts {
 }
 
 impl Worker {
-    /// What running handlers must be told since the last call, oldest first. Whoever performs the jobs asks every 100 ms or so;
-    /// nothing is sent for it.
+    /// What running handlers must be told since the last call, oldest first. Whoever performs the jobs asks every 100 ms or so,
+    /// or when it is called (see [`Worker::ring_on_news`]); nothing is sent for it.
     pub fn take_interrupts(&self) -> Vec<Interrupt> {
         std::iter::from_fn(|| self.take_interrupt()).collect()
     }
@@ -81,6 +86,7 @@ impl Worker {
     pub fn kill_running(&self) {
         if let Ok(inner) = self.inner("worker_kill_running") {
             inner.shared.shift().hand.kill_started();
+            inner.shared.news.ring();
         }
     }
 }

@@ -16,6 +16,7 @@ mod hand;
 mod interrupts;
 mod kinds;
 mod marks;
+mod news;
 mod obeying;
 mod options;
 mod outcome;
@@ -210,6 +211,7 @@ impl Worker {
                 shared.runner.ring();
             }
             shared.report_start(&shift);
+            shared.ring_if_sooner(&mut shift.hand);
             if shift.is_quiet() {
                 // It was the last.
                 shared.hosts.ring_all();
@@ -230,6 +232,7 @@ impl Worker {
             let now = Instant::now();
             if let Some(job) = shift.start(now) {
                 shared.report_start(&shift);
+                shared.ring_if_sooner(&mut shift.hand);
                 if shift.is_quiet() {
                     shared.hosts.ring_all();
                 }

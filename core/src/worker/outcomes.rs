@@ -202,6 +202,11 @@ impl Outcomes {
         std::mem::take(&mut self.lost)
     }
 
+    /// True while there are refusals that nobody has taken.
+    pub fn are_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
     /// Refusals since the last call, oldest first.
     pub fn take_refused(&mut self) -> Vec<Refused> {
         self.refused.drain(..).collect()

@@ -35,5 +35,6 @@ impl Worker {
         for bell in [&shared.hosts, &shared.runner, &shared.waiter] {
             bell.ring_all();
         }
+        shared.news.ring();
     }
 }

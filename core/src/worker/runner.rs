@@ -211,6 +211,7 @@ fn obey(shared: &Shared, shift: &mut Shift, orders: &[String], last: i64) {
     }
     let known: Vec<Order> = orders.iter().filter_map(|name| Order::named(name)).collect();
     shift.obey(&known, last);
+    shared.news.ring();
     for bell in [&shared.hosts, &shared.waiter, &shared.end] {
         bell.ring_all();
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::news::News;
 use super::options::WorkerOptions;
 use super::patterns::{self, Served};
 use super::shift::Shift;
@@ -63,6 +64,8 @@ pub struct Shared {
     pub waiter: Bell,
     /// Whoever waits for the end: of the started jobs, of the native threads.
     pub end: Bell,
+    /// The host, when it wants to be called.
+    pub news: News,
     /// The connection on which the waiter blocks, as Redis numbers it; 0 before the first.
     pub blocked: AtomicI64,
     pub hooks: Hooked,
@@ -111,6 +114,7 @@ impl Shared {
             runner: Bell::default(),
             waiter: Bell::default(),
             end: Bell::default(),
+            news: News::default(),
             blocked: AtomicI64::new(0),
             hooks,
             lines,
@@ -241,13 +245,16 @@ impl Shared {
 
     /// Lets go of the shift after an answer, and wakes whom it concerns: `came` jobs came.
     pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
-        let fault = shift.fault().is_some();
+        let (fault, news) = (shift.fault().is_some(), shift.has_news());
         let jobs = came.min(shift.fetch.waiting());
         let (waiter, notice, losses) = (shift.wants_wake(), shift.take_notice(), shift.take_losses());
         let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);
         // A drain waits for answers.
         self.end.ring();
+        if news {
+            self.news.ring();
+        }
         if fault {
             self.hosts.ring_all();
         }

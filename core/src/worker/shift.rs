@@ -327,6 +327,11 @@ impl Shift {
         losses
     }
 
+    /// True while the host has not taken what it must be told.
+    pub fn has_news(&self) -> bool {
+        self.hand.interrupts.are_any() || self.outcomes.are_refused()
+    }
+
     /// Tells the log.
     pub fn tell(&mut self, notice: String) {
         self.notice = Some(notice);

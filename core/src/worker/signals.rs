@@ -35,7 +35,7 @@ impl Worker {
     /// and after TERM every handler that runs has an interrupt `killed`. Of the other signals there is nothing left to do, nor of
     /// TTIN after [`Worker::obey_signals`], by which QUIT and TERM of the process itself are told here as well.
     ///
-    /// Whoever performs the jobs asks as often as for interrupts; nothing is sent for it.
+    /// Whoever performs the jobs asks when it does for interrupts; nothing is sent for it.
     pub fn take_signal(&self) -> Option<Signal> {
         let shared = &self.inner("worker_take_signal").ok()?.shared;
         shared.told.untaken.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
@@ -66,6 +66,7 @@ impl Shared {
         for bell in [&self.hosts, &self.runner, &self.waiter, &self.end] {
             bell.ring_all();
         }
+        self.news.ring();
     }
 
     /// What every handler does, to the log.

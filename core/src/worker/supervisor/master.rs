@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::Arc;
@@ -30,8 +30,10 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// How long the end of a master waits for Redis to take back what its processes held.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// What is written among the signals for nothing but to end a wait: the number of none.
-const NUDGE: u8 = u8::MAX;
+/// Of the bytes among the signals, those that are one: others only end a wait, as the system's numbers do, which are below.
+const SENT: u8 = 0x80;
+/// What is written for nothing but to end a wait.
+const NUDGE: u8 = 0;
 
 /// What only the host can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub struct Signals {
 impl Signals {
     /// The master got this one.
     pub fn send(&self, signal: Signal) {
-        self.write(signal as u8);
+        self.write(SENT | signal as u8);
     }
 
     /// Whoever waits should look at the host's affairs.
@@ -85,6 +87,12 @@ impl Signals {
         if std::process::id() == self.pid {
             let _ = rustix::net::send(&*self.socket, &[byte], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -105,7 +113,7 @@ pub struct Master {
     begun: Instant,
     weigh_at: Option<Instant>,
     tasks: Vec<Task>,
-    /// The host wants its wait to end.
+    /// The wait is to end: the host wants it, or the status is another one.
     nudged: bool,
     /// The status to end with, and when at the latest.
     exit: Option<(u8, Instant)>,
@@ -114,8 +122,7 @@ pub struct Master {
 
 impl Master {
     pub fn new(client: &Client, settings: &WorkSettings) -> Result<Master> {
-        let (ours, theirs) =
-            UnixStream::pair().map_err(|error| Error::internal(format!("the system gave no socket: {error}")))?;
+        let (ours, theirs) = pair().map_err(|error| Error::internal(format!("the system gave no socket: {error}")))?;
         let now = Instant::now();
         let memory = (settings.max_memory_mb > 0).then_some(settings.max_memory_mb * 1024 * 1024);
         let shutdown_ms = settings.shutdown_ms.unwrap_or(SHUTDOWN_MS);
@@ -182,13 +189,14 @@ impl Master {
         self.processes.clear();
     }
 
-    /// Looks after the processes until there is something for the host to do, or that time is over, or a signal came.
+    /// Looks after the processes until there is something for the host to do, or that time is over, or a signal came,
+    /// or the status has changed.
     pub fn wait(&mut self, timeout: Duration) -> Vec<Task> {
         let until = Instant::now() + timeout.min(LONGEST);
         loop {
             self.look();
             let now = Instant::now();
-            if !self.tasks.is_empty() || until <= now || std::mem::take(&mut self.nudged) {
+            if std::mem::take(&mut self.nudged) || !self.tasks.is_empty() || until <= now {
                 return std::mem::take(&mut self.tasks);
             }
             if !self.sleep(until, now) {
@@ -272,9 +280,10 @@ impl Master {
             Ok((length, _)) => length,
             Err(_) => 0,
         };
-        self.nudged |= buffer[..length].contains(&NUDGE);
-        let known =
-            |byte: &u8| Signal::NAMES.into_iter().map(|(_, signal)| signal).find(|signal| *signal as u8 == *byte);
+        self.nudged |= buffer[..length].iter().any(|byte| byte & SENT == 0);
+        let known = |byte: &u8| {
+            Signal::NAMES.into_iter().map(|(_, signal)| signal).find(|signal| SENT | *signal as u8 == *byte)
+        };
         buffer[..length].iter().filter_map(known).collect()
     }
 
@@ -310,6 +319,7 @@ impl Master {
             Action::Stopping => self.notify.tell("STOPPING=1"),
             Action::Status(status) => {
                 self.notify.tell(&format!("STATUS={status}"));
+                self.nudged |= self.status != status;
                 self.status = status;
             }
             Action::Say(line) => say(&line),
@@ -327,6 +337,13 @@ impl Master {
             Err(error) => self.on(Event::NotStarted { number, why: error.to_string() }),
         }
     }
+}
+
+/// Of the second one no write ever waits.
+fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    theirs.set_nonblocking(true)?;
+    Ok((ours, theirs))
 }
 
 /// Without a standard error there is nobody to tell.

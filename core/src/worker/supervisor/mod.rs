@@ -18,7 +18,7 @@
 //!
 //! | event | members | when |
 //! |---|---|---|
-//! | `wait` | `timeout_ms` | again and again, on the main thread without the host's lock; returns early for a task or a signal |
+//! | `wait` | `timeout_ms` | again and again, on the main thread without the host's lock; returns early for a task, a signal or a new status |
 //! | `started` | `process`, `pid` | after a fork, in the master |
 //! | `not_started` | `process`, `why` | the fork failed |
 //! | `forked` | `process` | after a fork, in the child, before anything else; then it sets both variables of the task in its environment |
@@ -53,6 +53,7 @@ mod process;
 mod word;
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl Supervisor {
     }
 
     /// Looks after the processes until there is something for the host to do, or `timeout` is over, or a signal came to this
-    /// thread. One thread at a time.
+    /// thread, or [`Supervisor::status`] is another one. One thread at a time.
     pub fn wait(&self, timeout: Duration) -> Vec<Task> {
         self.master().wait(timeout)
     }
@@ -151,6 +152,11 @@ impl Supervisor {
     /// and from a signal handler.
     pub fn nudge(&self) {
         self.signals.nudge();
+    }
+
+    /// A socket for hosts that write a byte when a signal comes: one below 128 does what [`Supervisor::nudge`] does.
+    pub fn waker(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
     }
 
     /// How the service does, in a few words.
@@ -232,6 +238,8 @@ mod tests {
         let supervisor = Supervisor::open(&client, &WorkSettings::from_flags("{}").unwrap()).unwrap();
         assert_eq!(supervisor.wait(Duration::MAX).len(), 1, "a process to start");
         supervisor.nudge();
+        assert_eq!(supervisor.wait(Duration::MAX), []);
+        rustix::io::write(supervisor.waker(), &[15]).unwrap();
         assert_eq!(supervisor.wait(Duration::MAX), []);
     }
 }
