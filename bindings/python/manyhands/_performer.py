@@ -118,6 +118,7 @@ class Performer:
         """Tell of what a run raised; its outcome."""
         if isinstance(error, (Exception, JobInterrupted)):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
+        job._failed = None  # what it raised says more
         self._duties.hooks.tell("failure", job, error, job=job)
         ruled, delay_ms = job._rule or (None, None)
         if ruled is error:
@@ -126,8 +127,15 @@ class Performer:
         delay_ms = None if backoff is None else backoff._after_ms(job)
         return failed(error) if delay_ms is None else failed_by_rule(job.kind, error, delay_ms)
 
+    def tell_failed(self, job: Job) -> None:
+        """Tell of a job that its handler has failed itself, unless an error has been told of that it raised then."""
+        failed, job._failed = job._failed, None
+        if failed is not None:
+            self._duties.hooks.tell("failure", job, failed, job=job)
+
     def _finish(self, job: Job, ending: Ending) -> None:
         if job.token is None or not job.in_hand:  # the handler has ended it itself
+            self.tell_failed(job)
             return
         if self._duties.hooks.any("lock_lost"):
             self._finished.keep(job, job.token)

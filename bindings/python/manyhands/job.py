@@ -11,6 +11,7 @@ from manyhands._holder import ClientHolder, Holder
 from manyhands._managed import Managed
 from manyhands._wire import UNCHANGED, in_seconds, json_text, milliseconds, renamed, texts, view_fields
 from manyhands.errors import WrongState
+from manyhands.outcome import Fail
 
 if TYPE_CHECKING:
     from manyhands.client import Client
@@ -67,6 +68,7 @@ class Job(Managed):
         self._view: dict[str, Any] | None = None if self._reserved else fields
         self._locals: dict[str, Any] | None = None
         self._rule: tuple[BaseException, int | None] | None = None
+        self._failed: Fail | None = None
         self.jid: str = fields["jid"]
         self.kind: str = fields["kind"]
         self.queue: str = fields["queue"]
@@ -120,7 +122,7 @@ class Job(Managed):
         return cls(client, ClientHolder(client), view_fields(reply))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_client": None, "_holder": None, "_locals": None, "_rule": None}
+        return {**self.__dict__, "_client": None, "_holder": None, "_locals": None, "_rule": None, "_failed": None}
 
     def _record(self, *, with_data: bool = True) -> Job:
         """The same job without what was read from it, to be kept for a while; without its data it is small."""
@@ -354,6 +356,7 @@ class Job(Managed):
         holder, token = self._held(f"job_{verb}")
         self.state = cast("State", holder.settle(self.jid, token, verb, fields))
         self._holder = self._view = None
+        self._failed = Fail(**fields) if verb == "fail" else None
         return self.state
 
     def _held(self, operation: str) -> tuple[Holder, str]:

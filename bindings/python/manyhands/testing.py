@@ -179,6 +179,7 @@ def _perform(worker: Worker, job: Job) -> Exception | None:
         raised = error
         verb, fields = performer.failed(job, error)
     if not job.in_hand:
+        performer.tell_failed(job)
         return raised
     if verb == "error":
         group = f"{job.kind}:{fields.pop('class')}"

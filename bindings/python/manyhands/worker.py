@@ -258,7 +258,8 @@ class Worker:
         hook: one of
             before_perform, called with the job before the middleware and the handler, on their thread;
             after_perform, with the job after them, whatever they returned or raised;
-            failure, after that, with the job and the exception when they raised an error, or Fail;
+            failure, after that, with the job and the exception when they raised an error, or Fail; with a Fail too
+                when they failed the job themselves (job.fail) and raised nothing;
             lock_lost, with the job and the reason: see `on_lock_lost`;
             start, with the worker before the first job, and stop, with it after the last, on the thread of `run`;
             before_fork, with the worker in the master of `python -m manyhands work` before it makes a process, and

@@ -103,7 +103,11 @@ def handler_of(name: str, trace: list[str]) -> Callable[[Job], Any]:
         trace.append("handler")
         raise RuntimeError("broken")
 
-    handlers: dict[str, Callable[[Job], Any]] = {"answer": answer, "read": read, "break": break_}
+    def fail(job: Job) -> None:
+        trace.append("handler")
+        job.fail("held", "by handler")
+
+    handlers: dict[str, Callable[[Job], Any]] = {"answer": answer, "read": read, "break": break_, "fail": fail}
     return handlers[name]
 
 
@@ -153,6 +157,30 @@ def test_cases(client: Client, case: dict[str, Any]) -> None:
     worker.run()
     compare(client, case, jids, trace)
     assert told == [hook.split()[0] for hook in case["hooks"]]
+
+
+def test_a_failure_is_told_once(client: Client) -> None:
+    worker = Worker(client, ["q"])
+    told: list[BaseException] = []
+    worker.on("failure")(lambda _job, error: told.append(error))
+
+    @worker.perform("fails")
+    def fails(job: Job) -> None:
+        job.fail("held", "by itself", "here")
+
+    @worker.perform("raises")
+    def raises(job: Job) -> None:
+        worker.stop()
+        job.fail("held")
+        raise LookupError
+
+    client.queue("q").put("fails")
+    client.queue("q").put("raises")
+    worker.run()
+    failed, raised = told
+    assert isinstance(failed, Fail)
+    assert failed.fields() == {"group": "held", "message": "by itself", "trace": "here"}
+    assert type(raised) is LookupError
 
 
 def test_middleware_is_refused_when_it_comes_too_late_or_cannot_be_called(client: Client) -> None:

@@ -43,11 +43,11 @@ impl AsyncMiddleware for Step {
 fn the_cases_of_all_languages() {
     cases::play(|worker, chain, handler| {
         let worker = chain.into_iter().fold(worker, |worker, step| worker.with_async(Step(step)));
-        threaded(worker.run_async_with(move |_, locals| {
+        threaded(worker.run_async_with(move |job, locals| {
             let handler = handler.clone();
             async move {
                 tokio::task::yield_now().await;
-                handler.call(&locals)
+                handler.call(&job, &locals)
             }
         }))
         .unwrap();

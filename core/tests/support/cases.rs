@@ -132,11 +132,12 @@ impl Move {
 #[derive(Clone)]
 pub struct Handler {
     name: String,
+    worker: Worker,
     trace: Trace,
 }
 
 impl Handler {
-    pub fn call(&self, locals: &dyn Shared) -> Outcome {
+    pub fn call(&self, job: &Job, locals: &dyn Shared) -> Outcome {
         let write = |what: String| self.trace.lock().unwrap().push(what);
         match self.name.as_str() {
             "answer" => {
@@ -150,6 +151,13 @@ impl Handler {
             "break" => {
                 write("handler".to_owned());
                 broken("broken")
+            }
+            "fail" => {
+                write("handler".to_owned());
+                let [group, message] = ["held", "by handler"].map(str::to_owned);
+                let fail = Outcome::Fail { group, message, trace: String::new() };
+                assert_eq!(self.worker.finish_wait(&job.jid, &job.token, fail).unwrap(), "failed");
+                Outcome::DONE
             }
             other => panic!("the cases have a new handler: {other}"),
         }
@@ -177,7 +185,8 @@ fn play_case(case: &Value, client: &Client, run: impl Fn(Worker, Vec<Move>, Hand
     let told = Told::default();
     let worker = Worker::open(client, &format!("{{\"queues\":[\"q\"],\"max_jobs\":{jobs}}}")).unwrap();
     let worker = worker.hooked(told.clone());
-    let handler = Handler { name: case["handler"].as_str().unwrap().to_owned(), trace: Arc::clone(&trace) };
+    let handler = case["handler"].as_str().unwrap().to_owned();
+    let handler = Handler { name: handler, worker: worker.clone(), trace: Arc::clone(&trace) };
     run(worker.clone(), chain.collect(), handler);
     worker.stop(LONG).unwrap();
     assert_eq!(Value::from(trace.lock().unwrap().clone()), case["trace"], "{name}");

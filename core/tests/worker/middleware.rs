@@ -41,7 +41,7 @@ fn the_cases_of_all_languages() {
                 instead.unwrap_or_else(|| step.after(next.call()))
             })
         });
-        worker.run_with(|_, locals| handler.call(locals)).unwrap();
+        worker.run_with(|job, locals| handler.call(job, locals)).unwrap();
     });
 }
 
