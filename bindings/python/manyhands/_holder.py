@@ -62,7 +62,7 @@ class ClientHolder:
 
 def outcome_text(verb: str, fields: dict[str, Any]) -> str:
     """An outcome as the worker runtime reads it."""
-    return f'{{"{verb}":{object_text(fields, f"job_{verb}")}}}'
+    return f'{{"{verb}":{object_text(fields, f"job_{verb}") if fields else "{}"}}}'
 
 
 class WorkerHolder:

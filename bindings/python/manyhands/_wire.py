@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from manyhands import _native
 from manyhands.errors import InvalidArgument
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""`json.dumps` would make such an encoder for each call."""
 
 
 class _Unchanged:
@@ -108,7 +111,7 @@ def refuse_unknown(options: Mapping[str, object], operation: str | None) -> None
 def json_text(value: Any, argument: str, operation: str | None) -> str:
     """`value` as compact JSON text in UTF-8; InvalidArgument names `argument` when JSON cannot say it."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _encode(value)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"{argument} is not JSON: {error}", operation=operation) from None
@@ -117,8 +120,10 @@ def json_text(value: Any, argument: str, operation: str | None) -> str:
 
 def object_text(members: Mapping[str, Any], operation: str | None, within: str = "") -> str:
     """A JSON object; InvalidArgument names the member that JSON cannot say, after what it is `within` (`jobs[3].`)."""
-    with suppress(InvalidArgument):
+    try:
         return json_text(members, "arguments", operation)
+    except InvalidArgument:  # which of them it is
+        pass
     for name, value in members.items():
         json_text(value, f"{within}{name}", operation)
     return json_text(members, f"{within}arguments", operation)

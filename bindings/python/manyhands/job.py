@@ -16,6 +16,8 @@ from manyhands.outcome import Fail
 if TYPE_CHECKING:
     from manyhands.client import Client
 
+_NO_DELAY = 0
+
 State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed", "cancelled"]
 
 
@@ -334,7 +336,7 @@ class Job(Managed):
         *,
         queue: str | None = None,
         data: Any = UNCHANGED,
-        delay: float | timedelta = 0,
+        delay: float | timedelta = _NO_DELAY,
         dependencies: Iterable[str] = (),
     ) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -346,9 +348,9 @@ class Job(Managed):
             fields["data"] = json.loads(self.raw_data)
         if queue is not None:
             fields["queue"] = queue
-        if delay_ms := milliseconds(delay, "delay", "job_complete"):
+        if delay is not _NO_DELAY and (delay_ms := milliseconds(delay, "delay", "job_complete")):
             fields["delay_ms"] = delay_ms
-        if on := texts(dependencies, "dependencies", "job_complete"):
+        if dependencies != () and (on := texts(dependencies, "dependencies", "job_complete")):
             fields["dependencies"] = on
         return fields
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from manyhands._hooks import Hooks
-from manyhands._wire import milliseconds, object_text
+from manyhands._wire import json_text, milliseconds, object_text
 from manyhands.errors import InvalidArgument, WrongState, raised
 from manyhands.middleware import PutMiddleware, chained
 
@@ -80,12 +80,17 @@ class Put:
 
     def text(self, within: str = "") -> str:
         """The job as the core reads it."""
-        item = {"queue": self.queue, "kind": self.kind, "data": self.data, **in_milliseconds(self.options, within)}
-        return object_text(item, OPERATION, within)
+        return object_text(self.item(within), OPERATION, within)
+
+    def item(self, within: str = "") -> dict[str, Any]:
+        """The same as a dictionary, of which JSON may not be able to say everything."""
+        return {"queue": self.queue, "kind": self.kind, "data": self.data, **in_milliseconds(self.options, within)}
 
 
-def in_milliseconds(options: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+def in_milliseconds(options: Mapping[str, Any], within: str = "") -> Mapping[str, Any]:
     """The options of a put as the core knows them."""
+    if "delay" not in options:
+        return options
     options = dict(options)
     if (delay := options.pop("delay", None)) is not None:
         options["delay_ms"] = milliseconds(delay, f"{within}delay", OPERATION)
@@ -121,11 +126,19 @@ class Putting:
 
 def send(client: Client, puts: list[Put], alone: bool) -> list[Placed]:
     """Put jobs into Redis."""
-    items = [put.text(f"jobs[{at}]." if len(puts) > 1 else "") for at, put in enumerate(puts)]
-    replies = json.loads(client._native.call(OPERATION, f'{{"jobs":[{",".join(items)}]}}'))
+    replies = json.loads(client._native.call(OPERATION, f'{{"jobs":{_text(puts)}}}'))
     if alone and (error := replies[0].get("error")):
         raise raised(error)
     return [Placed(reply["jid"], reply["outcome"], tuple(reply["satisfied"])) for reply in replies]
+
+
+def _text(puts: list[Put]) -> str:
+    """The list of the jobs as the core reads it."""
+    try:
+        return json_text([put.item() for put in puts], "jobs", OPERATION)
+    except InvalidArgument:  # which one and what of it: only whoever looks at each can say
+        texts = [put.text(f"jobs[{at}]." if len(puts) > 1 else "") for at, put in enumerate(puts)]
+        return f"[{','.join(texts)}]"
 
 
 def _is_answer(placed: object, of: int) -> bool:

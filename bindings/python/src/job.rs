@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use manyhands::ops::QueuePut;
 use manyhands::{Job, Put};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::value::RawValue;
@@ -13,22 +14,22 @@ use crate::errors::exception;
 /// A reserved job as the dict from which `manyhands.Job` is made.
 pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
-    fields.set_item("jid", &job.jid)?;
-    fields.set_item("kind", &job.kind)?;
-    fields.set_item("queue", &job.queue)?;
-    fields.set_item("data", &job.data)?;
-    fields.set_item("priority", job.priority)?;
-    fields.set_item("retries", job.retries)?;
-    fields.set_item("remaining", job.remaining)?;
-    fields.set_item("token", &job.token)?;
-    fields.set_item("worker", &job.worker)?;
-    fields.set_item("put_at_ms", job.put_at_ms)?;
-    fields.set_item("tags", &job.tags)?;
-    fields.set_item("route", &job.route)?;
-    fields.set_item("throttles", &job.throttles)?;
-    fields.set_item("headers", &job.headers)?;
-    fields.set_item("parent", &job.parent)?;
-    fields.set_item("tracked", job.tracked)?;
+    fields.set_item(intern!(py, "jid"), &job.jid)?;
+    fields.set_item(intern!(py, "kind"), &job.kind)?;
+    fields.set_item(intern!(py, "queue"), &job.queue)?;
+    fields.set_item(intern!(py, "data"), &job.data)?;
+    fields.set_item(intern!(py, "priority"), job.priority)?;
+    fields.set_item(intern!(py, "retries"), job.retries)?;
+    fields.set_item(intern!(py, "remaining"), job.remaining)?;
+    fields.set_item(intern!(py, "token"), &job.token)?;
+    fields.set_item(intern!(py, "worker"), &job.worker)?;
+    fields.set_item(intern!(py, "put_at_ms"), job.put_at_ms)?;
+    fields.set_item(intern!(py, "tags"), &job.tags)?;
+    fields.set_item(intern!(py, "route"), &job.route)?;
+    fields.set_item(intern!(py, "throttles"), &job.throttles)?;
+    fields.set_item(intern!(py, "headers"), &job.headers)?;
+    fields.set_item(intern!(py, "parent"), &job.parent)?;
+    fields.set_item(intern!(py, "tracked"), job.tracked)?;
     Ok(fields)
 }
 

@@ -3,16 +3,15 @@
 //! Python runs signal handlers on its main thread only, and only when that thread looks: so the main thread waits in
 //! slices and every other thread in one piece.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 /// Longest wait of the main thread between two looks at its signals.
 const SLICE: Duration = Duration::from_millis(100);
@@ -111,10 +110,21 @@ impl<T: Send> Drop for EndsAside<T> {
     }
 }
 
+thread_local! {
+    /// Whether this thread is the main one of the process with that pid: in a forked child another thread may be.
+    static IS_MAIN: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
+}
+
 /// True on the one thread that Python runs signal handlers on.
 fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
-    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static MAIN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let current = CURRENT.import(py, "threading", "current_thread")?.call0()?;
-    Ok(current.is(&MAIN.import(py, "threading", "main_thread")?.call0()?))
+    let pid = process::id();
+    if let Some((known, is_main)) = IS_MAIN.get()
+        && known == pid
+    {
+        return Ok(is_main);
+    }
+    let threading = py.import("threading")?;
+    let is_main = threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?);
+    IS_MAIN.set(Some((pid, is_main)));
+    Ok(is_main)
 }
