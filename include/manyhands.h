@@ -811,6 +811,8 @@ mh_code mh_worker_resume(mh_worker *worker, mh_error **out_error);
  * (mh_job_interrupted() says "killed"), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error
  * what runs. Without this call only a master's signals are obeyed.
  *
+ * The title of the process (ps, /proc/<pid>/cmdline) shows its queues and what it runs; argv stays as it is.
+ *
  * After QUIT, TERM and INT mh_worker_next() returns MH_CODE_CLOSED. When handlers still run after the option
  * "shutdown_timeout_ms" (QUIT) or 2 seconds (TERM, INT), the outcomes that there are are delivered and the process exits with 128
  * and the signal's number; a second TERM or INT ends it at once.

@@ -10,19 +10,7 @@ use std::thread;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 use manyhands::{Client, Code, Error, Result, Signal, Supervisor, WORK_SETTINGS, WorkSetting, WorkSettings};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
-
-const SIGNALS: [(i32, Signal); 8] = [
-    (SIGQUIT, Signal::Quit),
-    (SIGTERM, Signal::Term),
-    (SIGINT, Signal::Int),
-    (SIGUSR1, Signal::Usr1),
-    (SIGUSR2, Signal::Usr2),
-    (SIGCONT, Signal::Cont),
-    (SIGTTIN, Signal::Ttin),
-    (SIGHUP, Signal::Hup),
-];
 
 /// The flags of the list of settings, as they were given, and the program.
 pub struct Options {
@@ -112,16 +100,16 @@ fn program(options: &Options, settings: &WorkSettings) -> Command {
 }
 
 fn hand_on_signals(supervisor: &Arc<Supervisor>) -> Result<()> {
-    let mut signals = Signals::new(SIGNALS.map(|(number, _)| number))
+    let mut signals = Signals::new(Signal::numbers())
         .map_err(|error| Error::new(Code::Internal, format!("signals cannot be caught: {error}")))?;
     let supervisor = Arc::clone(supervisor);
     // Who closes a terminal wants an end; a service manager wants what is newest.
     let closes = std::io::stdin().is_terminal();
     thread::spawn(move || {
         for number in signals.forever() {
-            match SIGNALS.into_iter().find(|(known, _)| *known == number) {
-                Some((_, Signal::Hup)) if closes => supervisor.signal(Signal::Quit),
-                Some((_, signal)) => supervisor.signal(signal),
+            match Signal::numbered(number) {
+                Some(Signal::Hup) if closes => supervisor.signal(Signal::Quit),
+                Some(signal) => supervisor.signal(signal),
                 None => {}
             }
         }

@@ -20,6 +20,7 @@ pub mod ops;
 mod options;
 mod request;
 pub mod testing;
+mod title;
 mod tls;
 mod url;
 mod worker;

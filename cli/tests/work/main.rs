@@ -8,6 +8,7 @@ mod recycling;
 mod signals;
 #[path = "../../../core/tests/support/mod.rs"]
 mod support;
+mod titles;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

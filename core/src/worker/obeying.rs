@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGCONT, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGUSR1, SIGUSR2};
+use signal_hook::consts::SIGHUP;
 use signal_hook::low_level;
 
 use super::shared::Shared;
@@ -16,19 +16,12 @@ use super::supervisor::Signal;
 use super::{Inner, Worker};
 use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
-
-const SIGNALS: [(i32, Signal); 7] = [
-    (SIGQUIT, Signal::Quit),
-    (SIGTERM, Signal::Term),
-    (SIGINT, Signal::Int),
-    (SIGUSR1, Signal::Usr1),
-    (SIGUSR2, Signal::Usr2),
-    (SIGCONT, Signal::Cont),
-    (SIGTTIN, Signal::Ttin),
-];
+use crate::title;
 
 /// What TERM and INT leave to running handlers.
 const KILL: Duration = Duration::from_secs(2);
+/// How often the title of the process is brought up to date.
+const TITLE_EVERY: Duration = Duration::from_millis(500);
 
 /// The process that obeys, and where its signal handlers write numbers. A forked child has these, but is another.
 static OWNER: AtomicU32 = AtomicU32::new(0);
@@ -51,6 +44,7 @@ struct Crew(Mutex<Vec<(Weak<Shared>, Weak<Inner>)>>);
 impl Worker {
     /// From now on this process's signals are for this worker: QUIT takes no new jobs, TERM and INT also interrupt the running
     /// handlers (`killed`), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error what runs.
+    /// The title of the process (`ps`, `/proc/<pid>/cmdline`) shows its queues and what it runs; its arguments stay as they are.
     ///
     /// After QUIT, TERM and INT [`Worker::next`] answers [`Next::Stopped`](super::Next::Stopped), so that [`Worker::run`] returns when
     /// the handlers have. When some have not within [`Worker::shutdown_timeout`] (QUIT) or 2 s (TERM, INT), the outcomes that there
@@ -67,6 +61,7 @@ impl Worker {
         let crew = crew().map_err(|error| error.during("worker_obey_signals"))?;
         shared.told.shown_here();
         crew.lock().push((Arc::downgrade(shared), inner));
+        crew.show_title();
         Ok(())
     }
 }
@@ -94,7 +89,8 @@ fn crew() -> Result<Arc<Crew>> {
     PIPE.store(pipe.into_raw_fd(), Ordering::Release);
     OWNER.store(pid, Ordering::Release);
     if !obeying.registered {
-        SIGNALS.iter().try_for_each(|(number, _)| register(*number)).map_err(failed)?;
+        // A process that is told HUP ends like any other.
+        Signal::numbers().filter(|number| *number != SIGHUP).try_for_each(register).map_err(failed)?;
         obeying.registered = true;
     }
     obeying.crew = Some((pid, Arc::clone(&crew)));
@@ -131,9 +127,11 @@ impl Crew {
         let mut asked = false;
         let mut ends: Option<(Instant, i32)> = None;
         loop {
+            self.show_title();
+            let left =
+                ends.map_or(TITLE_EVERY, |(by, _)| TITLE_EVERY.min(by.saturating_duration_since(Instant::now())));
             // No time at all would be none given.
-            let left = ends.map(|(by, _)| by.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));
-            let _ = heard.set_read_timeout(left);
+            let _ = heard.set_read_timeout(Some(left.max(Duration::from_millis(1))));
             let mut byte = [0];
             match heard.read(&mut byte) {
                 Ok(1) => {}
@@ -141,7 +139,8 @@ impl Crew {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 _ => return,
             }
-            if let Some((number, signal)) = SIGNALS.into_iter().find(|(number, _)| *number == i32::from(byte[0])) {
+            let number = i32::from(byte[0]);
+            if let Some(signal) = Signal::numbered(number) {
                 let given = match signal {
                     Signal::Term | Signal::Int if asked => die(number),
                     Signal::Term | Signal::Int => Some(KILL),
@@ -161,6 +160,19 @@ impl Crew {
             if let Some((_, number)) = ends.take_if(|(by, _)| *by <= Instant::now()) {
                 self.leave(number);
             }
+        }
+    }
+
+    /// Shows what the workers do.
+    fn show_title(&self) {
+        let workers: Vec<Arc<Shared>> = self.lock().iter().filter_map(|(worker, _)| worker.upgrade()).collect();
+        let (states, titles): (Vec<_>, Vec<_>) = workers.iter().map(|worker| worker.title()).unzip();
+        match states.first() {
+            Some(state) => {
+                let state = state.map(|state| format!(" {state}")).unwrap_or_default();
+                title::show(&format!("manyhands worker{state} {}", titles.join("; ")));
+            }
+            None => title::show_arguments(),
         }
     }
 

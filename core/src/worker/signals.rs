@@ -10,6 +10,9 @@ use super::Worker;
 use super::shared::Shared;
 use super::supervisor::Signal;
 
+/// Jobs that a title names.
+const MOST_NAMED: usize = 5;
+
 /// Signals the host has not taken.
 #[derive(Default)]
 pub struct Told {
@@ -67,6 +70,24 @@ impl Shared {
             bell.ring_all();
         }
         self.news.ring();
+    }
+
+    /// Whether it is paused or stops, its queues, and what it runs: for a title.
+    pub fn title(&self) -> (Option<&'static str>, String) {
+        let shift = self.shift();
+        let state = match () {
+            () if shift.is_quiet() => Some("stopping"),
+            () if shift.duty.takes_none() => Some("paused"),
+            () => None,
+        };
+        let running = shift.hand.started();
+        let jobs = shift.hand.oldest_started(MOST_NAMED, Instant::now());
+        let mut jobs: Vec<String> = jobs.map(|(jid, kind, ..)| format!("{kind} {jid}")).collect();
+        if running > MOST_NAMED {
+            jobs.push("…".to_owned());
+        }
+        let (queues, threads, jobs) = (self.options.queues.join(","), self.options.threads, jobs.join(", "));
+        (state, format!("[{queues}] {running}/{threads} {jobs}").trim_end().to_owned())
     }
 
     /// What every handler does, to the log.

@@ -21,6 +21,7 @@ use super::process::{self, Process, variables};
 use super::word::Signal;
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::title;
 use crate::worker::settings::{KILL_MS, SHUTDOWN_MS, WorkSettings};
 
 /// How often memory is looked at.
@@ -118,6 +119,9 @@ pub struct Master {
     /// The status to end with, and when at the latest.
     exit: Option<(u8, Instant)>,
     status: String,
+    queues: Vec<String>,
+    /// The process has a title of ours.
+    titled: bool,
 }
 
 impl Master {
@@ -141,7 +145,26 @@ impl Master {
             nudged: false,
             exit: None,
             status: String::new(),
+            queues: settings.queues.clone(),
+            titled: false,
         })
+    }
+
+    /// From now on the title of this process shows how the service does.
+    pub fn show_title(&mut self) {
+        self.titled = true;
+        self.retitle();
+    }
+
+    fn retitle(&self) {
+        if self.titled {
+            // What a program serves when nobody says so its master does not know.
+            let queues = match self.queues.as_slice() {
+                [] => String::new(),
+                queues => format!(" [{}]", queues.join(",")),
+            };
+            title::show(format!("manyhands master{queues} {}", self.status).trim_end());
+        }
     }
 
     pub fn signals(&self) -> Signals {
@@ -321,6 +344,7 @@ impl Master {
                 self.notify.tell(&format!("STATUS={status}"));
                 self.nudged |= self.status != status;
                 self.status = status;
+                self.retitle();
             }
             Action::Say(line) => say(&line),
             Action::Exit(status) => self.exit = Some((status, Instant::now() + SETTLE)),

@@ -101,10 +101,12 @@ impl Supervisor {
         self.master().wait(timeout)
     }
 
-    /// Keeps processes of a program until a signal ends it, for hosts that do not fork. Answers the status to end with.
+    /// Keeps processes of a program until a signal ends it, for hosts that do not fork. Answers the status to end with. The title
+    /// of this process shows the queues, where the settings say them, and how the service does.
     ///
     /// `command` makes the command of one process.
     pub fn keep(&self, mut command: impl FnMut() -> Command) -> u8 {
+        self.master().show_title();
         loop {
             for task in self.wait(Duration::MAX) {
                 match task {

@@ -1,5 +1,7 @@
 //! The words on the wire between a master and its processes: one a line, in both directions.
 
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGUSR1, SIGUSR2};
+
 /// What a master is told by a signal, and tells its processes by a line with the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {
@@ -44,6 +46,28 @@ impl Signal {
         ("TTIN", Signal::Ttin),
         ("HUP", Signal::Hup),
     ];
+
+    /// All of them, by the system's number.
+    const NUMBERS: [(i32, Signal); 8] = [
+        (SIGQUIT, Signal::Quit),
+        (SIGTERM, Signal::Term),
+        (SIGINT, Signal::Int),
+        (SIGUSR1, Signal::Usr1),
+        (SIGUSR2, Signal::Usr2),
+        (SIGCONT, Signal::Cont),
+        (SIGTTIN, Signal::Ttin),
+        (SIGHUP, Signal::Hup),
+    ];
+
+    /// The one with this number of the system's.
+    pub fn numbered(number: i32) -> Option<Signal> {
+        Signal::NUMBERS.into_iter().find(|(known, _)| *known == number).map(|(_, signal)| signal)
+    }
+
+    /// The system's numbers of all of them.
+    pub fn numbers() -> impl Iterator<Item = i32> {
+        Signal::NUMBERS.into_iter().map(|(number, _)| number)
+    }
 
     /// The one with this name, in capitals and without SIG.
     pub fn named(name: &str) -> Option<Signal> {
