@@ -243,7 +243,7 @@ pub unsafe extern "C" fn mh_worker_resume(worker: *mut mh_worker, out_error: *mu
 
 /// Give this process's signals to the worker: QUIT takes no new jobs, TERM and INT also interrupt the running handlers
 /// (mh_job_interrupted() says "killed"), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error
-/// what runs. Without this call only a master's signals are obeyed.
+/// what runs, with a backtrace of each thread that took a job. Without this call only a master's signals are obeyed.
 ///
 /// The title of the process (ps, /proc/<pid>/cmdline) shows its queues and what it runs; argv stays as it is.
 ///

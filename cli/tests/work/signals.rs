@@ -252,6 +252,13 @@ fn ttin_tells_the_log_what_runs() {
         // The oldest first; but of a master's two the other process is asked by the master.
         table.master.signal(libc::SIGTTIN);
         table.master.says(&other);
+        // Where the handlers are comes later than what they do.
+        let [one, other] = table.jids.clone().map(|jid| format!(", job {jid}, thread "));
+        table.master.says(&other);
+        table.master.says("work::hold at ");
+        table.signal(libc::SIGTTIN);
+        table.master.says(&one);
+        table.master.says("work::hold at ");
         first.finish();
         second.finish();
         table.all_done();

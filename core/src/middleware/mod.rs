@@ -15,6 +15,7 @@ mod put;
 mod retry_rules;
 mod statsd;
 
+pub(crate) use aside::Aside;
 #[cfg(feature = "async")]
 pub(crate) use asynchronous::{AnyMiddleware, AnyPutMiddleware, AsyncHandler, Halt};
 #[cfg(feature = "async")]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::caller::Callers;
 use super::interrupts::{Interrupts, KILLED};
 use super::kinds::Kinds;
 use super::marks::{Mark, Region};
@@ -42,6 +43,8 @@ pub struct Started {
     ends_by: Option<Instant>,
     timed_out: bool,
     mark: Option<Mark>,
+    /// The thread that took it.
+    thread: u32,
 }
 
 /// How many more jobs may be held ahead, and how many would be when nothing were held.
@@ -64,6 +67,7 @@ pub struct Hand {
     pub kinds: Kinds,
     /// Where a master finds what has begun.
     pub marks: Option<Region>,
+    callers: Callers,
     pace: Pace,
     last_finish: Option<Instant>,
     /// When the host looks for handlers whose time is over.
@@ -107,6 +111,7 @@ impl Hand {
             ends_by,
             timed_out: false,
             mark,
+            thread: self.callers.current(),
         };
         self.started.insert(lease(&job), started);
         Some(job)
@@ -203,6 +208,13 @@ impl Hand {
             let ran = now.saturating_duration_since(started.since);
             (lease.jid.as_str(), started.kind.as_str(), started.queue.as_str(), ran)
         })
+    }
+
+    /// The jobs whose handlers run, the oldest first, and the threads that took them.
+    pub fn threads(&self) -> impl Iterator<Item = (&str, u32)> {
+        let mut oldest: Vec<_> = self.started.iter().collect();
+        oldest.sort_unstable_by_key(|(_, started)| started.since);
+        oldest.into_iter().map(|(lease, started)| (lease.jid.as_str(), started.thread))
     }
 
     /// True of a job whose handler runs.

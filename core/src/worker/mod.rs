@@ -8,6 +8,7 @@
 #[cfg(feature = "async")]
 mod asynchronous;
 mod backoff;
+mod caller;
 mod drain;
 mod duty;
 mod fetch;
@@ -26,6 +27,7 @@ mod patterns;
 mod pause;
 mod perform;
 mod random;
+mod reach;
 mod runner;
 mod settings;
 mod shared;
@@ -37,6 +39,7 @@ mod supervised;
 mod supervisor;
 mod threads;
 mod timeouts;
+mod traces;
 mod trouble;
 mod waiter;
 mod window;

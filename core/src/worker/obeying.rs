@@ -13,7 +13,7 @@ use signal_hook::low_level;
 
 use super::shared::Shared;
 use super::supervisor::Signal;
-use super::{Inner, Worker};
+use super::{Inner, Worker, traces};
 use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
 use crate::title;
@@ -43,7 +43,8 @@ struct Crew(Mutex<Vec<(Weak<Shared>, Weak<Inner>)>>);
 
 impl Worker {
     /// From now on this process's signals are for this worker: QUIT takes no new jobs, TERM and INT also interrupt the running
-    /// handlers (`killed`), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error what runs.
+    /// handlers (`killed`), USR1 interrupts them and goes on, USR2 pauses, CONT resumes, TTIN says on standard error what runs, with a
+    /// backtrace of each thread that took a job: for that these threads are reached by the last real-time signal that is free.
     /// The title of the process (`ps`, `/proc/<pid>/cmdline`) shows its queues and what it runs; its arguments stay as they are.
     ///
     /// After QUIT, TERM and INT [`Worker::next`] answers [`Next::Stopped`](super::Next::Stopped), so that [`Worker::run`] returns when
@@ -59,7 +60,7 @@ impl Worker {
         let shared = &self.inner("worker_obey_signals")?.shared;
         let inner = self.inner.as_ref().map(Arc::downgrade).unwrap_or_default();
         let crew = crew().map_err(|error| error.during("worker_obey_signals"))?;
-        shared.told.shown_here();
+        shared.told.shown_here(|| Box::new(traces::tracer(shared.name.clone(), shared.lines.clone())));
         crew.lock().push((Arc::downgrade(shared), inner));
         crew.show_title();
         Ok(())

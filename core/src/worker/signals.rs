@@ -2,13 +2,13 @@
 //! the rest is the host's.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::Worker;
 use super::shared::Shared;
 use super::supervisor::Signal;
+use super::traces::Traced;
 
 /// Jobs that a title names.
 const MOST_NAMED: usize = 5;
@@ -17,8 +17,8 @@ const MOST_NAMED: usize = 5;
 #[derive(Default)]
 pub struct Told {
     untaken: Mutex<VecDeque<Signal>>,
-    /// The worker itself says what runs.
-    shown_here: AtomicBool,
+    /// The worker itself says what runs, and this where.
+    shown_here: OnceLock<Box<dyn Fn(Vec<Traced>) + Send + Sync>>,
 }
 
 impl Told {
@@ -26,9 +26,9 @@ impl Told {
         self.untaken.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
     }
 
-    /// From now on TTIN is nothing for the host.
-    pub fn shown_here(&self) {
-        self.shown_here.store(true, Ordering::Relaxed);
+    /// From now on TTIN is nothing for the host. Only who calls this has the code of `tracer` in the program.
+    pub fn shown_here(&self, tracer: impl FnOnce() -> Box<dyn Fn(Vec<Traced>) + Send + Sync>) {
+        self.shown_here.get_or_init(tracer);
     }
 }
 
@@ -61,7 +61,7 @@ impl Shared {
         }
         drop(shift);
         match signal {
-            Signal::Ttin if self.told.shown_here.load(Ordering::Relaxed) => self.show_running(),
+            Signal::Ttin if self.told.shown_here.get().is_some() => self.show_running(),
             Signal::Quit | Signal::Term | Signal::Ttin => self.told.push(signal),
             Signal::Int => self.told.push(Signal::Term),
             Signal::Usr1 | Signal::Usr2 | Signal::Cont | Signal::Hup => {}
@@ -90,7 +90,7 @@ impl Shared {
         (state, format!("[{queues}] {running}/{threads} {jobs}").trim_end().to_owned())
     }
 
-    /// What every handler does, to the log.
+    /// What every handler does, to the log; and then, which takes longer, where its thread is.
     fn show_running(&self) {
         let shift = self.shift();
         let name = &self.name;
@@ -99,10 +99,14 @@ impl Shared {
             let ran = ran.as_secs_f64();
             said += &format!("manyhands: worker {name} performs job {jid} ({kind}, queue {queue}) for {ran:.1} s\n");
         }
+        let traced = shift.hand.threads().map(|(jid, thread)| Traced { jid: jid.to_owned(), thread }).collect();
         drop(shift);
         if said.is_empty() {
             said = format!("manyhands: worker {name} performs no job\n");
         }
         self.lines.say(said);
+        if let Some(trace) = self.told.shown_here.get() {
+            trace(traced);
+        }
     }
 }
