@@ -1,5 +1,6 @@
 //! Work that may have to wait, done on a thread of its own: whoever has it to do never waits for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
@@ -99,7 +100,8 @@ impl<T> Inner<T> {
                 let (waiting, missed) = (std::mem::take(&mut state.waiting), std::mem::take(&mut state.missed));
                 (state.size, state.busy) = (0, true);
                 drop(state);
-                perform(waiting, missed);
+                // The panic hook has reported it. What comes later is done all the same.
+                let _ = catch_unwind(AssertUnwindSafe(|| perform(waiting, missed)));
                 state = self.state();
                 state.busy = false;
                 self.idle.notify_all();
@@ -154,5 +156,18 @@ mod tests {
         assert!(!aside.inner.state().busy);
         drop(aside);
         assert!(seen.recv_timeout(LONG).is_err(), "the thread has ended");
+    }
+    #[test]
+    fn a_panic_ends_neither_the_thread_nor_who_waits_for_it() {
+        let (done, seen) = channel();
+        let aside = Aside::new("test", 3, move |items: Vec<u32>, _missed| {
+            done.send(items.clone()).unwrap();
+            assert_ne!(items, [1], "reported, and no more");
+        });
+        aside.push(1, 1);
+        assert_eq!(seen.recv_timeout(LONG).unwrap(), [1]);
+        aside.flush(Instant::now() + LONG);
+        aside.push(2, 1);
+        assert_eq!(seen.recv_timeout(LONG).unwrap(), [2]);
     }
 }

@@ -165,3 +165,38 @@ fn tell_each(all: &All, what: impl Fn(&dyn Hooks)) {
 pub(crate) fn attempt(job: &Job) -> u32 {
     u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0) + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct Heard(Arc<Mutex<Vec<String>>>);
+
+    impl Hooks for Heard {
+        fn on_lock_lost(&self, _worker: &str, jid: &str, _token: &str, _reason: &str) {
+            self.0.lock().unwrap().push(jid.to_owned());
+        }
+    }
+
+    struct Panics;
+
+    impl Hooks for Panics {
+        fn on_lock_lost(&self, _worker: &str, _jid: &str, _token: &str, _reason: &str) {
+            panic!("reported, and no more");
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_neither_the_other_hooks_nor_later_losses() {
+        let (hooked, heard) = (Hooked::new("w".to_owned(), Vec::new(), Lines::to(std::io::sink())), Arc::default());
+        hooked.add(Arc::new(Panics));
+        hooked.add(Arc::new(Heard(Arc::clone(&heard))));
+        for jid in ["a", "b"] {
+            hooked.lost("w", Lease { jid: jid.to_owned(), token: "7".to_owned() }, "expired".to_owned());
+            hooked.flush(Instant::now() + Duration::from_secs(20));
+        }
+        assert_eq!(*heard.lock().unwrap(), ["a", "b"]);
+    }
+}
