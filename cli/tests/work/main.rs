@@ -30,7 +30,7 @@ use support::Server;
 fn worker() {
     let settings = WorkSettings::from_environment().unwrap();
     let client = Client::open(settings.url.as_deref(), &settings.client_options("{}").unwrap()).unwrap();
-    let options = r#"{"queues":["q"],"kinds":["done","hold","heedless","stubborn","stuck","crash","grow","bloat","work",
+    let options = r#"{"queues":["q"],"kinds":["done","hold","heedless","stubborn","deaf","stuck","crash","grow","bloat","work",
         "leak"],"timeouts":{"stuck":50},"kill_timeout_ms":50}"#;
     let worker = Worker::open(&client, &settings.worker_options(options).unwrap()).unwrap();
     worker.obey_signals().unwrap();
@@ -44,6 +44,15 @@ fn worker() {
             Outcome::completed(Some(&std::process::id().to_string()), "").unwrap()
         }
         "stubborn" | "stuck" => stay(&job.jid),
+        "deaf" => {
+            // SAFETY: blocks all signals of this thread.
+            unsafe {
+                let mut all: libc::sigset_t = std::mem::zeroed();
+                libc::sigfillset(&raw mut all);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+            }
+            stay(&job.jid)
+        }
         "bloat" => {
             std::mem::forget(vec![1_u8; 80 << 20]);
             stay(&job.jid)

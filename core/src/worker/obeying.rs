@@ -11,15 +11,19 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGHUP;
 use signal_hook::low_level;
 
+use super::marks::Left;
 use super::shared::Shared;
-use super::supervisor::Signal;
-use super::{Inner, Worker, traces};
+use super::supervisor::{Signal, settle};
+use super::{Inner, Worker, reach, traces};
 use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
 use crate::title;
 
 /// What TERM and INT leave to running handlers.
 const KILL: Duration = Duration::from_secs(2);
+/// How long the end of a process may take to hold its handlers, and then, in all, to give back their jobs.
+const HOLD: Duration = Duration::from_millis(300);
+const GIVE_BACK: Duration = Duration::from_millis(800);
 /// How often the title of the process is brought up to date.
 const TITLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -49,7 +53,8 @@ impl Worker {
     ///
     /// After QUIT, TERM and INT [`Worker::next`] answers [`Next::Stopped`](super::Next::Stopped), so that [`Worker::run`] returns when
     /// the handlers have. When some have not within [`Worker::shutdown_timeout`] (QUIT) or 2 s (TERM, INT), the outcomes that there
-    /// are are delivered and the process exits with 128 and the signal's number; a second TERM or INT ends it at once.
+    /// are are delivered and the process exits with 128 and the signal's number; a second TERM or INT ends it at once. Either gives
+    /// back what the handlers had begun, when every thread of the process can be held for good before (or there is a master to do it).
     ///
     /// The program's own handlers of these signals, installed before, are called as well. When all workers that obey are gone, and
     /// in a forked child, the signals do what they did before.
@@ -143,7 +148,11 @@ impl Crew {
             let number = i32::from(byte[0]);
             if let Some(signal) = Signal::numbered(number) {
                 let given = match signal {
-                    Signal::Term | Signal::Int if asked => die(number),
+                    Signal::Term | Signal::Int if asked => {
+                        let workers: Vec<_> = self.lock().iter().filter_map(|(worker, _)| worker.upgrade()).collect();
+                        give_back(workers.iter().map(|worker| &**worker), number);
+                        die(number)
+                    }
                     Signal::Term | Signal::Int => Some(KILL),
                     Signal::Quit => Some(self.shutdown_timeout()),
                     _ => None,
@@ -202,8 +211,35 @@ impl Crew {
             // What could not be delivered runs again when its lease ends.
             let _ = worker.threads.stop(&worker.shared, Duration::ZERO);
         }
+        give_back(workers.iter().map(|worker| &*worker.shared), number);
         // SAFETY: ends the process, which the handlers that go on are not asked about.
         unsafe { libc::_exit(128 + number) }
+    }
+}
+
+/// Gives back what the handlers have begun, when it is certain that nothing of them goes on: right before the end of the process.
+/// A master does so when the process is dead; without one, what cannot be given back runs again when its lease ends.
+fn give_back<'a>(workers: impl Iterator<Item = &'a Shared>, number: i32) {
+    let holding = |worker: &&Shared| worker.link.get().is_none() && worker.shift().hand.started() > 0;
+    let workers: Vec<&Shared> = workers.filter(holding).collect();
+    if workers.is_empty() {
+        return;
+    }
+    let end = move || {
+        thread::sleep(GIVE_BACK);
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(128 + number) }
+    };
+    let held_back = SignalsHeld::new();
+    // Whoever is held may hold a lock that we need: then this thread ends the process.
+    let Ok(_) = thread::Builder::new().name("mh-end".to_owned()).spawn(end) else { return };
+    drop(held_back);
+    if !reach::hold_all(Instant::now() + HOLD) {
+        return;
+    }
+    for worker in workers {
+        let left = Left { worker: worker.name.clone(), started: Vec::new() };
+        let _ = settle(&mut worker.client.lane().with_timeout(HOLD), &left);
     }
 }
 

@@ -1,12 +1,15 @@
-//! Reaches other threads of this process by a signal of our own, for a copy of their stack.
+//! Reaches other threads of this process by a signal of our own: for a copy of their stack, or so that they never go on.
 //!
 //! What runs in the signal handler takes no lock, needs no memory and reads nothing that may not be there: the kernel copies
 //! the stack, as far as there is one.
 
+use std::collections::HashSet;
 use std::ffi::{c_int, c_void};
+use std::fs;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::MemfdFlags;
@@ -27,7 +30,10 @@ static DONE: AtomicU32 = AtomicU32::new(0);
 static FILE: AtomicI32 = AtomicI32::new(-1);
 static LENGTH: AtomicU64 = AtomicU64::new(0);
 static REGISTERS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
-/// The signal, once there is one, and who may send it.
+/// Whoever is reached never goes on, and so many do not.
+static HOLD: AtomicBool = AtomicBool::new(false);
+static HELD: AtomicU32 = AtomicU32::new(0);
+/// The signal, once there is one.
 static SIGNAL: Mutex<Option<c_int>> = Mutex::new(None);
 
 /// What a thread was in the middle of.
@@ -45,26 +51,20 @@ pub struct Stack {
 /// The stack of this thread, which is another than the caller's; None when it has ended or does not answer until then, as one
 /// that blocks all signals.
 pub fn stack(thread: u32, until: Instant) -> Option<Stack> {
-    let mut signal = SIGNAL.lock().unwrap_or_else(PoisonError::into_inner);
-    if signal.is_none() {
-        *signal = install();
-    }
-    let signal = (*signal)?;
+    let (_one_at_a_time, signal) = signal()?;
     let file: OwnedFd = rustix::fs::memfd_create("manyhands-stack", MemfdFlags::CLOEXEC).ok()?;
     FILE.store(file.as_raw_fd(), Ordering::Relaxed);
     DONE.store(0, Ordering::Relaxed);
     WANTED.store(thread, Ordering::Release);
-    let process = std::process::id();
-    // SAFETY: a call without memory; the signal has our handler for as long as the process lives.
-    if unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) } == 0 {
-        wait(until);
+    if send(thread, signal) {
+        wait_for(&DONE, 0, until);
     }
     if WANTED.compare_exchange(thread, NONE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
         return None;
     }
     // It writes, or has written.
     while DONE.load(Ordering::Acquire) == 0 {
-        wait(Instant::now() + Duration::from_secs(1));
+        wait_for(&DONE, 0, Instant::now() + Duration::from_secs(1));
     }
     WANTED.store(NONE, Ordering::Release);
     let mut bytes = vec![0; LENGTH.load(Ordering::Relaxed) as usize];
@@ -74,15 +74,74 @@ pub fn stack(thread: u32, until: Instant) -> Option<Stack> {
     Some(Stack { pc, sp, fp, lr, bytes })
 }
 
-/// Waits until the thread has written, at most until then.
-fn wait(until: Instant) {
+/// Holds every thread of this process for ever, but this one and our own, which perform nothing. False when some is not held by
+/// then, as one that blocks all signals is not. Whoever calls this ends the process soon, in any case: locks may be held, too.
+pub fn hold_all(until: Instant) -> bool {
+    let Some((_one_at_a_time, signal)) = signal() else { return false };
+    HOLD.store(true, Ordering::Release);
+    let own = current();
+    let mut reached = HashSet::new();
+    while Instant::now() < until {
+        // Counted before they are listed: when all that there are were held by then, nobody can have made another since.
+        let held = HELD.load(Ordering::Acquire);
+        let Ok(others) = others(own) else { return false };
+        if others.len() == held as usize {
+            return true;
+        }
+        for thread in others {
+            if reached.insert(thread) {
+                send(thread, signal);
+            }
+        }
+        wait_for(&HELD, held, until.min(Instant::now() + Duration::from_millis(5)));
+    }
+    false
+}
+
+/// The threads of this process but this one and our own.
+fn others(own: u32) -> io::Result<Vec<u32>> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir("/proc/self/task")? {
+        let entry = entry?;
+        let thread = entry.file_name().to_str().and_then(|name| name.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+        // One that has just ended has no name.
+        let is_ours = fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.starts_with("mh-"));
+        if thread != own && !is_ours {
+            others.push(thread);
+        }
+    }
+    Ok(others)
+}
+
+/// The signal, while nobody else uses it.
+fn signal() -> Option<(MutexGuard<'static, Option<c_int>>, c_int)> {
+    let mut signal = SIGNAL.lock().unwrap_or_else(PoisonError::into_inner);
+    if signal.is_none() {
+        *signal = install();
+    }
+    let number = (*signal)?;
+    Some((signal, number))
+}
+
+/// False when there is no such thread any more.
+fn send(thread: u32, signal: c_int) -> bool {
+    // SAFETY: a call without memory; the signal has our handler for as long as the process lives.
+    unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, signal) == 0 }
+}
+
+fn current() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
+}
+
+/// Waits until the word is something else, at most until then.
+fn wait_for(word: &AtomicU32, is: u32, until: Instant) {
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || DONE.load(Ordering::Acquire) != 0 {
+        if left.is_zero() || word.load(Ordering::Acquire) != is {
             return;
         }
         let Ok(left) = futex::Timespec::try_from(left) else { return };
-        let _ = futex::wait(&DONE, futex::Flags::PRIVATE, 0, Some(&left));
+        let _ = futex::wait(word, futex::Flags::PRIVATE, is, Some(&left));
     }
 }
 
@@ -106,8 +165,15 @@ fn install() -> Option<c_int> {
 }
 
 extern "C" fn answer(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
-    let own = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
-    if WANTED.compare_exchange(own, BUSY, Ordering::AcqRel, Ordering::Acquire).is_err() {
+    if HOLD.load(Ordering::Acquire) {
+        HELD.fetch_add(1, Ordering::AcqRel);
+        let _ = futex::wake(&HELD, futex::Flags::PRIVATE, 1);
+        loop {
+            // SAFETY: may be called here, where all signals are held back.
+            unsafe { libc::pause() };
+        }
+    }
+    if WANTED.compare_exchange(current(), BUSY, Ordering::AcqRel, Ordering::Acquire).is_err() {
         return;
     }
     // SAFETY: the system hands a handler with SA_SIGINFO its context.

@@ -55,7 +55,8 @@ impl Debts {
     }
 }
 
-fn settle(lane: &mut Lane, left: &Left) -> Result<()> {
+/// Has the engine take back what this worker held, of which what had begun spends a retry when `left` names it.
+pub fn settle(lane: &mut Lane, left: &Left) -> Result<()> {
     let operation = Operation::named("worker_lost")?;
     let asked = serde_json::json!({ "worker": left.worker, "started": left.started }).to_string();
     loop {

@@ -67,6 +67,7 @@ use crate::error::{Error, Result};
 use crate::json::Fields;
 use master::{Master, Signals};
 
+pub use debts::settle;
 pub use master::Task;
 pub use word::{Signal, Word};
 
