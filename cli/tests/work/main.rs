@@ -14,14 +14,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Outcome, Put, WorkSettings, Worker};
-use master::{BEGUN, HOLD, Held, Master, PATIENCE, is_gone, kill, until};
+use master::{BEGUN, HOLD, Held, Master, PATIENCE, is_gone, kill, until, until_some};
 use support::Server;
 
 /// Not a test but the program of all of them.
@@ -319,6 +320,38 @@ fn a_crash_loop_backs_off() {
     }
     kill(child.id().cast_signed(), libc::SIGTERM);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A process that does not outlive its test.
+struct Ended(RefCell<Child>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let child = self.0.get_mut();
+        drop(child.kill());
+        drop(child.wait());
+    }
+}
+
+#[test]
+fn a_master_whose_log_nobody_reads_does_its_work_and_ends() {
+    let server = Server::start();
+    let begun = server.folder.join(BEGUN);
+    let (_reader, mut log) = std::io::pipe().unwrap();
+    // SAFETY: asks how much the pipe holds.
+    let room = unsafe { libc::fcntl(log.as_raw_fd(), libc::F_GETPIPE_SZ) };
+    log.write_all(&vec![b'.'; usize::try_from(room).unwrap()]).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_manyhands"))
+        .args(["work", "--url", &server.url(), "--", "sh", "-c", "echo >>$0; exit 1", begun.to_str().unwrap()])
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let child = Ended(RefCell::new(child));
+    let pid = child.0.borrow().id().cast_signed();
+    until("another has come after the first", || std::fs::read(&begun).is_ok_and(|begun| begun.len() > 1));
+    kill(pid, libc::SIGTERM);
+    let status = until_some("the master has ended", || child.0.borrow_mut().try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
 }
 
 #[test]

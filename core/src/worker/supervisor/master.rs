@@ -1,7 +1,7 @@
 //! Carries out what the policy decides, but for making processes: that is the host's, which forks or starts a program.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -21,6 +21,7 @@ use super::process::{self, Process, variables};
 use super::word::Signal;
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::middleware::Lines;
 use crate::title;
 use crate::worker::settings::{KILL_MS, SHUTDOWN_MS, WorkSettings};
 
@@ -28,6 +29,8 @@ use crate::worker::settings::{KILL_MS, SHUTDOWN_MS, WorkSettings};
 const WEIGH_EVERY: Duration = Duration::from_secs(1);
 /// Longest sleep: more than anybody waits for.
 const LONGEST: Duration = Duration::from_secs(3_600);
+/// How long it waits for a log that nobody reads.
+const LAST_LINES: Duration = Duration::from_millis(500);
 /// How long the end of a master waits for Redis to take back what its processes held.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -108,6 +111,7 @@ pub struct Master {
     policy: Policy,
     processes: BTreeMap<Number, Process>,
     debts: Debts,
+    lines: Lines,
     notify: Notify,
     signals: UnixStream,
     sender: Signals,
@@ -136,6 +140,7 @@ impl Master {
             policy: Policy::new(rules),
             processes: BTreeMap::new(),
             debts: Debts::new(client),
+            lines: Lines::to_stderr(),
             notify: Notify::from_environment(now),
             signals: ours,
             sender: Signals { socket: Arc::new(theirs), pid: std::process::id() },
@@ -181,8 +186,8 @@ impl Master {
         match process.started(pid) {
             Ok(()) => self.on(Event::Started { number, pid }),
             Err(error) => {
-                say(&format!("process {pid} cannot be followed: {error}"));
                 process.signal(SystemSignal::KILL);
+                self.say(&format!("process {pid} cannot be followed: {error}"));
                 self.not_started(number, "it cannot be followed");
             }
         }
@@ -210,6 +215,8 @@ impl Master {
             process.become_it();
         }
         self.processes.clear();
+        // Its thread is not here, and may have held its locks.
+        std::mem::forget(std::mem::replace(&mut self.lines, Lines::to_stderr()));
     }
 
     /// Looks after the processes until there is something for the host to do, or that time is over, or a signal came,
@@ -245,11 +252,12 @@ impl Master {
         self.weigh(now);
         self.notify.live(now);
         if let Some(line) = self.debts.settle(now) {
-            say(&line);
+            self.say(&line);
         }
         if let Some((status, by)) = self.exit
             && (self.debts.due_at().is_none() || by <= now)
         {
+            self.lines.flush(now + LAST_LINES);
             self.tasks.push(Task::Exit(status));
             self.exit = None;
         }
@@ -346,7 +354,7 @@ impl Master {
                 self.status = status;
                 self.retitle();
             }
-            Action::Say(line) => say(&line),
+            Action::Say(line) => self.say(&line),
             Action::Exit(status) => self.exit = Some((status, Instant::now() + SETTLE)),
         }
     }
@@ -361,6 +369,10 @@ impl Master {
             Err(error) => self.on(Event::NotStarted { number, why: error.to_string() }),
         }
     }
+
+    fn say(&self, line: &str) {
+        self.lines.say(format!("manyhands: {line}\n"));
+    }
 }
 
 /// Of the second one no write ever waits.
@@ -368,9 +380,4 @@ fn pair() -> io::Result<(UnixStream, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     theirs.set_nonblocking(true)?;
     Ok((ours, theirs))
-}
-
-/// Without a standard error there is nobody to tell.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "manyhands: {line}");
 }
