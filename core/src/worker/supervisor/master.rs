@@ -15,13 +15,13 @@ use rustix::process::Signal as SystemSignal;
 
 use super::debts::Debts;
 use super::event::{Action, Event, Number, Rules};
+use super::lines::Lines;
 use super::notify::Notify;
 use super::policy::Policy;
 use super::process::{self, Process, variables};
 use super::word::Signal;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::middleware::Lines;
 use crate::title;
 use crate::worker::settings::{KILL_MS, SHUTDOWN_MS, WorkSettings};
 
@@ -140,7 +140,7 @@ impl Master {
             policy: Policy::new(rules),
             processes: BTreeMap::new(),
             debts: Debts::new(client),
-            lines: Lines::to_stderr(),
+            lines: Lines::default(),
             notify: Notify::from_environment(now),
             signals: ours,
             sender: Signals { socket: Arc::new(theirs), pid: std::process::id() },
@@ -187,7 +187,7 @@ impl Master {
             Ok(()) => self.on(Event::Started { number, pid }),
             Err(error) => {
                 process.signal(SystemSignal::KILL);
-                self.say(&format!("process {pid} cannot be followed: {error}"));
+                self.lines.say(&format!("process {pid} cannot be followed: {error}"));
                 self.not_started(number, "it cannot be followed");
             }
         }
@@ -215,8 +215,8 @@ impl Master {
             process.become_it();
         }
         self.processes.clear();
-        // Its thread is not here, and may have held its locks.
-        std::mem::forget(std::mem::replace(&mut self.lines, Lines::to_stderr()));
+        // What waits is the master's to say.
+        self.lines = Lines::default();
     }
 
     /// Looks after the processes until there is something for the host to do, or that time is over, or a signal came,
@@ -248,11 +248,12 @@ impl Master {
         if std::process::id() == 1 {
             process::wait_for_orphans(&self.processes);
         }
+        self.lines.write();
         let now = Instant::now();
         self.weigh(now);
         self.notify.live(now);
         if let Some(line) = self.debts.settle(now) {
-            self.say(&line);
+            self.lines.say(&line);
         }
         if let Some((status, by)) = self.exit
             && (self.debts.due_at().is_none() || by <= now)
@@ -301,6 +302,7 @@ impl Master {
             .flat_map(Process::news)
             .chain([self.signals.as_fd()])
             .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
+            .chain(self.lines.waits_for().map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)))
             .collect();
         rustix::event::poll(&mut descriptors, span.as_ref()) != Err(Errno::INTR)
     }
@@ -354,7 +356,7 @@ impl Master {
                 self.status = status;
                 self.retitle();
             }
-            Action::Say(line) => self.say(&line),
+            Action::Say(line) => self.lines.say(&line),
             Action::Exit(status) => self.exit = Some((status, Instant::now() + SETTLE)),
         }
     }
@@ -368,10 +370,6 @@ impl Master {
             }
             Err(error) => self.on(Event::NotStarted { number, why: error.to_string() }),
         }
-    }
-
-    fn say(&self, line: &str) {
-        self.lines.say(format!("manyhands: {line}\n"));
     }
 }
 

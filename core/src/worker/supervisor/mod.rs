@@ -46,6 +46,7 @@
 
 mod debts;
 mod event;
+mod lines;
 mod master;
 mod notify;
 mod policy;
