@@ -21,7 +21,7 @@ macro_rules! library {
 }
 
 library! {
-    "keys" "check" "config" "record" "texts" "tags" "history" "stats" "throttle" "place" "standing" "event" "queues" "commit" "state" "dependency"
+    "keys" "uses" "check" "config" "record" "texts" "tags" "history" "stats" "throttle" "place" "standing" "event" "queues" "commit" "state" "dependency"
     "failure" "lease" "put_options" "placement" "page" "view" "freeing" "recurring" "sweep" "reserve" "outcome" "tracking"
     "patterns" "explain" "verify"
 }

@@ -28,6 +28,7 @@ function commit.move(moves, from, to, left, joined, at, queue)
     move = {
       from = from, to = to, left = left, joined = joined, at = at, queue = queue,
       jids = {}, old_members = nil, entries = {}, earliest = 2 ^ 53,
+      due = nil, -- since when {ns}:due has the queue, where that is known
     }
     moves[way] = move
     moves[#moves + 1] = move
@@ -107,13 +108,13 @@ end
 
 local function write_arrival(move)
   local to, joined = move.to, move.joined
-  if to then
+  if joined and to == keys.running(move.queue) then
     add_many(to, move.entries)
-  end
-  if joined and to == keys.running(move.queue) then -- in grace the lease's end stays what it was
     add_many(keys.worker_jobs(joined), move.entries)
+  elseif to then -- in grace the lease's end stays what it was for the worker
+    call_sliced('ZADD', to, move.entries, 2)
   end
-  if move.at == RUNNING or move.at == SCHEDULED then
+  if (move.at == RUNNING or move.at == SCHEDULED) and not (move.due and move.due <= move.earliest) then
     call('ZADD', keys.due(), 'LT', text(move.earliest), move.queue)
   end
 end
@@ -146,7 +147,9 @@ end
 -- `names_and_records`: what is written beside them, as names and texts.
 local function write_records(changed, names_and_records)
   local length = #names_and_records
-  delete_gone(changed)
+  if #changed > 0 then
+    delete_gone(changed)
+  end
   for index = 1, #changed do
     local job = changed[index]
     if job[STATE] ~= GONE then
@@ -162,6 +165,9 @@ end
 
 -- The throttles of queues that a job left, or that one called forward passed by.
 local function note_freed_queues(moves, freed)
+  if not uses.has('throttles') then
+    return
+  end
   for _, move in ipairs(moves) do
     local kind, queue = keys.parts(move.from or ns)
     if (kind == 'running' or kind == 'grace' or kind == 'waiting') and not (move.at == RUNNING and move.queue == queue) then
@@ -172,25 +178,23 @@ end
 
 -- Says what entered the queues: a new queue to workers on patterns, work to a worker that waits.
 local function announce(moves)
-  local entered, woken = {}, {}
-  for _, move in ipairs(moves) do
-    local queue = move.queue
-    if move.at == WAITING then
-      entered[queue], woken[queue] = true, true
-    elseif move.at == SCHEDULED then
-      entered[queue] = true
-      local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
-      woken[queue] = woken[queue] or tonumber(head[2]) == move.earliest or nil
-    elseif move.at == BLOCKED then
-      entered[queue] = true
+  local entered
+  for index = 1, #moves do
+    local move = moves[index]
+    local queue, at = move.queue, move.at
+    if at == WAITING or at == SCHEDULED or at == BLOCKED then
+      entered = entered or {}
+      local wakes = at == WAITING
+      if at == SCHEDULED then
+        local head = call('ZRANGE', keys.scheduled(queue), '0', '0', 'WITHSCORES')
+        wakes = tonumber(head[2]) == move.earliest
+      end
+      entered[queue] = entered[queue] or wakes
     end
   end
-  local names = {}
-  for queue in pairs(entered) do
-    names[#names + 1] = queue
+  if entered then
+    queues.enter(entered)
   end
-  queues.know_all(names)
-  queues.wake_all(woken)
 end
 
 -- Where the jobs are, and who is told; fails only on a key of another type.
@@ -236,10 +240,12 @@ end
 -- before the first record is written; only figures may stay counted, and places in line drawn. `placeless` are those that want a
 -- new place in line. The throttles that were let go of.
 function commit.write(changed, placeless, moves, texts)
-  draw_places(placeless)
-  derive(changed, moves)
-  local freed = {}
-  local stands = standing.plan(changed, freed)
+  local freed, stands = {}, nil
+  if #changed > 0 then
+    draw_places(placeless)
+    derive(changed, moves)
+    stands = standing.plan(changed, freed)
+  end
   local ok, problem = pcall(write_places, moves)
   if not ok then
     restore_places(moves)

@@ -35,7 +35,9 @@ end
 
 -- The value in force: of the queue, else of all queues, else the default. Spans in ms.
 function config.get(name, queue)
-  if queue then
+  if not uses.has('settings') then
+    return settings[name].default
+  elseif queue then
     local values = call('HMGET', keys.config(), field(name, queue), name)
     return tonumber(values[1] or values[2] or settings[name].default)
   end
@@ -118,6 +120,7 @@ function config.forget_queue(queue)
       call('HDEL', keys.config(), field(name, queue))
     end
   end
+  uses.cease_without('settings', keys.config())
 end
 
 -- For the operation config_set: nil puts the default back.
@@ -130,6 +133,7 @@ function config.write(name, queue, value, unit)
   end
   if value == nil then
     call('HDEL', keys.config(), field(name, queue))
+    uses.cease_without('settings', keys.config())
     return
   end
   if type(value) ~= 'number' then
@@ -144,6 +148,7 @@ function config.write(name, queue, value, unit)
     end
   end
   check.integer(value, 'value of ' .. name, setting.least, setting.most)
+  uses.begin('settings')
   call('HSET', keys.config(), field(name, queue), text(value))
 end
 

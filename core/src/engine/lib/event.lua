@@ -7,7 +7,9 @@ local STREAM_LENGTH = '10000'
 local sent_later
 
 function event.begin()
-  sent_later = {}
+  if not sent_later or #sent_later > 0 then
+    sent_later = {}
+  end
 end
 
 -- `again`: the same is told elsewhere, the stream need not have it twice.
@@ -72,7 +74,8 @@ end
 
 -- Sends what was noted, after everything is written: in a function, PUBLISH without the right for it is an error.
 function event.flush()
-  for _, pair in ipairs(sent_later) do
+  for index = 1, #sent_later do
+    local pair = sent_later[index]
     local message = encode_json(pair[2])
     redis.pcall('PUBLISH', pair[1], message)
     if meta.events and not pair[3] then

@@ -8,6 +8,7 @@ local AT_ONCE = 100
 local LOOK_AGAIN_MS, PAUSED_AHEAD = 1000, 20
 
 local function note(member, time)
+  uses.begin('freeing')
   call('ZADD', keys.freeing(), 'LT', text(time), member)
 end
 
@@ -70,7 +71,7 @@ local EACH = 5
 
 -- Was let go of; what is left of the budget.
 local function let_go(id, budget)
-  if call('EXISTS', keys.pending(id)) == 1 or (throttle.queue_of(id) and throttle.limit(id)) then
+  if uses.has('throttles') and (call('EXISTS', keys.pending(id)) == 1 or (throttle.queue_of(id) and throttle.limit(id))) then
     if budget > 0 then
       return budget - call_forward(id, budget) - EACH
     end
@@ -187,6 +188,7 @@ function freeing.step(limit)
     end
     moved = moved + (done or 0)
   end
+  uses.cease_without('freeing', keys.freeing())
   return moved
 end
 

@@ -146,9 +146,6 @@ end
 function keys.seq()
   return ns .. 'seq'
 end
-function keys.token()
-  return ns .. 'token'
-end
 
 -- Zset of workers, score = last pulse in ms, negative once declared lost; of kinds, score = last pulse that knew it;
 -- of a worker's jobs, score = end of the lease.

@@ -9,8 +9,8 @@ local CANCELLED_SECONDS = '86400'
 
 -- A token that only grows, whatever was trimmed or lost.
 function lease.new_token()
-  local token = max(tonumber(call('GET', keys.token()) or '0') + 1, now * 1024)
-  call('SET', keys.token(), text(token))
+  local token = max(tonumber(meta.token or '0') + 1, now * 1024)
+  write_meta('token', text(token))
   return token
 end
 

@@ -62,18 +62,31 @@ function queues.wake(queue)
   end
 end
 
--- The same for many, given as the names of a table.
-function queues.wake_all(woken)
-  local names, keys_of = {}, {}
-  for queue in pairs(woken) do
-    names[#names + 1], keys_of[#names + 1] = queue, keys.wake(queue)
+-- Jobs came to the queues that the table names: they become known, and where it says true a token is pushed unless there is
+-- one. Only a queue that is known has a token.
+function queues.enter(entered)
+  local names, tokens, asleep = {}, {}, {}
+  for queue, wakes in pairs(entered) do
+    if wakes then
+      names[#names + 1], tokens[#tokens + 1] = queue, keys.wake(queue)
+    else
+      asleep[#asleep + 1] = queue
+    end
   end
   for first = 1, #names, MAX_SLICE do
     local last = min(first + MAX_SLICE - 1, #names)
-    local awake = call('EXISTS', unpack(keys_of, first, last))
+    local awake = call('EXISTS', unpack(tokens, first, last))
     for index = first, awake <= last - first and last or 0 do
-      if awake == 0 or call('EXISTS', keys_of[index]) == 0 then
-        push_token(keys_of[index], names[index])
+      if awake == 0 or call('EXISTS', tokens[index]) == 0 then
+        asleep[#asleep + 1] = names[index]
+      end
+    end
+  end
+  if #asleep > 0 then
+    queues.know_all(asleep)
+    for _, queue in ipairs(asleep) do
+      if entered[queue] then
+        push_token(keys.wake(queue), queue)
       end
     end
   end

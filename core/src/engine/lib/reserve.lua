@@ -25,7 +25,7 @@ end
 
 -- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
 function reserve.parse(argv, first, first_queue, last_queue)
-  local request = { worker = check.name(argv[first], 'worker'), queues = {} }
+  local request = { worker = check.name(argv[first], 'worker'), queues = {}, places = {}, times = {}, done = 0 }
   request.limit = check.numeral(argv[first + 1] or '', 'limit', 0, MAX_ITEMS)
   local share = argv[first + 2]
   request.share = share == '1'
@@ -34,12 +34,12 @@ function reserve.parse(argv, first, first_queue, last_queue)
     weights, request.draw = parse_weights(share, last_queue - first_queue + 1)
     request.weights = {}
   end
-  local seen = {}
+  local places = request.places
   for index = first_queue, last_queue do
     local queue = check.name(argv[index], 'queue')
-    if not seen[queue] then
-      seen[queue] = true
+    if not places[queue] then
       request.queues[#request.queues + 1] = queue
+      places[queue] = #request.queues
       if weights then
         request.weights[queue] = weights[index - first_queue + 1]
       end
@@ -53,7 +53,7 @@ end
 
 -- A worker that was declared lost gets nothing more: a late call of it would strand jobs.
 function reserve.refuse_lost(worker)
-  local pulse = call('ZSCORE', keys.workers(), worker)
+  local pulse = uses.has('losses') and call('ZSCORE', keys.workers(), worker)
   if pulse and tonumber(pulse) < 0 then
     fail('WRONG_STATE', 'worker ' .. worker .. ' was declared lost; it must start again under a new name')
   end
@@ -102,8 +102,22 @@ local function new_reservation(request, work)
   return {
     request = request, reply = reply, jids = {}, count = 0, bytes = 0,
     work = work, look = LOOK_AHEAD, full = false, -- what is left of them; whether there is room for no more
-    passed = {}, taken = {}, drained = {}, lease_ms = {}, rooms = {}, -- by queue, and rooms by throttle
+    lines = {}, rooms = {}, idle = false, -- by queue, by throttle; none of the queues has jobs
   }
+end
+
+-- What is known of a queue: how many were passed by and taken, whether it has none left for this call and whether it is known to
+-- have more, its lease, and since when {ns}:due has it.
+local function line_of(reservation, queue)
+  local line = reservation.lines[queue]
+  if not line then
+    line = {
+      passed = 0, taken = 0, drained = reservation.idle, more = false, lease_ms = config.get('heartbeat', queue),
+      due = tonumber(reservation.request.times[reservation.request.places[queue]]),
+    }
+    reservation.lines[queue] = line
+  end
+  return line
 end
 
 local function weight(rare)
@@ -111,18 +125,20 @@ local function weight(rare)
 end
 
 -- Jobs that stand in `queue` one after the other. `free`: plain ones may pass.
-local function slice_of(reservation, queue, key, jids, free)
-  local lease_ms = reservation.lease_ms[queue] or config.get('heartbeat', queue)
-  reservation.lease_ms[queue] = lease_ms
+local function slice_of(queue, line, key, jids, free)
   local names, stored = state.read(jids)
-  return { queue = queue, key = key, jids = jids, names = names, stored = stored, lease_ms = lease_ms, free = free, payloads = {} }
+  return {
+    queue = queue, key = key, jids = jids, names = names, stored = stored, lease_ms = line.lease_ms, due = line.due, free = free,
+    payloads = nil,
+  }
 end
 
 -- A payload that does not ride with its record; some at a time, as a reply has an end.
 local SOME_PAYLOADS = 8
 
 local function payload_apart(slice, index)
-  local jids, payloads = slice.jids, slice.payloads
+  local jids, payloads = slice.jids, slice.payloads or {}
+  slice.payloads = payloads
   if not payloads[index] then
     local names, last = {}, min(index + SOME_PAYLOADS - 1, #jids)
     for at = index, last do
@@ -183,8 +199,9 @@ local function take_plain(reservation, slice, first)
       break
     end
     if not way then
-      way = state.way(slice.key, keys.running(queue), false, reservation.request.worker, RUNNING, queue, now + lease_ms)
-      lease_text, run = text(now + lease_ms), record.plain_run(reservation.token, now + lease_ms, reservation.request.worker)
+      local worker, lease_until = reservation.request.worker, now + lease_ms
+      way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
+      lease_text, run = text(lease_until), record.plain_run(reservation.token, lease_until, worker)
     end
     state.pass(way, jid, lease_text, names[index], record.plain_running(old, data_at, run, data))
     count = count + 1
@@ -199,8 +216,8 @@ local function take_plain(reservation, slice, first)
 end
 
 -- Takes what it may of the jobs that stand in a queue one after the other; those that a throttle holds back wait for it.
-local function take_some(reservation, slice, own)
-  local queue, count, passed, index = slice.queue, reservation.count, 0, 1
+local function take_some(reservation, line, slice, own)
+  local count, passed, index = reservation.count, 0, 1
   while index <= #slice.jids and not reservation.full do
     local plainly = slice.free and take_plain(reservation, slice, index) or 0
     index, passed = index + plainly, passed + plainly
@@ -214,27 +231,28 @@ local function take_some(reservation, slice, own)
       index = index + 1
     end
   end
-  reservation.passed[queue] = reservation.passed[queue] + passed
-  reservation.taken[queue] = reservation.taken[queue] + reservation.count - count
+  line.passed, line.taken = line.passed + passed, line.taken + reservation.count - count
 end
 
 -- Takes up to `most` jobs of `queue`, looking past those that a throttle holds back, but in all queues not past too many.
 local function take(reservation, queue, most)
   local key, own, rooms = keys.waiting(queue), throttle.of_queue(queue), reservation.rooms
-  local taken, passed = reservation.taken, reservation.passed
-  taken[queue], passed[queue] = taken[queue] or 0, passed[queue] or 0
-  local wanted = taken[queue] + most
+  local line = line_of(reservation, queue)
+  local wanted = line.taken + most
   repeat
-    local offset, slice = passed[queue], min(wanted - taken[queue], SLICE)
-    local jids = call('ZRANGE', key, text(offset), text(offset + slice - 1))
+    local offset, slice = line.passed, min(wanted - line.taken, SLICE)
+    -- One more than may be taken tells whether there are more.
+    local jids = call('ZRANGE', key, text(offset), text(offset + slice))
+    line.more = #jids > slice
+    jids[slice + 1] = nil
     if #jids > 0 then
       rooms[own] = rooms[own] or throttle.room(own) or false
       reservation.token = reservation.token or lease.new_token()
-      take_some(reservation, slice_of(reservation, queue, key, jids, not (rooms[own] or meta.events)), own)
+      take_some(reservation, line, slice_of(queue, line, key, jids, not (rooms[own] or meta.events)), own)
     end
     -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.
-    reservation.drained[queue] = not reservation.full and (#jids < slice or (rooms[own] or 1) <= 0)
-  until reservation.drained[queue] or reservation.full or taken[queue] >= wanted
+    line.drained = not reservation.full and (not line.more or (rooms[own] or 1) <= 0)
+  until line.drained or reservation.full or line.taken >= wanted
 end
 
 -- How many of the queues have jobs that wait: one command, so that asking many idle queues costs hardly more than one.
@@ -264,11 +282,9 @@ local function weighted_shares(request, open)
 end
 
 local function take_from_all(reservation, open)
-  local request, active = reservation.request, active_among(open)
+  local request, active = reservation.request, #open == 1 and 1 or active_among(open)
   if active == 0 then
-    for _, queue in ipairs(open) do
-      reservation.drained[queue] = true
-    end
+    reservation.idle = true
     return
   end
   local share = request.share and max(1, ceil(request.limit / active)) or request.limit
@@ -280,7 +296,8 @@ local function take_from_all(reservation, open)
         return
       end
       local most = pass == 1 and min(shares and shares[queue] or share, rest) or rest
-      if most > 0 and not reservation.drained[queue] then
+      local line = reservation.lines[queue]
+      if most > 0 and not (line and line.drained) then
         take(reservation, queue, most)
       end
     end
@@ -309,7 +326,7 @@ local function take_apart(reservation, open)
       warn('reserve of queue', queue, problem)
       state.begin()
       reservation.count, reservation.bytes, reservation.full, last_problem = count, bytes, full, problem
-      reservation.taken[queue], reservation.drained[queue] = 0, true
+      line_of(reservation, queue).taken, line_of(reservation, queue).drained = 0, true
       cut(reservation.jids, count)
       cut(reservation.reply, length)
     end
@@ -333,21 +350,23 @@ end
 
 -- Whether jobs are left in `queue` that may run: not taken yet, or called forward to a throttle that others turned from.
 local function leaves_some(reservation, queue)
-  if reservation.drained[queue] and not reservation.throttled then
-    return false
+  local line = reservation.lines[queue]
+  local drained = reservation.idle or (line and line.drained)
+  if not reservation.throttled and (drained or (line and line.more)) then
+    return not drained
   end
   local own_room = reservation.rooms[throttle.of_queue(queue)] or 1
-  return (not reservation.drained[queue] or (reservation.throttled and own_room > 0)) and call('EXISTS', keys.waiting(queue)) == 1
+  return (not drained or (reservation.throttled and own_room > 0)) and call('EXISTS', keys.waiting(queue)) == 1
 end
 
 -- Tokens: passed on where jobs are left for others, dropped where a waker would find nothing.
 local function settle_wakes(reservation, paused)
   local empty = {}
   for index, queue in ipairs(reservation.request.queues) do
-    local idle = paused[index] == 1
-    if not idle and leaves_some(reservation, queue) then
+    local resting, line = paused[index] == 1, reservation.lines[queue]
+    if not resting and leaves_some(reservation, queue) then
       queues.wake(queue)
-    elseif idle or (reservation.drained[queue] and (reservation.taken[queue] or 0) == 0) then
+    elseif resting or reservation.idle or (line and line.drained and line.taken == 0) then
       empty[#empty + 1] = queue
     end
   end
@@ -367,8 +386,8 @@ local function earliest(times)
   return soonest
 end
 
--- Hands on, promotes and spawns what is due in the queues asked, at most `budget`; the earliest thing due after that, and
--- what is left of the budget.
+-- Hands on, promotes and spawns what is due in the queues asked, at most `budget`; when what comes next is due in each, and what
+-- is left of the budget.
 local function sweep_queues(names, budget)
   local times = call('ZMSCORE', keys.due(), unpack(names))
   local swept = false
@@ -379,27 +398,27 @@ local function sweep_queues(names, budget)
       swept = true
     end
   end
-  return earliest(swept and call('ZMSCORE', keys.due(), unpack(names)) or times), budget
+  return swept and call('ZMSCORE', keys.due(), unpack(names)) or times, budget
 end
 
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
 function reserve.take(request)
-  local paused = call('SMISMEMBER', keys.paused(), unpack(request.queues))
-  local open, budget, due = {}, MAX_SWEEP, nil
+  local paused = uses.has('pauses') and call('SMISMEMBER', keys.paused(), unpack(request.queues)) or {}
+  local open, budget = {}, MAX_SWEEP
   if request.limit > 0 then
-    if call('EXISTS', keys.freeing()) == 1 then
+    if uses.has('freeing') then
       budget = budget - freeing.step(budget)
     end
-    due, budget = sweep_queues(request.queues, budget)
+    request.times, budget = sweep_queues(request.queues, budget)
     for index, queue in ipairs(request.queues) do
-      if paused[index] == 0 then
+      if paused[index] ~= 1 then
         open[#open + 1] = queue
       end
     end
   end
-  local reservation = take_of(request, open, MOST_WORK - 5 * (request.done or 0) - 3 * (MAX_SWEEP - budget))
+  local reservation = take_of(request, open, MOST_WORK - 5 * request.done - 3 * (MAX_SWEEP - budget))
   settle_wakes(reservation, paused)
-  local reply = reservation.reply
+  local reply, due = reservation.reply, earliest(request.times)
   reply[1] = reservation.token and text(reservation.token) or ''
   reply[2] = due and max(0, due - now) or -1
   return reply, { reply[1], reply[2], reply[3], reservation.jids }

@@ -23,7 +23,10 @@ function state.when_freed(act)
 end
 
 function state.begin()
-  jobs, changed, placeless, moves, texts, acts = {}, {}, {}, {}, {}, {}
+  jobs, moves, texts = {}, {}, {}
+  if not changed or #changed > 0 or #placeless > 0 or #acts > 0 then
+    changed, placeless, acts = {}, {}, {}
+  end
   place.begin()
   stats.begin()
   history.begin()
@@ -311,10 +314,11 @@ function state.is_in_hand(jid)
   return jobs[jid] ~= nil
 end
 
--- The move of all that pass from one place and worker to another; their first score there.
-function state.way(from, to, left, joined, at, queue, earliest)
+-- The move of all that pass from one place and worker to another; their first score there; since when {ns}:due has the queue,
+-- where that is known.
+function state.way(from, to, left, joined, at, queue, earliest, due)
   local way = commit.move(moves, from, to, left, joined, at, queue)
-  way.earliest = min(way.earliest, earliest)
+  way.earliest, way.due = min(way.earliest, earliest), due
   return way
 end
 
@@ -351,8 +355,8 @@ function state.commit()
     return
   end
   local freed = commit.write(changed, placeless, moves, texts)
-  for _, act in ipairs(acts) do
-    act()
+  for index = 1, #acts do
+    acts[index]()
   end
   state.begin()
   if next(freed) then

@@ -1,7 +1,7 @@
 -- Figures per queue and UTC day: wait and run time with count, mean, sum of squared deviations
 -- (Chan, Golub, LeVeque 1983: merged per batch) and a histogram; failures and retries counted apart.
 --
--- {ns}:stats:<day>:<q>  hash: wc wm ws (wait count, mean, squares) rc rm rs (run), w<bucket> r<bucket>,
+-- {ns}:stats:<day>:<q>  hash: sums (six doubles: wait count, mean, squares, then those of the run), w<bucket> r<bucket>,
 --                       failures, retries, failed (still so of those that failed then). <day> counts days since 1970-01-01.
 local stats = {}
 
@@ -83,49 +83,71 @@ function stats.retry(queue)
   sample.retries = sample.retries + 1
 end
 
--- Of spans, each so many times.
-local function series_of(spans, times)
-  local count, sum, squares, buckets = 0, 0, 0, {}
+local SUMS = '<dddddd'
+
+local function sums_of(stored)
+  if stored then
+    return from_bytes(SUMS, stored)
+  end
+  return 0, 0, 0, 0, 0, 0
+end
+
+-- Count, mean and squares with those of spans, each so many times.
+local function merged(spans, times, old_count, old_mean, old_squares)
+  local count, sum, squares = 0, 0, 0
   for index = 1, #spans do
     count, sum = count + times[index], sum + times[index] * spans[index]
   end
   local mean = sum / count
   for index = 1, #spans do
-    local span, bucket = spans[index], bucket_of(spans[index])
-    squares = squares + times[index] * (span - mean) * (span - mean)
-    buckets[bucket] = (buckets[bucket] or 0) + times[index]
+    local deviation = spans[index] - mean
+    squares = squares + times[index] * deviation * deviation
   end
-  return { n = count, mean = mean, squares = squares, buckets = buckets }
+  local total, delta = old_count + count, mean - old_mean
+  return total, old_mean + delta * count / total, old_squares + squares + delta * delta * old_count * count / total
 end
 
-local function merged(series, count, mean, squares)
-  count, mean, squares = tonumber(count or '0'), tonumber(mean or '0'), tonumber(squares or '0')
-  local total = count + series.n
-  local delta = series.mean - mean
-  return text(total),
-    format('%.17g', mean + delta * series.n / total),
-    format('%.17g', squares + series.squares + delta * delta * count * series.n / total)
+local function add(fields, amounts, name, amount)
+  if not amounts[name] then
+    fields[#fields + 1], amounts[name] = name, 0
+  end
+  amounts[name] = amounts[name] + amount
 end
 
-local function flush_queue(key, sample)
-  if sample.count > 0 then
-    local wait, run = series_of(sample.waits, sample.times), series_of(sample.runs, sample.times)
-    local old = call('HMGET', key, 'wc', 'wm', 'ws', 'rc', 'rm', 'rs')
-    local wc, wm, ws = merged(wait, old[1], old[2], old[3])
-    local rc, rm, rs = merged(run, old[4], old[5], old[6])
-    call('HSET', key, 'wc', wc, 'wm', wm, 'ws', ws, 'rc', rc, 'rm', rm, 'rs', rs)
-    for bucket, count in pairs(wait.buckets) do
-      call('HINCRBY', key, 'w' .. bucket, text(count))
-    end
-    for bucket, count in pairs(run.buckets) do
-      call('HINCRBY', key, 'r' .. bucket, text(count))
-    end
+-- The fields to count in, after 'sums', and what to add to each.
+local function amounts_of(sample)
+  local fields, amounts, waits, runs, times = { 'sums' }, {}, sample.waits, sample.runs, sample.times
+  for index = 1, sample.count do
+    add(fields, amounts, 'w' .. bucket_of(waits[index]), times[index])
+    add(fields, amounts, 'r' .. bucket_of(runs[index]), times[index])
   end
   if sample.failures > 0 then
-    call('HINCRBY', key, 'failures', text(sample.failures))
+    add(fields, amounts, 'failures', sample.failures)
   end
   if sample.retries > 0 then
-    call('HINCRBY', key, 'retries', text(sample.retries))
+    add(fields, amounts, 'retries', sample.retries)
+  end
+  return fields, amounts
+end
+
+-- Two commands for all figures of a queue, and for the first of a day those that have them expire.
+local function flush_queue(key, sample)
+  local fields, amounts = amounts_of(sample)
+  local old, new, length = call('HMGET', key, unpack(fields)), {}, 0
+  for index = 2, #fields do
+    local name = fields[index]
+    new[length + 1], new[length + 2] = name, text((old[index] and tonumber(old[index]) or 0) + amounts[name])
+    length = length + 2
+  end
+  if sample.count > 0 then
+    local wc, wm, ws, rc, rm, rs = sums_of(old[1])
+    wc, wm, ws = merged(sample.waits, sample.times, wc, wm, ws)
+    rc, rm, rs = merged(sample.runs, sample.times, rc, rm, rs)
+    new[length + 1], new[length + 2] = 'sums', to_bytes(SUMS, wc, wm, ws, rc, rm, rs)
+  end
+  call('HSET', key, unpack(new))
+  if not old[1] and call('PTTL', key) < 0 then
+    call('PEXPIRE', key, text(config.get('stats-history')))
   end
 end
 
@@ -142,17 +164,15 @@ function stats.shift_failed(key, difference)
 end
 
 function stats.begin()
-  samples = {}
+  if next(samples) then
+    samples = {}
+  end
 end
 
 function stats.flush()
   local day = floor(now / DAY)
   for queue, sample in pairs(samples) do
-    local key = keys.stats(day, queue)
-    flush_queue(key, sample)
-    if call('PTTL', key) < 0 then
-      call('PEXPIRE', key, text(config.get('stats-history')))
-    end
+    flush_queue(keys.stats(day, queue), sample)
   end
   samples = {}
 end
@@ -171,20 +191,18 @@ local function quantile(histogram, count, share)
   return 0
 end
 
-local function series_view(fields, letter)
+local function series_view(fields, letter, count, mean, squares)
   local histogram = {}
   for bucket = 1, LAST_BUCKET do
-    local count = fields[letter .. bucket]
-    if count then
-      histogram[#histogram + 1] = { bucket == LAST_BUCKET and null or upper_of(bucket), tonumber(count) }
+    local number = fields[letter .. bucket]
+    if number then
+      histogram[#histogram + 1] = { bucket == LAST_BUCKET and null or upper_of(bucket), tonumber(number) }
     end
   end
-  local count = tonumber(fields[letter .. 'c'] or '0')
-  local squares = tonumber(fields[letter .. 's'] or '0')
   return {
     map = {
       count = count,
-      mean_ms = { double = tonumber(fields[letter .. 'm'] or '0') },
+      mean_ms = { double = mean },
       deviation_ms = { double = count > 0 and (squares / count) ^ 0.5 or 0 },
       p50_ms = { double = quantile(histogram, count, 0.5) },
       p99_ms = { double = quantile(histogram, count, 0.99) },
@@ -229,16 +247,19 @@ end
 
 -- Half of the queue's runs today took no longer; nil without runs.
 function stats.median_run(queue)
-  local run = series_view(figures(queue), 'r').map
+  local fields = figures(queue)
+  local _, _, _, count, mean, squares = sums_of(fields.sums)
+  local run = series_view(fields, 'r', count, mean, squares).map
   return run.count > 0 and run.p50_ms.double or nil
 end
 
 function stats.read(queue, day)
   local fields = figures(queue, day)
+  local wc, wm, ws, rc, rm, rs = sums_of(fields.sums)
   return {
     map = {
-      wait = series_view(fields, 'w'),
-      run = series_view(fields, 'r'),
+      wait = series_view(fields, 'w', wc, wm, ws),
+      run = series_view(fields, 'r', rc, rm, rs),
       failures = tonumber(fields.failures or '0'),
       failed = tonumber(fields.failed or '0'),
       retries = tonumber(fields.retries or '0'),

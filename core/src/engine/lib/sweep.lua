@@ -143,6 +143,9 @@ local function forget_workers(limit)
   local oldest, oldest_loss = text(now - age), text(age - now)
   local workers = call('ZRANGEBYSCORE', keys.workers(), oldest_loss, oldest, 'LIMIT', '0', text(limit))
   call_sliced('ZREM', keys.workers(), workers)
+  if uses.has('losses') and call('ZCOUNT', keys.workers(), '-inf', '(0') == 0 then
+    uses.cease('losses')
+  end
   call_sliced('ZREM', keys.kinds(), call('ZRANGEBYSCORE', keys.kinds(), '-inf', oldest, 'LIMIT', '0', text(limit)))
 end
 

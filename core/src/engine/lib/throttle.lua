@@ -41,7 +41,7 @@ end
 
 -- The limit, and until when it holds (nil for good); nil when nothing is limited.
 function throttle.limit(id)
-  local stored = call('GET', keys.throttle(id))
+  local stored = uses.has('throttles') and call('GET', keys.throttle(id))
   if not stored then
     return nil
   end

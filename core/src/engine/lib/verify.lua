@@ -8,7 +8,7 @@ local verify = {}
 -- The type of a key by the first word of its name.
 local TYPES = {
   job = 'string', data = 'string', result = 'string', failure = 'string', cancelled = 'string', call = 'string',
-  worker = 'string', throttle = 'string', template = 'string', seq = 'string', token = 'string', swept = 'string',
+  worker = 'string', throttle = 'string', template = 'string', seq = 'string', swept = 'string',
   waiting = 'zset', scheduled = 'zset', running = 'zset', grace = 'zset', blocked = 'zset', throttled = 'zset', failed = 'zset',
   completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
@@ -413,6 +413,17 @@ local RECORDS = {
   wake = check_wake,
 }
 
+-- Keys that calls look for only where {ns}:meta says that there are such.
+local USED = { config = 'settings', paused = 'pauses', throttle = 'throttles', pending = 'throttles', freeing = 'freeing' }
+
+local function check_use(name, word)
+  if USED[word] and not uses.has(USED[word]) then
+    report('use', nil, '{ns}:meta does not say that there is ' .. name, function()
+      uses.begin(USED[word])
+    end)
+  end
+end
+
 -- ## The walk
 
 local function check_key(walk, name)
@@ -420,7 +431,10 @@ local function check_key(walk, name)
   local kind, expected = call('TYPE', name).ok, name == keys.queues_wake() and 'list' or TYPES[word]
   if expected and kind ~= expected and kind ~= 'none' then
     report('type', nil, name .. ' is a ' .. kind .. ', not a ' .. expected)
-  elseif RECORDS[word] then
+    return
+  end
+  check_use(name, word)
+  if RECORDS[word] then
     RECORDS[word](rest)
   elseif MEMBERS[word] and expected == 'zset' then
     if COUNTED[word] then

@@ -13,6 +13,7 @@
 --                       dependents     it waits for one that does not know it, or need not be waited for
 --                       throttle       a throttle is not listed, or is not looked at when it should be
 --                       queue          its queue is not known, so that workers on patterns do not find it
+--                       use            there are settings, pauses, throttles or jobs to be freed that calls do not look for
 --                       ready          a queue has jobs to take, or a wake token, and workers of many queues do not ask it
 --                       lost           its data, result, failure or history is gone (not mended: it is nowhere else; data
 --                                      can be given anew by job_requeue)

@@ -25,6 +25,7 @@ operation('queue_forget', 'write', function(argv)
   queues.let_sleep(names)
   call('ZREM', keys.due(), unpack(names))
   call('SREM', keys.paused(), unpack(names))
+  uses.cease_without('pauses', keys.paused())
   local count = call('ZREM', keys.queues(), unpack(names))
   if count > 0 then
     queues.changed()

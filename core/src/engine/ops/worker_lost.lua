@@ -15,6 +15,7 @@ operation('worker_lost', 'write', function(argv)
   for _, jid in ipairs(check.names(args.started or {}, 'started', MAX_STARTED)) do
     started[jid] = true
   end
+  uses.begin('losses')
   call('ZADD', keys.workers(), '-' .. now_text, worker)
   call('DEL', keys.worker(worker))
   state.begin()
