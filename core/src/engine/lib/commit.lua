@@ -236,6 +236,74 @@ local function restore_places(moves)
   end
 end
 
+-- ## One plain job
+--
+-- What `write` does, for a job alone: only its commands, as to note what is to be written costs more than to write it.
+
+local function fail_with(problem)
+  error(redis.error_reply(problem.err or problem))
+end
+
+-- A new job waits in `queue`; `awake`: the queue has a token.
+function commit.enter_one(queue, jid, score_text, awake, name, stored, apart)
+  local key = keys.waiting(queue)
+  call('ZADD', key, score_text, jid)
+  if not awake then
+    local ok, problem = pcall(queues.know_and_wake, queue)
+    if not ok then
+      restore(jid, key, jid)
+      fail_with(problem)
+    end
+  end
+  if apart then
+    call('MSET', name, stored, keys.data(jid), apart)
+  else
+    call('SET', name, stored)
+  end
+end
+
+local function write_start(queue, jid, lease_text, worker, due)
+  call('ZADD', keys.running(queue), lease_text, jid)
+  call('ZADD', keys.worker_jobs(worker), lease_text, jid)
+  if not due then
+    call('ZADD', keys.due(), 'LT', lease_text, queue)
+  end
+  call('ZREM', keys.waiting(queue), jid)
+end
+
+-- A waiting job runs; `due`: {ns}:due has its queue in time.
+function commit.start_one(queue, jid, lease_text, worker, due, name, stored)
+  local ok, problem = pcall(write_start, queue, jid, lease_text, worker, due)
+  if not ok then
+    restore(jid, keys.running(queue), jid, worker)
+    fail_with(problem)
+  end
+  call('SET', name, stored)
+end
+
+local function write_end(queue, jid, worker, run_ms, ready_at)
+  call('ZADD', keys.completed(), now_text, jid)
+  call('ZREM', keys.running(queue), jid)
+  call('ZREM', keys.worker_jobs(worker), jid)
+  stats.write_one(queue, run_ms, ready_at)
+end
+
+-- A running job is completed, after so long.
+function commit.complete_one(queue, jid, worker, run_ms, ready_at, name, stored, result)
+  local ok, problem = pcall(write_end, queue, jid, worker, run_ms, ready_at)
+  if not ok then
+    restore(jid, keys.completed(), jid)
+    fail_with(problem)
+  end
+  if result ~= '' then
+    call('MSET', name, stored, keys.result(jid), result)
+  else
+    call('SET', name, stored)
+  end
+end
+
+-- ## All that changed
+
 -- Writes the `changed` jobs, beside them `moves` that were noted already and `texts`, or nothing: a key of another type is met
 -- before the first record is written; only figures may stay counted, and places in line drawn. `placeless` are those that want a
 -- new place in line. The throttles that were let go of.
@@ -249,7 +317,7 @@ function commit.write(changed, placeless, moves, texts)
   local ok, problem = pcall(write_places, moves)
   if not ok then
     restore_places(moves)
-    error(redis.error_reply(problem.err or problem))
+    fail_with(problem)
   end
   note_freed_queues(moves, freed)
   if stands then

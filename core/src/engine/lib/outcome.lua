@@ -243,6 +243,20 @@ local function complete_plain(last, jid, name, stored, token, run_ms, result)
   return 'completed'
 end
 
+-- Completes a plain job that is the only item, in no unit; nil when it is another or not held.
+local function complete_alone(jid, token, run_ms, result)
+  local name = keys.job(jid)
+  local stored = call('MGET', name)[1]
+  if not stored then
+    return nil
+  end
+  local new, queue, worker, put_at = record.plain_completed(stored, token, record.plain_end(run_ms), result ~= '')
+  if new then
+    state.complete_alone(queue, jid, worker, run_ms, put_at, name, new, result)
+    return { 'completed' }
+  end
+end
+
 -- What a member of an item is called: in a batch, with its place.
 local function called(name, index, count)
   return count > 1 and 'jobs[' .. (index - 1) .. '].' .. name or name
@@ -266,8 +280,22 @@ local function check_sizes(all_parsed)
   end
 end
 
+-- As many as were completed at least, so that the history keeps its length.
+local function trim(completed)
+  sweep.trim(min(2 * completed, max(MAX_SWEEP, completed)), true)
+end
+
 -- Applies the items in order; the reply has one text for each.
 function outcome.apply(items)
+  local first = items.parsed[1]
+  if #items.jids == 1 and first.bare and state.may_go_alone() then
+    check_sizes(items.parsed)
+    local reply = complete_alone(items.jids[1], items.tokens[1], items.runs[1], first.result)
+    if reply then
+      trim(1)
+      return reply
+    end
+  end
   local jids, tokens, runs, all_parsed = items.jids, items.tokens, items.runs, items.parsed
   local reply, completed, last, may_pass = {}, 0, {}, not meta.events
   check_sizes(all_parsed)
@@ -290,8 +318,7 @@ function outcome.apply(items)
   end
   state.commit()
   if completed > 0 then
-    -- As many as it completes at least, so that the history keeps its length.
-    sweep.trim(min(2 * completed, max(MAX_SWEEP, completed)), true)
+    trim(completed)
   end
   return reply
 end

@@ -45,7 +45,9 @@ function queues.know_all(names)
 end
 
 function queues.know(queue)
-  queues.know_all({ queue })
+  if call('ZADD', keys.queues(), 'NX', now_text, queue) == 1 then
+    queues.changed()
+  end
 end
 
 -- A token, and the queue is ready until it is found to have nothing: one with a token always is.
@@ -60,6 +62,12 @@ function queues.wake(queue)
   if call('EXISTS', key) == 0 then
     push_token(key, queue)
   end
+end
+
+-- Jobs came to a queue that has no token.
+function queues.know_and_wake(queue)
+  queues.know(queue)
+  push_token(keys.wake(queue), queue)
 end
 
 -- Jobs came to the queues that the table names: they become known, and where it says true a token is pushed unless there is

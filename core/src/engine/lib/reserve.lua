@@ -401,6 +401,33 @@ local function sweep_queues(names, budget)
   return swept and call('ZMSCORE', keys.due(), unpack(names)) or times, budget
 end
 
+-- One job of one queue, which is the first there and plain; nil when it is another, or there is none.
+local function take_alone(request)
+  local queue, worker = request.queues[1], request.worker
+  local jids = call('ZRANGE', keys.waiting(queue), '0', '1')
+  local jid = jids[1]
+  local name = jid and keys.job(jid)
+  local old = name and call('MGET', name)[1]
+  if not old then
+    return nil
+  end
+  local of_queue, kind, put_at, data_at = record.plain_waiting(old)
+  if of_queue ~= queue then
+    return nil
+  end
+  local data, lease_ms, due = sub(old, data_at), config.get('heartbeat', queue), tonumber(request.times[1])
+  local payload = data ~= '' and data or call('MGET', keys.data(jid))[1] or 'null'
+  local token, lease_until = lease.new_token(), now + lease_ms
+  local new = record.plain_running(old, data_at, record.plain_run(token, lease_until, worker), data)
+  state.run_alone(queue, jid, text(lease_until), worker, due and due <= lease_until, name, new)
+  if jids[2] then
+    queues.wake(queue)
+  end
+  local due_ms = due and max(0, due - now) or -1
+  local reply = { text(token), due_ms, meta.queues_version, jid, kind, queue, payload, lease_ms, put_at, '' }
+  return reply, { reply[1], due_ms, reply[3], { jid } }
+end
+
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
 function reserve.take(request)
   local paused = uses.has('pauses') and call('SMISMEMBER', keys.paused(), unpack(request.queues)) or {}
@@ -414,6 +441,12 @@ function reserve.take(request)
       if paused[index] ~= 1 then
         open[#open + 1] = queue
       end
+    end
+  end
+  if request.limit == 1 and #open == 1 and #request.queues == 1 and state.may_go_alone() then
+    local ok, reply, memo = pcall(take_alone, request)
+    if ok and reply then
+      return reply, memo
     end
   end
   local reservation = take_of(request, open, MOST_WORK - 5 * request.done - 3 * (MAX_SWEEP - budget))

@@ -336,6 +336,14 @@ function state.keep_in_hand(jid, stored)
   jobs[jid] = stored
 end
 
+-- A plain job may go without a unit, by itself, where no event tells of it and nobody waits for a throttle that it lets go of.
+function state.may_go_alone()
+  return not meta.events and not uses.has('throttles')
+end
+
+-- These write at once, or nothing.
+state.put_alone, state.run_alone, state.complete_alone = commit.enter_one, commit.start_one, commit.complete_one
+
 -- ## The unit's end
 
 -- Has the commit write a text that lives beside a changed job.

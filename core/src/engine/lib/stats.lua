@@ -130,6 +130,12 @@ local function amounts_of(sample)
   return fields, amounts
 end
 
+local function expire(key)
+  if call('PTTL', key) < 0 then
+    call('PEXPIRE', key, text(config.get('stats-history')))
+  end
+end
+
 -- Two commands for all figures of a queue, and for the first of a day those that have them expire.
 local function flush_queue(key, sample)
   local fields, amounts = amounts_of(sample)
@@ -146,8 +152,28 @@ local function flush_queue(key, sample)
     new[length + 1], new[length + 2] = 'sums', to_bytes(SUMS, wc, wm, ws, rc, rm, rs)
   end
   call('HSET', key, unpack(new))
-  if not old[1] and call('PTTL', key) < 0 then
-    call('PEXPIRE', key, text(config.get('stats-history')))
+  if not old[1] then
+    expire(key)
+  end
+end
+
+local function with_one(count, mean, squares, span)
+  local total, delta = count + 1, span - mean
+  return total, mean + delta / total, squares + delta * delta * count / total
+end
+
+-- What `sample` and `flush` do, for one run.
+function stats.write_one(queue, run_ms, ready_at)
+  local wait_ms, key = max(0, now - run_ms - ready_at), keys.stats(floor(now / DAY), queue)
+  local wait_field, run_field = 'w' .. bucket_of(wait_ms), 'r' .. bucket_of(run_ms)
+  local old = call('HMGET', key, 'sums', wait_field, run_field)
+  local wc, wm, ws, rc, rm, rs = sums_of(old[1])
+  wc, wm, ws = with_one(wc, wm, ws, wait_ms)
+  rc, rm, rs = with_one(rc, rm, rs, run_ms)
+  local waits, runs = text(tonumber(old[2] or '0') + 1), text(tonumber(old[3] or '0') + 1)
+  call('HSET', key, 'sums', to_bytes(SUMS, wc, wm, ws, rc, rm, rs), wait_field, waits, run_field, runs)
+  if not old[1] then
+    expire(key)
   end
 end
 

@@ -180,9 +180,38 @@ local function put_all(argv, jids, read)
   return reply
 end
 
+local function check_data(data, max_data, index, count)
+  if data == '' or #data > max_data then
+    local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
+    fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
+  end
+end
+
+-- Puts a job without options that is the only one, in no unit; nil if it exists already.
+local function put_alone(jid, queue, kind, data)
+  check.name(queue, 'queue')
+  check.name(kind, 'kind')
+  check_data(data, config.get('max-data'), 1, 1)
+  local name = keys.job(jid)
+  -- Named twice, the job counts for two: 1 is the token alone.
+  local found = call('EXISTS', name, name, keys.wake(queue))
+  if found > 1 then
+    return nil
+  end
+  state.check_jid(jid)
+  local score = 127 * SEQ_SPAN + commit.draw_seq(1) + 1
+  local stored, apart = record.plain_new(score, record.plain_about(kind, queue), data)
+  state.put_alone(queue, jid, text(score), found == 1, name, stored, apart)
+  return { 'put' }
+end
+
 -- The jids are checked as they are loaded; nothing is written before the last item was checked.
 operation('queue_put', 'grow', function(argv)
   local count = check.items(argv, 3, WIDTH)
+  local alone = count == 1 and argv[7] == '' and not meta.events and put_alone(argv[3], argv[4], argv[5], argv[6])
+  if alone then
+    return alone
+  end
   local max_data, seen, read, extras, bytes = config.get('max-data'), {}, {}, 0, 0
   local jids, distinct, reply, plain = {}, {}, {}, not meta.events
   for index = 1, count do
@@ -191,10 +220,7 @@ operation('queue_put', 'grow', function(argv)
       check.name(queue, 'queue', seen)
       check.name(kind, 'kind', seen)
     end
-    if data == '' or #data > max_data then
-      local place = count > 1 and 'jobs[' .. (index - 1) .. '].' or ''
-      fail('INVALID_ARGUMENT', place .. 'data has ' .. #data .. ' bytes, 1 to ' .. max_data .. ' are allowed')
-    end
+    check_data(data, max_data, index, count)
     if options ~= '' then
       extras, plain = extras + read_options(options, read).extras, false
     end
