@@ -25,9 +25,12 @@ local function is_utf8(value)
   return not find(value, '[\128-\255]')
 end
 
+-- Names that were found good: most come again.
+local good_names, good_count = {}, 0
+
 -- A name: 1 to 255 bytes of UTF-8, no control characters. `seen` remembers the names of a batch that repeat.
 function check.name(value, name, seen)
-  if seen and seen[value] then
+  if (seen and seen[value]) or good_names[value] then
     return value
   end
   if type(value) ~= 'string' then
@@ -46,6 +49,10 @@ function check.name(value, name, seen)
       refuse(name, 'is not UTF-8')
     end
   end
+  if good_count == 1000 then
+    good_names, good_count = {}, 0
+  end
+  good_names[value], good_count = true, good_count + 1
   if seen then
     seen[value] = true
   end
@@ -63,12 +70,19 @@ function check.integer(number, name, least, most)
   return number
 end
 
+-- The numbers given as texts of up to three digits, read once.
+local short_numbers = {}
+
 -- The same of flat arguments, which are texts.
 function check.numeral(value, name, least, most)
-  if type(value) == 'string' and find(value, '^-?%d+$') then
-    value = tonumber(value)
+  local number = short_numbers[value]
+  if not number and type(value) == 'string' and find(value, '^-?%d+$') then
+    number = tonumber(value)
+    if #value <= 3 then
+      short_numbers[value] = number
+    end
   end
-  return check.integer(value, name, least, most)
+  return check.integer(number or value, name, least, most)
 end
 
 -- The number of a lease's token, in JSON too a text.

@@ -22,6 +22,11 @@ function queues.length(queue)
     + call('ZCARD', keys.throttled(queue)) + call('ZCARD', keys.running(queue)) + call('ZCARD', keys.grace(queue))
 end
 
+-- Rises whenever the set of queues, or what patterns mean, becomes another; as the call in progress found it.
+function queues.version()
+  return tonumber(meta.queues_version)
+end
+
 -- Tells workers on patterns that the set of queues, or what patterns mean, is another one.
 function queues.changed()
   call('HINCRBY', meta.key, 'queues_version', '1')

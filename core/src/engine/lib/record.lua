@@ -129,6 +129,14 @@ function record.plain_new(score, about, data)
   return '\0\1\0' .. to_bytes('<d', score) .. about .. data
 end
 
+-- The same of one that comes alone.
+function record.plain_one(score, kind, queue, data)
+  if #data > INLINE_BYTES then
+    return to_bytes(BASE, 0, WAITING, HAS_DATA, score, now, kind, queue), data
+  end
+  return to_bytes(BASE, 0, WAITING, 0, score, now, kind, queue) .. data
+end
+
 -- Of a plain job that waits, is of priority 0 and never ran: its queue and kind, when it was put, where its payload begins
 -- (behind the end when it is large). nil of any other.
 function record.plain_waiting(stored)

@@ -98,7 +98,7 @@ end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
 local function new_reservation(request, work)
-  local reply = { '', -1, meta.queues_version }
+  local reply = { '', -1, queues.version() }
   return {
     request = request, reply = reply, jids = {}, count = 0, bytes = 0,
     work = work, look = LOOK_AHEAD, full = false, -- what is left of them; whether there is room for no more
@@ -113,7 +113,7 @@ local function line_of(reservation, queue)
   if not line then
     line = {
       passed = 0, taken = 0, drained = reservation.idle, more = false, lease_ms = config.get('heartbeat', queue),
-      due = tonumber(reservation.request.times[reservation.request.places[queue]]),
+      due = reservation.request.times[reservation.request.places[queue]],
     }
     reservation.lines[queue] = line
   end
@@ -378,7 +378,6 @@ end
 local function earliest(times)
   local soonest
   for _, time in ipairs(times) do
-    time = time and tonumber(time)
     if time and (not soonest or time < soonest) then
       soonest = time
     end
@@ -386,19 +385,28 @@ local function earliest(times)
   return soonest
 end
 
+-- When what comes next is due in each of the queues; false for never.
+local function due_times(names)
+  local times = call('ZMSCORE', keys.due(), unpack(names))
+  for index = 1, #times do
+    times[index] = times[index] and tonumber(times[index])
+  end
+  return times
+end
+
 -- Hands on, promotes and spawns what is due in the queues asked, at most `budget`; when what comes next is due in each, and what
 -- is left of the budget.
 local function sweep_queues(names, budget)
-  local times = call('ZMSCORE', keys.due(), unpack(names))
+  local times = due_times(names)
   local swept = false
   for index, queue in ipairs(names) do
-    local time = times[index] and tonumber(times[index])
+    local time = times[index]
     if time and time <= now and budget > 0 then
       budget = budget - sweep.queue(queue, budget)
       swept = true
     end
   end
-  return swept and call('ZMSCORE', keys.due(), unpack(names)) or times, budget
+  return swept and due_times(names) or times, budget
 end
 
 -- One job of one queue, which is the first there and plain; nil when it is another, or there is none.
@@ -415,7 +423,7 @@ local function take_alone(request)
   if of_queue ~= queue then
     return nil
   end
-  local data, lease_ms, due = sub(old, data_at), config.get('heartbeat', queue), tonumber(request.times[1])
+  local data, lease_ms, due = sub(old, data_at), config.get('heartbeat', queue), request.times[1]
   local payload = data ~= '' and data or call('MGET', keys.data(jid))[1] or 'null'
   local token, lease_until = lease.new_token(), now + lease_ms
   local new = record.plain_running(old, data_at, record.plain_run(token, lease_until, worker), data)
@@ -424,7 +432,7 @@ local function take_alone(request)
     queues.wake(queue)
   end
   local due_ms = due and max(0, due - now) or -1
-  local reply = { text(token), due_ms, meta.queues_version, jid, kind, queue, payload, lease_ms, put_at, '' }
+  local reply = { meta.token, due_ms, queues.version(), jid, kind, queue, payload, lease_ms, put_at, '' }
   return reply, { reply[1], due_ms, reply[3], { jid } }
 end
 
@@ -452,7 +460,7 @@ function reserve.take(request)
   local reservation = take_of(request, open, MOST_WORK - 5 * request.done - 3 * (MAX_SWEEP - budget))
   settle_wakes(reservation, paused)
   local reply, due = reservation.reply, earliest(request.times)
-  reply[1] = reservation.token and text(reservation.token) or ''
+  reply[1] = reservation.token and meta.token or ''
   reply[2] = due and max(0, due - now) or -1
   return reply, { reply[1], reply[2], reply[3], reservation.jids }
 end
@@ -465,8 +473,8 @@ function reserve.take_beside(outcomes, request)
   end
   local reply, memo = state.attempt('reserve of worker', request.worker, reserve.take, request)
   if not reply then
-    reply = { '', -1, meta.queues_version }
-    memo = { '', -1, meta.queues_version, {} }
+    reply = { '', -1, queues.version() }
+    memo = { '', -1, queues.version(), {} }
   end
   return reply, memo
 end

@@ -140,11 +140,11 @@ local function write_links()
   dependency.link_all(links)
 end
 
--- Puts jobs without options, each there once, if none of them exists yet: whether that is so.
+-- Puts jobs without options, each there once, if none of them exists yet; else their records' names and what is stored there.
 local function put_plain(argv, jids)
-  local names, _, absent = state.read(jids)
+  local names, stored, absent = state.read(jids)
   if absent < #jids then
-    return false
+    return names, stored
   end
   local score, last_queue, last_kind, about, way = 127 * SEQ_SPAN + commit.draw_seq(#jids), nil, nil, nil, nil
   for index = 1, #jids do
@@ -159,15 +159,16 @@ local function put_plain(argv, jids)
       state.set_text(keys.data(jid), apart)
     end
   end
-  return true
 end
 
--- Puts each as its options say: the reply.
-local function put_all(argv, jids, read)
+-- Puts each as its options say: the reply. `names` and `stored`: what is known of their records, if anything is.
+local function put_all(argv, jids, read, names, stored)
   local reply, loaded = {}, 0
   links, left, search, ties = {}, {}, { steps = 0 }, 0
   for index = 1, #jids do
-    if index > loaded then
+    if names then
+      state.hold(jids[index], names[index], stored[index])
+    elseif index > loaded then
       loaded = state.load_some(jids, index)
     end
     local jid, queue, kind, data, options = unpack(argv, 3 + (index - 1) * WIDTH, 2 + index * WIDTH)
@@ -200,8 +201,8 @@ local function put_alone(jid, queue, kind, data)
   end
   state.check_jid(jid)
   local score = 127 * SEQ_SPAN + commit.draw_seq(1) + 1
-  local stored, apart = record.plain_new(score, record.plain_about(kind, queue), data)
-  state.put_alone(queue, jid, text(score), found == 1, name, stored, apart)
+  local stored, apart = record.plain_one(score, kind, queue, data)
+  state.put_alone(queue, jid, ordinal(score), found == 1, name, stored, apart)
   return { 'put' }
 end
 
@@ -232,8 +233,12 @@ operation('queue_put', 'grow', function(argv)
     jids[index], distinct[jid], reply[index] = jid, true, 'put'
   end
   state.begin()
-  if not (plain and put_plain(argv, jids)) then
-    reply = put_all(argv, jids, read)
+  local names, stored
+  if plain then
+    names, stored = put_plain(argv, jids)
+  end
+  if names or not plain then
+    reply = put_all(argv, jids, read, names, stored)
   end
   state.commit()
   return reply

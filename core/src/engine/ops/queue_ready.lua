@@ -13,5 +13,5 @@ operation('queue_ready', 'read', function(argv)
   local limit = args.limit and check.integer(args.limit, 'limit', 1, MAX_ITEMS) or MAX_ITEMS
   local found, more = queues.ready(limit, now + (args.within_ms and check.span(args.within_ms, 'within_ms') or 0))
   more = more or #call('ZRANGEBYSCORE', keys.freeing(), '-inf', now_text, 'LIMIT', '0', '1') > 0
-  return { map = { queues = found, more = more, queues_version = meta.queues_version } }
+  return { map = { queues = found, more = more, queues_version = queues.version() } }
 end)

@@ -116,5 +116,5 @@ operation('worker_pulse', 'write', function(argv)
   note_kinds(status.kinds or {})
   sweep_in_turn()
   local orders, last = orders_after(status.heard, worker)
-  return { reply, orders, meta.queues_version, last }
+  return { reply, orders, queues.version(), last }
 end, nil, true)
