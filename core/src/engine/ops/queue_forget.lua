@@ -4,8 +4,8 @@
 -- args    JSON  queues   list of 1 to 100 texts
 -- reply   integer  how many were known
 -- errors  INVALID_ARGUMENT, WRONG_STATE (one of them still has jobs or recurring jobs; none is forgotten)
--- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:ready {ns}:throttle:queue:<q> {ns}:throttles and those of
---         queue_length
+-- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:ready {ns}:throttle:queue:<q> {ns}:throttles {ns}:meta and
+--         those of queue_length
 local MAX_QUEUES = 100
 
 operation('queue_forget', 'write', function(argv)

@@ -6,7 +6,7 @@
 --               expires_ms  integer  for how long the limit holds (for good)
 -- reply   OK
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:throttle:<id> {ns}:throttles {ns}:pending:<id> {ns}:freeing and the places of a job
+-- keys    {ns}:throttle:<id> {ns}:throttles {ns}:pending:<id> {ns}:freeing {ns}:meta and the places of a job
 operation('throttle_set', 'grow', function(argv)
   local args = check.object(argv[3], 'args', { id = true, queue = true, limit = true, expires_ms = true })
   local id = throttle.named(args)

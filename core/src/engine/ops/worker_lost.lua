@@ -5,7 +5,7 @@
 --               started  list of jids that its handlers had begun (default: none)
 -- reply   map   lost released  integers; at most 100 jobs a call: call again until both are 0
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name>, and those of job_release and sweep
+-- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:meta, and those of job_release and sweep
 local MAX_STARTED = 1000
 
 operation('worker_lost', 'write', function(argv)
