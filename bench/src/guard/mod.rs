@@ -20,6 +20,8 @@ type Done<T> = Result<T, Box<dyn std::error::Error>>;
 const SIZE: usize = 60;
 /// Jobs that are counted, after as many that are not: tables have grown then.
 const JOBS: usize = 1_000;
+/// The same of jobs that come one per call.
+const ALONE: usize = 200;
 /// Calls of each kind that the client is counted in; target/release/hot has the same.
 const CLIENT_JOBS: f64 = 500.0;
 /// Jobs and rounds of the processor's time, which is the only figure that a busy machine changes.
@@ -30,7 +32,7 @@ const TIMED_ROUNDS: usize = 5;
 pub fn run() -> Tables {
     let ours = server(Way::Ours)?;
     let bare = server(Way::Bare)?;
-    let turn = turns()?;
+    let (turn, alone) = (turns()?, alone()?);
     let client = client()?;
     let mut ratios = Vec::new();
     let mut commands = 0.0;
@@ -45,6 +47,7 @@ pub fn run() -> Tables {
         figure("server: reserve, × bare Lua", ours[1] / bare[1], 0.05),
         figure("server: complete, × bare Lua", ours[2] / bare[2], 0.05),
         figure("server: turn, × bare Lua", turn / (bare[1] + bare[2]), 0.05),
+        figure("server: one job per call, × bare Lua", alone / bare.iter().sum::<f64>(), 0.05),
         figure("server: commands a job", commands, 0.02),
         figure("server: used_cpu, × bare Lua", median(ratios), 0.25),
         figure("client: put, instructions a job", client[0], 0.05),
@@ -52,7 +55,8 @@ pub fn run() -> Tables {
         figure("client: turn, instructions a job", client[2], 0.05),
     ];
     println!(
-        "instructions of the server per job, put reserve complete: ours {}, bare Lua {}; ours, turn: {turn:.0}",
+        "instructions of the server per job, put reserve complete: ours {}, bare Lua {}; ours, turn: {turn:.0}, \
+         one job per call: {alone:.0}",
         ours.map(|count| format!("{count:.0}")).join(" "),
         bare.map(|count| format!("{count:.0}")).join(" ")
     );
@@ -107,6 +111,24 @@ fn turns() -> Done<f64> {
             ended = limit::turn(&mut pipeline, BATCH, &ended)?;
         }
         per_job = server.mark(&mut marks)? / JOBS as f64;
+    }
+    Ok(per_job)
+}
+
+/// Instructions of the server for a job alone: a put of one, and a turn that completes one and takes one.
+fn alone() -> Done<f64> {
+    let mut server = Counted::start("alone")?;
+    let (mut marks, mut connection) = (server.connect()?, server.connect()?);
+    Way::Ours.prepare(&mut connection, &server.url())?;
+    let mut pipeline = Pipeline::new(&mut connection);
+    let data = format!("\"{}\"", "a".repeat(SIZE - 2));
+    let (mut ended, mut per_job) = (Vec::new(), 0.0);
+    for round in 0..2 {
+        server.mark(&mut marks)?;
+        for number in 0..ALONE {
+            ended = limit::put_and_turn(&mut pipeline, round * ALONE + number, &data, &ended)?;
+        }
+        per_job = server.mark(&mut marks)? / ALONE as f64;
     }
     Ok(per_job)
 }

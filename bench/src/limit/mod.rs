@@ -154,15 +154,19 @@ fn one_at_a_time() -> Done<Table> {
     Meters(pipeline.connection()).forget()?;
     let used = Meters(pipeline.connection()).used_cpu()?;
     for number in 0..jobs {
-        let put =
-            [format!("{:032x}", number * 0x9e37_79b9), "bench".into(), "echo".into(), data.clone(), String::new()];
-        pipeline.call("queue_put", &[put.to_vec()])?;
-        ended = turn(&mut pipeline, 1, &ended)?;
+        ended = put_and_turn(&mut pipeline, number, &data, &ended)?;
     }
     let used = Meters(pipeline.connection()).used_cpu()? - used;
     let inside = usec_of(pipeline.connection(), &["fcall"])?;
     table.row("put + turn", [per_job(inside), per_job(used * 1e6)]);
     Ok(table)
+}
+
+/// One job per call: puts job `number`, then a turn that delivers `ended` and takes one.
+pub fn put_and_turn(pipeline: &mut Pipeline<'_>, number: usize, data: &str, ended: &[String]) -> Done<Vec<String>> {
+    let put = [&format!("{:032x}", number * 0x9e37_79b9), "bench", "echo", data, ""].map(str::to_owned);
+    pipeline.call("queue_put", &[put.to_vec()])?;
+    turn(pipeline, 1, ended)
 }
 
 /// A turn that delivers `ended` and takes up to `limit` jobs: what completes these.
