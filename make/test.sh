@@ -109,6 +109,7 @@ shared_lint() {
   check luacheck luacheck --no-color core/src/engine
   check guards guards
   check readme-lint target/venv/bin/ruff check --config bindings/python/pyproject.toml tests/readme examples/protocol bench/peers bench/noop
+  check bench-lint make --no-print-directory -C bench lint
 }
 
 lint() {

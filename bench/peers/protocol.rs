@@ -32,10 +32,6 @@ impl Protocol {
         ["put", "putter"].contains(&self.mode.as_str())
     }
 
-    pub fn short_leases(&self) -> bool {
-        ["hold", "rescue"].contains(&self.mode.as_str())
-    }
-
     /// Calls `bulk` until all jobs are put, with how many, at most `at_once`; or `one` for each line that comes.
     pub fn put<E: Into<Box<dyn Error>>>(
         &self,

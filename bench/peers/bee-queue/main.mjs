@@ -1,8 +1,8 @@
-import Queue from 'bee-queue'
-import { payload, put, puts, shortLeases, socket, start } from './protocol.mjs'
+import Queue from "bee-queue";
+import { payload, put, puts, shortLeases, socket, start } from "./protocol.mjs";
 
 // No events, and jobs are removed when they end: what it offers for speed.
-const queue = new Queue('bench', {
+const queue = new Queue("bench", {
   redis: { path: socket },
   isWorker: !puts,
   getEvents: false,
@@ -10,18 +10,18 @@ const queue = new Queue('bench', {
   storeJobs: false,
   removeOnSuccess: true,
   ...(shortLeases && { stallInterval: 1000 }),
-})
+});
 
 if (puts) {
   await put(
     1000,
     (count) => queue.saveAll(Array.from({ length: count }, () => queue.createJob({ payload }))),
     () => queue.createJob({ payload }).save(),
-  )
-  await queue.close()
+  );
+  await queue.close();
 } else {
   if (shortLeases) {
-    queue.checkStalledJobs(1000)
+    queue.checkStalledJobs(1000);
   }
-  queue.process(100, async () => start(() => queue.close()))
+  queue.process(100, async () => start(() => queue.close()));
 }

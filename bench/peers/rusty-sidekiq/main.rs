@@ -1,6 +1,5 @@
 //! rusty-sidekiq has no bulk call: 50 tasks put at once. A job is off its list before it runs: one whose worker dies is lost.
 
-#[allow(dead_code)] // what is asked of others
 mod protocol;
 
 use std::sync::{Arc, OnceLock};
@@ -61,7 +60,8 @@ async fn put(redis: &RedisPool, payload: &str, count: usize) -> Result<()> {
 async fn perform(protocol: &Arc<Protocol>, redis: RedisPool) {
     let itself = Arc::new(OnceLock::new());
     let queues = vec!["default".to_owned()];
-    let mut processor = Processor::new(redis, queues).with_config(ProcessorConfig::default().num_workers(PERFORM_AT_ONCE));
+    let mut processor =
+        Processor::new(redis, queues).with_config(ProcessorConfig::default().num_workers(PERFORM_AT_ONCE));
     processor.register(Noop(Arc::clone(protocol), Arc::clone(&itself)));
     let _ = itself.set(processor.clone());
     processor.run().await;

@@ -1,5 +1,7 @@
 //! Manyhands in Rust, as bench/peers/README.md asks: `peer SOCKET JOBS SIZE MODE`.
 
+#[path = "../../peers/leases.rs"]
+mod leases;
 #[path = "../../peers/protocol.rs"]
 mod protocol;
 
@@ -15,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bulk = |count| queue.put_many(std::iter::repeat_n(job.clone(), count)).map(drop);
         return protocol.put(1_000, bulk, || queue.put(job.clone()).map(drop));
     }
-    if protocol.short_leases() {
+    if leases::short() {
         client.config().set("heartbeat", Some(1_000), None)?;
         client.config().set("grace-period", Some(0), None)?;
     }
