@@ -7,17 +7,23 @@ pub struct Table {
     title: String,
     columns: Vec<&'static str>,
     rows: Vec<(String, Vec<f64>)>,
+    notes: Vec<String>,
 }
 
 impl Table {
     /// A table without rows yet.
     pub fn new(title: impl Into<String>, columns: impl Into<Vec<&'static str>>) -> Table {
-        Table { title: title.into(), columns: columns.into(), rows: Vec::new() }
+        Table { title: title.into(), columns: columns.into(), rows: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a row; NaN is what could not be measured.
     pub fn row(&mut self, name: impl Into<String>, figures: impl Into<Vec<f64>>) {
         self.rows.push((name.into(), figures.into()));
+    }
+
+    /// Adds a line beneath the rows: what a reader of some of them has to know.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 
     /// The names of its rows.
@@ -31,10 +37,21 @@ impl Table {
         self.rows.iter().map(|(_, figures)| at.map_or(f64::NAN, |at| figures[at])).collect()
     }
 
+    /// Whether there is such a column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains(&column)
+    }
+
+    /// One figure; NaN when there is none.
+    pub fn figure(&self, row: &str, column: &str) -> f64 {
+        let at = self.rows.iter().position(|(name, _)| name == row);
+        at.map_or(f64::NAN, |at| self.column(column)[at])
+    }
+
     /// All of it; what could not be measured is null.
     pub fn json(&self) -> Value {
         let rows = self.rows.iter().map(|(name, figures)| json!({"name": name, "figures": figures}));
-        json!({"title": self.title, "columns": self.columns, "rows": rows.collect::<Vec<Value>>()})
+        json!({"title": self.title, "columns": self.columns, "rows": rows.collect::<Vec<Value>>(), "notes": self.notes})
     }
 
     /// Prints it.
@@ -50,6 +67,9 @@ impl Table {
                 .collect();
             println!("{name:first$}{cells}");
         }
+        for note in &self.notes {
+            println!("{note}");
+        }
     }
 }
 
@@ -63,8 +83,11 @@ pub fn shown(figure: f64) -> String {
     }
 }
 
-/// The middle value.
+/// The middle value; NaN of none.
 pub fn median(mut values: Vec<f64>) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -14,7 +14,7 @@ use crate::server::{Meters, Server};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
 
-const JOBS: usize = 90_000;
+const JOBS: usize = 60_000;
 const ROUNDS: usize = 3;
 /// Processes and threads.
 const SHAPES: [(usize, usize); 3] = [(1, 1), (1, 8), (2, 8)];

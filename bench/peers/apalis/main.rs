@@ -1,5 +1,7 @@
-//! apalis with its storage in Redis: results and events off, 100 jobs fetched and performed at once.
+//! apalis with its storage in Redis: results, events and the locks of jobs off (these look through the whole queue, and are not
+//! needed by jobs shorter than a heartbeat), 100 jobs fetched and performed at once, each a task of its own.
 
+mod leases;
 mod protocol;
 
 use std::sync::Arc;
@@ -25,19 +27,26 @@ fn main() -> Result<(), Failure> {
     let protocol = Arc::new(Protocol::new()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let connection = runtime.block_on(apalis_redis::connect(format!("redis+unix://{}", protocol.socket)))?;
-    let mut config = Config::default().batch_size(PERFORM_AT_ONCE).persist_results(false).emit_events(false);
-    if protocol.short_leases() {
+    let mut config =
+        Config::default().batch_size(PERFORM_AT_ONCE).persist_results(false).emit_events(false).lock_tasks(false);
+    if leases::short() {
         config = config.heartbeat_interval(Duration::from_secs(1)).missed_heartbeats(1);
     }
     let storage = RedisStorage::<String>::new(connection).with_config(config);
     if protocol.puts() {
         let (mut many, mut single) = (storage.clone(), storage);
-        let bulk = |count| runtime.block_on(many.push_bulk(vec![protocol.payload.clone(); count])).map_err(Failure::from);
+        let bulk =
+            |count| runtime.block_on(many.push_bulk(vec![protocol.payload.clone(); count])).map_err(Failure::from);
         let one = || runtime.block_on(single.push(protocol.payload.clone())).map_err(Failure::from);
         return protocol.put(PUT_AT_ONCE, bulk, one);
     }
     let name = format!("bench-{}", std::process::id());
-    let worker = WorkerBuilder::new(name).backend(storage).data(Arc::clone(&protocol)).concurrency(PERFORM_AT_ONCE).build(noop);
+    let worker = WorkerBuilder::new(name)
+        .backend(storage)
+        .data(Arc::clone(&protocol))
+        .concurrency(PERFORM_AT_ONCE)
+        .parallelize(tokio::spawn)
+        .build(noop);
     runtime.block_on(worker.run())?;
     Ok(())
 }

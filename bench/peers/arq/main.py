@@ -1,4 +1,4 @@
-"""arq has no bulk call: 100 puts are under way at once. It looks for jobs every half second."""
+"""arq has no bulk call: 100 puts are under way at once. It looks for jobs every 10 ms, by default every half second."""
 
 import asyncio
 import os
@@ -34,5 +34,5 @@ if protocol.PUTS:
 else:
     # It holds a job for its time limit and 10 s.
     limit = 1 if protocol.SHORT_LEASES else 300
-    quiet = {"keep_result": 0, "log_results": False, "job_completion_wait": 5}
+    quiet = {"keep_result": 0, "log_results": False, "job_completion_wait": 5, "poll_delay": 0.01}
     Worker([noop], redis_settings=settings, max_jobs=100, job_timeout=limit, **quiet).run()

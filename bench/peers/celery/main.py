@@ -1,7 +1,8 @@
 """Celery has no bulk call for Redis. One process is its pool "solo"; no results and a large
 prefetch are its advice for short tasks.
 
-By default a task is acknowledged before it runs: one whose worker dies is lost.
+By default a task is acknowledged before it runs: one whose worker dies is lost. With ACKS_LATE=1 it is acknowledged when it
+has ended, and comes back after the visibility timeout, which is looked at as often as can be set.
 """
 
 import os
@@ -12,6 +13,11 @@ from celery import Celery
 
 app = Celery("bench", broker=f"redis+socket://{protocol.SOCKET}")
 app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1000, worker_redirect_stdouts=False)
+if "ACKS_LATE" in os.environ:
+    app.conf.update(task_acks_late=True)
+if protocol.SHORT_LEASES:
+    often = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+    app.conf.update(broker_transport_options={"visibility_timeout": 1, **often})
 
 
 @app.task(name="noop")

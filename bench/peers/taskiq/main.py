@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 
 import protocol
+import uvloop
 from taskiq.api import run_receiver_task
 from taskiq_redis import RedisStreamBroker
 
 PUT_AT_ONCE = 100
 leases = {"idle_timeout": 1000, "unacknowledged_lock_timeout": 1} if protocol.SHORT_LEASES else {}
 broker = RedisStreamBroker(f"unix://{protocol.SOCKET}", **leases)
-loop = asyncio.new_event_loop()
+loop = uvloop.new_event_loop()  # as its command does
 asyncio.set_event_loop(loop)
 workers: list[asyncio.Task[None]] = []
 
@@ -31,7 +32,7 @@ def put_one() -> None:
 
 
 async def perform() -> None:
-    workers.append(asyncio.create_task(run_receiver_task(broker, max_async_tasks=100)))
+    workers.append(asyncio.create_task(run_receiver_task(broker, max_async_tasks=100, max_prefetch=100)))
     with contextlib.suppress(asyncio.CancelledError):
         await workers[0]
 

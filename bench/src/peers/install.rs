@@ -11,7 +11,7 @@ type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 /// The folder in which the program can be run.
 pub fn install(peer: &Peer) -> Done<PathBuf> {
     let root = repository();
-    let dir = root.join("target/bench/peers").join(peer.name.replace(['(', ')'], "").replace(' ', "-").to_lowercase());
+    let dir = root.join("target/bench/peers").join(peer.folder);
     std::fs::create_dir_all(&dir)?;
     let peers = root.join("bench/peers");
     for folder in [peers.as_path(), &peers.join(peer.folder)] {

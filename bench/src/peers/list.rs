@@ -28,8 +28,22 @@ pub struct Peer {
     pub jobs: usize,
     /// How many seconds to wait for a job whose worker was killed.
     pub patience: u64,
-    /// Measured by `make bench`, not by `make bench-all` alone.
-    pub always: bool,
+    /// What becomes of such a job, when it is not to come back; by the documentation that bench/peers/README.md names.
+    pub loses: &'static str,
+    /// A server of its own is between its programs and Redis: the mode serve starts it.
+    pub server: bool,
+    pub measured: Measured,
+}
+
+/// By what.
+#[derive(PartialEq)]
+pub enum Measured {
+    /// `make bench` too.
+    Always,
+    /// `make bench` too when it is the quickest of its language.
+    IfQuickest,
+    /// `make bench-all` alone.
+    WithAll,
 }
 
 const PYTHON: &[&str] = &["venv/bin/python", "main.py"];
@@ -43,9 +57,11 @@ const fn ours(name: &'static str, command: &'static [&'static str]) -> Peer {
         source: Source::Ours,
         command,
         environment: &[],
-        jobs: 100_000,
+        jobs: 60_000,
         patience: 20,
-        always: true,
+        loses: "",
+        server: false,
+        measured: Measured::Always,
     }
 }
 
@@ -56,8 +72,17 @@ const fn peer(
     command: &'static [&'static str],
     jobs: usize,
 ) -> Peer {
-    Peer { name, folder, source, command, environment: &[], jobs, patience: 20, always: false }
+    let measured = Measured::WithAll;
+    Peer { name, folder, source, command, environment: &[], jobs, patience: 20, loses: "", server: false, measured }
 }
+
+const fn python(name: &'static str, folder: &'static str, packages: &'static [&'static str], jobs: usize) -> Peer {
+    Peer { measured: Measured::IfQuickest, ..peer(name, folder, Source::Pip(packages), PYTHON, jobs) }
+}
+
+const OFF_ITS_LIST: &str = "it is off its list before it runs";
+const CELERY: &[&str] = &["celery[redis]==5.7.0", "hiredis==3.5.0"];
+const RQ: &[&str] = &["rq==3.0.0", "redis==8.1.0", "hiredis==3.5.0"];
 
 /// Ours first.
 pub const PEERS: &[Peer] = &[
@@ -67,11 +92,12 @@ pub const PEERS: &[Peer] = &[
     ours("Manyhands Node", NODE),
     Peer { environment: &[("GEM_HOME", "{root}/target/ruby/gem-home")], ..ours("Manyhands Ruby", RUBY) },
     Peer {
-        always: true,
+        measured: Measured::Always,
         ..peer("BullMQ (Node)", "bullmq", Source::Npm(&["bullmq@6.7.0", "ioredis@5.11.1"]), NODE, 25_000)
     },
     Peer {
-        always: true,
+        measured: Measured::Always,
+        loses: OFF_ITS_LIST,
         environment: &[
             ("GEM_PATH", "{dir}/usr/share/rubygems-integration/all"),
             ("RUBYLIB", "{dir}/usr/lib/ruby/vendor_ruby:{dir}/usr/lib/x86_64-linux-gnu/ruby/vendor_ruby/3.1.0"),
@@ -93,28 +119,40 @@ pub const PEERS: &[Peer] = &[
         )
     },
     Peer {
-        always: true,
-        ..peer("huey (Python)", "huey", Source::Pip(&["huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"]), PYTHON, 10_000)
+        loses: OFF_ITS_LIST,
+        ..python("huey (Python)", "huey", &["huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"], 10_000)
     },
-    peer(
-        "dramatiq (Python)",
-        "dramatiq",
-        Source::Pip(&["dramatiq==2.2.1", "redis==8.1.0", "hiredis==3.5.0"]),
-        PYTHON,
-        6_000,
-    ),
-    peer("bee-queue (Node)", "bee-queue", Source::Npm(&["bee-queue@2.0.0"]), NODE, 25_000),
-    peer("RQ (Python)", "rq", Source::Pip(&["rq==3.0.0", "redis==8.1.0", "hiredis==3.5.0"]), PYTHON, 2_000),
-    peer("Celery (Python)", "celery", Source::Pip(&["celery[redis]==5.7.0", "hiredis==3.5.0"]), PYTHON, 3_000),
-    peer("arq (Python)", "arq", Source::Pip(&["arq==0.28.0"]), PYTHON, 5_000),
-    peer(
+    python("dramatiq (Python)", "dramatiq", &["dramatiq==2.2.1", "redis==8.1.0", "hiredis==3.5.0"], 6_000),
+    python("arq (Python)", "arq", &["arq==0.28.0"], 5_000),
+    python(
         "taskiq (Python)",
         "taskiq",
-        Source::Pip(&["taskiq==0.13.0", "taskiq-redis==1.2.4", "hiredis==3.5.0"]),
-        PYTHON,
+        &["taskiq==0.13.0", "taskiq-redis==1.2.4", "hiredis==3.5.0", "uvloop==0.23.0"],
         5_000,
     ),
+    Peer { loses: "it is acknowledged before it runs", ..python("Celery (Python)", "celery", CELERY, 3_000) },
+    Peer {
+        environment: &[("ACKS_LATE", "1")],
+        measured: Measured::WithAll,
+        ..python("Celery acks_late (Python)", "celery", CELERY, 3_000)
+    },
+    Peer {
+        patience: 100,
+        loses: "it is given up as failed, and kept as such",
+        ..python("RQ (Python)", "rq", RQ, 2_000)
+    },
+    Peer {
+        environment: &[("RETRY", "1")],
+        patience: 100,
+        measured: Measured::WithAll,
+        ..python("RQ Retry (Python)", "rq", RQ, 2_000)
+    },
+    peer("bee-queue (Node)", "bee-queue", Source::Npm(&["bee-queue@2.0.0"]), NODE, 25_000),
     Peer { patience: 100, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
-    peer("rusty-sidekiq (Rust)", "rusty-sidekiq", Source::Cargo, &["target/release/peer"], 30_000),
-    peer("apalis (Rust)", "apalis", Source::Cargo, &["target/release/peer"], 5_000),
+    Peer { patience: 200, server: true, ..peer("Faktory (Go)", "faktory", Source::Go, &["./main"], 30_000) },
+    Peer {
+        loses: OFF_ITS_LIST,
+        ..peer("rusty-sidekiq (Rust)", "rusty-sidekiq", Source::Cargo, &["target/release/peer"], 30_000)
+    },
+    peer("apalis (Rust)", "apalis", Source::Cargo, &["target/release/peer"], 30_000),
 ];

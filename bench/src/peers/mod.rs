@@ -7,12 +7,14 @@ mod program;
 
 use std::time::{Duration, Instant};
 
-use list::{PEERS, Peer};
+use list::{Measured, PEERS, Peer};
 use program::Program;
 
 use crate::server::{Meters, Server};
-use crate::table::{Table, median};
+use crate::table::{Table, median, shown};
 use crate::{Tables, extent};
+
+type Done<T> = Result<T, Box<dyn std::error::Error>>;
 
 const ROUNDS: usize = 3;
 /// Payloads in bytes.
@@ -22,6 +24,8 @@ const MOST_STARTS_TIME: Duration = Duration::from_secs(12);
 const WARM_UP: usize = 50;
 /// How long a program may take to say something of a single job.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So many jobs are drained by each of those of which the quickest is taken.
+const TRIAL: usize = 2_000;
 
 const COLUMNS: [&str; 9] = [
     "put /s",
@@ -37,56 +41,108 @@ const COLUMNS: [&str; 9] = [
 
 /// The peers of `make bench`. PEER: only those that have it in their names.
 pub fn run() -> Tables {
-    measure(|peer| peer.always)
+    let (quickest, note) = quickest();
+    let mut table = measure(|peer| {
+        peer.measured == Measured::Always || quickest.is_some_and(|quickest| quickest.name == peer.name)
+    });
+    table.note(note);
+    Ok(vec![table])
 }
 
 /// All of them.
 pub fn run_all() -> Tables {
-    measure(|_| true)
+    Ok(vec![measure(|_| true)])
 }
 
-fn measure(wanted: fn(&Peer) -> bool) -> Tables {
+/// Those that PEER asks for.
+fn asked(peer: &Peer) -> bool {
+    peer.name.contains(&std::env::var("PEER").unwrap_or_default())
+}
+
+/// Of those that are measured only then, by one drain of each; and how quick they were.
+fn quickest() -> (Option<&'static Peer>, String) {
+    let candidates = PEERS.iter().filter(|peer| peer.measured == Measured::IfQuickest && asked(peer));
+    let mut found: Vec<(f64, &Peer)> = Vec::new();
+    for peer in candidates {
+        let program = Program::of(peer).ok();
+        let trial = program.and_then(|program| round(&program, extent(TRIAL), SIZES[0], &mut Vec::new()));
+        found.push((trial.map_or(f64::NAN, |trial| trial.drain), peer));
+    }
+    found.sort_by(|(one, _), (other, _)| other.max(0.0).total_cmp(&one.max(0.0))); // NaN last
+    let drains: Vec<String> = found.iter().map(|(drain, peer)| format!("{} {}", peer.name, shown(*drain))).collect();
+    let note = format!(
+        "of these only the first is measured in full, by a drain of {} jobs: {} /s",
+        extent(TRIAL),
+        drains.join(", ")
+    );
+    (found.first().map(|(_, peer)| *peer), note)
+}
+
+fn measure(wanted: impl Fn(&Peer) -> bool) -> Table {
     let mut table = Table::new(
         format!(
             "one worker process of each, medians of {} rounds. put: by its bulk call, drain: no-op jobs from the first start to the last,\n\
              60 B, by the program's clock; Redis µs: used_cpu of the server per job for put and drain; commands: per job by commandstats,\n\
              those within scripts too; bytes: used_memory per waiting job of 60 B; start: from the call that puts one to its start in an\n\
-             idle worker process; rescued: until a job runs again whose worker got SIGKILL in the middle of it (–: not within 20 s; of asynq 100 s)",
+             idle worker process; rescued: until a job runs again whose worker got SIGKILL in the middle of it; –: see below the table",
             extent(ROUNDS)
         ),
         COLUMNS,
     );
-    let only = std::env::var("PEER").unwrap_or_default();
-    for peer in PEERS.iter().filter(|peer| wanted(peer) && peer.name.contains(&only)) {
-        match figures(peer) {
-            Ok(figures) => table.row(peer.name, figures),
-            Err(error) => println!("{} is not measured: {error}", peer.name),
+    let mut notes = Vec::new();
+    for peer in PEERS.iter().filter(|peer| wanted(peer) && asked(peer)) {
+        let (figures, missing) = figures(peer);
+        table.row(peer.name, figures);
+        notes.extend(missing.into_iter().map(|why| format!("– {}: {why}", peer.name)));
+        if peer.server {
+            notes.push(format!(
+                "{}: its own server, whose CPU is not counted, is between its worker and Redis",
+                peer.name
+            ));
         }
     }
-    Ok(vec![table])
+    notes.into_iter().for_each(|note| table.note(note));
+    table
 }
 
-fn figures(peer: &Peer) -> Result<[f64; COLUMNS.len()], Box<dyn std::error::Error>> {
-    let program = Program::of(peer)?;
+/// A row, and why figures are missing in it.
+fn figures(peer: &Peer) -> ([f64; COLUMNS.len()], Vec<String>) {
+    let mut missing = Vec::new();
+    let program = match Program::of(peer) {
+        Ok(program) => program,
+        Err(error) => return ([f64::NAN; COLUMNS.len()], vec![error.to_string()]),
+    };
     let jobs = extent(peer.jobs);
     let mut rounds = Vec::new();
-    for _ in 0..extent(ROUNDS) {
-        rounds.push(round(&program, jobs, SIZES[0])?);
+    while rounds.len() < extent(ROUNDS) && missing.is_empty() {
+        rounds.extend(round(&program, jobs, SIZES[0], &mut missing));
     }
-    let large = round(&program, jobs, SIZES[1])?;
+    let large = if missing.is_empty() { round(&program, jobs, SIZES[1], &mut missing) } else { None };
     let of_rounds = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
-    let spans = starts(&program)?;
-    Ok([
+    let spans = kept(starts(&program), &mut missing).unwrap_or_default();
+    let span = |share: usize| spans.get(spans.len() * share / 100).copied().unwrap_or(f64::NAN);
+    let rescued = kept(rescued(&program, Duration::from_secs(peer.patience)), &mut missing);
+    if let Some(None) = rescued {
+        let within = format!("its killed job did not run again within {} s", peer.patience);
+        missing.push(if peer.loses.is_empty() { within } else { format!("{within}: {}", peer.loses) });
+    }
+    let figures = [
         of_rounds(|round| round.put),
         of_rounds(|round| round.drain),
         of_rounds(|round| round.server),
-        large.server,
+        large.map_or(f64::NAN, |round| round.server),
         of_rounds(|round| round.commands),
         of_rounds(|round| round.memory),
-        spans[spans.len() / 2],
-        spans[spans.len() * 99 / 100],
-        rescued(&program, Duration::from_secs(peer.patience))?.unwrap_or(f64::NAN),
-    ])
+        span(50),
+        span(99),
+        rescued.flatten().unwrap_or(f64::NAN),
+    ];
+    (figures, missing)
+}
+
+/// What was measured; else why not is added to `missing`.
+fn kept<T>(measured: Done<T>, missing: &mut Vec<String>) -> Option<T> {
+    measured.map_err(|error| missing.push(error.to_string())).ok()
 }
 
 struct Round {
@@ -99,30 +155,36 @@ struct Round {
     memory: f64,
 }
 
-/// Puts all jobs, then drains them.
-fn round(program: &Program<'_>, jobs: usize, size: usize) -> Result<Round, Box<dyn std::error::Error>> {
-    let server = Server::start("peers")?;
-    let mut connection = server.connect()?;
-    program.run(&server, 1, size, "put")?; // so that scripts are loaded
-    Meters(&mut connection).forget()?;
-    let (memory, used) = (Meters(&mut connection).used_memory()?, Meters(&mut connection).used_cpu()?);
-    let put = program.run(&server, jobs - 1, size, "put")?;
-    let memory = Meters(&mut connection).used_memory()? - memory;
-    let drain = program.run(&server, jobs, size, "drain")?;
-    let used = Meters(&mut connection).used_cpu()? - used;
-    let per_job = |figure: f64| figure / jobs as f64;
-    Ok(Round {
-        put: jobs as f64 / put,
-        drain: (jobs - 1) as f64 / drain,
-        server: per_job(used * 1e6),
-        commands: per_job(Meters(&mut connection).commands()?),
-        memory: per_job(memory),
-    })
+/// Puts all jobs, then drains them; what fails is added to `missing`.
+fn round(program: &Program<'_>, jobs: usize, size: usize, missing: &mut Vec<String>) -> Option<Round> {
+    let measured = (|| {
+        let server = Server::start("peers")?;
+        let _own = program.serve(&server)?;
+        let mut connection = server.connect()?;
+        program.run(&server, 1, size, "put")?; // so that scripts are loaded
+        Meters(&mut connection).forget()?;
+        let (memory, used) = (Meters(&mut connection).used_memory()?, Meters(&mut connection).used_cpu()?);
+        let put = program.run(&server, jobs - 1, size, "put")?;
+        let memory = Meters(&mut connection).used_memory()? - memory;
+        let drain = kept(program.run(&server, jobs, size, "drain"), missing).unwrap_or(f64::NAN);
+        let used = Meters(&mut connection).used_cpu()? - used;
+        let commands = Meters(&mut connection).commands()?;
+        let of_both = |figure: f64| if drain.is_nan() { drain } else { figure / jobs as f64 };
+        Ok(Round {
+            put: jobs as f64 / put,
+            drain: (jobs - 1) as f64 / drain,
+            server: of_both(used * 1e6),
+            commands: of_both(commands),
+            memory: memory / jobs as f64,
+        })
+    })();
+    kept(measured, missing)
 }
 
 /// From put to start in ms, sorted; another process puts one job each time the worker is idle.
-fn starts(program: &Program<'_>) -> Result<Vec<f64>, Box<dyn std::error::Error>> {
+fn starts(program: &Program<'_>) -> Done<Vec<f64>> {
     let server = Server::start("peers")?;
+    let _own = program.serve(&server)?;
     let (worker, mut putter) =
         (program.begin(&server, 0, SIZES[0], "worker")?, program.begin(&server, 0, SIZES[0], "putter")?);
     let mut spans = Vec::new();
@@ -145,8 +207,9 @@ fn starts(program: &Program<'_>) -> Result<Vec<f64>, Box<dyn std::error::Error>>
 
 /// Kills a worker in the middle of a job: the seconds until another one starts it, if it ever does. Meanwhile a job a second
 /// is put, as some systems look for what died only when something comes.
-fn rescued(program: &Program<'_>, patience: Duration) -> Result<Option<f64>, Box<dyn std::error::Error>> {
+fn rescued(program: &Program<'_>, patience: Duration) -> Done<Option<f64>> {
     let server = Server::start("peers")?;
+    let _own = program.serve(&server)?;
     program.run(&server, 1, SIZES[0], "put")?;
     let holder = program.begin(&server, 1, SIZES[0], "hold")?;
     holder.number(PATIENCE).ok_or_else(|| program.last_words("hold"))?;

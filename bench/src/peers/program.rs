@@ -45,6 +45,16 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// Starts what it has between itself and Redis, if it has that; to be kept while it runs.
+    pub fn serve(&self, server: &Server) -> Done<Option<Running>> {
+        if !self.peer.server {
+            return Ok(None);
+        }
+        let itself = self.begin(server, 0, 0, "serve")?;
+        itself.number(PATIENCE).ok_or_else(|| self.last_words("serve"))?;
+        Ok(Some(itself))
+    }
+
     /// Starts it.
     pub fn begin(&self, server: &Server, jobs: usize, size: usize, mode: &str) -> Done<Running> {
         let filled = |text: &str| {
@@ -61,7 +71,7 @@ impl<'a> Program<'a> {
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(self.dir.join("stderr"))?)
+            .stderr(File::create(self.said_in(mode))?)
             .spawn()?;
         let (said, numbers) = channel();
         let output = BufReader::new(process.stdout.take().ok_or("no output")?);
@@ -76,8 +86,12 @@ impl<'a> Program<'a> {
 
     /// Why it gave up.
     pub fn last_words(&self, mode: &str) -> String {
-        let said = std::fs::read_to_string(self.dir.join("stderr")).unwrap_or_default();
+        let said = std::fs::read_to_string(self.said_in(mode)).unwrap_or_default();
         format!("{mode}: {}", said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing"))
+    }
+
+    fn said_in(&self, mode: &str) -> PathBuf {
+        self.dir.join(format!("stderr.{mode}"))
     }
 }
 
