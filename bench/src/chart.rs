@@ -6,7 +6,7 @@ use crate::table::{Table, shown};
 
 const ROW: usize = 22;
 const HEAD: usize = 48;
-const NAMES: usize = 170;
+const NAMES: usize = 190;
 const BARS: usize = 300;
 const PANEL: usize = BARS + 80;
 

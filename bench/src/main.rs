@@ -1,7 +1,7 @@
 //! Measures what Manyhands costs, beside others: `manyhands-bench [PART…]`; without any those that `make bench` shows.
 //!
 //! Every figure names its meter. Servers are started by the benchmark itself, without persistence, on a unix socket.
-//! QUICK=1: a tenth of the jobs and rounds, only to see that everything works; nothing is written then.
+//! QUICK=1: a tenth of the jobs and rounds, only to see that everything works.
 
 mod bounded;
 mod chart;
@@ -13,6 +13,7 @@ mod latency;
 mod limit;
 mod master;
 mod memory;
+mod numbers;
 mod peers;
 mod results;
 mod scale;
@@ -21,6 +22,7 @@ mod table;
 mod tiers;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use table::Table;
 
@@ -67,10 +69,24 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let wanted = |part: &Part| if asked.is_empty() { part.usual } else { asked.iter().any(|name| name == part.name) };
+    let mut all = Vec::new();
     for part in PARTS.iter().filter(|part| wanted(part)) {
         println!("\n## {}", part.name);
-        if let Err(error) = (part.run)().and_then(|tables| tell(part.name, &tables)) {
-            eprintln!("{}: {error}", part.name);
+        let began = Instant::now();
+        match (part.run)().and_then(|tables| tell(part.name, tables)) {
+            Ok(tables) => all.extend(tables),
+            Err(error) => {
+                eprintln!("{}: {error}", part.name);
+                return ExitCode::FAILURE;
+            }
+        }
+        println!("({} took {:.0} s)", part.name, began.elapsed().as_secs_f64());
+    }
+    let numbers = numbers::markdown(&all);
+    if !numbers.is_empty() {
+        println!("\n## numbers\n\n{numbers}");
+        if let Err(error) = results::keep("numbers.md", &numbers) {
+            eprintln!("numbers: {error}");
             return ExitCode::FAILURE;
         }
     }
@@ -78,17 +94,16 @@ fn main() -> ExitCode {
 }
 
 /// Prints the tables, and keeps them.
-fn tell(part: &str, tables: &[Table]) -> Result<(), Box<dyn std::error::Error>> {
-    for table in tables {
+fn tell(part: &str, tables: Vec<Table>) -> Tables {
+    for table in &tables {
         table.print();
         println!();
     }
-    if quick() || tables.is_empty() {
-        return Ok(());
+    if !tables.is_empty() {
+        results::write(part, &tables)?;
     }
-    results::write(part, tables)?;
     if part.ends_with("peers") {
-        results::draw(part, &chart::chart(&tables[0], &DRAWN, "Manyhands"))?;
+        results::keep(&format!("{part}.svg"), &chart::chart(&tables[0], &DRAWN, "Manyhands"))?;
     }
-    Ok(())
+    Ok(tables)
 }

@@ -1,4 +1,5 @@
-//! What a run found, for who comes later: bench/results/<part>.json, and charts.
+//! What a run found, for who comes later: bench/results/<part>.json, charts, and the README's table. A run with QUICK=1 has its
+//! own folder, target/bench/quick, as its figures mean nothing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::master::repository;
+use crate::quick;
 use crate::table::Table;
 
 /// Writes the tables of a part, with what they were measured on.
@@ -21,17 +23,18 @@ pub fn write(part: &str, tables: &[Table]) -> std::io::Result<()> {
     fs::write(folder().join(format!("{part}.json")), serde_json::to_string_pretty(&result)? + "\n")
 }
 
-/// Writes a chart.
-pub fn draw(name: &str, svg: &str) -> std::io::Result<()> {
+/// Writes a chart, or a text.
+pub fn keep(name: &str, content: &str) -> std::io::Result<()> {
     fs::create_dir_all(folder())?;
-    fs::write(folder().join(format!("{name}.svg")), svg)
+    fs::write(folder().join(name), content)
 }
 
 fn folder() -> PathBuf {
-    repository().join("bench/results")
+    repository().join(if quick() { "target/bench/quick" } else { "bench/results" })
 }
 
-fn machine() -> Value {
+/// What it was measured on.
+pub fn machine() -> Value {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processor = file("/proc/cpuinfo");
     let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

@@ -1,8 +1,9 @@
 """Celery has no bulk call for Redis. One process is its pool "solo"; no results and a large
 prefetch are its advice for short tasks.
 
-By default a task is acknowledged before it runs: one whose worker dies is lost. With ACKS_LATE=1 it is acknowledged when it
-has ended, and comes back after the visibility timeout, which is looked at as often as can be set.
+By default a task is acknowledged before it runs, though this pool sends that only when it has returned. With
+ACKS_LATE=1 it is acknowledged when it has ended. What was not comes back after the visibility timeout, which is looked
+at as often as can be set.
 """
 
 import os

@@ -1,5 +1,7 @@
-"""RQ's worker that forks no process per job is its quicker one. A job whose worker died is given up, but with RETRY=1 it runs
-again: a minute after its time limit, when somebody looks, which is as often as can be set where a worker is killed.
+"""RQ's worker that forks no process per job is its quicker one.
+
+A job whose worker died is given up, but with RETRY=1 it runs again: a minute after its time limit, when somebody looks,
+which is as often as can be set where a worker is killed.
 """
 
 import os
@@ -9,7 +11,7 @@ from redis import Redis
 from rq import Queue, Retry, SimpleWorker
 
 redis = Redis(unix_socket_path=protocol.SOCKET)
-# The time limit: of the one whose worker may be killed it is as short as can be.
+# The time limit of the one whose worker may be killed is as short as can be.
 queue = Queue("bench", connection=redis, default_timeout=1 if protocol.JOBS == 1 else None)
 arguments = {"args": (protocol.PAYLOAD,), "result_ttl": 0}
 if "RETRY" in os.environ:

@@ -122,7 +122,10 @@ pub const PEERS: &[Peer] = &[
         loses: OFF_ITS_LIST,
         ..python("huey (Python)", "huey", &["huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"], 10_000)
     },
-    python("dramatiq (Python)", "dramatiq", &["dramatiq==2.2.1", "redis==8.1.0", "hiredis==3.5.0"], 6_000),
+    Peer {
+        environment: &[("dramatiq_queue_prefetch", "1000")],
+        ..python("dramatiq (Python)", "dramatiq", &["dramatiq==2.2.1", "redis==8.1.0", "hiredis==3.5.0"], 6_000)
+    },
     python("arq (Python)", "arq", &["arq==0.28.0"], 5_000),
     python(
         "taskiq (Python)",
@@ -130,7 +133,7 @@ pub const PEERS: &[Peer] = &[
         &["taskiq==0.13.0", "taskiq-redis==1.2.4", "hiredis==3.5.0", "uvloop==0.23.0"],
         5_000,
     ),
-    Peer { loses: "it is acknowledged before it runs", ..python("Celery (Python)", "celery", CELERY, 3_000) },
+    python("Celery (Python)", "celery", CELERY, 3_000),
     Peer {
         environment: &[("ACKS_LATE", "1")],
         measured: Measured::WithAll,
@@ -148,7 +151,7 @@ pub const PEERS: &[Peer] = &[
         ..python("RQ Retry (Python)", "rq", RQ, 2_000)
     },
     peer("bee-queue (Node)", "bee-queue", Source::Npm(&["bee-queue@2.0.0"]), NODE, 25_000),
-    Peer { patience: 100, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
+    Peer { patience: 160, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
     Peer { patience: 200, server: true, ..peer("Faktory (Go)", "faktory", Source::Go, &["./main"], 30_000) },
     Peer {
         loses: OFF_ITS_LIST,

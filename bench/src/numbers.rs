@@ -1,0 +1,104 @@
+//! The README's table "Numbers", of what a run has measured.
+
+use std::fmt::Write;
+
+use crate::results::machine;
+use crate::table::{Table, shown};
+
+const LANGUAGES: [&str; 5] = ["Rust", "C", "Ruby", "Python", "Node"];
+/// Whose peers are told against which of ours.
+const WITH_PEERS: [&str; 3] = ["Node", "Ruby", "Python"];
+
+/// In Markdown; nothing when nothing of it was measured.
+pub fn markdown(tables: &[Table]) -> String {
+    let mut lines = Lines { tables, written: String::new() };
+    lines.add(
+        "Redis CPU per job: put + reserve + complete, batches of 50, pipelined, 60 B payload",
+        "used_cpu",
+        &[("60 B", "used_cpu")],
+        " µs",
+    );
+    lines.add("the same with 1 kB", "used_cpu", &[("1000 B", "used_cpu")], " µs");
+    lines.add("the same with 60 B, against the least there can be in Lua", "used_cpu", &[("60 B", "bare Lua")], " ×");
+    let languages = LANGUAGES.join(", ");
+    let drains = LANGUAGES.map(|language| format!("{language} 1×1"));
+    lines.add(
+        &format!("no-op jobs drained by one worker process on one thread: {languages}"),
+        "Redis's clock",
+        &drains.each_ref().map(|row| (row.as_str(), "jobs/s")),
+        " a second",
+    );
+    WITH_PEERS.iter().for_each(|ours| lines.against(ours));
+    lines.add("idle put → start, Rust: p50, p99", "wall clock", &[("Rust", "p50"), ("Rust", "p99")], " ms");
+    for load in ["1,000 a second", "1 a second"] {
+        let figure = format!("lateness of scheduled jobs, {load} due: p50, p99");
+        lines.add(&figure, "wall clock", &[(load, "p50"), (load, "p99")], " ms");
+    }
+    let sizes = |state| ["60 B", "200 B", "1000 B"].map(|size| (size, state));
+    let waiting = "Redis memory per waiting job with a payload of 60, 200, 1,000 bytes";
+    lines.add(waiting, "used_memory", &sizes("waiting"), " bytes");
+    lines.add("the same, completed", "used_memory", &sizes("completed"), " bytes");
+    let idle = format!("idle worker process over the bare interpreter: {languages}");
+    lines.add(&idle, "VmRSS", &LANGUAGES.map(|language| (language, "over MB")), " MB");
+    lines.add("its CPU, in the same order", "schedstat", &LANGUAGES.map(|language| (language, "CPU %")), " %");
+    lines.add("cost per job behind very many, against 10,000", "used_cpu", &[("ratio", "all")], " ×");
+    if lines.written.is_empty() {
+        return lines.written;
+    }
+    let machine = machine();
+    let told = |name: &str| machine[name].to_string().replace('"', "");
+    format!(
+        "{} processors ({}), Linux {}, {}, load {}\n\n| figure | meter | |\n|---|---|---|\n{}",
+        told("processors"),
+        told("model"),
+        told("kernel"),
+        told("redis").split(" sha").next().unwrap_or_default(),
+        told("load"),
+        lines.written
+    )
+}
+
+struct Lines<'a> {
+    tables: &'a [Table],
+    written: String,
+}
+
+impl Lines<'_> {
+    /// A line of the figures in these rows and columns, of whichever tables have them; none when nothing was measured.
+    fn add(&mut self, figure: &str, meter: &str, cells: &[(&str, &str)], unit: &str) {
+        let of = |(row, column): &(&str, &str)| {
+            let found = self.tables.iter().map(|table| table.figure(row, column)).find(|figure| figure.is_finite());
+            found.unwrap_or(f64::NAN)
+        };
+        self.write(figure, meter, &cells.iter().map(of).collect::<Vec<f64>>(), unit);
+    }
+
+    /// A line for each peer in a language of ours: what ours is as a multiple of it, in the same run.
+    fn against(&mut self, ours: &str) {
+        let Some(table) = self.tables.iter().find(|table| table.has("drain /s")) else { return };
+        let ratio =
+            |peer: &str, column| table.figure(&format!("Manyhands {ours}"), column) / table.figure(peer, column);
+        for peer in table.names().into_iter().filter(|name| name.ends_with(&format!("({ours})"))) {
+            let figure = format!("{ours} as a multiple of {peer}: drain, bulk put, Redis CPU");
+            let ratios = ["drain /s", "put /s", "Redis µs 60 B"].map(|column| ratio(peer, column));
+            self.write(&figure, "wall clock, used_cpu", &ratios, " ×");
+        }
+    }
+
+    fn write(&mut self, figure: &str, meter: &str, found: &[f64], unit: &str) {
+        if found.iter().any(|figure| figure.is_finite()) {
+            let found: Vec<String> = found.iter().map(|figure| grouped(*figure)).collect();
+            let _ = writeln!(self.written, "| {figure} | {meter} | {}{unit} |", found.join(", "));
+        }
+    }
+}
+
+/// With a comma before the last three of more digits.
+fn grouped(figure: f64) -> String {
+    let digits = shown(figure);
+    if figure.abs() < 1_000.0 || !figure.is_finite() {
+        return digits;
+    }
+    let (thousands, rest) = digits.split_at(digits.len() - 3);
+    format!("{thousands},{rest}")
+}
