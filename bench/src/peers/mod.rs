@@ -41,11 +41,11 @@ const COLUMNS: [&str; 9] = [
 
 /// The peers of `make bench`. PEER: only those that have it in their names.
 pub fn run() -> Tables {
-    let (quickest, note) = quickest();
+    let (quickest, notes) = quickest();
     let mut table = measure(|peer| {
         peer.measured == Measured::Always || quickest.is_some_and(|quickest| quickest.name == peer.name)
     });
-    table.note(note);
+    notes.into_iter().for_each(|note| table.note(note));
     Ok(vec![table])
 }
 
@@ -59,23 +59,27 @@ fn asked(peer: &Peer) -> bool {
     peer.name.contains(&std::env::var("PEER").unwrap_or_default())
 }
 
-/// Of those that are measured only then, by one drain of each; and how quick they were.
-fn quickest() -> (Option<&'static Peer>, String) {
-    let candidates = PEERS.iter().filter(|peer| peer.measured == Measured::IfQuickest && asked(peer));
+/// Of those that are measured only then, by one drain of each; and how quick they were, or why that is not known.
+fn quickest() -> (Option<&'static Peer>, Vec<String>) {
     let mut found: Vec<(f64, &Peer)> = Vec::new();
-    for peer in candidates {
-        let program = Program::of(peer).ok();
-        let trial = program.and_then(|program| round(&program, extent(TRIAL), SIZES[0], &mut Vec::new()));
-        found.push((trial.map_or(f64::NAN, |trial| trial.drain), peer));
+    let mut notes = Vec::new();
+    for peer in PEERS.iter().filter(|peer| peer.measured == Measured::IfQuickest && asked(peer)) {
+        let mut missing = Vec::new();
+        let program = kept(Program::of(peer), &mut missing);
+        let trial = program.and_then(|program| round(&program, extent(TRIAL), SIZES[0], &mut missing));
+        match trial {
+            Some(trial) if trial.drain.is_finite() => found.push((trial.drain, peer)),
+            _ => notes.push(format!("– {}: {}", peer.name, missing.join("; "))),
+        }
     }
-    found.sort_by(|(one, _), (other, _)| other.max(0.0).total_cmp(&one.max(0.0))); // NaN last
+    found.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     let drains: Vec<String> = found.iter().map(|(drain, peer)| format!("{} {}", peer.name, shown(*drain))).collect();
-    let note = format!(
-        "of these only the first is measured in full, by a drain of {} jobs: {} /s",
-        extent(TRIAL),
+    let jobs = extent(TRIAL);
+    notes.push(format!(
+        "of these only the quickest is measured in full; jobs/s of {jobs} drained: {}",
         drains.join(", ")
-    );
-    (found.first().map(|(_, peer)| *peer), note)
+    ));
+    (found.first().map(|(_, peer)| *peer), notes)
 }
 
 fn measure(wanted: impl Fn(&Peer) -> bool) -> Table {
@@ -213,8 +217,8 @@ fn rescued(program: &Program<'_>, patience: Duration) -> Done<Option<f64>> {
     program.run(&server, 1, SIZES[0], "put")?;
     let holder = program.begin(&server, 1, SIZES[0], "hold")?;
     holder.number(PATIENCE).ok_or_else(|| program.last_words("hold"))?;
-    drop(holder);
     let killed = Instant::now();
+    drop(holder);
     let (other, mut putter) =
         (program.begin(&server, 1, SIZES[0], "rescue")?, program.begin(&server, 1, SIZES[0], "putter")?);
     let (mut put, mut started) = (0, 0);
