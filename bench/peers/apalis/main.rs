@@ -1,5 +1,6 @@
-//! apalis with its storage in Redis: results, events and the locks of jobs off (these look through the whole queue, and are not
-//! needed by jobs shorter than a heartbeat), 100 jobs fetched and performed at once, each a task of its own.
+//! apalis with its storage in Redis: events and the locks of jobs off (these look through the whole queue, and are not needed by
+//! jobs shorter than a heartbeat), 100 jobs fetched and performed at once, each a task of its own. Results are kept, by default:
+//! without them it acknowledges nothing.
 
 mod leases;
 mod protocol;
@@ -27,8 +28,7 @@ fn main() -> Result<(), Failure> {
     let protocol = Arc::new(Protocol::new()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let connection = runtime.block_on(apalis_redis::connect(format!("redis+unix://{}", protocol.socket)))?;
-    let mut config =
-        Config::default().batch_size(PERFORM_AT_ONCE).persist_results(false).emit_events(false).lock_tasks(false);
+    let mut config = Config::default().batch_size(PERFORM_AT_ONCE).emit_events(false).lock_tasks(false);
     if leases::short() {
         config = config.heartbeat_interval(Duration::from_secs(1)).missed_heartbeats(1);
     }
