@@ -84,11 +84,11 @@ fn begin(place: &'static [AtomicU8]) -> io::Result<()> {
         exe_fd: -1,
     };
     loop {
-        // SAFETY: all but the place of the arguments is as the kernel has it; that memory is never given back. Should another thread's
-        // allocation move the end of the heap at this very moment, that is put right below.
+        // SAFETY: all but the place of the arguments is as the kernel has it; that memory is never given back. Should another thread
+        // move the end of the heap at this very moment, up or down, that is put right below.
         unsafe { rustix::process::configure_virtual_memory_map(&map) }?;
         match heap()? {
-            Some(end) if end > map.brk.next_multiple_of(rustix::param::page_size() as u64) => map.brk = end,
+            Some(end) if end != map.brk.next_multiple_of(rustix::param::page_size() as u64) => map.brk = end,
             _ => return Ok(()),
         }
     }

@@ -414,14 +414,18 @@ local RECORDS = {
 }
 
 -- Keys that calls look for only where {ns}:meta says that there are such.
-local USED = { config = 'settings', paused = 'pauses', throttle = 'throttles', pending = 'throttles', freeing = 'freeing' }
+local USED = {
+  config = 'settings', paused = 'pauses', throttle = 'throttles', pending = 'throttles', freeing = 'freeing', workers = 'losses',
+}
 
 local function check_use(name, word)
-  if USED[word] and not uses.has(USED[word]) then
-    report('use', nil, '{ns}:meta does not say that there is ' .. name, function()
-      uses.begin(USED[word])
-    end)
+  local use = USED[word]
+  if not use or uses.has(use) or (word == 'workers' and call('ZCOUNT', name, '-inf', '(0') == 0) then
+    return
   end
+  report('use', nil, '{ns}:meta does not say that there is ' .. name, function()
+    uses.begin(use)
+  end)
 end
 
 -- ## The walk

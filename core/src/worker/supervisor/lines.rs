@@ -16,7 +16,8 @@ const PIECE: usize = 4_096;
 /// reader goes on.
 pub struct Lines<Out = BorrowedFd<'static>> {
     out: Out,
-    waiting: VecDeque<String>,
+    /// As bytes: a piece may end within a letter.
+    waiting: VecDeque<Vec<u8>>,
     missed: u64,
 }
 
@@ -34,7 +35,7 @@ impl<Out: AsFd> Lines<Out> {
     /// Says this, or has it wait for room.
     pub fn say(&mut self, line: &str) {
         match self.waiting.len() < MOST_WAITING {
-            true => self.waiting.push_back(format!("manyhands: {line}\n")),
+            true => self.waiting.push_back(format!("manyhands: {line}\n").into_bytes()),
             false => self.missed += 1,
         }
         self.write();
@@ -67,11 +68,8 @@ impl<Out: AsFd> Lines<Out> {
 
     fn write_one(&mut self) {
         let Some(line) = self.waiting.front_mut() else { return };
-        match rustix::io::write(&self.out, &line.as_bytes()[..line.len().min(PIECE)]) {
-            Ok(written) if written < line.len() => {
-                // Bytes, not letters, were written.
-                *line = String::from_utf8_lossy(&line.as_bytes()[written..]).into_owned();
-            }
+        match rustix::io::write(&self.out, &line[..line.len().min(PIECE)]) {
+            Ok(written) if written < line.len() => drop(line.drain(..written)),
             Err(Errno::INTR | Errno::AGAIN) => {}
             // Without a standard error there is nobody to tell.
             Ok(_) | Err(_) => {
@@ -80,7 +78,8 @@ impl<Out: AsFd> Lines<Out> {
         }
         if self.waiting.is_empty() && self.missed > 0 {
             let missed = std::mem::take(&mut self.missed);
-            self.waiting.push_back(format!("manyhands: {missed} lines are left out here: nobody read them in time\n"));
+            let line = format!("manyhands: {missed} lines are left out here: nobody read them in time\n");
+            self.waiting.push_back(line.into_bytes());
         }
     }
 }
@@ -101,7 +100,6 @@ mod tests {
             lines.say(&number.to_string());
         }
         assert!(lines.waits_for().is_some());
-        lines.flush(Instant::now());
 
         let mut read = vec![0; room];
         reader.read_exact(&mut read).unwrap();
@@ -112,6 +110,18 @@ mod tests {
         reader.read_to_string(&mut rest).unwrap();
         let wanted: String = (0..MOST_WAITING).map(|number| format!("manyhands: {number}\n")).collect();
         assert_eq!(rest, wanted + "manyhands: 2 lines are left out here: nobody read them in time\n");
+    }
+
+    #[test]
+    fn a_line_longer_than_a_piece_keeps_its_letters() {
+        let (mut reader, writer) = pipe().unwrap();
+        let long = "é".repeat(PIECE);
+        let mut lines = Lines::to(writer);
+        lines.say(&long);
+        drop(lines);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, format!("manyhands: {long}\n"));
     }
 
     #[test]
