@@ -48,10 +48,14 @@ pub struct Stack {
     pub bytes: Vec<u8>,
 }
 
-/// The stack of this thread, which is another than the caller's; None when it has ended or does not answer until then, as one
-/// that blocks all signals.
+/// The stack of this thread, which is another than the caller's; None when it has ended, blocks all signals, or does not answer
+/// until then.
 pub fn stack(thread: u32, until: Instant) -> Option<Stack> {
     let (_one_at_a_time, signal) = signal()?;
+    // A signal sent to it would wait there for ever, and for nothing.
+    if blocks(thread, signal)? {
+        return None;
+    }
     let file: OwnedFd = rustix::fs::memfd_create("manyhands-stack", MemfdFlags::CLOEXEC).ok()?;
     FILE.store(file.as_raw_fd(), Ordering::Relaxed);
     DONE.store(0, Ordering::Relaxed);
@@ -121,6 +125,14 @@ fn signal() -> Option<(MutexGuard<'static, Option<c_int>>, c_int)> {
     }
     let number = (*signal)?;
     Some((signal, number))
+}
+
+/// Whether the thread holds this signal back; None when there is no such thread any more.
+fn blocks(thread: u32, signal: c_int) -> Option<bool> {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
+    let blocked = u64::from_str_radix(blocked.trim(), 16).ok()?;
+    Some(blocked >> (signal - 1) & 1 == 1)
 }
 
 /// False when there is no such thread any more.

@@ -16,8 +16,8 @@ use crate::middleware::{Aside, Lines};
 
 /// Most calls of one thread.
 const MOST_CALLS: usize = 64;
-/// What all threads have to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// What a thread has to answer.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// Most jobs that wait for it.
 const MOST_WAITING: usize = 10_000;
 
@@ -42,19 +42,39 @@ pub fn tracer(worker: String, lines: Lines) -> impl Fn(Vec<Traced>) + Send + Syn
 }
 
 fn trace(jobs: &[Traced], mut say: impl FnMut(String)) {
-    let until = Instant::now() + PATIENCE;
     // First all stacks, of one moment as far as can be; names take longer.
-    let stacks: Vec<_> = jobs.iter().map(|job| (job, name(job.thread), reach::stack(job.thread, until))).collect();
+    let stacks: Vec<_> = jobs.iter().map(|job| (job, place(job))).collect();
     let mut images = Images::read();
-    for (Traced { jid, thread }, name, stack) in stacks {
-        let place = format!("job {jid}, thread {thread} ({})", name.as_deref().unwrap_or("ended"));
-        match stack {
-            _ if name.as_deref().is_some_and(|name| name.starts_with("mh-")) => {
-                say(format!("job {jid}: a future has no thread of its own\n"));
+    for (Traced { jid, thread }, place) in stacks {
+        match place {
+            Place::Gone => say(format!("job {jid}: thread {thread} has ended\n")),
+            Place::Future => say(format!("job {jid}: a future has no thread of its own\n")),
+            Place::Silent(name) => {
+                say(format!("job {jid}, thread {thread} ({name}) does not answer, as one does that blocks signals\n"));
             }
-            None => say(format!("{place} does not answer: it has ended, or blocks signals\n")),
-            Some(stack) => say(format!("{place} is in\n{}", images.calls(&stack))),
+            Place::In(name, stack) => {
+                say(format!("job {jid}, thread {thread} ({name}) is in\n{}", images.calls(&stack)));
+            }
         }
+    }
+}
+
+/// Where a job runs.
+enum Place {
+    Gone,
+    Future,
+    Silent(String),
+    In(String, Stack),
+}
+
+fn place(job: &Traced) -> Place {
+    let Some(name) = name(job.thread) else { return Place::Gone };
+    if name.starts_with("mh-") {
+        return Place::Future;
+    }
+    match reach::stack(job.thread, Instant::now() + PATIENCE) {
+        Some(stack) => Place::In(name, stack),
+        None => Place::Silent(name),
     }
 }
 
@@ -224,6 +244,35 @@ mod tests {
         let _ = end.recv();
     }
 
+    /// A thread that blocks all signals until the other end is dropped, and its number.
+    fn deaf() -> (thread::JoinHandle<()>, u32, std::sync::mpsc::Sender<()>) {
+        let ((told, heard), (go_on, end)) = (channel(), channel());
+        let deaf = thread::spawn(move || {
+            let _held = crate::client::SignalsHeld::new();
+            waits_here(&told, &end);
+        });
+        let thread = heard.recv().unwrap();
+        (deaf, thread, go_on)
+    }
+
+    #[test]
+    fn one_that_blocks_signals_hides_no_other_and_keeps_no_signal() {
+        let (silent, thread, end_silent) = deaf();
+        let ((told, heard), (go_on, end)) = (channel(), channel());
+        let waits = thread::spawn(move || waits_here(&told, &end));
+        let jobs = [thread, heard.recv().unwrap()].map(|thread| Traced { jid: format!("of-{thread}"), thread });
+        let mut said = Vec::new();
+        trace(&jobs, |line| said.push(line));
+        assert!(said[0].contains("does not answer"), "{said:?}");
+        assert!(said[1].contains("is in\n"), "{said:?}");
+        let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
+        let pending = status.lines().find_map(|line| line.strip_prefix("SigPnd:")).unwrap();
+        assert_eq!(u64::from_str_radix(pending.trim(), 16), Ok(0));
+        drop((go_on, end_silent));
+        waits.join().unwrap();
+        silent.join().unwrap();
+    }
+
     #[test]
     fn a_thread_says_what_it_was_called_by() {
         let ((told, heard), (go_on, end)) = (channel(), channel());
@@ -239,6 +288,6 @@ mod tests {
         waits.join().unwrap();
         said.clear();
         trace(&[Traced { jid: "j".to_owned(), thread }], |line| said += &line);
-        assert!(said.contains("does not answer"), "{said}");
+        assert!(said.contains("has ended"), "{said}");
     }
 }
