@@ -12,7 +12,7 @@ use crate::worker::mh_worker;
 
 /// How often it is asked while no job comes: its answer may depend on the time.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How soon it is asked after a worker has begun to look up what its patterns stand for: until then there is no queue.
+/// The same while there is no queue: a worker on patterns looks up what they stand for.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Its answer when it has none.
 const AS_BEFORE: usize = usize::MAX;
@@ -39,8 +39,6 @@ pub type mh_choose = Option<
 
 /// What a worker of this strategy knows.
 pub(crate) struct Chosen {
-    /// Its entries, when some are patterns: what it serves before it has looked up what they stand for.
-    patterns: Vec<String>,
     choice: RwLock<Option<Choice>>,
 }
 
@@ -48,14 +46,7 @@ impl Chosen {
     /// None for options of another strategy.
     pub fn of(options: &str) -> Option<Chosen> {
         let members: Map<String, Value> = serde_json::from_str(options).ok()?;
-        if members.get("strategy")?.as_str()? != "callback" {
-            return None;
-        }
-        let entries = members.get("queues").and_then(Value::as_array).into_iter().flatten();
-        let patterns: Vec<String> = entries.filter_map(|entry| entry.as_str().map(str::to_owned)).collect();
-        let is_pattern = |entry: &String| entry.contains('*') || entry.starts_with(['!', '@']);
-        let patterns = if patterns.iter().any(is_pattern) { patterns } else { Vec::new() };
-        Some(Chosen { patterns, choice: RwLock::default() })
+        (members.get("strategy")?.as_str()? == "callback").then(|| Chosen { choice: RwLock::default() })
     }
 
     fn choose(&self, choice: Choice) {
@@ -85,12 +76,13 @@ impl Chosen {
     fn ask(&self, worker: &Worker) -> Result<Duration> {
         let choice = self.choice()?;
         let serving = worker.serving();
-        let is_looked_up = self.patterns.is_empty() || serving != self.patterns;
-        let order = if is_looked_up && !serving.is_empty() { choice.order(&serving)? } else { Some(Vec::new()) };
-        if let Some(order) = order {
+        if serving.is_empty() {
+            return Ok(LOOK_AGAIN);
+        }
+        if let Some(order) = choice.order(&serving)? {
             worker.set_order(order)?;
         }
-        Ok(if is_looked_up { ASK_EVERY } else { LOOK_AGAIN })
+        Ok(ASK_EVERY)
     }
 }
 

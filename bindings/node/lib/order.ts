@@ -24,8 +24,13 @@ export class Order {
 
   /** Never throws: what the function throws is written to the console, and the order stays as it was. */
   arrange(native: NativeWorker): void {
+    const serving = native.serving();
+    if (serving.length === 0) {
+      // A worker on patterns looks up what they stand for.
+      return;
+    }
     try {
-      const queues = texts(this.#choose(native.serving()), "what strategy returns");
+      const queues = texts(this.#choose(serving), "what strategy returns");
       sync(() => native.setOrder(queues));
       this.#fault = "";
     } catch (thrown) {

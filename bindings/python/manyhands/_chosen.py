@@ -20,6 +20,9 @@ _log = logging.getLogger("manyhands")
 _ASK_EVERY_MS = 1_000
 """How often an idle thread asks: the answer may depend on the time."""
 
+_LOOK_AGAIN_MS = 50
+"""The same while there is no queue: a worker on patterns looks up what they stand for."""
+
 
 class Chosen:
     """Asks the function before each job; the newest answer holds for all threads."""
@@ -32,12 +35,14 @@ class Chosen:
         """The next job, or None when the time is over or the worker stopped."""
         until = math.inf if timeout_ms is None else time.monotonic() + timeout_ms / 1000
         while True:
-            order = self._order(native.serving())
+            queues = native.serving()
+            order = self._order(queues) if queues else None
             if order is not None:
                 native.set_order(order)
+            ask_after_ms = _ASK_EVERY_MS if queues else _LOOK_AGAIN_MS
             left_ms = max(0.0, until - time.monotonic()) * 1000
-            fields, stopped = native.next(math.ceil(min(_ASK_EVERY_MS, left_ms)))
-            if fields is not None or stopped or left_ms <= _ASK_EVERY_MS:
+            fields, stopped = native.next(math.ceil(min(ask_after_ms, left_ms)))
+            if fields is not None or stopped or left_ms <= ask_after_ms:
                 return fields
 
     def _order(self, queues: list[str]) -> list[str] | None:

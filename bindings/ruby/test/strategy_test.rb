@@ -15,6 +15,14 @@ class StrategyTest < Case
     assert_equal 1, client.queue("a").counts[:waiting]
   end
 
+  def test_a_function_never_sees_a_pattern
+    client.queue("mail-a").put("k", jid: "j")
+    asked = []
+    worker = new_worker(queues: ["mail-*"], strategy: ->(queues) { (asked << queues) && queues })
+    assert_equal "j", worker.next(timeout: 5).jid
+    assert_equal [["mail-a"]], asked.uniq
+  end
+
   def test_a_function_is_asked_again_while_no_job_comes
     allowed = []
     worker = new_worker(strategy: ->(_) { allowed })

@@ -115,7 +115,7 @@ impl Worker {
     /// options_json: `queues` (required), 1 to 1000 names or patterns in the order they are asked; `strategy`, `ordered` (default: a
     /// later queue is served when the earlier ones give nothing) `round_robin` (equal shares), `shuffled_round_robin` (the same, in an
     /// order drawn anew for each call), `weighted` (shares by weight: at one job a call a queue comes first as often as its
-    /// weight says) or `callback` (see [`Worker::set_order`]; all in order before the first); `weights`, of `weighted`, from 1
+    /// weight says) or `callback` (see [`Worker::set_order`]; before the first all in order, on patterns none); `weights`, of `weighted`, from 1
     /// to 1000 by queue or pattern (a queue's own name, else the longest pattern that matches it, else 1); `threads`, how many
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
     /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `interval_ms`, how
@@ -389,7 +389,8 @@ impl Worker {
         self.inner.as_ref().map_or("", |inner| &inner.shared.name)
     }
 
-    /// The queues that its entries stand for now, in their order: what an order chooses from.
+    /// The queues that its entries stand for now, in their order: what an order chooses from. Never a pattern: of a worker on
+    /// patterns none before the first [`Worker::next`] has looked them up, and none while nothing matches.
     pub fn serving(&self) -> Vec<String> {
         self.inner("worker_serving").map_or_else(|_| Vec::new(), |inner| inner.shared.serving())
     }

@@ -123,10 +123,6 @@ impl Runner {
             ));
             names.truncate(MAX_QUEUES);
         }
-        if names.is_empty() {
-            // A call needs a queue: until there is one, that of the pattern's own name.
-            names.extend(shared.options.queues.first().cloned());
-        }
         let before = shared.wakes();
         shared.serve(Served { names, fair }, version);
         if before.queues != shared.wakes().queues {

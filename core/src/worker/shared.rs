@@ -10,7 +10,7 @@ use super::options::WorkerOptions;
 use super::patterns::{self, Served};
 use super::shift::Shift;
 use super::signals::Told;
-use super::strategy::Queues;
+use super::strategy::{Queues, Strategy};
 use super::supervised::Link;
 use super::supervisor::Word;
 use crate::client::{Client, Lane};
@@ -27,7 +27,7 @@ const MOST_JOBS: usize = 100;
 /// The queues that are served now, and where their wake tokens come.
 pub struct Wakes {
     pub queues: Vec<String>,
-    /// Those that the worker's entries stand for, of which the host may want only some asked.
+    /// Those that the worker's entries stand for, as far as was looked up, of which the host may want only some asked.
     pub serving: Vec<String>,
     /// The wake list of each queue, in this order: of several tokens the first queue's comes first. Before them, of a worker
     /// on patterns, the list that tells of new queues.
@@ -36,13 +36,28 @@ pub struct Wakes {
 
 /// The queues that the worker's entries stand for, and the host's order of them.
 struct Line {
+    /// None before the first lookup of a worker on patterns.
     served: Served,
     order: Option<Vec<String>>,
+    /// What is named while there is no queue.
+    stand_in: String,
 }
 
 impl Line {
+    fn new(options: &WorkerOptions) -> Line {
+        let follows = options.follows();
+        let served = if follows { Served::default() } else { Served::plain(options.queues.clone()) };
+        // What patterns stand for a host must have seen before it can choose.
+        let order = (follows && options.strategy == Strategy::Callback).then(Vec::new);
+        Line { served, order, stand_in: options.queues.first().cloned().unwrap_or_default() }
+    }
+
     /// What is asked.
     fn asked(&self) -> Served {
+        if self.served.names.is_empty() {
+            // A call needs a queue: until there is one, that of the pattern's own name.
+            return Served::plain(vec![self.stand_in.clone()]);
+        }
         let Some(order) = &self.order else { return self.served.clone() };
         let mut left: HashSet<&String> = self.served.names.iter().collect();
         Served::plain(order.iter().filter(|name| left.remove(name)).cloned().collect())
@@ -94,22 +109,23 @@ impl Wakes {
 impl Shared {
     pub fn new(client: Client, options: WorkerOptions) -> Shared {
         let name = identity::worker();
-        let served = Served::plain(options.queues.clone());
+        let line = Line::new(&options);
+        let asked = line.asked();
         let queues =
-            Queues::new(&served, options.strategy).weighing(options.weights.clone()).looking_after(options.interval);
+            Queues::new(&asked, options.strategy).weighing(options.weights.clone()).looking_after(options.interval);
         let shift = Shift::new(name.clone(), queues, options.threads, Instant::now())
             .limited(options.timeouts.clone(), options.max_jobs);
         let lines = Lines::to_stderr();
         let hooks = Hooked::new(name.clone(), observers(&options, &lines), lines.clone());
         let follows = options.follows();
-        let wakes = Wakes::new(&client, &served, &served, follows);
+        let wakes = Wakes::new(&client, &asked, &line.served, follows);
         Shared {
             name,
             client,
             options,
             shift: Mutex::new(if follows { shift.following() } else { shift }),
             wakes: Mutex::new(Arc::new(wakes)),
-            line: Mutex::new(Line { served, order: None }),
+            line: Mutex::new(line),
             hosts: Bell::default(),
             runner: Bell::default(),
             waiter: Bell::default(),
@@ -152,7 +168,7 @@ impl Shared {
         Ok((version, patterns::resolve(&self.options.queues, &known, &lane.patterns()?)))
     }
 
-    /// The queues that the worker's entries stand for.
+    /// The queues that the worker's entries stand for; never a pattern.
     pub fn serving(&self) -> Vec<String> {
         self.wakes().serving.clone()
     }
@@ -187,6 +203,8 @@ impl Shared {
     /// The worker's status, as a pulse tells it.
     pub fn status(&self, shift: &Shift) -> String {
         let WorkerOptions { threads, language, .. } = &self.options;
+        // Of a worker that serves no queue its patterns say more.
+        let queues = Some(self.serving()).filter(|queues| !queues.is_empty());
         let now = Instant::now();
         let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let jobs: Vec<_> = shift
@@ -204,7 +222,7 @@ impl Shared {
             "host": identity::host(),
             "pid": std::process::id(),
             "threads": threads,
-            "queues": self.serving(),
+            "queues": queues.as_ref().unwrap_or(&self.options.queues),
             "kinds": shift.hand.kinds.known(&self.options.kinds),
             "running": shift.hand.started(),
             "quiet": shift.duty.has_ended(),

@@ -72,8 +72,50 @@ fn what_patterns_stand_for_is_looked_up_of_a_worker_that_has_not_begun() {
         put(&client, queue);
     }
     assert_eq!(worker.look_up().unwrap(), ["mail-a", "mail-b", "video"]);
-    assert_eq!(worker.serving(), ["mail-*", "!mail-bulk", "@slow"], "nobody follows them yet");
+    assert!(worker.serving().is_empty(), "nobody follows them yet");
     assert_eq!(client.queue("mail-a").counts().unwrap().waiting, 1, "nothing is taken");
+}
+
+// Neither before the first lookup nor while nothing matches is a pattern itself among the queues to choose from.
+#[test]
+fn a_callback_worker_chooses_from_queues_and_never_from_patterns() {
+    let server = Server::start();
+    let client = server.client();
+    let options = json!({"queues": ["mail-*", "!mail-bulk"], "strategy": "callback"});
+    let worker = Worker::open(&client, &options.to_string()).unwrap();
+    assert!(worker.serving().is_empty(), "nothing is looked up yet");
+    worker.set_order(Vec::new()).unwrap();
+    let waiting = waiting_on(&worker, &server);
+    assert!(worker.serving().is_empty(), "nothing matches");
+    let begun = Instant::now();
+    for queue in ["mail-a", "mail-b"] {
+        put(&client, queue);
+    }
+    until("the new queues are known", || worker.serving() == ["mail-a", "mail-b"]);
+    assert!(begun.elapsed() < BY_TOKEN, "by looking again, not by tokens");
+    worker.set_order(vec!["mail-b".to_owned()]).unwrap();
+    let (job, _) = waiting.join().unwrap();
+    assert_eq!(job.queue, "mail-b");
+    finish(&worker, &job, Outcome::DONE);
+    worker.stop(LONG).unwrap();
+    assert_eq!(client.queue("mail-a").counts().unwrap().waiting, 1);
+}
+
+#[test]
+fn a_callback_worker_on_patterns_takes_nothing_before_it_has_an_order() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, "mail-a");
+    let worker = Worker::open(&client, &json!({"queues": ["*"], "strategy": "callback"}).to_string()).unwrap();
+    let waiting = waiting(&worker);
+    until("they are looked up", || worker.serving() == ["mail-a"]);
+    put(&client, "mail-b");
+    until("and again", || worker.serving() == ["mail-a", "mail-b"]);
+    worker.set_order(vec!["mail-b".to_owned()]).unwrap();
+    let (job, _) = waiting.join().unwrap();
+    assert_eq!(job.queue, "mail-b");
+    finish(&worker, &job, Outcome::DONE);
+    worker.stop(LONG).unwrap();
 }
 
 #[test]

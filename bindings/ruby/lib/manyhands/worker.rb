@@ -18,9 +18,11 @@ module Manyhands
     # The strategy of a function, and how often it is called while no job comes, in milliseconds.
     CALLBACK = "callback"
     CHOOSE_AFTER = 1000
+    # The same while there is no queue: a worker on patterns looks up what they stand for.
+    LOOK_AGAIN = 50
     # What `interval` may be, in milliseconds.
     INTERVALS = (10..86_400_000)
-    private_constant :CALLBACK, :CHOOSE_AFTER, :INTERVALS
+    private_constant :CALLBACK, :CHOOSE_AFTER, :LOOK_AGAIN, :INTERVALS
 
     # @api private
     # @return [Client]
@@ -215,16 +217,17 @@ module Manyhands
     # What comes from the queues that the program chooses.
     def chosen(timeout_ms)
       loop do
-        choose
-        span = [CHOOSE_AFTER, *timeout_ms].min
+        queues = @native.serving
+        choose(queues) unless queues.empty?
+        span = [queues.empty? ? LOOK_AGAIN : CHOOSE_AFTER, *timeout_ms].min
         fields = @native.next(span)
         return fields unless fields.nil?
         return if timeout_ms && (timeout_ms -= span) <= 0
       end
     end
 
-    def choose
-      @native.set_order(@choose.call(@native.serving).map(&:to_s))
+    def choose(queues)
+      @native.set_order(@choose.call(queues).map(&:to_s))
     rescue *Raised::SURVIVED => e
       @logger.error { "strategy raised #{Raised.line(e)}" }
     end
