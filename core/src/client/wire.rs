@@ -61,6 +61,18 @@ impl Wire {
         }
     }
 
+    fn read_once(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Tcp(socket) => socket.read(place),
+            Wire::Tls(stream) => match stream.read(place) {
+                // A server that dies says no goodbye. What is cut short, the parser of replies sees.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                result => result,
+            },
+            Wire::Unix(socket) => socket.read(place),
+        }
+    }
+
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Wire::Tcp(socket) => socket.write_all(bytes),
@@ -76,14 +88,12 @@ impl Wire {
 
 impl Read for Wire {
     fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Wire::Tcp(socket) => socket.read(place),
-            Wire::Tls(stream) => match stream.read(place) {
-                // A server that dies says no goodbye. What is cut short, the parser of replies sees.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-                result => result,
-            },
-            Wire::Unix(socket) => socket.read(place),
+        loop {
+            match self.read_once(place) {
+                // Signals are held back, but a process that was stopped and goes on breaks its reads, too.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
         }
     }
 }
@@ -129,5 +139,51 @@ impl Write for Until<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.socket.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    static BROKEN: AtomicUsize = AtomicUsize::new(0);
+
+    extern "C" fn count(_signal: libc::c_int) {
+        BROKEN.fetch_add(1, Ordering::SeqCst);
+    }
+
+    // A read with a timeout is not restarted by the kernel, whatever the signal's handler says.
+    #[test]
+    fn a_read_that_is_broken_goes_on() {
+        let handler: extern "C" fn(libc::c_int) = count;
+        // SAFETY: the handler only counts; nothing else in these tests sends or wants this signal.
+        unsafe { libc::signal(libc::SIGWINCH, handler as libc::sighandler_t) };
+        let (mut server, client) = UnixStream::pair().unwrap();
+        let (tell, told) = channel();
+        let reader = thread::spawn(move || {
+            let mut wire = Wire::Unix(client);
+            wire.set_read_timeout(Duration::from_secs(20)).unwrap();
+            // SAFETY: asks for a number.
+            tell.send(unsafe { (libc::gettid(), libc::pthread_self()) }).unwrap();
+            let mut place = [0; 1];
+            wire.read(&mut place).map(|length| (length, place[0]))
+        });
+        let (thread, handle) = told.recv().unwrap();
+        let (call, read) = (format!("/proc/self/task/{thread}/syscall"), format!("{} ", libc::SYS_recvfrom));
+        while !fs::read_to_string(&call).unwrap().starts_with(&read) {
+            thread::yield_now();
+        }
+        // SAFETY: the thread is not joined yet.
+        assert_eq!(unsafe { libc::pthread_kill(handle, libc::SIGWINCH) }, 0);
+        while BROKEN.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        server.write_all(b"x").unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), (1, b'x'));
     }
 }
