@@ -2,22 +2,24 @@
 //!
 //! No threads, sockets or clocks: the time is passed in, calls are values, and their answers are brought back.
 
+mod calls;
+mod end;
+
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::duty::Duty;
-use super::fetch::{Demand, Fetch};
+use super::fetch::Fetch;
 use super::following::Following;
 use super::hand::Hand;
 use super::outcome::Outcome;
 use super::outcomes::{AnswerTo, Finished, Outcomes};
 use super::patterns::Served;
-use super::strategy::{Asking, Queues};
+use super::strategy::Queues;
 use super::timeouts::Timeouts;
-use super::trouble::{Meaning, Trouble, meaning};
-use crate::client::Order;
+use super::trouble::Trouble;
 use crate::error::{Code, Error};
-use crate::ops::{Ended, Ending, Job, Lease, QueueReserve, Reserved, Turned, WorkerTurn};
+use crate::ops::{Ended, Ending, Job, Lease, WorkerTurn};
 
 /// Longest time between two pulses.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
@@ -189,17 +191,6 @@ impl Shift {
         self.astray |= astray;
     }
 
-    /// Nothing is on its way to the engine, or from it to the waiter.
-    fn is_done(&self) -> bool {
-        let waiter_asks = self.waiter_here && self.fetch.is_asking();
-        self.hand.unstarted() == 0 && self.outcomes.unanswered() == 0 && !self.unanswered && !waiter_asks
-    }
-
-    /// Nothing more will come of this worker: it has no job, and the engine knows of all that it had.
-    pub fn has_ended_all(&self) -> bool {
-        self.is_done() && self.hand.started() == 0
-    }
-
     /// Unstarted jobs go back: all when the worker takes none, else those nobody started in time.
     fn give_back(&mut self, now: Instant) {
         let leases = if self.takes_none() { self.hand.give_back_all() } else { self.hand.give_back_overdue(now) };
@@ -213,84 +204,6 @@ impl Shift {
         self.outcomes.flush_at().is_some_and(|due| {
             due <= now || self.leave_by.is_some() || (!self.takes_none() && self.fetch.need(&self.hand) > 0)
         })
-    }
-
-    fn demand(&mut self, now: Instant) -> Demand {
-        if self.takes_none() || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
-            return Demand { limit: 0, pressing: false };
-        }
-        self.fetch.demand(&mut self.hand, now)
-    }
-
-    fn turn(&mut self, now: Instant) -> WorkerTurn {
-        let ended = self.outcomes.take();
-        self.unanswered = true;
-        WorkerTurn { reserve: self.reserve(now, None), ended }
-    }
-
-    /// A reserve of as many jobs as are wanted; of none when none are, which passes a wake token on.
-    /// `woken_by`: the place among the worker's queues of the one whose token came.
-    pub fn reserve(&mut self, now: Instant, woken_by: Option<usize>) -> QueueReserve {
-        let wanted = self.demand(now).limit;
-        let Asking { queues, limit, share } = self.fetch.ask(wanted, woken_by);
-        QueueReserve { worker: self.worker.clone(), queues, limit: limit as i64, share }
-    }
-
-    /// The answer to a [`Shift::reserve`]. Returns how many jobs came.
-    pub fn reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
-        let got = reserved.jobs.len();
-        self.hear(reserved.queues_version);
-        self.fetch.answer(asked, &reserved, now);
-        self.receive(reserved.jobs, now);
-        got
-    }
-
-    /// Starts a job that was reserved past the runner; nothing else may be unstarted.
-    pub fn start_reserved(&mut self, reserved: Reserved, now: Instant) -> Option<Job> {
-        self.hear(reserved.queues_version);
-        self.receive(reserved.jobs, now);
-        self.hand.start(now)
-    }
-
-    fn receive(&mut self, jobs: Vec<Job>, now: Instant) {
-        let shortest = jobs.iter().map(|job| job.lease_ms).min().map(Duration::from_millis);
-        self.pulse_at = self.pulse_at.min(now + pulse_within(shortest));
-        self.hand.receive(jobs, now);
-    }
-
-    /// The answer to a turn. Returns how many jobs came.
-    pub fn turned(&mut self, turn: &WorkerTurn, turned: Turned, now: Instant) -> usize {
-        self.unanswered = false;
-        self.outcomes.answer(&turn.ended, turned.answers, now);
-        self.reserved(&turn.reserve, turned.reserved, now)
-    }
-
-    /// A turn failed. Gives it back when it is to be repeated.
-    pub fn turn_failed(&mut self, turn: WorkerTurn, error: Error, now: Instant) -> Option<WorkerTurn> {
-        match meaning(&error) {
-            Meaning::Unanswered => {
-                self.failed(error, now);
-                return Some(turn);
-            }
-            Meaning::Spoiled if !turn.ended.is_empty() => self.outcomes.spoil(turn.ended, &error, now),
-            _ => {
-                self.outcomes.restore(turn.ended, now);
-                self.failed(error, now);
-            }
-        }
-        self.unanswered = false;
-        self.fetch.forget(&turn.reserve);
-        None
-    }
-
-    /// A reserve failed. True when it is to be repeated.
-    pub fn reserve_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
-        let repeat = meaning(&error) == Meaning::Unanswered;
-        if !repeat {
-            self.fetch.forget(asked);
-        }
-        self.failed(error, now);
-        repeat
     }
 
     /// A call failed: the next is a pulse, after a while.
@@ -403,70 +316,6 @@ impl Shift {
         let pulses = self.trouble.is_none() && self.pulse_at < self.wakes_at;
         let looks_up = self.trouble.is_none() && self.is_outdated();
         fetches || pulses || looks_up || self.astray || self.hand.unstarted() > self.fetch.waiting()
-    }
-
-    /// No new jobs from now on.
-    pub fn fall_quiet(&mut self) {
-        self.duty.fall_quiet();
-    }
-
-    /// True once no new jobs are handed out.
-    pub fn is_quiet(&self) -> bool {
-        self.duty.is_quiet()
-    }
-
-    /// No new jobs from now on, or jobs again. What came due meanwhile, and a token that came, are looked for.
-    pub fn pause(&mut self, paused: bool) {
-        self.duty.pause(paused);
-        self.fetch.look_again();
-    }
-
-    /// Does what an operator asks, see [`Duty::obey`].
-    pub fn obey(&mut self, orders: &[Order], last: i64) {
-        self.duty.obey(orders, last);
-        self.fetch.look_again();
-    }
-
-    fn takes_none(&self) -> bool {
-        self.duty.takes_none()
-    }
-
-    /// The runner is to leave when all outcomes are answered, and at that time in any case.
-    pub fn leave(&mut self, by: Instant) {
-        self.fall_quiet();
-        self.leave_by = Some(by);
-    }
-
-    /// True once the shift ends.
-    pub fn is_leaving(&self) -> bool {
-        self.leave_by.is_some()
-    }
-
-    /// The runner has left. Nobody will answer those who wait for an answer.
-    pub fn end(&mut self) {
-        self.fall_quiet();
-        self.over = true;
-        self.outcomes.leave_unanswered();
-    }
-
-    /// The waiter begins its work.
-    pub fn waiter_came(&mut self) {
-        self.waiter_here = true;
-    }
-
-    /// The waiter has left.
-    pub fn waiter_left(&mut self) {
-        self.waiter_here = false;
-    }
-
-    /// True while the waiter may be in a blocking call.
-    pub fn is_waiter_here(&self) -> bool {
-        self.waiter_here
-    }
-
-    /// True once nothing more reaches the engine.
-    pub fn is_over(&self) -> bool {
-        self.over
     }
 }
 

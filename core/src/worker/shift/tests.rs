@@ -1,7 +1,7 @@
 //! The shift without threads: steps at chosen times.
 
 use super::*;
-use crate::ops::Answer;
+use crate::ops::{Answer, QueueReserve, Reserved, Turned};
 use crate::worker::hand::tests::jobs;
 use crate::worker::strategy::Strategy;
 
