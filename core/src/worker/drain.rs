@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use super::finish::ANSWER;
 use super::shared::Shared;
-use super::{ANSWER, Outcome, Worker};
+use super::{Outcome, Worker};
 use crate::error::{Code, Error, Result};
 use crate::middleware::{Around, Locals};
 use crate::ops::{Job, MAX_QUEUES, QueueReserve, Share};

@@ -9,15 +9,18 @@
 mod asynchronous;
 mod backoff;
 mod caller;
+mod choice;
 mod drain;
 mod duty;
 mod fetch;
+mod finish;
 mod following;
 mod hand;
 mod interrupts;
 mod kinds;
 mod marks;
 mod news;
+mod next;
 mod obeying;
 mod options;
 mod outcome;
@@ -44,36 +47,30 @@ mod trouble;
 mod waiter;
 mod window;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::client::Client;
 use crate::error::{Code, Error, Result};
 #[cfg(feature = "async")]
 use crate::middleware::AnyMiddleware;
 use crate::middleware::{Hooks, Middleware};
-use crate::ops::{Job, JobHeartbeat, Lease};
+use crate::ops::{JobHeartbeat, Lease};
 #[cfg(feature = "async")]
 use kinds::AsyncHandlers;
 use kinds::Handlers;
 use options::WorkerOptions;
-use outcomes::AnswerTo;
 use shared::Shared;
-use strategy::Strategy;
 use threads::Threads;
 
 pub(crate) use backoff::draw;
 pub use interrupts::Interrupt;
+pub use next::Next;
 pub use outcome::Outcome;
 pub(crate) use outcome::failure_group;
 pub use outcomes::Refused;
 pub use settings::{WORK_SETTINGS, WorkSetting, WorkSettings};
 pub use supervisor::{Signal, Supervisor, Task};
-
-/// How long [`Worker::finish_wait`] waits for an engine that does not answer.
-const ANSWER: Duration = Duration::from_secs(60);
 
 /// One process's worker: reserves jobs of its queues and keeps them until they are finished.
 ///
@@ -95,18 +92,6 @@ struct Inner {
     handlers: RwLock<Handlers>,
     #[cfg(feature = "async")]
     async_handlers: RwLock<AsyncHandlers>,
-}
-
-/// What [`Worker::next`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a Next is looked at once and taken apart, never kept")]
-pub enum Next {
-    /// A job to perform, and then to hand to [`Worker::finish`].
-    Job(Job),
-    /// Nothing within the time.
-    Empty,
-    /// The worker is quiet or stopped: no more jobs will come.
-    Stopped,
 }
 
 impl Worker {
@@ -169,158 +154,6 @@ impl Worker {
             inner.shared.hooks.add(Arc::new(hooks));
         }
         self
-    }
-
-    /// Waits for a job, at most `timeout`. Waits on a condition variable, never on a socket.
-    ///
-    /// While Redis is away this waits like any other time; a line on standard error says so once.
-    ///
-    /// # Errors
-    /// `CLOSED` in a forked child; what keeps the worker from its calls when that cannot pass by itself, for example
-    /// `DENIED`, `SCHEMA_MISMATCH` or `NO_SERVER_PROGRAM`.
-    pub fn next(&self, timeout: Duration) -> Result<Next> {
-        self.next_unless(timeout, &AtomicBool::new(false))
-    }
-
-    /// The same, for hosts that interrupt a thread: it ends with [`Next::Empty`] when `interrupted` is set and
-    /// [`Worker::wake_hosts`] called after that. A job that is there already is given out.
-    ///
-    /// # Errors
-    /// Those of [`Worker::next`].
-    pub fn next_unless(&self, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
-        let inner = self.inner("worker_next")?;
-        let until = Instant::now().checked_add(timeout);
-        inner.threads.start(&inner.shared)?;
-        let next = Worker::take(&inner.shared, until, interrupted);
-        if let Ok(Next::Job(job)) = &next {
-            inner.shared.hooks.before_perform(&inner.shared.name, job);
-        }
-        next
-    }
-
-    /// Whoever waits in [`Worker::next_unless`] looks whether it was interrupted. Waits for no socket.
-    pub fn wake_hosts(&self) {
-        let Ok(inner) = self.inner("worker_wake") else { return };
-        // Under the lock: a thread that has just looked is asleep before the bell rings.
-        let shift = inner.shared.shift();
-        inner.shared.hosts.ring_all();
-        drop(shift);
-    }
-
-    fn take(shared: &Shared, until: Option<Instant>, interrupted: &AtomicBool) -> Result<Next> {
-        let mut shift = shared.shift();
-        if let Some(job) = shift.start(Instant::now()) {
-            if shift.fetch.runs_low(&shift.hand) {
-                shared.runner.ring();
-            }
-            shared.report_start(&shift);
-            shared.ring_if_sooner(&mut shift.hand);
-            if shift.is_quiet() {
-                // It was the last.
-                shared.hosts.ring_all();
-            }
-            return Ok(Next::Job(job));
-        }
-        shift.fetch.enter();
-        if shift.wants_runner() {
-            shared.runner.ring();
-        }
-        if shift.wants_wake() {
-            shared.waiter.ring();
-        }
-        let next = loop {
-            if shift.is_quiet() {
-                break Ok(Next::Stopped);
-            }
-            let now = Instant::now();
-            if let Some(job) = shift.start(now) {
-                shared.report_start(&shift);
-                shared.ring_if_sooner(&mut shift.hand);
-                if shift.is_quiet() {
-                    shared.hosts.ring_all();
-                }
-                break Ok(Next::Job(job));
-            }
-            if let Some(fault) = shift.fault() {
-                break Err(fault.clone());
-            }
-            if until.is_some_and(|until| until <= now) || interrupted.load(Ordering::Relaxed) {
-                break Ok(Next::Empty);
-            }
-            shift = shared.hosts.wait(shift, until);
-        };
-        shift.fetch.leave();
-        next
-    }
-
-    /// Hands in how a job's run ended. Returns at once; the engine is told within a millisecond, or with the next fetch.
-    ///
-    /// While Redis is away the outcome is kept. What the engine refuses comes out of [`Worker::take_refused`].
-    ///
-    /// jid, token: of the job from [`Worker::next`].
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` naming the member of the outcome: the job is still in hand then, to be finished otherwise.
-    /// `WRONG_STATE` when no such job is in hand. `CLOSED` after a stop or in a forked child.
-    pub fn finish(&self, jid: &str, token: &str, outcome: Outcome) -> Result<()> {
-        self.hand_in(jid, token, outcome, None)
-    }
-
-    /// The same, and waits for the engine's own answer, at most 60 s: the state the job is in now.
-    ///
-    /// # Errors
-    /// Those of [`Worker::finish`]; `LOCK_LOST` with the reason; `OUTCOME_UNKNOWN` when no answer came: the outcome is
-    /// still on its way, unless the worker has stopped.
-    pub fn finish_wait(&self, jid: &str, token: &str, outcome: Outcome) -> Result<String> {
-        let operation = outcome.operation();
-        let (answer, answered) = sync_channel(1);
-        self.hand_in(jid, token, outcome, Some(answer))?;
-        let unknown = |what: &str| Err(Error::new(Code::OutcomeUnknown, what).about(jid));
-        let answer = match answered.recv_timeout(ANSWER) {
-            Ok(answer) => answer.and_then(|answer| answer.accepted(jid)),
-            Err(RecvTimeoutError::Timeout) => {
-                unknown("no answer came within 60000 ms; the outcome is kept and sent again")
-            }
-            Err(RecvTimeoutError::Disconnected) => unknown("the worker stopped before an answer came"),
-        };
-        answer.map_err(|error| error.during(operation))
-    }
-
-    fn hand_in(&self, jid: &str, token: &str, outcome: Outcome, answer: Option<AnswerTo>) -> Result<()> {
-        let operation = outcome.operation();
-        let shared = &self.inner(operation)?.shared;
-        outcome.check().map_err(|error| error.during(operation).about(jid))?;
-        let lease = Lease { jid: jid.to_owned(), token: token.to_owned() };
-        if shared.hooks.are_any() {
-            let about = Some(shared.shift()).filter(|shift| !shift.is_over());
-            if let Some(about) = about.and_then(|shift| shift.hand.about(&lease, Instant::now())) {
-                shared.hooks.after_perform(&shared.name, &lease, &about, &outcome);
-            }
-        }
-        let mut shift = shared.shift();
-        if shift.is_over() {
-            return Err(Error::new(Code::Closed, "the worker has stopped; the job runs again when its lease ends")
-                .during(operation)
-                .about(jid));
-        }
-        let first = shift.outcomes.flush_at().is_none() || answer.is_some();
-        if !shift.finish(&lease, outcome, answer, Instant::now()) {
-            return Err(Error::new(
-                Code::WrongState,
-                format!("job {jid} is not in this worker's hand under token {token}"),
-            )
-            .during(operation)
-            .about(jid));
-        }
-        let quiet = shift.is_quiet();
-        drop(shift);
-        if first {
-            shared.runner.ring();
-        }
-        if quiet {
-            shared.end.ring_all();
-        }
-        Ok(())
     }
 
     /// Renews a job's lease now. The runner does so in time by itself; this is for who wants to know.
@@ -387,40 +220,6 @@ impl Worker {
     /// The worker's name, `host:pid:8 hex digits`: new for every worker.
     pub fn name(&self) -> &str {
         self.inner.as_ref().map_or("", |inner| &inner.shared.name)
-    }
-
-    /// The queues that its entries stand for now, in their order: what an order chooses from. Never a pattern: of a worker on
-    /// patterns none before the first [`Worker::next`] has looked them up, and none while nothing matches.
-    pub fn serving(&self) -> Vec<String> {
-        self.inner("worker_serving").map_or_else(|_| Vec::new(), |inner| inner.shared.serving())
-    }
-
-    /// The same, looked up in Redis now: also of a worker that has not begun, whose patterns nobody follows yet.
-    ///
-    /// # Errors
-    /// Those of [`Client::call`]; `CLOSED` in a forked child.
-    pub fn look_up(&self) -> Result<Vec<String>> {
-        let shared = &self.inner("worker_look_up")?.shared;
-        if !shared.options.follows() {
-            return Ok(shared.options.queues.clone());
-        }
-        let (_, served) = shared.resolve(&mut shared.client.lane()).map_err(|error| error.during("worker_look_up"))?;
-        Ok(served.names)
-    }
-
-    /// From now on asks these of [`Worker::serving`], in this order; a queue that is absent is not asked. For the strategy
-    /// `callback`, whose host sets it whenever a thread is about to take a job.
-    ///
-    /// # Errors
-    /// `WRONG_STATE` under another strategy; `CLOSED` in a forked child.
-    pub fn set_order(&self, queues: Vec<String>) -> Result<()> {
-        let shared = &self.inner("worker_set_order")?.shared;
-        if shared.options.strategy != Strategy::Callback {
-            let message = "an order is set under the strategy callback only";
-            return Err(Error::new(Code::WrongState, message).during("worker_set_order"));
-        }
-        shared.set_order(queues);
-        Ok(())
     }
 
     /// Jobs whose handlers run.

@@ -1,0 +1,105 @@
+//! Taking jobs: a host's thread waits here until there is one for it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use super::shared::Shared;
+use crate::error::Result;
+use crate::ops::Job;
+
+/// What [`Worker::next`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a Next is looked at once and taken apart, never kept")]
+pub enum Next {
+    /// A job to perform, and then to hand to [`Worker::finish`].
+    Job(Job),
+    /// Nothing within the time.
+    Empty,
+    /// The worker is quiet or stopped: no more jobs will come.
+    Stopped,
+}
+
+impl Worker {
+    /// Waits for a job, at most `timeout`. Waits on a condition variable, never on a socket.
+    ///
+    /// While Redis is away this waits like any other time; a line on standard error says so once.
+    ///
+    /// # Errors
+    /// `CLOSED` in a forked child; what keeps the worker from its calls when that cannot pass by itself, for example
+    /// `DENIED`, `SCHEMA_MISMATCH` or `NO_SERVER_PROGRAM`.
+    pub fn next(&self, timeout: Duration) -> Result<Next> {
+        self.next_unless(timeout, &AtomicBool::new(false))
+    }
+
+    /// The same, for hosts that interrupt a thread: it ends with [`Next::Empty`] when `interrupted` is set and
+    /// [`Worker::wake_hosts`] called after that. A job that is there already is given out.
+    ///
+    /// # Errors
+    /// Those of [`Worker::next`].
+    pub fn next_unless(&self, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
+        let inner = self.inner("worker_next")?;
+        let until = Instant::now().checked_add(timeout);
+        inner.threads.start(&inner.shared)?;
+        let next = Worker::take(&inner.shared, until, interrupted);
+        if let Ok(Next::Job(job)) = &next {
+            inner.shared.hooks.before_perform(&inner.shared.name, job);
+        }
+        next
+    }
+
+    /// Whoever waits in [`Worker::next_unless`] looks whether it was interrupted. Waits for no socket.
+    pub fn wake_hosts(&self) {
+        let Ok(inner) = self.inner("worker_wake") else { return };
+        // Under the lock: a thread that has just looked is asleep before the bell rings.
+        let shift = inner.shared.shift();
+        inner.shared.hosts.ring_all();
+        drop(shift);
+    }
+
+    pub(super) fn take(shared: &Shared, until: Option<Instant>, interrupted: &AtomicBool) -> Result<Next> {
+        let mut shift = shared.shift();
+        if let Some(job) = shift.start(Instant::now()) {
+            if shift.fetch.runs_low(&shift.hand) {
+                shared.runner.ring();
+            }
+            shared.report_start(&shift);
+            shared.ring_if_sooner(&mut shift.hand);
+            if shift.is_quiet() {
+                // It was the last.
+                shared.hosts.ring_all();
+            }
+            return Ok(Next::Job(job));
+        }
+        shift.fetch.enter();
+        if shift.wants_runner() {
+            shared.runner.ring();
+        }
+        if shift.wants_wake() {
+            shared.waiter.ring();
+        }
+        let next = loop {
+            if shift.is_quiet() {
+                break Ok(Next::Stopped);
+            }
+            let now = Instant::now();
+            if let Some(job) = shift.start(now) {
+                shared.report_start(&shift);
+                shared.ring_if_sooner(&mut shift.hand);
+                if shift.is_quiet() {
+                    shared.hosts.ring_all();
+                }
+                break Ok(Next::Job(job));
+            }
+            if let Some(fault) = shift.fault() {
+                break Err(fault.clone());
+            }
+            if until.is_some_and(|until| until <= now) || interrupted.load(Ordering::Relaxed) {
+                break Ok(Next::Empty);
+            }
+            shift = shared.hosts.wait(shift, until);
+        };
+        shift.fetch.leave();
+        next
+    }
+}
