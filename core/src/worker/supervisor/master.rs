@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsFd;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::Signal as SystemSignal;
 
 use super::debts::Debts;
@@ -19,6 +16,7 @@ use super::lines::Lines;
 use super::notify::Notify;
 use super::policy::Policy;
 use super::process::{self, Process, variables};
+use super::signals::{Inbox, Signals};
 use super::word::Signal;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -33,11 +31,6 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 const LAST_LINES: Duration = Duration::from_millis(500);
 /// How long the end of a master waits for Redis to take back what its processes held.
 const SETTLE: Duration = Duration::from_secs(2);
-
-/// Of the bytes among the signals, those that are one: others only end a wait, as the system's numbers do, which are below.
-const SENT: u8 = 0x80;
-/// What is written for nothing but to end a wait.
-const NUDGE: u8 = 0;
 
 /// What only the host can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,38 +61,6 @@ impl Task {
     }
 }
 
-/// The hand by which signals come in, from any thread, or a signal handler of the host's.
-#[derive(Clone, Debug)]
-pub struct Signals {
-    socket: Arc<UnixStream>,
-    /// The master: a child that it has just forked still has its signal handlers, and this very socket.
-    pid: u32,
-}
-
-impl Signals {
-    /// The master got this one.
-    pub fn send(&self, signal: Signal) {
-        self.write(SENT | signal as u8);
-    }
-
-    /// Whoever waits should look at the host's affairs.
-    pub fn nudge(&self) {
-        self.write(NUDGE);
-    }
-
-    fn write(&self, byte: u8) {
-        if std::process::id() == self.pid {
-            let _ = rustix::net::send(&*self.socket, &[byte], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-        }
-    }
-}
-
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 impl std::fmt::Debug for Master {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Master({})", self.status)
@@ -113,7 +74,7 @@ pub struct Master {
     debts: Debts,
     lines: Lines,
     notify: Notify,
-    signals: UnixStream,
+    signals: Inbox,
     sender: Signals,
     begun: Instant,
     weigh_at: Option<Instant>,
@@ -130,7 +91,8 @@ pub struct Master {
 
 impl Master {
     pub fn new(client: &Client, settings: &WorkSettings) -> Result<Master> {
-        let (ours, theirs) = pair().map_err(|error| Error::internal(format!("the system gave no socket: {error}")))?;
+        let (signals, sender) =
+            Inbox::new().map_err(|error| Error::internal(format!("the system gave no socket: {error}")))?;
         let now = Instant::now();
         let memory = (settings.max_memory_mb > 0).then_some(settings.max_memory_mb * 1024 * 1024);
         let shutdown_ms = settings.shutdown_ms.unwrap_or(SHUTDOWN_MS);
@@ -142,8 +104,8 @@ impl Master {
             debts: Debts::new(client),
             lines: Lines::default(),
             notify: Notify::from_environment(now),
-            signals: ours,
-            sender: Signals { socket: Arc::new(theirs), pid: std::process::id() },
+            signals,
+            sender,
             begun: now,
             weigh_at: memory.map(|_| now),
             tasks: Vec::new(),
@@ -242,7 +204,9 @@ impl Master {
             self.look_at(number);
         }
         // A signal concerns those that are ready: whoever has said so before it came was heard.
-        for signal in self.take_signals() {
+        let (signals, nudged) = self.signals.take();
+        self.nudged |= nudged;
+        for signal in signals {
             self.on(Event::Signal(signal));
         }
         if std::process::id() == 1 {
@@ -307,19 +271,6 @@ impl Master {
         rustix::event::poll(&mut descriptors, span.as_ref()) != Err(Errno::INTR)
     }
 
-    fn take_signals(&mut self) -> Vec<Signal> {
-        let mut buffer = [0_u8; 64];
-        let length = match rustix::net::recv(&self.signals, &mut buffer[..], RecvFlags::DONTWAIT) {
-            Ok((length, _)) => length,
-            Err(_) => 0,
-        };
-        self.nudged |= buffer[..length].iter().any(|byte| byte & SENT == 0);
-        let known = |byte: &u8| {
-            Signal::NAMES.into_iter().map(|(_, signal)| signal).find(|signal| SENT | *signal as u8 == *byte)
-        };
-        buffer[..length].iter().filter_map(known).collect()
-    }
-
     fn on(&mut self, event: Event) {
         let now = self.begun.elapsed().as_millis() as u64;
         for action in self.policy.on(event, now) {
@@ -371,11 +322,4 @@ impl Master {
             Err(error) => self.on(Event::NotStarted { number, why: error.to_string() }),
         }
     }
-}
-
-/// Of the second one no write ever waits.
-fn pair() -> io::Result<(UnixStream, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
-    theirs.set_nonblocking(true)?;
-    Ok((ours, theirs))
 }

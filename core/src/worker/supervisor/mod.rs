@@ -51,6 +51,7 @@ mod master;
 mod notify;
 mod policy;
 mod process;
+mod signals;
 mod word;
 
 use std::io;
@@ -66,7 +67,8 @@ use crate::check;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::json::Fields;
-use master::{Master, Signals};
+use master::Master;
+use signals::Signals;
 
 pub use debts::settle;
 pub use master::Task;

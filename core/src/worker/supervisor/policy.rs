@@ -3,16 +3,20 @@
 //! No clock, no process, no socket: events come in with their time (milliseconds of a clock that never goes back), actions
 //! go out. Processes have numbers of our own, which are never used again as pids are.
 
+mod cause;
+mod place;
+mod stop;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::event::{Action, Ended, Event, Number, Rules};
 use super::word::{Signal, Word};
+use cause::{Cause, spends, told};
+use place::Place;
+use stop::Stop;
 
 /// A process that ended sooner after it was ready had not proved itself: its successor may wait.
 const PROVED_MS: u64 = 10_000;
-/// The wait before the third process in a row that does not prove itself; it doubles from then on.
-const BACKOFF_MS: u64 = 1_000;
-const MOST_BACKOFF_MS: u64 = 60_000;
 /// What a process has beyond the time it was given, before it is killed: it ends by itself first.
 const MARGIN_MS: u64 = 1_000;
 /// Most processes of one place: one that serves and one that comes or goes.
@@ -22,45 +26,12 @@ const MOST_COMING_UP: usize = 16;
 /// The status of a master whose program cannot be started.
 const NO_PROGRAM_STATUS: u8 = 127;
 
-/// Why a process ends, when somebody knew before it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    /// It has begun all the jobs it was made for.
-    Spent,
-    /// It had too much memory.
-    Memory,
-    /// One of its handlers cannot be ended.
-    Stuck,
-    /// Somebody wanted it.
-    Asked,
-}
-
 struct Process {
     place: usize,
     pid: Option<u32>,
     ready_at: Option<u64>,
     cause: Option<Cause>,
     kill_at: Option<u64>,
-}
-
-/// One of the processes that serve at once, through all its incarnations.
-#[derive(Default)]
-struct Place {
-    /// The one that serves, or is to.
-    current: Option<Number>,
-    /// One that serves until the current one is ready, and why it then ends.
-    predecessor: Option<(Number, Cause)>,
-    /// Processes in a row that did not prove themselves.
-    failures: u32,
-    start_at: u64,
-}
-
-/// How the master ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stop {
-    Quit,
-    Term,
-    Kill,
 }
 
 /// The state of a master.
@@ -146,7 +117,7 @@ impl Policy {
             self.exit_when_alone();
             return;
         }
-        let wait = self.failed(process.place, now);
+        let wait = self.places[process.place].failed(now);
         self.say(format!("a process cannot be started: {why}; {}", again(wait)));
     }
 
@@ -188,9 +159,7 @@ impl Policy {
         let name = self.name(number);
         let Some(process) = self.processes.remove(&number) else { return };
         self.actions.push(Action::Settle { number, spends: spends(process.cause, how) });
-        let place = &mut self.places[process.place];
-        place.predecessor.take_if(|(other, _)| *other == number);
-        let served = place.current.take_if(|current| *current == number).is_some();
+        let served = self.places[process.place].leave(number);
         if self.stop.is_some() {
             self.exit_when_alone();
             return;
@@ -205,78 +174,9 @@ impl Policy {
                 if proved {
                     self.places[process.place].failures = 0;
                 }
-                let wait = if proved { 0 } else { self.failed(process.place, now) };
+                let wait = if proved { 0 } else { self.places[process.place].failed(now) };
                 self.say(format!("{name} {}; {}", told(how), again(wait)));
             }
-        }
-    }
-
-    fn signal(&mut self, signal: Signal, now: u64) {
-        match signal {
-            Signal::Quit => self.stop(Stop::Quit, now),
-            Signal::Term | Signal::Int if self.stop >= Some(Stop::Term) => self.stop(Stop::Kill, now),
-            Signal::Term | Signal::Int => self.stop(Stop::Term, now),
-            Signal::Hup if self.stop.is_none() => {
-                self.reload = self.places.iter().filter_map(|place| place.current).collect();
-            }
-            Signal::Hup => {}
-            Signal::Usr2 | Signal::Cont => {
-                self.paused = signal == Signal::Usr2;
-                self.tell_all(signal);
-            }
-            Signal::Usr1 => self.tell_all(signal),
-            Signal::Ttin => {
-                for line in self.processes.keys().map(|number| self.described(*number)).collect::<Vec<_>>() {
-                    self.say(line);
-                }
-                self.tell_all(signal);
-            }
-        }
-    }
-
-    fn stop(&mut self, stop: Stop, now: u64) {
-        if self.stop >= Some(stop) {
-            return;
-        }
-        if self.stop.is_none() {
-            self.actions.push(Action::Stopping);
-            self.any_killed = false;
-        }
-        self.stop = Some(stop);
-        self.reload.clear();
-        for number in self.processes.keys().copied().collect::<Vec<_>>() {
-            self.end(number, stop, now);
-        }
-        self.exit_when_alone();
-    }
-
-    fn exit_when_alone(&mut self) {
-        if self.processes.is_empty() {
-            self.actions.push(Action::Exit(u8::from(self.any_killed)));
-        }
-    }
-
-    /// Has one process end as the master does.
-    fn end(&mut self, number: Number, stop: Stop, now: u64) {
-        let Rules { shutdown_ms, kill_ms, .. } = self.rules;
-        let Some(process) = self.processes.get_mut(&number) else { return };
-        // One that is not there yet is ended when it has come.
-        if process.pid.is_none() {
-            return;
-        }
-        // Whatever it was about to end for, now it is somebody's wish.
-        process.cause = Some(Cause::Asked);
-        process.kill_at = match stop {
-            Stop::Quit => Some(now + shutdown_ms + MARGIN_MS),
-            Stop::Term => Some(now + kill_ms + MARGIN_MS),
-            Stop::Kill => Some(now),
-        };
-        let is_ready = process.ready_at.is_some();
-        match stop {
-            Stop::Kill => {}
-            _ if !is_ready => self.actions.push(Action::Terminate { number }),
-            Stop::Quit => self.actions.push(Action::Tell { number, signal: Signal::Quit }),
-            Stop::Term => self.actions.push(Action::Tell { number, signal: Signal::Term }),
         }
     }
 
@@ -292,20 +192,13 @@ impl Policy {
     fn leaves(&mut self, number: Number, cause: Cause) {
         let Some(process) = self.processes.get_mut(&number) else { return };
         process.cause.get_or_insert(cause);
-        let place = &mut self.places[process.place];
-        place.predecessor.take_if(|(other, _)| *other == number);
-        place.current.take_if(|current| *current == number);
+        self.places[process.place].leave(number);
     }
 
     /// Lets another come up before this one is asked to end; false when it is not the one that serves.
     fn replace(&mut self, number: Number, cause: Cause) -> bool {
         let Some(process) = self.processes.get(&number) else { return false };
-        let place = &mut self.places[process.place];
-        if place.predecessor.is_some() || place.current.take_if(|current| *current == number).is_none() {
-            return false;
-        }
-        place.predecessor = Some((number, cause));
-        true
+        self.places[process.place].replace(number, cause)
     }
 
     /// One after another, so that the machine never holds twice as many processes.
@@ -353,18 +246,6 @@ impl Policy {
                 self.actions.push(Action::Start { number, told });
             }
         }
-    }
-
-    /// Counts a process that did not prove itself; answers how long its successor waits.
-    fn failed(&mut self, at: usize, now: u64) -> u64 {
-        let place = &mut self.places[at];
-        place.failures = place.failures.saturating_add(1);
-        let wait = match place.failures {
-            1 => 0,
-            more => MOST_BACKOFF_MS.min(BACKOFF_MS << (more - 2).min(16)),
-        };
-        (place.current, place.start_at) = (None, now + wait);
-        wait
     }
 
     fn report(&mut self) {
@@ -418,25 +299,6 @@ impl Policy {
             (None, None) => "comes up",
         };
         format!("{} {what}", self.name(number))
-    }
-}
-
-/// Whether the jobs that a dead process had begun spend a retry.
-fn spends(cause: Option<Cause>, how: Ended) -> bool {
-    match (cause, how) {
-        (Some(Cause::Asked), _) => false,
-        (Some(Cause::Memory | Cause::Stuck), _) => true,
-        // It ended as programs do that are asked to, by whomever. Not with 0: a worker that ends well leaves nothing begun, so
-        // a handler has ended its process, and would again.
-        (_, Ended::Signal(1 | 2 | 3 | 15) | Ended::Status(129 | 130 | 131 | 143)) => false,
-        _ => true,
-    }
-}
-
-fn told(how: Ended) -> String {
-    match how {
-        Ended::Status(status) => format!("ended with status {status}"),
-        Ended::Signal(signal) => format!("died of signal {signal}"),
     }
 }
 
