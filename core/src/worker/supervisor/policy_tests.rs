@@ -138,6 +138,15 @@ fn what_ends_as_asked_by_whomever_spends_nothing() {
 }
 
 #[test]
+fn a_crash_spends_a_retry_also_of_a_process_that_was_asked_to_end() {
+    for (how, spends) in [(Ended::Signal(11), true), (CRASH, false)] {
+        let mut master = Master::ready(1);
+        master.signal(Signal::Quit);
+        assert!(master.ends(1, how).contains(&settle(1, spends)), "{how:?}");
+    }
+}
+
+#[test]
 fn a_handler_that_ends_its_process_well_spends_a_retry() {
     assert_eq!(Master::ready(1).ends(1, Ended::Status(0)), [settle(1, true), start(2)]);
     let mut master = Master::ready(1);

@@ -18,6 +18,8 @@ pub enum Cause {
 /// Whether the jobs that a dead process had begun spend a retry.
 pub fn spends(cause: Option<Cause>, how: Ended) -> bool {
     match (cause, how) {
+        // It crashed: whoever asked for its end did not ask for that.
+        (_, Ended::Signal(4 | 6 | 7 | 8 | 11 | 31)) => true,
         (Some(Cause::Asked), _) => false,
         (Some(Cause::Memory | Cause::Stuck), _) => true,
         // It ended as programs do that are asked to, by whomever. Not with 0: a worker that ends well leaves nothing begun, so
