@@ -44,5 +44,5 @@ pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};
 pub use worker::{
-    Interrupt, Next, Outcome, Refused, Signal, Supervisor, Task, WORK_SETTINGS, WorkSetting, WorkSettings, Worker,
+    End, Interrupt, Next, Outcome, Refused, Signal, Supervisor, Task, WORK_SETTINGS, WorkSetting, WorkSettings, Worker,
 };

@@ -12,6 +12,7 @@ mod caller;
 mod choice;
 mod drain;
 mod duty;
+mod ending;
 mod fetch;
 mod finish;
 mod following;
@@ -64,6 +65,7 @@ use shared::Shared;
 use threads::Threads;
 
 pub(crate) use backoff::draw;
+pub use ending::End;
 pub use interrupts::Interrupt;
 pub use next::Next;
 pub use outcome::Outcome;

@@ -11,19 +11,16 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::SIGHUP;
 use signal_hook::low_level;
 
-use super::marks::Left;
+use super::ending::End;
 use super::shared::Shared;
-use super::supervisor::{Signal, settle};
-use super::{Inner, Worker, reach, traces};
+use super::supervisor::Signal;
+use super::{Inner, Worker, traces};
 use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
 use crate::title;
 
 /// What TERM and INT leave to running handlers.
 const KILL: Duration = Duration::from_secs(2);
-/// How long the end of a process may take to hold its handlers, and then, in all, to give back their jobs.
-const HOLD: Duration = Duration::from_millis(300);
-const GIVE_BACK: Duration = Duration::from_millis(800);
 /// How often the title of the process is brought up to date.
 const TITLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -148,11 +145,7 @@ impl Crew {
             let number = i32::from(byte[0]);
             if let Some(signal) = Signal::numbered(number) {
                 let given = match signal {
-                    Signal::Term | Signal::Int if asked => {
-                        let workers: Vec<_> = self.lock().iter().filter_map(|(worker, _)| worker.upgrade()).collect();
-                        give_back(workers.iter().map(|worker| &**worker), number);
-                        die(number)
-                    }
+                    Signal::Term | Signal::Int if asked => Worker::end_process(End::Signal(signal)),
                     Signal::Term | Signal::Int => Some(KILL),
                     Signal::Quit => Some(self.shutdown_timeout()),
                     _ => None,
@@ -211,43 +204,6 @@ impl Crew {
             // What could not be delivered runs again when its lease ends.
             let _ = worker.threads.stop(&worker.shared, Duration::ZERO);
         }
-        give_back(workers.iter().map(|worker| &*worker.shared), number);
-        // SAFETY: ends the process, which the handlers that go on are not asked about.
-        unsafe { libc::_exit(128 + number) }
+        Worker::end_process(End::Status(128 + number))
     }
-}
-
-/// Gives back what the handlers have begun, when it is certain that nothing of them goes on: right before the end of the process.
-/// A master does so when the process is dead; without one, what cannot be given back runs again when its lease ends.
-fn give_back<'a>(workers: impl Iterator<Item = &'a Shared>, number: i32) {
-    let holding = |worker: &&Shared| worker.link.get().is_none() && worker.shift().hand.started() > 0;
-    let workers: Vec<&Shared> = workers.filter(holding).collect();
-    if workers.is_empty() {
-        return;
-    }
-    let end = move || {
-        thread::sleep(GIVE_BACK);
-        // SAFETY: ends the process.
-        unsafe { libc::_exit(128 + number) }
-    };
-    let held_back = SignalsHeld::new();
-    // Whoever is held may hold a lock that we need: then this thread ends the process.
-    let Ok(_) = thread::Builder::new().name("mh-end".to_owned()).spawn(end) else { return };
-    drop(held_back);
-    if !reach::hold_all(Instant::now() + HOLD) {
-        return;
-    }
-    for worker in workers {
-        let left = Left { worker: worker.name.clone(), started: Vec::new() };
-        let _ = settle(&mut worker.client.lane().with_timeout(HOLD), &left);
-    }
-}
-
-/// Ends the process as the signal would. The first process of a container outlives every signal of its own.
-fn die(number: i32) -> ! {
-    if std::process::id() != 1 {
-        let _ = low_level::emulate_default_handler(number);
-    }
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(128 + number) }
 }

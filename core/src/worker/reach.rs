@@ -35,6 +35,8 @@ static HOLD: AtomicBool = AtomicBool::new(false);
 static HELD: AtomicU32 = AtomicU32::new(0);
 /// The signal, once there is one.
 static SIGNAL: Mutex<Option<c_int>> = Mutex::new(None);
+/// A process, and those of its threads that need not be held.
+static SPARED: Mutex<(u32, Vec<u32>)> = Mutex::new((0, Vec::new()));
 
 /// What a thread was in the middle of.
 pub struct Stack {
@@ -102,15 +104,24 @@ pub fn hold_all(until: Instant) -> bool {
     false
 }
 
-/// The threads of this process but this one and our own.
+/// The threads that now block the last real-time signal, as those do that block all, need not be held.
+pub fn spare_deaf() {
+    let Ok(others) = others(current()) else { return };
+    let deaf = others.into_iter().filter(|thread| blocks(*thread, libc::SIGRTMAX()) == Some(true)).collect();
+    *SPARED.lock().unwrap_or_else(PoisonError::into_inner) = (std::process::id(), deaf);
+}
+
+/// The threads of this process but this one, our own and those that are spared.
 fn others(own: u32) -> io::Result<Vec<u32>> {
     let mut others = Vec::new();
+    let spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_spared = |thread| spared.0 == std::process::id() && spared.1.contains(&thread);
     for entry in fs::read_dir("/proc/self/task")? {
         let entry = entry?;
         let thread = entry.file_name().to_str().and_then(|name| name.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
         // One that has just ended has no name.
         let is_ours = fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.starts_with("mh-"));
-        if thread != own && !is_ours {
+        if thread != own && !is_ours && !is_spared(thread) {
             others.push(thread);
         }
     }

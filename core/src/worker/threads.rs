@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
-use super::{runner, supervised, waiter};
+use super::{ending, runner, supervised, waiter};
 use crate::client::SignalsHeld;
 use crate::error::{Code, Error, Result};
 
@@ -62,6 +62,7 @@ impl Threads {
             // They inherit this mask for life: signals are the host's business.
             let held = SignalsHeld::new();
             supervised::join(shared);
+            ending::join(shared);
             let (begin, begun) = sync_channel(1);
             let wait: Run = Box::new(move |shared| {
                 // Without a runner there is nothing to wait for.

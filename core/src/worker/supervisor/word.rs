@@ -59,6 +59,12 @@ impl Signal {
         (SIGHUP, Signal::Hup),
     ];
 
+    /// The system's number.
+    pub(crate) fn number(self) -> i32 {
+        // Every one is there.
+        Signal::NUMBERS.into_iter().find(|(_, known)| *known == self).map_or(0, |(number, _)| number)
+    }
+
     /// The one with this number of the system's.
     pub fn numbered(number: i32) -> Option<Signal> {
         Signal::NUMBERS.into_iter().find(|(known, _)| *known == number).map(|(_, signal)| signal)
