@@ -47,13 +47,18 @@ class Crew:
     def work(self, threads: int, take: Callable[[], Job | None]) -> None:
         """Perform jobs until stopped: until all threads have ended, or the time that a stop gave them is over."""
         for number in range(threads):
-            name = f"{self._native.name}-{number}"
+            name = f"worker {self._native.name}-{number}"  # no host makes it one of the core's: mh-…
             threading.Thread(target=self._perform, args=(take,), name=name, daemon=True).start()
             self._running += 1
         due = self._look()
         while self._goes_on() and (left := self._until - time.monotonic()) > 0:
             self._orders.wait(min(left, due))
             due = self._look()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a thread goes on."""
+        return self._running > 0
 
     def _look(self) -> float:
         """Do what there is to do; seconds until there will be more although nothing calls."""

@@ -88,7 +88,7 @@ class EventLoop:
             self._users += 1
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=_serve, args=(self._loop,), name="mh-loop", daemon=True)
+                self._thread = threading.Thread(target=_serve, args=(self._loop,), name="manyhands-loop", daemon=True)
                 self._thread.start()
             loop, thread = self._loop, self._thread
         try:

@@ -1,7 +1,7 @@
 """The native module: passes calls to the Rust core. No defaults here; the modules beside it are the interface."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, final
+from typing import Any, NoReturn, TypeVar, final
 
 _About = TypeVar("_About")
 _Answer = TypeVar("_Answer")
@@ -79,6 +79,12 @@ class Run:
     def call(self, function: Callable[[_About], _Answer], about: _About) -> _Answer: ...
     def wait(self, function: Callable[[], _Answer]) -> _Answer | None: ...
     def interrupt(self, exception: type[BaseException]) -> bool | None: ...
+
+def die(number: int) -> NoReturn:
+    """End the process now, as by this signal; what its handlers have begun is given back if they can be held."""
+
+def end_at_exit() -> None:
+    """When the process exits while handlers go on, hold these first, and give back what they have begun."""
 
 @final
 class Worker:

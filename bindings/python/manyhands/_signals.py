@@ -8,12 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
 
+from manyhands import _native
 from manyhands._orders import Order, Orders
-
-if TYPE_CHECKING:
-    from manyhands._native import Bell
 
 _ORDERS = {
     signal.SIGUSR1: [(Order.KILL, 0.0)],
@@ -24,7 +21,7 @@ _ORDERS = {
 
 
 @contextmanager
-def obeying_signals(orders: Orders, bell: Bell, shutdown_timeout: float, kill_timeout: float) -> Iterator[None]:
+def obeying_signals(orders: Orders, bell: _native.Bell, shutdown_timeout: float, kill_timeout: float) -> Iterator[None]:
     """While inside, signals become orders.
 
     QUIT: stop within shutdown_timeout. TERM, INT: stop within kill_timeout and interrupt what runs; a second one ends
@@ -50,7 +47,7 @@ def obeying_signals(orders: Orders, bell: Bell, shutdown_timeout: float, kill_ti
             return
         if meant in (signal.SIGTERM, signal.SIGINT):
             if asked:
-                _die(number)
+                _native.die(number)
             asked.append(number)
         for order in meanings[meant]:
             orders.put(*order)
@@ -66,9 +63,3 @@ def obeying_signals(orders: Orders, bell: Bell, shutdown_timeout: float, kill_ti
         signal.set_wakeup_fd(-1)
         with suppress(ValueError, OSError):  # what listened there may be gone
             signal.set_wakeup_fd(found_fd)
-
-
-def _die(number: int) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(number)
-    os._exit(128 + number)  # the first process of a container outlives the signal

@@ -170,8 +170,9 @@ class Worker(Registering):
         INT (Ctrl-C) interrupt these with JobInterrupted and leave them the `kill_timeout`, also when they come after
         QUIT; a second TERM or INT ends the process now. USR1 interrupts what runs and goes on; USR2 pauses, CONT
         resumes; TTIN writes each thread's job and backtrace to the log. An interrupted job is given back and no retry
-        is spent. A handler that outlasts its time goes on while `run` returns; its job is neither completed nor given
-        back, but performed again when its lease runs out, which spends a retry.
+        is spent. A handler that outlasts its time goes on while `run` returns; its job is given back when the process
+        exits, if all threads can be held for that. In one that lives on or is killed, the job is performed again when
+        its lease runs out, which spends a retry.
 
         Raises Closed when the worker has stopped before or was used before a fork; Unavailable when the last outcomes
         did not reach Redis; SystemExit(70) when a handler goes on after its `timeout`; and what keeps it from working
@@ -195,6 +196,8 @@ class Worker(Registering):
             try:
                 self._duties.hooks.tell("start", self)
                 crew.work(self._options.threads, self.next)
+                if crew.is_left:
+                    _native.end_at_exit()
                 self._end(0)
                 if crew.stuck:
                     raise SystemExit(_STUCK)  # noqa: TRY301  a handler that will not end ends the process

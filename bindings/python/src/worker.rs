@@ -152,6 +152,20 @@ impl Worker {
     }
 }
 
+/// Ends the process now, as by this signal; what its handlers have begun is given back before, when they can be held.
+#[pyfunction]
+pub fn die(number: i32) {
+    if let Some(signal) = manyhands::Signal::numbered(number) {
+        manyhands::Worker::end_process(manyhands::End::Signal(signal));
+    }
+}
+
+/// When the process exits while handlers go on, these are held first, and what they have begun is given back.
+#[pyfunction]
+pub fn end_at_exit() {
+    manyhands::Worker::end_at_exit();
+}
+
 impl Drop for Worker {
     /// Stops without the interpreter lock: a handler that waits for the lock could not finish otherwise.
     fn drop(&mut self) {

@@ -33,7 +33,7 @@ def test_handlers_share_one_loop_and_wait_together(client: Client) -> None:
     worker.run()
     assert len(set(map(id, here))) == 1
     assert [job.result for job in client.jobs(["a", "b", "c"]) if job] == [3, 3, 3]
-    assert not [thread for thread in threading.enumerate() if thread.name == "mh-loop"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "manyhands-loop"]
 
 
 def test_no_more_handlers_run_at_once_than_there_are_threads(client: Client) -> None:

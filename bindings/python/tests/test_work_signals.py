@@ -144,8 +144,7 @@ def test_a_second_term_ends_at_once(run: Run, tier: Tier) -> None:
         assert command.started(jid) != pid
     else:
         assert command.status() in ([1] if tier == "master" else [-SIGTERM, -SIGINT])
-        state = "waiting" if tier == "master" else "running"  # without a master until its lease runs out
-        assert (command.job(jid).state, command.job(jid).remaining) == (state, 3)
+        assert (command.job(jid).state, command.job(jid).remaining) == ("waiting", 3)
 
 
 def test_hup_replaces_every_process_in_turn(run: Run) -> None:
@@ -166,8 +165,9 @@ def test_hup_is_for_masters_and_ends_a_process_as_any_program(run: Run, tier: Ti
     table.has_ended(-SIGHUP)
 
 
-def test_a_handler_that_ignores_its_shutdown_ends_with_its_process(run: Run) -> None:
-    command = run("--shutdown-timeout=0.3")
+@pytest.mark.parametrize("flags", [[], ["--run-as-single-process"]])
+def test_a_handler_that_ignores_its_shutdown_ends_with_its_process(run: Run, flags: list[str]) -> None:
+    command = run("--shutdown-timeout=0.3", *flags)
     jid = command.put("hang", retries=3)
     pid = command.started(jid)
     command.signal(SIGQUIT)
@@ -184,3 +184,11 @@ def test_a_handler_that_ignores_its_timeout_loses_its_job_and_its_process(run: R
     assert command.started(jid) != pid
     assert command.job(jid).remaining == 0
     assert command.ends_as(jid, "failed").failure is not None
+
+
+def test_a_handler_that_ignores_its_timeout_ends_a_single_process_and_spends_a_retry(run: Run) -> None:
+    command = run("--shutdown-timeout=0.3", "--run-as-single-process")
+    jid = command.put("late", retries=3)
+    command.started(jid)
+    assert command.status() == 70
+    assert (command.job(jid).state, command.job(jid).remaining) == ("waiting", 2)
