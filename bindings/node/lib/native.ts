@@ -1,5 +1,6 @@
 // The native module, as this package uses it. What it does is said in src/*.rs; here are only the shapes.
 import { createRequire } from "node:module";
+import { isMainThread } from "node:worker_threads";
 
 /** One code of the core's list. */
 export interface NativeCode {
@@ -161,6 +162,12 @@ interface NativeModule {
   workSettings(flags: string): string;
   /** The list of settings, as JSON. */
   workSettingsTable(): string;
+  /** Ends the process now, as by this signal; what its handlers have begun is given back before. */
+  die(name: string): void;
+  /** When the process exits while handlers go on, what they have begun is given back. */
+  endAtExit(): void;
+  /** The threads that there are now and block all signals run no handler. */
+  spareRuntimeThreads(): void;
 }
 
 function load(): NativeModule {
@@ -177,3 +184,7 @@ function load(): NativeModule {
 }
 
 export const native: NativeModule = load();
+
+if (isMainThread) {
+  native.spareRuntimeThreads();
+}

@@ -1,4 +1,4 @@
-import { constants } from "node:os";
+import { native } from "./native.js";
 
 /**
  * What happens to the whole process, told to as many as want to know by one listener: Node warns of more than ten on one
@@ -39,10 +39,7 @@ export type Signal = "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGUSR2" | "SIGCONT" | 
 /** Somebody asks something of the process. Only the main thread hears of it. */
 export const onSignal = tellOf<Signal>(["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR2", "SIGCONT", "SIGTTIN"]);
 
-/** Ends the process now, by this signal. */
-export function die(signal: Signal): never {
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
-  // The first process of a container outlives the signal.
-  process.exit(128 + constants.signals[signal]);
+/** Ends the process now, by this signal. The jobs of its handlers are given back, when all its threads can be held. */
+export function die(signal: Signal): void {
+  native.die(signal.slice("SIG".length));
 }

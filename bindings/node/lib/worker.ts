@@ -6,7 +6,7 @@ import { Hooks } from "./hooks.js";
 import { Job } from "./job.js";
 import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
-import type { NativeWorker } from "./native.js";
+import { type NativeWorker, native } from "./native.js";
 import { callable, coreOptions, text } from "./options.js";
 import { Performing } from "./performing.js";
 import { onExit, onSignal } from "./process.js";
@@ -250,6 +250,9 @@ export class Worker extends Hooks<WorkerEvents> {
         unwatchExit();
         this.#look();
       });
+      if (isMainThread && this.#hands.running.size > 0) {
+        native.endAtExit();
+      }
       if (this.#stuck) {
         process.exit(STUCK);
       }
@@ -296,9 +299,10 @@ export class Worker extends Hooks<WorkerEvents> {
 
   /**
    * Take no more jobs, wait for the handlers under way at most `shutdownTimeout`, store their outcomes, give back what was
-   * not started. A handler that takes longer goes on while {@link run} returns, and may keep the process alive; its job is
-   * neither completed nor given back, but performed again when its lease runs out, which spends a retry. Jobs of {@link next}
-   * that are not ended are waited for in the same way.
+   * not started. A handler that takes longer goes on while {@link run} returns, and may keep the process alive; its job is not
+   * completed. After {@link run} on the main thread it is given back when the process exits, if all threads can be held for
+   * that; else it is performed again when its lease runs out, which spends a retry. Jobs of {@link next} that are not ended are
+   * waited for in the same way.
    *
    * @returns resolves when all this is done; safe to repeat. Not to be awaited in a handler, which it would wait for.
    */

@@ -242,6 +242,26 @@ impl Worker {
     }
 }
 
+/// Ends the process now, as by this signal; what its handlers have begun is given back before, when all threads can be held.
+#[napi(catch_unwind)]
+pub fn die(name: String) {
+    if let Some(signal) = manyhands::Signal::named(&name) {
+        manyhands::Worker::end_process(manyhands::End::Signal(signal));
+    }
+}
+
+/// When the process exits while handlers go on, all threads are held first, and what the handlers have begun is given back.
+#[napi(catch_unwind)]
+pub fn end_at_exit() {
+    manyhands::Worker::end_at_exit();
+}
+
+/// Threads of Node's own that block all signals, as that of the inspector does, need not be held.
+#[napi(catch_unwind)]
+pub fn spare_runtime_threads() {
+    manyhands::Worker::spare_runtime_threads();
+}
+
 impl Worker {
     fn begin(&self, env: &Env) -> napi::Result<()> {
         if self.begun.get().is_none() {

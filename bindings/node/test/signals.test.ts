@@ -145,7 +145,7 @@ for (const tier of TIERS) {
     }
     assert.equal(await service.program.ended, "SIGTERM");
     for (const { jid } of affected) {
-      assert.deepEqual(await fate(service, jid), ["running", 2], "until its lease ends: nobody is left to tell");
+      assert.deepEqual(await fate(service, jid), ["waiting", 2]);
     }
     assert.equal(others.length, 0);
   });

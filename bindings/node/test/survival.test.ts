@@ -21,13 +21,13 @@ test("a handler that computes keeps its lease for minutes, but outlives neither 
   assert.deepEqual(await fate(service, jid), ["waiting", 2]);
 });
 
-test("a single process ends after SHUTDOWN_TIMEOUT whatever its handler does, and leaves the job to its lease", async () => {
+test("a single process ends after SHUTDOWN_TIMEOUT whatever its handler does, and gives its job back", async () => {
   const service = await started(["--shutdown-timeout", "0.2"], SINGLE);
   const [jid] = (await service.put("stubborn")) as [string];
   await service.held();
   service.signal("SIGQUIT");
   assert.equal(await service.program.ended, 0);
-  assert.deepEqual(await fate(service, jid), ["running", 2]);
+  assert.deepEqual(await fate(service, jid), ["waiting", 2]);
 });
 
 test("a process that is killed costs its job a retry and its neighbours nothing", async () => {
@@ -73,6 +73,14 @@ test("a handler that hangs past its timeout loses its job, and its process is re
   await service.workers(1, ({ pid }) => pid !== held.pid);
   service.signal("SIGQUIT");
   assert.equal(await service.program.ended, 0);
+});
+
+test("a handler that hangs past its timeout ends a single process with status 70, and spends a retry", async () => {
+  const service = await started(["--shutdown-timeout", "0.2"], SINGLE);
+  const [jid] = (await service.put("hang")) as [string];
+  await service.held();
+  assert.equal(await service.program.ended, 70);
+  assert.deepEqual(await fate(service, jid), ["waiting", 1]);
 });
 
 test("processes whose master is killed finish their jobs and end", async () => {
