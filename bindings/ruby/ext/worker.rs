@@ -198,8 +198,22 @@ fn wait(worker: &manyhands::Worker, deadline: Option<Instant>) -> Option<manyhan
     gvl::release_until(|| worker.next_unless(left, &interrupted), &unblock)
 }
 
+/// Ends the process now, as by this signal; what its handlers have begun is given back before, when all threads can be held.
+fn die(name: String) {
+    if let Some(signal) = manyhands::Signal::named(&name) {
+        manyhands::Worker::end_process(manyhands::End::Signal(signal));
+    }
+}
+
+/// The same with a status.
+fn end_process(status: i32) {
+    manyhands::Worker::end_process(manyhands::End::Status(status));
+}
+
 /// Defines the class in `native`.
 pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
+    native.define_singleton_method("die", function!(die, 1))?;
+    native.define_singleton_method("end_process", function!(end_process, 1))?;
     let class = native.define_class("Worker", ruby.class_object())?;
     class.undef_default_alloc_func();
     class.define_singleton_method("open", function!(Worker::open, 2))?;

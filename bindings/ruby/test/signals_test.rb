@@ -129,7 +129,7 @@ class SignalsTest < Case
       output.close
       assert_equal 70, $CHILD_STATUS.exitstatus
       assert_equal "finished", client.job("n").result
-      assert_equal(what == "is_killed" ? ["scheduled", 4] : ["running", 5],
+      assert_equal([what == "is_killed" ? "scheduled" : "waiting", 4],
                    [client.job("s").state, client.job("s").remaining])
     end
   end

@@ -103,7 +103,6 @@ class WorkSignalsTest < WorkCase
   %w[TERM INT].each do |signal|
     TIERS.each do |tier|
       define_method("test_a_second_#{signal}_to_a_#{tier}_ends_it_at_once") do
-        lease(1) if tier == "single" # nobody is there to give its job back
         queue.put("stubborn", jid: "s")
         program = work(*("--run-as-single-process" if tier == "single"))
         pid = held.pid
@@ -120,8 +119,7 @@ class WorkSignalsTest < WorkCase
           assert_equal ["s", ["running", 5]], [held.jid, remaining("s")]
         else
           assert_equal Signal.list[signal], status(program).termsig
-          work
-          assert_equal ["s", ["running", 4]], [held.jid, remaining("s")]
+          assert_equal ["waiting", 5], remaining("s")
         end
       end
     end

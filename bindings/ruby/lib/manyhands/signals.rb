@@ -38,20 +38,13 @@ module Manyhands
         Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
         Process.kill(name, Process.pid)
       elsif state[:hurried] && state[:urgent].include?(name)
-        die(name)
+        Native.die(name)
       else
         state[:hurried] ||= state[:urgent].include?(name)
         obey.call(name)
       end
     end
-
-    # @param name [String] the signal's
-    def self.die(name)
-      Signal.trap(name, "SYSTEM_DEFAULT")
-      Process.kill(name, Process.pid)
-      Process.exit!(128 + Signal.list.fetch(name)) # the first process of a container outlives the signal
-    end
-    private_class_method :handle, :die
+    private_class_method :handle
   end
   private_constant :Signals
 end

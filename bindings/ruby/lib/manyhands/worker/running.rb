@@ -13,7 +13,7 @@ module Manyhands
     #
     # - QUIT stops it as {#stop} does: no new jobs, and the `shutdown_timeout` for running handlers
     # - TERM and INT stop it now, also after QUIT: running handlers are interrupted as killed and have the
-    #   `kill_timeout` to end; a second one ends the process
+    #   `kill_timeout` to end; a second one ends the process and gives back what runs, when all threads can be held
     # - USR1 interrupts running handlers as killed; the worker goes on
     # - USR2 takes no new jobs until CONT
     # - TTIN writes every thread's job and backtrace to the log
@@ -102,12 +102,12 @@ module Manyhands
       end_process(crew) if @watch.stuck
     end
 
-    # A thread that nothing ends would keep Ruby from ending.
+    # A thread that nothing ends would keep Ruby from ending. What it has begun is given back, and spends a retry.
     def end_process(crew)
       exit(STUCK) if crew.gone?
 
       [$stdout, $stderr].each(&:flush)
-      exit!(STUCK)
+      Native.end_process(STUCK)
     end
   end
 end
