@@ -55,7 +55,7 @@ from manyhands.page import Jids, Page, WorkerJobs
 from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
 from manyhands.put import Placed, Put, PutOptions
 from manyhands.queue import Counts, Queue, QueueCounts, Sample, Stats
-from manyhands.recurring import Recurring
+from manyhands.recurring import Recurring, RecurringOptions
 from manyhands.retry_rules import Backoff, RetryRules
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
 from manyhands.throttle import Throttle, ThrottleCounts
@@ -103,6 +103,7 @@ __all__ = [
     "QueueCounts",
     "ReadOnly",
     "Recurring",
+    "RecurringOptions",
     "Retry",
     "RetryRules",
     "Sample",

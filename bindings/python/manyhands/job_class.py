@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     from manyhands.job import Job
     from manyhands.put import PutOptions
+    from manyhands.queue import Queue
+    from manyhands.recurring import Recurring, RecurringOptions
+
+
+_RECURRING = "recurring_put"
 
 
 class Performs(Protocol):
@@ -77,12 +82,44 @@ class JobClass:
 
         Source: core/src/engine/ops/queue_put.lua
         """
+        options: Any = {**self.options, **_instead(overrides, OPERATION)}
+        return self._queue(client, queue, OPERATION).put(self.kind, data, **options)
+
+    def put_recurring(
+        self,
+        client: Client,
+        data: Any = None,
+        *,
+        interval: float | timedelta,
+        queue: str | None = None,
+        **overrides: Unpack[RecurringOptions],
+    ) -> Recurring:
+        """From now on put one of its jobs every interval.
+
+        client, data, queue: as in `put`.
+        interval: seconds from one to the next, at least 0.001.
+        overrides: as in `Queue.put_recurring`, in place of the defaults, of which the delay is not for recurring jobs:
+            at least a jid, or there is one more each time.
+
+        Raises InvalidArgument, also when neither it nor this call names a queue; else what `Queue.put_recurring`
+        raises. Releases the GIL.
+
+            count.put_recurring(client, interval=3600, jid="hourly")
+
+        Source: core/src/engine/ops/recurring_put.lua
+        """
+        options: Any = {name: value for name, value in self.options.items() if name != "delay"}
+        options |= _instead(overrides, _RECURRING)
+        return self._queue(client, queue, _RECURRING).put_recurring(self.kind, data, interval=interval, **options)
+
+    def _queue(self, client: Client, name: str | None, operation: str) -> Queue:
+        """The queue of that name, or its own."""
         if not isinstance(client, Client):
-            raise InvalidArgument(f"client must be a Client, not {type(client).__name__}", operation=OPERATION)
-        queue = self.queue if queue is None else queue
-        if queue is None:
-            raise InvalidArgument(f"queue is missing: {self.kind} has no default", operation=OPERATION)
-        return client.queue(queue).put(self.kind, data, **{**self.options, **given(overrides)})
+            raise InvalidArgument(f"client must be a Client, not {type(client).__name__}", operation=operation)
+        name = self.queue if name is None else name
+        if name is None:
+            raise InvalidArgument(f"queue is missing: {self.kind} has no default", operation=operation)
+        return client.queue(name)
 
     def __repr__(self) -> str:
         return f"<manyhands.JobClass {self.kind!r}>"
@@ -135,6 +172,12 @@ def job(
         return JobClass(kind, handler, queue=queue, timeout=seconds, backoff=waits, options=defaults)
 
     return declare
+
+
+def _instead(overrides: Mapping[str, Any], operation: str) -> dict[str, Any]:
+    """What a call says in place of the defaults, which its kind is not."""
+    refuse_unknown({name: None for name in overrides if name == "kind"}, operation)
+    return given(overrides)
 
 
 def _check(queue: str, kind: str, options: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypedDict, TypeVar, overload
 
 from manyhands._wire import (
     UNCHANGED,
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from manyhands.client import Client
 
 _T = TypeVar("_T")
+
+
+class RecurringOptions(TypedDict, total=False):
+    """The options of a recurring put but for the interval: see `Queue.put_recurring`."""
+
+    jid: str | None
+    offset: float | timedelta | None
+    backlog: int | None
+    priority: int | None
+    retries: int | None
+    tags: Sequence[str] | None
+    throttles: Sequence[str] | None
+    route: Sequence[str] | None
+    headers: Mapping[str, str] | None
 
 
 class _Field(Generic[_T]):

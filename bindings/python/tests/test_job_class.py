@@ -27,6 +27,44 @@ def test_defaults_and_what_a_put_says_instead(client: Client) -> None:
     assert (bob.jid, bob.priority, bob.retries, bob.tags, bob.route) == ("b", -1, 2, [], ["archive"])
 
 
+def test_recurring_jobs_have_its_defaults_but_for_the_delay(client: Client) -> None:
+    client.config.set("test-clock", 1_000_000)
+    options: Any = {"priority": 3, "retries": 2, "tags": ["new"], "throttles": ["smtp"], "route": ["archive"]}
+    kind = manyhands.job("welcome", queue="mail", delay=60, timeout=30, backoff=5, headers={"from": "a"}, **options)
+    later = kind(lambda _job: None)
+    own = later.put_recurring(client, {"name": "ann"}, interval=60)
+    assert (own.kind, own.queue, own.data, own.interval, len(own.jid)) == ("welcome", "mail", {"name": "ann"}, 60.0, 32)
+    assert (own.priority, own.retries, own.tags, own.throttles) == (3, 2, ["new"], ["smtp"])
+    assert (own.route, own.headers, own.next_at) == (["archive"], {"from": "a"}, 1000.0)
+    rest: Any = {"offset": 5, "backlog": 2, "tags": [], "headers": {}, "route": None}
+    other = later.put_recurring(client, interval=0.5, queue="other", jid="r", priority=-1, retries=0, **rest)
+    assert (other.jid, other.queue, other.data, other.interval, other.next_at) == ("r", "other", None, 0.5, 1005.0)
+    assert (other.backlog, other.priority, other.retries, other.tags, other.headers) == (2, -1, 0, [], {})
+    assert (other.throttles, other.route) == (["smtp"], ["archive"])
+    (job,) = client.queue("mail").reserve()
+    assert (job.parent, job.kind, job.priority, job.retries, job.tags) == (own.jid, "welcome", 3, 2, ["new"])
+
+
+def test_bad_recurring_puts_are_refused_by_name(client: Client) -> None:
+    nowhere: Any = manyhands.job("nowhere")(lambda _job: None)
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({}, "queue is missing: nowhere has no default"),
+        ({"queue": "q", "delay": 1}, "delay is not an option here"),
+        ({"queue": "q", "kind": "other"}, "kind is not an option here"),
+        ({"queue": "q", "interval": 0}, "interval must be 0.001 to"),
+        ({"queue": "q", "priority": 128}, "priority 128 is outside -128..127"),
+        ({"queue": "q", "jid": "x" * 236}, "jid has 236 bytes"),
+        ({"queue": "q", "data": {1}}, "data is not JSON"),
+        ({"client": 5}, "client must be a Client, not int"),
+    ]
+    for arguments, said in bad:
+        with pytest.raises(InvalidArgument) as caught:
+            nowhere.put_recurring(**{"client": client, "interval": 60, **arguments})
+        assert caught.value.message.startswith(said)
+        assert caught.value.operation == "recurring_put"
+    assert client.queue("q").recurring().total == 0
+
+
 def test_it_is_its_handler(client: Client) -> None:
     assert isinstance(welcome, JobClass)
     assert welcome(Job.build("welcome", {"name": "ann"})) == "Hello, ann!"
@@ -67,6 +105,8 @@ def test_without_a_queue(client: Client) -> None:
     assert nowhere.put(client, queue="q").outcome == "put"
     with pytest.raises(InvalidArgument, match="client must be a Client, not int"):
         nowhere.put(5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="kind is not an option here"):
+        nowhere.put(client, queue="q", kind="other")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
