@@ -18,6 +18,12 @@ class PerformsTest < Case
     def self.perform(job) = [job.data, "resized"]
   end
 
+  class Later
+    extend Manyhands::Performs
+    performs "later", queue: "q", priority: 3, retries: 2, tags: ["mail"], throttles: ["smtp"], route: ["archive"],
+                      headers: { "from" => "a" }, delay: 60, timeout: 30, backoff: 5
+  end
+
   class Counting
     def perform(_job) = @runs = @runs.to_i + 1
   end
@@ -33,6 +39,38 @@ class PerformsTest < Case
   def test_a_put_overrides_defaults
     job = client.job(Welcome.put(client, 1, jid: "j", queue: "other", priority: 0, retries: nil, tags: []).jid)
     assert_equal ["j", "other", 0, 2, []], [job.jid, job.queue, job.priority, job.retries, job.tags]
+  end
+
+  def test_recurring_jobs_have_its_defaults_but_for_the_delay
+    one = Later.put_recurring(client, { to: "ann" }, interval: 60)
+    assert_equal ["later", "q", { "to" => "ann" }, 60.0, 32],
+                 [one.kind, one.queue, one.data, one.interval, one.jid.size]
+    assert_equal [3, 2, ["mail"], ["smtp"], ["archive"], { "from" => "a" }],
+                 [one.priority, one.retries, one.tags, one.throttles, one.route, one.headers]
+    job = queue.reserve.fetch(0)
+    assert_equal [one.jid, "later", 3, 2, ["mail"]], [job.parent, job.kind, job.priority, job.retries, job.tags]
+  end
+
+  def test_a_recurring_put_overrides_defaults
+    one = Later.put_recurring(client, interval: 0.5, queue: "other", jid: "r", offset: 60, backlog: 2, priority: -1,
+                                      retries: 0, tags: [], headers: {}, route: nil)
+    assert_equal ["r", "other", nil, 0.5, 2], [one.jid, one.queue, one.data, one.interval, one.backlog]
+    assert_equal [-1, 0, [], {}, ["smtp"], ["archive"]],
+                 [one.priority, one.retries, one.tags, one.headers, one.throttles, one.route]
+    assert_in_delta Time.now + 60, one.next_at, PATIENCE
+  end
+
+  def test_bad_recurring_puts_are_refused_by_name
+    { { queue: nil } => "queue is missing: PerformsTest::Resize has no default", { delay: 1 } => "delay is unknown",
+      { interval: nil } => "interval is missing", { interval: 0 } => "interval must be 0.001 to",
+      { priority: 128 } => "priority 128 is outside -128..127", { jid: "x" * 236 } => "jid has 236 bytes",
+      { kind: "other" } => "kind is unknown" }.each do |options, naming|
+      error = assert_refused(Manyhands::InvalidArgument, naming) do
+        Resize.put_recurring(client, 1, **{ interval: 60, queue: "q", **options })
+      end
+      assert_equal "recurring_put", error.operation
+    end
+    assert_equal 0, queue.recurring.total
   end
 
   def test_a_module_performs

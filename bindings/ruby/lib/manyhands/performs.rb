@@ -20,7 +20,8 @@ module Manyhands
     # What can be said of a kind. What is the worker's affair does not go with its puts.
     DEFAULTS = %i[queue priority delay retries tags route throttles headers timeout backoff].freeze
     OF_WORKER = %i[timeout backoff].freeze
-    private_constant :DEFAULTS, :OF_WORKER
+    NOT_RECURRING = [*OF_WORKER, :delay].freeze
+    private_constant :DEFAULTS, :OF_WORKER, :NOT_RECURRING
 
     # Says what it performs. Called again it replaces what was said.
     #
@@ -60,12 +61,33 @@ module Manyhands
     # @raise [InvalidArgument] naming the argument; also when neither the defaults nor the options name a queue
     # @raise [Error] as {Queue#put}
     def put(client, data = nil, **options)
-      Wire.check_class(client, "client", Client)
       options = { **defaults.except(*OF_WORKER), **options.compact }
-      queue = options.delete(:queue)
-      Wire.refuse("queue is missing: #{self} has no default", "queue_put") unless queue
+      queue_of(client, options.delete(:queue), "queue_put").put(kind, data, **options)
+    end
 
-      client.queue(queue).put(kind, data, **options)
+    # From now on puts one of its jobs every interval. The default delay is not for recurring jobs. Releases the GVL.
+    #
+    # @param client [Client]
+    # @param data [Object] anything JSON can say
+    # @param options [Hash] as in {Queue#put_recurring}, and :queue; instead of the defaults: :interval, and at least a
+    #   :jid, or there is one more each time. nil is the same as not given
+    # @return [Recurring]
+    # @raise [InvalidArgument] naming the argument; also when neither the defaults nor the options name a queue
+    # @raise [Error] as {Queue#put_recurring}
+    # @example
+    #   Count.put_recurring(client, interval: 3600, jid: "hourly")
+    def put_recurring(client, data = nil, **options)
+      options = { **defaults.except(*NOT_RECURRING), **options.compact }
+      queue_of(client, options.delete(:queue), "recurring_put").put_recurring(kind, data, **options)
+    end
+
+    private
+
+    def queue_of(client, name, operation)
+      Wire.check_class(client, "client", Client)
+      Wire.refuse("queue is missing: #{self} has no default", operation) unless name
+
+      client.queue(name)
     end
   end
 end
