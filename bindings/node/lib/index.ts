@@ -47,7 +47,13 @@ export type { HistoryEntry, JobProgress } from "./history.js";
 export type { Hooks } from "./hooks.js";
 export { JobInterrupted } from "./interrupted.js";
 export { type BuildOptions, Job, type JobOutcome, type JobState } from "./job.js";
-export { type ClassPutOptions, defineJob, type JobClass, type JobDefaults } from "./job-class.js";
+export {
+  type ClassPutOptions,
+  type ClassRecurringOptions,
+  defineJob,
+  type JobClass,
+  type JobDefaults,
+} from "./job-class.js";
 export { RawJson } from "./json.js";
 export type { Listings } from "./listings.js";
 export type { Managed } from "./managed.js";

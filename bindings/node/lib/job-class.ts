@@ -5,6 +5,8 @@ import { type BuildOptions, Job } from "./job.js";
 import type { RawJson } from "./json.js";
 import { callable, coreOptions, optionsObject, text } from "./options.js";
 import { type Placed, type PutOptions, SHARED_OPTIONS, type SharedOptions } from "./put.js";
+import type { Queue } from "./queue.js";
+import type { Recurring, RecurringOptions } from "./recurring.js";
 import { type Handler, LIMITS, limitsOf, type PerformOptions } from "./worker-options.js";
 
 /** What {@link defineJob} is told: the kind, and options that its puts have unless they say otherwise. */
@@ -25,6 +27,12 @@ const DEFAULTS = { kind: "kind", queue: "queue", ...SHARED_OPTIONS, delay: "dela
 
 /** Options of {@link JobClass.put}: each takes the place of the class's own. */
 export interface ClassPutOptions extends PutOptions {
+  /** Default: the class's queue. */
+  queue?: string;
+}
+
+/** Options of {@link JobClass.putRecurring}: each takes the place of the class's own. */
+export interface ClassRecurringOptions extends RecurringOptions {
   /** Default: the class's queue. */
   queue?: string;
 }
@@ -69,12 +77,35 @@ export class JobClass<Data = unknown> {
   async put(client: Client, ...rest: WithData<Data, ClassPutOptions>): Promise<Placed> {
     const operation = "queue_put";
     const [data, options = {}] = rest;
-    Client.door(client);
     const { queue, ...others } = { ...this.defaults, ...given(optionsObject(options, operation)) };
-    if (queue === undefined) {
-      throw invalidArgument(`queue is missing: neither this put nor the class of ${this.kind} names one`, operation);
-    }
-    return client.queue(queue).put(this.kind, rest.length === 0 ? null : data, others);
+    return this.#queue(client, queue, operation).put(this.kind, rest.length === 0 ? null : data, others);
+  }
+
+  /**
+   * Put a job of this kind every interval from now on, as {@link Queue.putRecurring} does.
+   *
+   * ```js
+   * await count.putRecurring(client, null, 3_600_000, { jid: "hourly" });
+   * ```
+   *
+   * @param data the payload.
+   * @param interval Milliseconds. 1 or more, a fraction is rounded.
+   * @param options take the place of the class's own, of which the delay is not for recurring jobs: at least a `jid`, or there
+   *   is one more each time. Lists are not merged.
+   * @throws InvalidArgument when neither names a queue; and what {@link Queue.putRecurring} throws.
+   *
+   * Source: core/src/engine/ops/recurring_put.lua
+   */
+  async putRecurring(
+    client: Client,
+    data: Data | RawJson,
+    interval: number,
+    options: ClassRecurringOptions = {},
+  ): Promise<Recurring<Data>> {
+    const operation = "recurring_put";
+    const { delay: _, ...defaults } = this.defaults;
+    const { queue, ...others } = { ...defaults, ...given(optionsObject(options, operation)) };
+    return this.#queue(client, queue, operation).putRecurring<Data>(this.kind, data, interval, others);
   }
 
   /**
@@ -85,6 +116,14 @@ export class JobClass<Data = unknown> {
   build(...[data, options = {}]: WithData<Data, BuildOptions>): Job<Data> {
     const { delay: _, ...defaults } = this.defaults;
     return Job.build<Data>(this.kind, data === undefined ? null : data, { ...defaults, ...given(options) });
+  }
+
+  #queue(client: Client, name: string | undefined, operation: string): Queue {
+    Client.door(client);
+    if (name === undefined) {
+      throw invalidArgument(`queue is missing: neither this put nor the class of ${this.kind} names one`, operation);
+    }
+    return client.queue(name);
   }
 }
 

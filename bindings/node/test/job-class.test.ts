@@ -26,6 +26,58 @@ test("puts of a class have its options, unless they say otherwise", async () => 
   assert.deepEqual(second.data, { to: "grace" });
 });
 
+test("recurring jobs of a class have its options but for the delay, unless their put says otherwise", async () => {
+  const client = freshClient();
+  await stopClock(client);
+  const now = (await client.queue("q").putRecurring("k", null, 60_000)).nextAt as number;
+  const later = defineJob<{ to: string } | null>(
+    {
+      ...{ kind: "later", queue: "mail", delay: 60_000, timeout: 30_000, backoff: 5_000, headers: { from: "a" } },
+      ...{ priority: 3, retries: 2, tags: ["new"], throttles: ["smtp"], route: ["done"] },
+    },
+    () => {},
+  );
+  const own = await later.putRecurring(client, { to: "ada" }, 60_000);
+  assert.deepEqual(
+    [own.kind, own.queue, own.data?.to, own.interval, own.nextAt],
+    ["later", "mail", "ada", 60_000, now],
+  );
+  assert.deepEqual([own.priority, own.retries, own.tags, own.throttles], [3, 2, ["new"], ["smtp"]]);
+  assert.deepEqual([own.route, own.headers, own.jid.length], [["done"], { from: "a" }, 32]);
+  const other = await later.putRecurring(client, null, 500, {
+    ...{ queue: "other", jid: "r", offset: 5_000, backlog: 2, priority: -1, retries: 0, tags: [], headers: {} },
+    route: undefined as never,
+  });
+  assert.deepEqual([other.jid, other.queue, other.data, other.interval], ["r", "other", null, 500]);
+  assert.deepEqual([other.nextAt, other.backlog, other.priority, other.retries], [now + 5_000, 2, -1, 0]);
+  assert.deepEqual([other.tags, other.headers, other.throttles, other.route], [[], {}, ["smtp"], ["done"]]);
+  const [job] = (await client.queue("mail").reserve(1)) as [Job];
+  assert.deepEqual([job.parent, job.kind, job.priority, job.retries, job.tags], [own.jid, "later", 3, 2, ["new"]]);
+});
+
+test("a bad recurring put of a class is refused by name", async () => {
+  const client = freshClient();
+  const homeless = defineJob({ kind: "k" }, () => {});
+  const refused: [RegExp, () => Promise<unknown>][] = [
+    [/^queue is missing: neither this put nor the class of k names one/, () => homeless.putRecurring(client, 1, 60)],
+    [/^option delay is unknown/, () => homeless.putRecurring(client, 1, 60, { queue: "q", delay: 1 } as never)],
+    [/^option kind is unknown/, () => homeless.putRecurring(client, 1, 60, { queue: "q", kind: "l" } as never)],
+    [/^options must be an object, not null/, () => homeless.putRecurring(client, 1, 60, null as never)],
+    [/^interval must be a finite/, () => homeless.putRecurring(client, 1, {} as never, { queue: "q" })],
+    [/^interval 0 is outside/, () => homeless.putRecurring(client, 1, 0, { queue: "q" })],
+    [/^priority 128 is outside/, () => homeless.putRecurring(client, 1, 60, { queue: "q", priority: 128 })],
+    [/^jid has 236 bytes/, () => homeless.putRecurring(client, 1, 60, { queue: "q", jid: "x".repeat(236) })],
+    [/^data .*undefined/, () => homeless.putRecurring(client, undefined, 60, { queue: "q" })],
+  ];
+  for (const [message, put] of refused) {
+    await assert.rejects(put, { code: 100, operation: "recurring_put", message });
+  }
+  await assert.rejects(homeless.putRecurring("mail" as never, null, 60), InvalidArgument);
+  // @ts-expect-error: to is a string
+  await welcome.putRecurring(client, { to: 1 }, 60);
+  assert.equal((await client.queue("q").recurring()).total, 0);
+});
+
 test("a worker performs a class, and its delay holds", async () => {
   const client = freshClient();
   const { jid } = await welcome.put(client, new RawJson('{"to":"ada"}'), { route: [] });
