@@ -13,6 +13,12 @@ const MOST_UNANSWERED = 2_000;
 /** Interrupts that may wait for their jobs: as many as jobs run at once. */
 const MOST_UNTOLD = 1_000;
 
+/**
+ * Looks at an interrupt whose job is not here: one that has gone never comes, one on its way here comes with a next turn of the loop.
+ * More than two, as a program that kills handlers looks as often as it likes in a turn.
+ */
+const MOST_LOOKS = 10;
+
 /** Who is told that the lease of a job was lost, or its outcome refused. */
 export interface LossListener {
   /** Whether anybody wants to know of the loss after the job's run. */
@@ -32,8 +38,8 @@ export class Hands implements Holder {
   #listener: LossListener;
   /** Jobs whose outcome the engine may not have answered yet, for who listens to refusals; null for one whose loss was told. */
   #unanswered = new Map<string, Job | null>();
-  /** What could not be told yet. */
-  #untold: NativeInterrupt[] = [];
+  /** What could not be told yet, and how often its job was not here. */
+  #untold: { interrupt: NativeInterrupt; looks: number }[] = [];
 
   constructor(door: Door, native: NativeWorker, listener: LossListener) {
     this.door = door;
@@ -116,11 +122,12 @@ export class Hands implements Holder {
 
   /** Interrupts what should end, and tells of leases that were lost and outcomes that were refused, since the last look. */
   look(): void {
-    const untold = [...this.#untold, ...this.native.takeInterrupts()];
+    const fresh = this.native.takeInterrupts().map((interrupt) => ({ interrupt, looks: 0 }));
+    const untold = [...this.#untold, ...fresh];
     this.#untold = [];
     const jobs = untold.length === 0 ? new Map<string, Job>() : this.#byKey();
-    for (const interrupt of untold) {
-      this.#interrupt(interrupt, jobs.get(key(interrupt)));
+    for (const { interrupt, looks } of untold) {
+      this.#interrupt(interrupt, jobs.get(key(interrupt)), looks);
     }
     for (const refused of this.native.takeRefused()) {
       const job = this.#unanswered.get(key(refused));
@@ -135,12 +142,14 @@ export class Hands implements Holder {
     }
   }
 
-  #interrupt(interrupt: NativeInterrupt, job: Job | undefined): void {
+  #interrupt(interrupt: NativeInterrupt, job: Job | undefined, looks: number): void {
     const { reason } = interrupt;
     if (job === undefined || Job.leaving(job)) {
-      // On its way here, or maybe on its way out: looked at again.
-      this.#untold.push(interrupt);
-      this.#untold.splice(0, this.#untold.length - MOST_UNTOLD);
+      // On its way here, or maybe on its way out: looked at again, but for one that has gone.
+      if (looks < MOST_LOOKS) {
+        this.#untold.push({ interrupt, looks: job === undefined ? looks + 1 : 0 });
+        this.#untold.splice(0, this.#untold.length - MOST_UNTOLD);
+      }
     } else if (reason === "killed" || reason === "timeout") {
       Job.interrupt(job, reason);
     } else if (Job.lose(job, reason)) {

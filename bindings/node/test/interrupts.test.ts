@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { defineJob, InvalidArgument, type Job, JobInterrupted, Worker } from "manyhands";
+import { defineJob, InvalidArgument, Job, JobInterrupted, Worker } from "manyhands";
+import { Hands } from "../node_modules/manyhands/dist/hands.js";
 import { freshClient, start, written } from "./server.js";
 
 test("a killed handler's job is given back once it has ended, no retry spent; one that returns is done", async (t) => {
@@ -148,4 +149,21 @@ test("a program that runs its worker itself obeys signals too: TTIN writes what 
   await program.line("interrupted killed");
   await program.line("stopped");
   assert.equal(await program.ended, 0);
+});
+
+test("an interrupt waits for a job on its way here, and not for good for one that has gone", () => {
+  const interrupts: unknown[] = [];
+  const native = { takeInterrupts: () => interrupts.splice(0), takeRefused: () => [] };
+  const hands = new Hands({} as never, native as never, { listens: () => false, lockLost: () => {} });
+  const interruptedAfter = (looks: number, jid: string) => {
+    const job = Job.build("k", null, { jid });
+    interrupts.push({ jid, token: job.token, reason: "killed" });
+    for (let look = 0; look < looks; look += 1) {
+      hands.look();
+    }
+    hands.running.add(job);
+    hands.look();
+    return job.signal.aborted;
+  };
+  assert.deepEqual([interruptedAfter(1, "comes"), interruptedAfter(100, "gone")], [true, false]);
 });
