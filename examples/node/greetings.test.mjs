@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 import { Client, defineJob, Worker } from "manyhands";
-import { drain, recordedPuts } from "manyhands/testing";
+import { drain, inline, perform, recordedPuts } from "manyhands/testing";
 
 // The program: who signs up is greeted.
 const greet = defineJob({ kind: "greet", queue: "mail", retries: 3 }, async (job) => `Hello, ${job.data.name}!`);
@@ -19,6 +19,12 @@ test("a handler, on a job that was built without a server", async () => {
   assert.equal(await greet.handler(greet.build({ name: "Ada" })), "Hello, Ada!");
 });
 
+test("a handler with the middleware around it, without a server", async () => {
+  const worker = new Worker(client, { queues: ["mail"] }).perform(greet);
+  worker.use(async (_, next) => (await next()).toUpperCase());
+  assert.equal(await perform(worker, greet.build({ name: "Ada" })), "HELLO, ADA!");
+});
+
 test("what was put, without a server", async () => {
   const recorded = recordedPuts(client);
   await signUp(client, "Ada");
@@ -27,10 +33,17 @@ test("what was put, without a server", async () => {
   recorded.stop();
 });
 
-test("all of it, on a server", async () => {
+test("performed when asked, on a server", async () => {
   const worker = new Worker(client, { queues: ["mail"] }).perform(greet);
   await signUp(client, "Grace");
   assert.equal(await drain(worker), 1);
   const [jid] = (await client.completed()).jids;
   assert.equal((await client.job(jid)).result, "Hello, Grace!");
+});
+
+test("performed at once, on a server", async () => {
+  const mode = inline(new Worker(client, { queues: ["mail"] }).perform(greet));
+  const { jid } = await greet.put(client, { name: "Joan" });
+  assert.equal((await client.job(jid)).result, "Hello, Joan!");
+  mode.stop();
 });

@@ -62,15 +62,17 @@ export class Performing {
     }
     this.#listener.before(job);
     try {
-      const result =
-        this.layers.length === 0
-          ? await handler(job)
-          : await through(this.layers, job, async () => handler(job), job.jid);
+      const result = await this.layered(job, handler);
       // What a handler returns that has ended its job is of no use, so it need not be one that can be stored.
       return Job.returned(job, Job.ended(job) ? undefined : result);
     } catch (thrown) {
       return this.#threw(job, thrown);
     }
+  }
+
+  /** Runs the handler with the middleware around it: what they give and throw, a promise of it or at once. */
+  layered(job: Job, handler: Handler): unknown {
+    return this.layers.length === 0 ? handler(job) : through(this.layers, job, async () => handler(job), job.jid);
   }
 
   #threw(job: Job, thrown: unknown): Ending {

@@ -1,7 +1,8 @@
 /**
- * Manyhands in tests: `import { drain, inline, recordedPuts } from "manyhands/testing"`.
+ * Manyhands in tests: `import { drain, inline, perform, recordedPuts } from "manyhands/testing"`.
  *
- * {@link recordedPuts} needs no server; the others work on a real one, for which `embedded:` and a namespace of the test's own will do.
+ * {@link perform} and {@link recordedPuts} need no server; the others work on a real one, for which `embedded:` and a namespace of the
+ * test's own will do.
  */
 
 import { AssertionError } from "node:assert";
@@ -10,6 +11,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Backoff } from "./backoff.js";
 import { Client } from "./client.js";
 import type { Ending } from "./ending.js";
+import { invalidArgument } from "./errors.js";
 import { Job } from "./job.js";
 import { toJson } from "./json.js";
 import { coreOptions } from "./options.js";
@@ -36,6 +38,25 @@ export interface DrainOptions {
 const BACKOFF = Backoff.exponential(1_000, { jitter: 0 });
 
 const DRAIN_OPTIONS = { queues: "queues", throws: "throws" };
+
+/**
+ * Run a job that was built through the worker's middleware and its handler, without a server. No hook hears of it.
+ *
+ * @param job from {@link Job.build}, or `build` of a job class.
+ * @returns what they return.
+ * @throws InvalidArgument when the worker has no handler for its kind; what they throw.
+ */
+export async function perform(worker: Worker, job: Job): Promise<unknown> {
+  const { performing } = Worker.parts(worker);
+  if (!(job instanceof Job)) {
+    throw invalidArgument(`job must be a Job of this package, not ${job === null ? "null" : typeof job}`);
+  }
+  const handler = performing.handlers.get(job.kind);
+  if (handler === undefined) {
+    throw invalidArgument(`the worker has no handler for kind ${job.kind}`);
+  }
+  return performing.layered(job, handler);
+}
 
 /**
  * Perform all jobs that may run now of the worker's queues, one by one in this program, with its handlers and middleware; those

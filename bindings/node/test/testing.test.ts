@@ -5,9 +5,32 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Client, defineJob, Fail, InvalidArgument, Snooze, Worker } from "manyhands";
-import { drain, inline, recordedPuts } from "manyhands/testing";
+import { Client, defineJob, Fail, InvalidArgument, Job, Snooze, Worker } from "manyhands";
+import { drain, inline, perform, recordedPuts } from "manyhands/testing";
 import { freshClient, stopClock, written } from "./server.js";
+
+test("perform runs a built job through middleware and handler, without a server", async () => {
+  const worker = new Worker(new Client("redis://nobody.invalid"), { queues: ["q"] });
+  const built = (data: number) => Job.build("double", data);
+  worker.perform<number>("double", (job) => {
+    if (job.data < 0) {
+      throw new Fail("negative");
+    }
+    return job.data * 2;
+  });
+  assert.equal(await perform(worker, built(20)), 40);
+  worker.use(async (_, next) => ((await next()) as number) + 1);
+  worker.use((job, next) => (job.data === 0 ? "skipped" : next()));
+  assert.equal(await perform(worker, built(20)), 41);
+  assert.equal(await perform(worker, built(0)), "skipped1");
+  await assert.rejects(perform(worker, built(-1)), Fail);
+  await assert.rejects(
+    perform(worker, Job.build("other")),
+    /^INVALID_ARGUMENT: the worker has no handler for kind other/,
+  );
+  await assert.rejects(perform(worker, { kind: "double" } as never), InvalidArgument);
+  await assert.rejects(perform({} as never, built(1)), InvalidArgument);
+});
 
 test("drain performs what may run, and what that puts, with middleware, and says how many", async () => {
   const client = freshClient();
@@ -169,7 +192,7 @@ test("the example of the documentation is the file, and passes", async () => {
       cwd: folder,
       env,
     });
-    assert.match(stdout, /^# pass 3$|^ℹ pass 3$/m);
+    assert.match(stdout, /^# pass 5$|^ℹ pass 5$/m);
   } finally {
     await rm(folder, { recursive: true });
   }
