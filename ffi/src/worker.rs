@@ -248,7 +248,7 @@ pub unsafe extern "C" fn mh_worker_resume(worker: *mut mh_worker, out_error: *mu
 /// The title of the process (ps, /proc/<pid>/cmdline) shows its queues and what it runs; argv stays as it is.
 ///
 /// After QUIT, TERM and INT mh_worker_next() returns MH_CODE_CLOSED. When handlers still run after the option
-/// "shutdown_timeout_ms" (QUIT) or 2 seconds (TERM, INT), the outcomes that there are are delivered and the process exits with 128
+/// "shutdown_timeout_ms" (QUIT) or "kill_timeout_ms" (TERM, INT), the outcomes that there are are delivered and the process exits with 128
 /// and the signal's number; a second TERM or INT ends it at once. Either gives back what the handlers had begun, when every thread of
 /// the process can be held for good before (or there is a master to do it).
 ///

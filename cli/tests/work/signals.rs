@@ -41,6 +41,7 @@ also_of_c! {
     quit_ends_after_the_shutdown_timeout
     term_and_int_interrupt_and_end
     term_ends_also_when_handlers_do_not
+    a_process_alone_leaves_handlers_the_kill_timeout
     a_second_term_ends_one_at_once
     usr1_interrupts_and_the_process_goes_on
     usr2_pauses_and_cont_resumes
@@ -56,15 +57,15 @@ struct Table {
 
 impl Table {
     fn new(tier: Tier, kind: &str) -> (Table, Held, Held) {
-        Table::within(tier, kind, "20")
+        Table::within(tier, kind, "20", "2")
     }
 
-    fn within(tier: Tier, kind: &str, shutdown_timeout: &str) -> (Table, Held, Held) {
+    fn within(tier: Tier, kind: &str, shutdown_timeout: &str, kill_timeout: &str) -> (Table, Held, Held) {
         let options: &[&str] = match tier {
             Tier::One => &["--worker-count", "2"],
             Tier::Single => &["--run-as-single-process", "--thread-count", "2"],
         };
-        let variables = [("SHUTDOWN_TIMEOUT", shutdown_timeout)];
+        let variables = [("SHUTDOWN_TIMEOUT", shutdown_timeout), ("KILL_TIMEOUT", kill_timeout)];
         let master = Master::of(PROGRAM.get(), Server::start(), options, &variables);
         if tier == Tier::One {
             until("two workers", || master.workers().len() == 2);
@@ -142,7 +143,7 @@ fn quit_ends_after_the_running_jobs() {
 #[test]
 fn quit_ends_after_the_shutdown_timeout() {
     for tier in TIERS {
-        let (mut table, _first, _second) = Table::within(tier, "stubborn", "0.3");
+        let (mut table, _first, _second) = Table::within(tier, "stubborn", "0.3", "2");
         table.signal(libc::SIGQUIT);
         table.has_ended(131);
         table.is_given_back();
@@ -181,6 +182,21 @@ fn term_ends_also_when_handlers_do_not() {
         table.has_ended(143);
         assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
         table.is_given_back();
+    }
+}
+
+#[test]
+fn a_process_alone_leaves_handlers_the_kill_timeout() {
+    for (kill_timeout, least, most) in [("0.05", 0, 1_500), ("2.5", 2_500, 5_000)] {
+        let (mut table, _first, _second) = Table::within(Tier::Single, "stubborn", "20", kill_timeout);
+        let begun = Instant::now();
+        table.signal(libc::SIGTERM);
+        table.has_ended(143);
+        let took = begun.elapsed();
+        assert!(
+            (Duration::from_millis(least)..Duration::from_millis(most)).contains(&took),
+            "{kill_timeout}: {took:?}"
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::low_level;
 
 use super::ending::End;
+use super::options::WorkerOptions;
 use super::shared::Shared;
 use super::supervisor::Signal;
 use super::{Inner, Worker, traces};
@@ -19,8 +20,6 @@ use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
 use crate::title;
 
-/// What TERM and INT leave to running handlers.
-const KILL: Duration = Duration::from_secs(2);
 /// How often the title of the process is brought up to date.
 const TITLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -49,8 +48,8 @@ impl Worker {
     /// The title of the process (`ps`, `/proc/<pid>/cmdline`) shows its queues and what it runs; its arguments stay as they are.
     ///
     /// After QUIT, TERM and INT [`Worker::next`] answers [`Next::Stopped`](super::Next::Stopped), so that [`Worker::run`] returns when
-    /// the handlers have. When some have not within [`Worker::shutdown_timeout`] (QUIT) or 2 s (TERM, INT), the outcomes that there
-    /// are are delivered and the process exits with 128 and the signal's number; a second TERM or INT ends it at once. Either gives
+    /// the handlers have. When some have not within [`Worker::shutdown_timeout`] (QUIT) or [`Worker::kill_timeout`] (TERM, INT), the
+    /// outcomes that there are are delivered and the process exits with 128 and the signal's number; a second TERM or INT ends it at once. Either gives
     /// back what the handlers had begun, when every thread of the process can be held for good before (or there is a master to do it).
     ///
     /// The program's own handlers of these signals, installed before, are called as well. When all workers that obey are gone, and
@@ -146,7 +145,7 @@ impl Crew {
             if let Some(signal) = Signal::numbered(number) {
                 let given = match signal {
                     Signal::Term | Signal::Int if asked => Worker::end_process(End::Signal(signal)),
-                    Signal::Term | Signal::Int => Some(KILL),
+                    Signal::Term | Signal::Int => Some(self.kill_timeout()),
                     Signal::Quit => Some(self.shutdown_timeout()),
                     _ => None,
                 };
@@ -187,8 +186,15 @@ impl Crew {
     }
 
     fn shutdown_timeout(&self) -> Duration {
-        let given = |worker: &Weak<Shared>| Some(worker.upgrade()?.options.shutdown_timeout);
-        self.lock().iter().filter_map(|(worker, _)| given(worker)).max().unwrap_or_default()
+        self.longest(|options| options.shutdown_timeout)
+    }
+
+    fn kill_timeout(&self) -> Duration {
+        self.longest(|options| options.timeouts.kill)
+    }
+
+    fn longest(&self, span: impl Fn(&WorkerOptions) -> Duration) -> Duration {
+        self.lock().iter().filter_map(|(worker, _)| Some(span(&worker.upgrade()?.options))).max().unwrap_or_default()
     }
 
     /// The time is over: ends the process when handlers still run.
