@@ -92,7 +92,10 @@ impl Connection {
             self.wire.set_write_timeout(timeout)?;
             self.read_timeout = timeout;
         }
-        self.wire.send(packed)?;
+        self.wire.send(packed).map_err(|error| match Fault::from(error) {
+            Fault::Broken(cause) if !self.wire.is_buffered() => Fault::Unsent(cause),
+            fault => fault,
+        })?;
         loop {
             match self.receive()? {
                 // Redis pushes what nobody asked for, for example that it is closing.

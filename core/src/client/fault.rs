@@ -12,6 +12,8 @@ use crate::tls;
 pub(crate) enum Fault {
     /// The connection broke or stayed silent; whether the call happened is unknown.
     Broken(String),
+    /// The connection broke before the whole call was on its way: it did not happen.
+    Unsent(String),
     /// The server refused the call and changed nothing; it may take it later.
     Later(Error),
     /// The server refused the call and changed nothing; repeating does not help.

@@ -264,7 +264,7 @@ impl Lane {
         });
         result.map_err(|fault| match fault {
             Fault::Later(error) | Fault::Refused(error) => error,
-            Fault::Broken(cause) => {
+            Fault::Broken(cause) | Fault::Unsent(cause) => {
                 self.state().connection = None;
                 self.shared.unavailable(&cause)
             }
@@ -280,7 +280,7 @@ impl Lane {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
-            if matches!(fault, Fault::Broken(_) | Fault::NoFunction) {
+            if matches!(fault, Fault::Broken(_) | Fault::Unsent(_) | Fault::NoFunction) {
                 self.state().connection = None;
             }
             match trial.after(fault, &self.shared)? {

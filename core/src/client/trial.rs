@@ -36,7 +36,7 @@ impl Trial {
         Trial { writes, timeout, deadline, sent: false, backoff: Backoff::new(), reloaded: false }
     }
 
-    /// What a fault means. A connection that met [`Fault::Broken`] or [`Fault::NoFunction`] is not used again.
+    /// What a fault means. A connection that broke or met [`Fault::NoFunction`] is not used again.
     ///
     /// # Errors
     /// What the call ends with.
@@ -52,7 +52,7 @@ impl Trial {
             }
             Fault::NoFunction => Error::new(Code::EngineOutdated, "the engine in the server lacks this operation"),
             Fault::Later(error) => error,
-            Fault::Broken(cause) => {
+            Fault::Broken(cause) | Fault::Unsent(cause) => {
                 let error = shared.unavailable(&cause);
                 // Where nobody is, nobody will come; who is silent may be busy.
                 if !shared.pool().has_connected() && cause != NO_ANSWER {

@@ -61,6 +61,11 @@ impl Wire {
         }
     }
 
+    /// Whether bytes may have left although their sending failed.
+    pub fn is_buffered(&self) -> bool {
+        matches!(self, Wire::Tls(_))
+    }
+
     fn read_once(&mut self, place: &mut [u8]) -> io::Result<usize> {
         match self {
             Wire::Tcp(socket) => socket.read(place),

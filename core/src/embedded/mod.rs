@@ -70,7 +70,7 @@ impl Presence {
         let begun = Instant::now();
         match self.try_connect(deadline) {
             // One that is there and silent has used up the time of this try.
-            Err(Fault::Broken(_)) if begun.elapsed() < SILENT => {}
+            Err(Fault::Broken(_) | Fault::Unsent(_)) if begun.elapsed() < SILENT => {}
             result => return result,
         }
         let gate = lock::exclusive(&gate_path(&self.server.dir)).map_err(|error| Fault::Broken(error.to_string()))?;

@@ -257,7 +257,8 @@ fn a_call_is_repeated_until_its_time_is_over() {
     put(&client).unwrap();
     server.kill();
     let begun = Instant::now();
-    put(&client).unwrap_err();
+    // It cannot have happened: the connection was gone before it could be sent.
+    assert_eq!(put(&client).unwrap_err().code, Code::Unavailable);
     let took = begun.elapsed();
     assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(2), "{took:?}");
 }
@@ -274,7 +275,7 @@ fn an_interrupted_call_ends_while_the_server_is_away() {
     server.kill();
     let begun = Instant::now();
     let error = put(&client).unwrap_err();
-    assert!([Code::Unavailable, Code::OutcomeUnknown].contains(&error.code), "{error}");
+    assert_eq!(error.code, Code::Unavailable, "{error}");
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
 

@@ -179,7 +179,7 @@ impl Subscription {
 
     fn unavailable(&self, fault: &Fault) -> Error {
         let cause = match fault {
-            Fault::Broken(cause) => cause.as_str(),
+            Fault::Broken(cause) | Fault::Unsent(cause) => cause.as_str(),
             _ => "the engine is not loaded",
         };
         self.shared.unavailable(cause)
