@@ -105,7 +105,8 @@ class WorkCase < Case
   def held
     assert @holds.wait_readable(PATIENCE), "no handler began"
     socket = @holds.accept
-    jid, pid = socket.gets.split
+    said = socket.gets or return held # its process was killed before it could say so
+    jid, pid = said.split
     Held.new(jid, Integer(pid), socket)
   end
 
