@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal, TypeVar, overload
@@ -22,7 +23,7 @@ _AnyHook = TypeVar("_AnyHook", bound=Callable[..., object])
 Hook = Literal["before_perform", "after_perform", "failure", "lock_lost", "start", "stop", "before_fork", "after_fork"]
 
 
-class Registering:
+class Registering(ABC):
     """The part of Worker that is over when it starts."""
 
     _duties: Duties
@@ -157,6 +158,6 @@ class Registering:
         if self._started:
             raise WrongState(f"the worker has started: {what} comes too late")
 
+    @abstractmethod
     def _open(self) -> None:
         """Begin anew, with what is registered now; InvalidArgument when the core refuses it."""
-        raise NotImplementedError

@@ -153,8 +153,11 @@ class Command:
     def pulses(self, number: int) -> None:
         """Wait until each worker there is has said so often, once a second, how it is."""
         for _ in range(number):
-            before = {pid: status["since"] for pid, status in self.statuses().items()}
-            until("a pulse", lambda: all(one["since"] > before[pid] for pid, one in self.statuses().items()))  # noqa: B023
+            self._pulse()
+
+    def _pulse(self) -> None:
+        before = {pid: status["since"] for pid, status in self.statuses().items()}
+        until("a pulse", lambda: all(one["since"] > before[pid] for pid, one in self.statuses().items()))
 
     def host_threads(self) -> dict[str, int]:
         """How often each thread has waited for something: of the command and its processes, without native threads."""
