@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use manyhands_scenarios::coverage;
 use manyhands_scenarios::host::{Door, Driver, Host};
-use manyhands_scenarios::play::play_all;
+use manyhands_scenarios::play::{Failure, play_all};
 use manyhands_scenarios::scenario::{Scenario, read_folder};
 use manyhands_scenarios::server::Server;
 
@@ -71,17 +72,27 @@ fn run(arguments: Vec<String>) -> Result<usize, String> {
     if let Some(name) = plan.scenarios.iter().find(|name| !scenarios.iter().any(|scenario| scenario.name == **name)) {
         return Err(format!("there is no scenario {name}"));
     }
-    let mut hosts: Vec<Box<dyn Host>> = vec![Box::new(Door::default())];
+    let mut hosts: Vec<Box<dyn Host + Send>> = vec![Box::new(Door::default())];
     let drivers = tests.join("drivers");
     for name in plan.chosen_drivers(&drivers)? {
         hosts.push(Box::new(Driver::start(&drivers, &name)?));
     }
+    // They wait for their servers more than they compute. Each has one of its own: the first client loads its engine, and packages
+    // carry their own.
+    let played: Vec<Result<(usize, Vec<Failure>), String>> = thread::scope(|scope| {
+        let playing = hosts.iter_mut().map(|host| {
+            scope.spawn(|| {
+                let server = Server::start().map_err(|error| format!("redis-server: {error}"))?;
+                let wanted = scenarios.iter().filter(|scenario| plan.wants(scenario));
+                Ok(play_all(wanted, host.as_mut(), &server))
+            })
+        });
+        let playing: Vec<_> = playing.collect();
+        playing.into_iter().map(|host| host.join().expect("a player says what went wrong")).collect()
+    });
     let (mut passed, mut failed) = (0, 0);
-    for host in &mut hosts {
-        // Each has a server of its own: the first client loads its engine, and packages carry their own.
-        let server = Server::start().map_err(|error| format!("redis-server: {error}"))?;
-        let wanted = scenarios.iter().filter(|scenario| plan.wants(scenario));
-        let (held, failures) = play_all(wanted, host.as_mut(), &server);
+    for host in played {
+        let (held, failures) = host?;
         passed += held;
         failed += failures.len();
         failures.iter().for_each(|failure| println!("FAILED {failure}"));
