@@ -59,9 +59,10 @@ guards() {
   ((bad == 0)) && echo 'guards: no tokio, no rand, no uuid fast-rng in the core or any binding'
 }
 
-# cargo prints a result per program; ends with their sum. The arguments are cargo's.
+# cargo prints a result per program; ends with their sum. The arguments are cargo's. The tests wait more than they compute.
 cargo_test() {
   local status
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
   cargo test --locked --workspace "$@" | tee "$logs/cargo-programs.log"
   status=${PIPESTATUS[0]}
   local also=('manyhands --features async --lib --test asynchronous --test greetings_async' 'manyhands-examples --features spans')
@@ -139,9 +140,9 @@ all() {
     check "$language" make --no-print-directory -C "bindings/$language" test
   done
   check scenarios cargo run --locked --quiet -p manyhands-scenarios -- --drivers all
-  check pipeline-lint make --no-print-directory -C examples/pipeline build lint
+  check pipeline-lint make --no-print-directory -C examples/pipeline C_PROFILE=dev build lint
   check readme target/venv/bin/python tests/readme/programs.py
-  check pipeline make --no-print-directory -C examples/pipeline test
+  check pipeline make --no-print-directory -C examples/pipeline C_PROFILE=dev test
 }
 
 case ${1:-} in
