@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from manyhands import _native
@@ -61,7 +62,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("app", metavar="MODULE[:NAME]", help="where the worker is, for example app:worker")
     flags = [_add(parser, row) for row in json.loads(_native.work_settings_table())]
-    given = vars(top.parse_args(arguments))
+    parsed, unknown = top.parse_known_args(arguments)
+    if unknown:
+        parser.exit(2, f"manyhands work: {' '.join(unknown)} is unknown; --help names what there is\n")
+    given = vars(parsed)
     said = {flag: given[flag] for flag in flags if given[flag]}
     try:
         worker, settings = _prepared(given["app"], said)
@@ -135,7 +139,7 @@ def _found(app: str) -> Worker:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        hint = "; a module is named without .py" if app.endswith(".py") else ""
+        hint = "; a module is named without .py" if module_name.endswith(".py") else ""
         raise _Refused(f"{app}: there is no module {error.name}{hint}") from None
     except (TypeError, ValueError):
         raise _Refused(f"{app} is no name of a module; it looks like app or app:worker") from None
@@ -143,7 +147,21 @@ def _found(app: str) -> Worker:
         if not hasattr(found, part):
             raise _Refused(f"{app}: {module_name} has no {name}")
         found = getattr(found, part)
-    worker = found if isinstance(found, Worker) or not callable(found) else found()
+    if isinstance(found, Worker):
+        return found
+    if callable(found) and _needs_arguments(found):
+        raise _Refused(f"{app} must be a Worker, or return one when called without arguments")
+    worker = found() if callable(found) else found
     if not isinstance(worker, Worker):
         raise _Refused(f"{app} must be a Worker or return one, not {type(worker).__name__}")
     return worker
+
+
+def _needs_arguments(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return True
+    except ValueError:  # it tells nobody
+        return False
+    return False

@@ -91,8 +91,9 @@ def test_a_log_keeps_the_format_that_the_program_chose(run: Run) -> None:
         (["working_app", "--namespace=a b"], {}, "--namespace"),
         (["working_app", "--queues", "x" * 300], {}, "--queues"),
         (["working_app"], {"QUEUES": "x" * 300}, "QUEUES"),
-        (["working_app", "--workers=2"], {}, "--workers"),
+        (["working_app", "--workers=2"], {}, "manyhands work: --workers=2 is unknown; --help names what there is\n"),
         (["working_app.py"], {}, "there is no module working_app.py; a module is named without .py"),
+        (["working_app.py:worker"], {}, "there is no module working_app.py; a module is named without .py"),
         (["no_such_app"], {}, "no_such_app: there is no module no_such_app"),
         (["working_app:nobody"], {}, "working_app:nobody: working_app has no nobody"),
         (["working_app:idle"], {}, "manyhands work: the worker performs nothing: say worker.perform(…)"),
@@ -108,6 +109,7 @@ def test_a_log_keeps_the_format_that_the_program_chose(run: Run) -> None:
         ),
         (["working_app", "--kill-timeout=-1"], {}, "--kill-timeout -1 is outside 0..86400"),
         (["working_app:leaked"], {}, "must be a Worker or return one, not list"),
+        (["working_app:work"], {}, "working_app:work must be a Worker, or return one when called without arguments\n"),
         ([], {}, "MODULE"),
     ],
 )
