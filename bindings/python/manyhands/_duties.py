@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from manyhands._hooks import Hooks
 from manyhands._running import awaited
 from manyhands.errors import InvalidArgument
 from manyhands.job_class import JobClass
-from manyhands.middleware import Middleware, chained
+from manyhands.middleware import Middleware, chained, check_middleware, is_async, name_of
 
 if TYPE_CHECKING:
     from manyhands.job import Job
@@ -42,6 +41,9 @@ class Duties:
         """Add or replace the handler of a kind, how long it may run, and how long it waits after an error."""
         if not callable(handler):
             raise InvalidArgument(f"the handler of {kind} must be callable, not {type(handler).__name__}")
+        if isinstance(handler, type):
+            name = handler.__name__
+            raise InvalidArgument(f"the handler of {kind} is the class {name}: decorate it with manyhands.job")
         self._arrange({**self._handlers, kind: handler}, self._middleware)
         self.timeouts.pop(kind, None)
         if timeout_ms is not None:
@@ -52,8 +54,7 @@ class Duties:
 
     def use(self, middleware: Middleware) -> None:
         """Put it around every handler, inside of the middleware that is there."""
-        if not callable(middleware):
-            raise InvalidArgument(f"middleware must be callable, not {type(middleware).__name__}")
+        check_middleware(middleware)
         self._arrange(self._handlers, (*self._middleware, middleware))
 
     def run_of(self, kind: str) -> Handler | None:
@@ -80,22 +81,16 @@ class Duties:
 
 def _run(middleware: tuple[Middleware, ...], kind: str, handler: Handler) -> Handler:
     """The handler with all middleware around it. `async def` middleware runs with the handler on the event loop."""
-    asynchronous = [_is_async(one) for one in middleware]
+    asynchronous = [is_async(one) for one in middleware]
     split = asynchronous.index(True) if True in asynchronous else len(middleware)
     if split < len(middleware) and not _is_async(handler):
-        raise InvalidArgument(f"middleware {_name(middleware[split])} is async def, but the handler of {kind} is not")
+        raise InvalidArgument(f"middleware {name_of(middleware[split])} is async def, but the handler of {kind} is not")
     if not all(asynchronous[split:]):
         inner = middleware[split + asynchronous[split:].index(False)]
-        raise InvalidArgument(f"middleware {_name(inner)} is not async def, but comes after one that is")
+        raise InvalidArgument(f"middleware {name_of(inner)} is not async def, but comes after one that is")
     innermost = partial(awaited, chained(middleware[split:], handler)) if _is_async(handler) else handler
     return chained(middleware[:split], innermost)
 
 
-def _is_async(function: Any) -> bool:
-    if isinstance(function, JobClass):
-        function = function.handler
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", type(function).__name__)
+def _is_async(handler: Handler) -> bool:
+    return is_async(handler.handler if isinstance(handler, JobClass) else handler)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from manyhands.errors import InvalidArgument
+from manyhands.middleware import is_async
 
 if TYPE_CHECKING:
     from manyhands.job import Job
@@ -26,9 +27,11 @@ class Hooks:
             raise InvalidArgument(f"hook {name!r} is unknown; there are {', '.join(self._hooks)}")
 
     def add(self, name: str, hook: Callable[..., object]) -> None:
-        """Register one under a checked name; InvalidArgument for what cannot be called."""
+        """Register one under a checked name; InvalidArgument for what cannot be called, or must be awaited."""
         if not callable(hook):
             raise InvalidArgument(f"hook {name} must be callable, not {type(hook).__name__}")
+        if is_async(hook):
+            raise InvalidArgument(f"hook {name} is async def: hooks are called, not awaited")
         self._hooks[name] = (*self._hooks[name], hook)  # a whole new one: a thread may be walking through the old
 
     def any(self, name: str) -> bool:

@@ -47,7 +47,8 @@ class Registering(ABC):
         backoff: how long its jobs wait after an error that no RetryRules name: a Backoff, or seconds. Default: the job
             class's, else 1 s doubling to an hour.
 
-        The handler gets the Job. What it returns is stored as the job's result, and the job goes on along its route.
+        The handler, a function or `async def`, gets the Job. What it returns is stored as the job's result, and the job
+        goes on along its route.
         Raising Fail, Retry or Snooze says otherwise. Any other exception runs the job again with growing delays until
         its retries are spent; then it fails in the group `<kind>:<exception class>`, after one of Manyhands' own errors
         in `<kind>:<name of its code>`: INVALID_ARGUMENT for a result that JSON cannot say. A handler that has ended its
@@ -93,7 +94,8 @@ class Registering(ABC):
 
         Not calling next skips the handler; the job is completed with what the middleware returns, unless it raises or
         has ended the job itself. Exceptions go outward, Fail, Retry and Snooze too. `job.locals` is a dictionary for
-        this run, which all middleware and the handler share.
+        this run, which all middleware and the handler share. Where all handlers are `async def`, middleware may be so
+        too, after that which is not: it runs on the event loop and says `await next()`.
 
             @worker.use
             def measured(job, next):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from manyhands.errors import WrongState
+from manyhands.errors import InvalidArgument, WrongState
 
 if TYPE_CHECKING:
     from manyhands.job import Job
@@ -42,6 +43,24 @@ Middleware = Callable[["Job", "Next[Any]"], Any]
 
 PutMiddleware = Callable[["list[Put]", "Next[list[Placed]]"], "list[Placed]"]
 """Around a put: gets what is put and what is further in, returns what became of each."""
+
+
+def check_middleware(middleware: Any) -> None:
+    """InvalidArgument for what is none."""
+    if not callable(middleware):
+        raise InvalidArgument(f"middleware must be callable, not {type(middleware).__name__}")
+    if isinstance(middleware, type):
+        raise InvalidArgument(f"middleware {middleware.__name__} is a class: give an object of it")
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it gives what must be awaited."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def name_of(function: Any) -> str:
+    """What people call it."""
+    return getattr(function, "__qualname__", type(function).__name__)
 
 
 def chained(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 from manyhands._hooks import Hooks
 from manyhands._wire import json_text, milliseconds, object_text
 from manyhands.errors import InvalidArgument, WrongState, raised
-from manyhands.middleware import PutMiddleware, chained
+from manyhands.middleware import PutMiddleware, chained, check_middleware, is_async, name_of
 
 if TYPE_CHECKING:
     from manyhands.client import Client
@@ -107,8 +107,10 @@ class Putting:
 
     def use(self, middleware: PutMiddleware) -> None:
         """Put it around every put from now on, inside of those that are there."""
-        if not callable(middleware):
-            raise InvalidArgument(f"middleware must be callable, not {type(middleware).__name__}")
+        check_middleware(middleware)
+        if is_async(middleware):
+            said = f"middleware {name_of(middleware)} is async def: around a put it is called, not awaited"
+            raise InvalidArgument(said)
         self._middleware = (*self._middleware, middleware)
 
     def put(self, client: Client, puts: list[Put], *, alone: bool) -> list[Placed]:

@@ -10,14 +10,26 @@ from typing import Any
 
 import pytest
 
-from manyhands import Client, Fail, InvalidArgument, Job, Next, Retry, Snooze, Worker, WrongState
+from manyhands import (
+    Client,
+    Fail,
+    InvalidArgument,
+    Job,
+    Next,
+    Placed,
+    Put,
+    Retry,
+    Snooze,
+    Worker,
+    WrongState,
+)
 
 CASES = json.loads((Path(__file__).parents[3] / "tests" / "middleware" / "cases.json").read_text())
 
-Around = Callable[[Job, "Next[Any]"], Any]
+Move = Callable[[Job, "Next[Any]"], Any]
 
 
-def around_move(name: str, move: str, trace: list[str]) -> Around:
+def around_move(name: str, move: str, trace: list[str]) -> Move:
     """The middleware that makes one of the cases' moves."""
 
     def around(_job: Job, next: Next[Any]) -> Any:
@@ -85,7 +97,7 @@ def around_move(name: str, move: str, trace: list[str]) -> Around:
         trace.append(f"{name} refused")
         return result
 
-    moves: dict[str, Around] = {**locals(), "break": break_}
+    moves: dict[str, Move] = {**locals(), "break": break_}
     return moves[move]
 
 
@@ -181,6 +193,32 @@ def test_a_failure_is_told_once(client: Client) -> None:
     assert isinstance(failed, Fail)
     assert failed.fields() == {"group": "held", "message": "by itself", "trace": "here"}
     assert type(raised) is LookupError
+
+
+class Around:
+    """One whose objects are middleware."""
+
+    def __call__(self, _job: Job, next: Next[Any]) -> Any:
+        return next()
+
+
+def test_what_nobody_would_await_or_make_is_refused(client: Client) -> None:
+    async def hears(_worker: Worker) -> None: ...
+
+    async def around(_puts: list[Put], next: Next[list[Placed]]) -> list[Placed]:
+        return next()
+
+    worker = Worker(client, ["q"])
+    with pytest.raises(InvalidArgument, match="hook start is async def: hooks are called, not awaited"):
+        worker.on("start")(hears)
+    with pytest.raises(InvalidArgument, match="hook after_put is async def"):
+        client.on("after_put")(hears)
+    with pytest.raises(InvalidArgument, match="around is async def: around a put it is called, not awaited"):
+        client.use(around)  # type: ignore[type-var]
+    with pytest.raises(InvalidArgument, match="middleware Around is a class: give an object of it"):
+        worker.use(Around)  # type: ignore[type-var]
+    with pytest.raises(InvalidArgument, match="the handler of k is the class Around: decorate it with "):
+        worker.perform("k")(Around)  # type: ignore[type-var]
 
 
 def test_middleware_is_refused_when_it_comes_too_late_or_cannot_be_called(client: Client) -> None:
