@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Any
+
+_log = logging.getLogger("manyhands")
 
 _END_WITHIN = 2.0
 """Seconds that what handlers left running has to end with the loop."""
@@ -43,10 +46,14 @@ class Waiting:
                 self._loop.call_soon_threadsafe(self._cancel)
 
     def result(self) -> Any:
-        """What it came to, or raises what it raised."""
-        if self._error is not None:
-            raise self._error
-        return self._result
+        """What it came to, or raises what it raised. Once."""
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+            return self._result
+        finally:
+            del error  # it has this frame, and those that have us
 
     def _begin(self) -> None:
         self.task = self._context.run(asyncio.ensure_future, self._await())
@@ -120,7 +127,8 @@ def event_loop() -> EventLoop:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    while not _has_run(loop):
+        pass
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
@@ -128,3 +136,13 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+
+
+def _has_run(loop: asyncio.AbstractEventLoop) -> bool:
+    """Run it; whether it was stopped. Else what a handler left running has ended it, though others still need it."""
+    try:
+        loop.run_forever()
+    except BaseException as error:  # noqa: BLE001  asyncio lets a task's SystemExit through
+        _log.warning("something on the event loop raised %s; it goes on", type(error).__name__, exc_info=error)
+        return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from typing import Any
 
@@ -118,6 +119,31 @@ def test_a_system_exit_ends_the_worker_and_not_the_loop(client: Client) -> None:
     with pytest.raises(SystemExit):
         worker.run()
     assert client.queue("q").counts()["running"] == 0
+
+
+def test_a_system_exit_of_what_a_handler_left_running_ends_nothing(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.queue("q").put_many([{"kind": "k", "jid": jid} for jid in ("a", "b")])
+    worker = Worker(client, ["q"])
+    left: list[asyncio.Task[None]] = []
+
+    async def leaves() -> None:
+        sys.exit(3)
+
+    @worker.perform("k")
+    async def handler(job: Job) -> str:
+        if job.jid == "a":
+            left.append(asyncio.create_task(leaves()))
+        else:
+            worker.stop()
+        await asyncio.sleep(0)  # the task runs
+        return "done"
+
+    worker.run()
+    assert [job.result for job in client.jobs(["a", "b"]) if job] == ["done", "done"]
+    assert left[0].exception() is not None
+    assert "something on the event loop raised SystemExit; it goes on" in [it.getMessage() for it in caplog.records]
 
 
 def test_a_killed_async_handler_is_cancelled(client: Client) -> None:
