@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -28,6 +29,9 @@ _log = logging.getLogger("manyhands")
 
 KILLED, TIMEOUT = "killed", "timeout"
 
+_ENDS = SystemExit, KeyboardInterrupt
+"""What ends the worker too; any other exception is its job's affair, asyncio.CancelledError too."""
+
 
 class Performer:
     """What the threads of a worker share: what to do, and where to tell its end."""
@@ -49,7 +53,7 @@ class Performer:
             except JobInterrupted as error:
                 return self._interrupted(running, error)
             except BaseException as error:  # noqa: BLE001  a handler's SystemExit is raised when its job is told
-                if not isinstance(error, Exception):
+                if isinstance(error, _ENDS):
                     ended = error
                 return RELEASE if running.reason == KILLED and ended is None else self.failed(job, error)
 
@@ -79,6 +83,7 @@ class Performer:
             tell("after_perform", job, job=job)
         if raised is not None and raised.verb == "fail":
             tell("failure", job, raised, job=job)
+        raised = None  # it has this frame, and would be kept by it
         return ending
 
     def look(self) -> None:
@@ -98,14 +103,18 @@ class Performer:
     def show(self) -> None:
         """What each thread does, to the log."""
         frames = sys._current_frames()
-        for running in self.running():
-            frame = frames.get(running.thread.ident or 0)
+        runs = {running.thread: running for running in self.running()}
+        for thread in threading.enumerate():
+            frame, running = frames.get(thread.ident or 0), runs.get(thread)
             stack = "".join(traceback.format_stack(frame)) if frame else ""
+            if running is None:
+                _log.warning("thread %s\n%s", thread.name, stack)
+                continue
             if running.waiting is not None and running.waiting.task is not None:
                 stack += "awaiting\n" + "".join(_line(frame) for frame in running.waiting.task.get_stack())
             job, seconds = running.job, time.monotonic() - running.since
             said = "thread %s performs job %s (%s) for %.1f s\n%s"
-            _log.warning(said, running.thread.name, job.jid, job.kind, seconds, stack)
+            _log.warning(said, thread.name, job.jid, job.kind, seconds, stack)
 
     def _interrupted(self, running: Running, error: JobInterrupted) -> Ending:
         job, reason = running.job, running.reason
@@ -116,7 +125,7 @@ class Performer:
 
     def failed(self, job: Job, error: BaseException) -> Ending:
         """Tell of what a run raised; its outcome."""
-        if isinstance(error, (Exception, JobInterrupted)):
+        if not isinstance(error, _ENDS):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
         job._failed = None  # what it raised says more
         self._duties.hooks.tell("failure", job, error, job=job)
@@ -134,6 +143,7 @@ class Performer:
             self._duties.hooks.tell("failure", job, failed, job=job)
 
     def _finish(self, job: Job, ending: Ending) -> None:
+        job._rule = None  # its error has frames that have the job
         if job.token is None or not job.in_hand:  # the handler has ended it itself
             self.tell_failed(job)
             return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +19,7 @@ from manyhands import (
     Job,
     LockLost,
     Retry,
+    RetryRules,
     Snooze,
     Worker,
 )
@@ -216,3 +220,53 @@ def test_a_handler_may_cancel_move_or_time_out_its_job(
     assert (job and job.state) == state
     assert found(client, "b").result == "result"
     assert (lost, caplog.text) == ([], "")
+
+
+class Large:
+    """What a handler has in its hands."""
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("error", [LookupError, lambda: Fail("group"), lambda: Snooze(60)])
+def test_what_was_raised_goes_with_its_job(
+    client: Client, caplog: pytest.LogCaptureFixture, error: Callable[[], Exception], asynchronous: bool
+) -> None:
+    """Its frames hold the handler's variables, and no cycle holds them until some later collection."""
+    caplog.set_level(logging.CRITICAL, "manyhands")  # whoever keeps records keeps what they tell of
+    queue = client.queue("q")
+    queue.put_many([{"kind": "raises", "priority": 1}, {"kind": "looks"}])
+    worker = Worker(client, ["q"])
+    worker.use(RetryRules(retry_on={LookupError: 60}))
+    seen: list[weakref.ref[Large]] = []
+    left: list[Large | None] = []
+
+    def raises(_job: Job) -> None:
+        large = Large()
+        seen.append(weakref.ref(large))
+        raise error()
+
+    async def raises_too(job: Job) -> None:
+        raises(job)
+
+    worker.perform("raises")(raises_too if asynchronous else raises)
+
+    @worker.perform("looks")
+    def looks(_job: Job) -> None:
+        left.extend(it() for it in seen)
+        worker.stop()
+
+    gc.disable()
+    try:
+        worker.run()
+    finally:
+        gc.enable()
+    assert left == [None]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit()])
+def test_an_exception_of_any_base_is_the_affair_of_its_job(client: Client, error: BaseException) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, raising(error))
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == f"work:{type(error).__name__}"

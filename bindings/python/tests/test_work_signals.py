@@ -125,6 +125,8 @@ def test_ttin_tells_what_runs(run: Run, tier: Tier) -> None:
     for jid in table.concerned:
         table.command.says(f"performs job {jid} (hold)")
         table.command.says("in hold")
+    for _pid in table.pids:
+        table.command.says("thread MainThread")
     if tier == "master":
         table.command.says("serves")
     table.finish("a", "b")
