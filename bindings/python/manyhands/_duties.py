@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from manyhands._event_loop import event_loop
 from manyhands._hooks import Hooks
 from manyhands._running import awaited
 from manyhands.errors import InvalidArgument
@@ -73,10 +75,9 @@ class Duties:
         runs = {kind: _run(middleware, kind, handler) for kind, handler in handlers.items()}
         self._handlers, self._middleware, self._runs = handlers, middleware, runs
 
-    @property
-    def awaits(self) -> bool:
-        """Whether a handler is `async def`."""
-        return any(_is_async(handler) for handler in self._handlers.values())
+    def awaiting(self) -> AbstractContextManager[object]:
+        """While inside, all runs of `async def` handlers find the same event loop."""
+        return event_loop().used() if any(map(_is_async, self._handlers.values())) else nullcontext()
 
 
 def _run(middleware: tuple[Middleware, ...], kind: str, handler: Handler) -> Handler:

@@ -79,6 +79,10 @@ class Waiting:
         self._done.set()
 
 
+class _LoopThread(threading.Thread):
+    """One that serves an event loop."""
+
+
 class EventLoop:
     """An event loop on a thread of its own, for as long as somebody uses it."""
 
@@ -95,7 +99,7 @@ class EventLoop:
             self._users += 1
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=_serve, args=(self._loop,), name="manyhands-loop", daemon=True)
+                self._thread = _LoopThread(target=_serve, args=(self._loop,), name="manyhands-loop", daemon=True)
                 self._thread.start()
             loop, thread = self._loop, self._thread
         try:
@@ -112,7 +116,9 @@ class EventLoop:
 
     def run(self, waiting: Waiting) -> bool:
         """Run it and wait for its end; True."""
-        with self.used() as loop:
+        # A handler on the loop that waits for another, as a put does under testing.inline, would hold the loop up.
+        beside = EventLoop() if isinstance(threading.current_thread(), _LoopThread) else self
+        with beside.used() as loop:
             waiting.run_on(loop)
         return True
 

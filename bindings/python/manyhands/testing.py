@@ -67,11 +67,12 @@ def drain(worker: Worker, *, raises: bool = True) -> int:
     """
     _check_worker(worker)
     performed = 0
-    while (job := _next(worker)) is not None:
-        performed += 1
-        error = _perform(worker, job)
-        if error is not None and raises:
-            raise error
+    with worker._duties.awaiting():
+        while (job := _next(worker)) is not None:
+            performed += 1
+            error = _perform(worker, job)
+            if error is not None and raises:
+                raise error
     return performed
 
 
@@ -91,7 +92,8 @@ def inline(worker: Worker) -> Iterator[None]:
 
     before, putting.send = putting.send, send_and_perform
     try:
-        yield
+        with worker._duties.awaiting():
+            yield
     finally:
         putting.send = before
 

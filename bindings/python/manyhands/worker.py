@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeVar
@@ -15,7 +15,6 @@ from manyhands._chosen import Choose
 from manyhands._crew import Crew
 from manyhands._display import Display, Show
 from manyhands._duties import Duties
-from manyhands._event_loop import event_loop
 from manyhands._holder import WorkerHolder
 from manyhands._options import Options
 from manyhands._orders import Order, Orders
@@ -191,7 +190,7 @@ class Worker(Registering):
         _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
         with (
             obeying_signals(self._orders, self._orders.listen(self._native), *times),
-            event_loop().used() if self._duties.awaits else nullcontext(),
+            self._duties.awaiting(),
         ):
             try:
                 self._duties.hooks.tell("start", self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -119,6 +120,37 @@ def test_inline_performs_at_once(client: Client, worker: Worker) -> None:
         with pytest.raises(RuntimeError):
             client.queue("q").put("raise", "error")
     assert states(client, [client.queue("q").put("count", 0).jid]) == ["waiting"]
+
+
+def test_async_handlers_have_one_loop_while_they_are_drained(client: Client) -> None:
+    worker = Worker(client, ["q"])
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> None:
+        loops.append(asyncio.get_running_loop())
+
+    client.queue("q").put_many([{"kind": "k"}] * 2)
+    assert drain(worker) == 2
+    with inline(worker):
+        client.queue("q").put("k")
+        client.queue("q").put("k")
+    assert [loops[0] is loops[1], loops[2] is loops[3]] == [True, True]
+
+
+def test_async_handlers_put_inline(client: Client) -> None:
+    worker = Worker(client, ["q"])
+
+    @worker.perform("count")
+    async def count(job: Job) -> int:
+        if job.data:
+            client.queue("q").put("count", job.data - 1)
+        return int(job.data)
+
+    with inline(worker):
+        placed = client.queue("q").put("count", 2)
+        assert client.queue("q").length() == 0
+    assert states(client, [placed.jid]) == ["completed"]
 
 
 def test_perform_needs_no_server() -> None:
