@@ -363,6 +363,7 @@ class Job(Managed):
 
     def _held(self, operation: str) -> tuple[Holder, str]:
         if self._holder is None or self.token is None:
+            self._there(operation)  # one that was built, or copied, says that
             message = f"job {self.jid} is {self.state} and not in this program's hands"
             raise WrongState(message, operation=operation, jid=self.jid)
         return self._holder, self.token

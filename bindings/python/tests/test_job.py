@@ -199,8 +199,9 @@ def test_a_job_nobody_holds(client: Client) -> None:
 def test_a_job_without_a_server() -> None:
     job = Job.build("resize", {"width": 3}, tags=["a"])
     assert (job.kind, job.data, job.tags, job.history, job.result) == ("resize", {"width": 3}, ["a"], [], None)
-    with pytest.raises(WrongState):
-        job.complete()
+    for act in (job.complete, lambda: job.progress(0.5), lambda: job.log("half")):
+        with pytest.raises(WrongState, match="job built has no server: it was built or copied"):
+            act()
 
 
 COPIES: list[Callable[[Job], Job]] = [copy.copy, copy.deepcopy, lambda job: pickle.loads(pickle.dumps(job))]
