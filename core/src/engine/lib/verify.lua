@@ -1,8 +1,9 @@
 -- Whether what stands in Redis agrees with the jobs' records, by bounded steps that can be resumed.
 --
--- One walk over all keys of the namespace: a record is compared with the collections it belongs to, a collection with the
--- records of its members, a count with what it counts. The record is the truth, so repairing means to put a job where
--- its record says it is, and to take out what has no record there. What calls in between change is seen as it is then.
+-- One walk over all keys of the namespace: a record is compared with the collections it belongs to (lib/agreement.lua), a
+-- collection with the records of its members, a count with what it counts. The record is the truth, so repairing means to put
+-- a job where its record says it is, and to take out what has no record there. What calls in between change is seen as it is
+-- then.
 local verify = {}
 
 -- The type of a key by the first word of its name.
@@ -20,192 +21,11 @@ TYPES['worker-jobs'] = 'zset'
 
 -- So much of what is still to be freed is looked through; beyond, a job is taken to be freed soon.
 local FREEING_READ = 1000
+-- The step in progress. `freed_soon`: jid -> the zsets of its dependents that are freed later, and those zsets' numbers; read
+-- when first needed.
+local freed_soon, freed_numbers, much_to_free
 
--- The walk in progress. `freed_soon`: jid -> the zsets of its dependents that are freed later, and those zsets' numbers; read
--- when first needed. `known`, `takable`: queues that were looked for.
-local violations, repair, freed_soon, freed_numbers, much_to_free, known, takable
-
-local function report(rule, jid, detail, mend)
-  if repair and mend then
-    mend()
-  end
-  violations[#violations + 1] = { map = { rule = rule, jid = jid, detail = detail, repaired = (repair and mend) and 1 or 0 } }
-end
-
--- The record; nil when there is none. Second: true when it cannot be read, which the walk over the keys reports.
-local function load(jid)
-  local ok, job = pcall(record.load, jid)
-  if not ok or (job and not STATE_NAMES[job[STATE]]) then
-    return nil, true
-  end
-  return job
-end
-
--- The score; nil when it is not there. Second: true when the key is no zset, which is reported as such.
-local function score_of(key, member)
-  local stored = redis.pcall('ZSCORE', key, member)
-  if type(stored) == 'table' then
-    return nil, true
-  end
-  return stored and tonumber(stored) or nil
-end
-
-local function score_text(score)
-  return score == 1 / 0 and '+inf' or text(score)
-end
-
--- The zsets that say how many members there are in others.
-local COUNTED = { failed = keys.failures, tag = keys.tags }
-
--- After a member came or went: what counts them agrees.
-local function recount(key)
-  local word, name = keys.parts(key)
-  local counts = COUNTED[word] and COUNTED[word]()
-  local count = counts and call('ZCARD', key) or 0
-  if count > 0 then
-    call('ZADD', counts, text(count), name)
-  elseif counts then
-    call('ZREM', counts, name)
-  end
-end
-
--- ## What a record says
-
-local function expect_member(jid, key, member, score)
-  local stored, broken = score_of(key, member)
-  local function mend()
-    call('ZADD', key, score_text(score), member)
-    recount(key)
-  end
-  if broken then
-    return
-  elseif not stored then
-    report('missing', jid, 'is not in ' .. key, mend)
-  elseif stored ~= score then
-    report('score', jid, 'has in ' .. key .. ' the score ' .. score_text(stored) .. ' instead of ' .. score_text(score), mend)
-  end
-end
-
-local function expect_due(jid, queue, time)
-  local stored, broken = score_of(keys.due(), queue)
-  if not broken and (not stored or stored > time) then
-    report('due', jid, 'will be due in ' .. queue .. ', which {ns}:due does not name in time', function()
-      call('ZADD', keys.due(), text(time), queue)
-    end)
-  end
-end
-
--- Workers on patterns only find queues that are known.
-local function expect_known(jid, queue)
-  if not known[queue] then
-    known[queue] = true
-    local since, broken = score_of(keys.queues(), queue)
-    if not since and not broken then
-      report('queue', jid, 'is in ' .. queue .. ', which {ns}:queues does not name', function()
-        queues.know(queue)
-      end)
-    end
-  end
-end
-
--- Workers of many queues only ask those that are ready.
-local function expect_ready(queue, what)
-  if call('SISMEMBER', keys.ready(), queue) == 0 then
-    report('ready', nil, 'queue ' .. queue .. ' has ' .. what .. ', and {ns}:ready does not name it', function()
-      call('SADD', keys.ready(), queue)
-    end)
-  end
-end
-
-local function check_wake(queue)
-  expect_ready(queue, 'a wake token')
-end
-
--- One whose jobs wait is ready, unless it is paused or its own throttle is full.
-local function expect_takable(queue)
-  if not takable[queue] then
-    takable[queue] = true
-    local own = throttle.of_queue(queue)
-    if (throttle.room(own) or 1) > 0 and not freeing.noted(own) and call('SISMEMBER', keys.paused(), queue) == 0 then
-      expect_ready(queue, 'jobs to take')
-    end
-  end
-end
-
--- The texts that its flags say are in keys of their own; what they said is not to be had from anywhere.
-local function expect_texts(job)
-  local names = {}
-  record.name_keys(job, names)
-  for index = 2, #names do
-    if call('EXISTS', names[index]) == 0 then
-      report('lost', job[JID], 'has lost ' .. names[index])
-    end
-  end
-end
-
-local function check_job(jid)
-  local job, broken = load(jid)
-  if broken then
-    report('state', jid, 'has no state, or a record that cannot be read')
-  end
-  if not job then
-    return
-  end
-  local at = job[STATE]
-  if job[FLAGS] ~= 0 then
-    expect_texts(job)
-  end
-  if at <= RUNNING then
-    expect_known(jid, job[QUEUE])
-  end
-  local key, score = place.of(job)
-  expect_member(jid, key, place.member_of(job), score)
-  for other, other_score in pairs((standing.of(job) or { sets = {} }).sets) do
-    expect_member(jid, other, jid, other_score)
-  end
-  if at == WAITING then
-    expect_takable(job[QUEUE])
-  end
-  if at == RUNNING then
-    expect_member(jid, keys.worker_jobs(job[WORKER]), jid, job[LEASE_UNTIL])
-  end
-  if at == SCHEDULED or at == RUNNING then
-    expect_due(jid, job[QUEUE], score)
-  end
-  if at == BLOCKED and call('EXISTS', keys.dependencies(jid)) == 0 then
-    report('blocked', jid, 'is blocked and waits for no job')
-  end
-end
-
-local function check_template(jid)
-  local ok, template = pcall(recurring.load, jid)
-  if not ok then
-    report('state', jid, 'is a recurring job whose record cannot be read')
-  elseif template then
-    expect_known(jid, template.queue)
-    expect_member(jid, keys.recurring(template.queue), jid, template.paused and 1 / 0 or template.next_at)
-    if not template.paused then
-      expect_due(jid, template.queue, template.next_at)
-    end
-  end
-end
-
-local function check_throttle(id)
-  local _, ends_at = throttle.limit(id)
-  local function report_throttle(problem, mend)
-    report('throttle', nil, 'throttle ' .. id .. ' ' .. problem, mend)
-  end
-  if not score_of(keys.throttles(), id) then
-    report_throttle('is not listed', function()
-      call('ZADD', keys.throttles(), '0', id)
-    end)
-  end
-  if ends_at and not freeing.noted(id) then
-    report_throttle('expires and nothing is noted for then', function()
-      freeing.note_throttle(id, ends_at)
-    end)
-  end
-end
+local report, load, score_of, recount = agreement.report, agreement.load, agreement.score_of, agreement.recount
 
 -- ## What collections say
 
@@ -408,9 +228,9 @@ local function check_freed(number)
 end
 
 local RECORDS = {
-  job = check_job, template = check_template, throttle = check_throttle, freed = check_freed, data = text_of(HAS_DATA, keys.data),
-  result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure), history = text_of(HAS_HISTORY, keys.history),
-  wake = check_wake,
+  job = agreement.job, template = agreement.template, throttle = agreement.throttle, wake = agreement.wake, freed = check_freed,
+  data = text_of(HAS_DATA, keys.data), result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure),
+  history = text_of(HAS_HISTORY, keys.history),
 }
 
 -- Keys that calls look for only where {ns}:meta says that there are such.
@@ -427,7 +247,6 @@ local function check_use(name, word)
     uses.begin(use)
   end)
 end
-
 -- ## The walk
 
 local function check_key(walk, name)
@@ -441,8 +260,9 @@ local function check_key(walk, name)
   if RECORDS[word] then
     RECORDS[word](rest)
   elseif MEMBERS[word] and expected == 'zset' then
-    if COUNTED[word] then
-      check_count(COUNTED[word](), rest, name)
+    local counts = agreement.counts_of(word)
+    if counts then
+      check_count(counts, rest, name)
     elseif word == 'pending' then
       check_pending(rest)
     end
@@ -487,7 +307,8 @@ end
 
 -- For the operation check.
 function verify.step(cursor, limit, mend)
-  violations, repair, freed_soon, known, takable = {}, mend, nil, {}, {}
+  local violations = agreement.begin(mend)
+  freed_soon = nil
   local walk = cursor and verify.parse(cursor) or { key = '0', member = '0', collections = {} }
   local looked, budget, over = 0, limit, false
   while budget > 0 and not over do
