@@ -12,7 +12,7 @@ export const CHECK_OPTIONS = { repair: "repair", limit: "limit" };
 
 /** What does not agree with the jobs' records. */
 export interface Violation {
-  /** missing, score, stray, count, due, blocked, dependents, throttle, queue, lost, orphan, state or type. */
+  /** missing, score, stray, count, due, blocked, dependents, throttle, queue, use, ready, lost, orphan, state or type. */
   readonly rule: string;
   /** The job it is about, or null. */
   readonly jid: string | null;

@@ -44,8 +44,8 @@ class Explanation(TypedDict):
 class Violation(TypedDict):
     """Something that does not agree with the jobs' records.
 
-    rule: missing, score, stray, count, due, blocked, dependents, throttle, queue, lost, orphan, state or type, as
-        check.lua explains them.
+    rule: missing, score, stray, count, due, blocked, dependents, throttle, queue, use, ready, lost, orphan, state or
+        type, as check.lua explains them.
     jid: the job, None for counts and types. detail: what was found. repaired: whether it is mended.
     """
 
@@ -59,6 +59,8 @@ class Violation(TypedDict):
         "dependents",
         "throttle",
         "queue",
+        "use",
+        "ready",
         "lost",
         "orphan",
         "state",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
 import pytest
 from plain_redis import PlainRedis
 
-from manyhands import Client, Jids, Page, Worker, WorkerJobs, WrongState
+from manyhands import Client, Jids, Page, Violation, Worker, WorkerJobs, WrongState
+
+ENGINE = Path(__file__).parents[3] / "core" / "src" / "engine"
 
 
 def test_jobs_in_the_order_asked(client: Client) -> None:
@@ -174,3 +180,9 @@ def test_check_finds_and_repairs(client: Client, redis: PlainRedis) -> None:
     assert [one["repaired"] for one in client.check(repair=True)] == [True]
     assert client.check() == []
     assert client.queue("q").length() == 301
+
+
+def test_the_rules_of_check_are_the_engines() -> None:
+    files = [ENGINE / "lib" / "agreement.lua", ENGINE / "lib" / "verify.lua"]
+    told = re.findall(r"report\('(\w+)'", "".join(file.read_text() for file in files))
+    assert set(get_args(get_type_hints(Violation)["rule"])) == set(told)
