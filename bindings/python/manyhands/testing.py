@@ -174,22 +174,30 @@ def _next(worker: Worker) -> Job | None:
 def _perform(worker: Worker, job: Job) -> Exception | None:
     """Perform a job and tell what became of it; what its handler raised."""
     performer = Performer(worker._native, worker._duties)
-    raised = None
+    raised: Exception | None = None
     try:
-        verb, fields = performer.outcome_of(job, lambda run: run(job))
+        ending = performer.outcome_of(job, lambda run: run(job))
     except Exception as error:  # noqa: BLE001  a handler may raise anything
-        raised = error
-        verb, fields = performer.failed(job, error)
+        raised, ending = error, performer.failed(job, error)
     if not job.in_hand:
         performer.tell_failed(job)
         return raised
+    try:
+        _settle(job, *ending)
+    except InvalidArgument as error:  # such as a result that JSON cannot say
+        _settle(job, *performer.failed(job, error))
+        return error
+    return raised
+
+
+def _settle(job: Job, verb: str, fields: dict[str, Any]) -> None:
+    """End a job as a worker's runtime does."""
     if verb == "error":
         group = f"{job.kind}:{fields.pop('class')}"
         verb, fields = "retry", {"delay_ms": _BACKOFF._after_ms(job), "group": group, **fields}
     elif verb == "unknown_kind":
         verb, fields = "fail", {"group": f"unknown-kind:{job.kind}"}
     job._settle(verb, fields)
-    return raised
 
 
 def _check(put: Put, within: str) -> None:

@@ -82,6 +82,29 @@ def test_drain_raises_what_handlers_raise(client: Client, worker: Worker) -> Non
     assert job.failure["group"] == "raise:RuntimeError"
 
 
+@pytest.mark.parametrize(("kind", "said"), [("object", "result is not JSON"), ("group", "group")])
+def test_what_cannot_be_kept_is_the_handlers_error(client: Client, kind: str, said: str) -> None:
+    worker = Worker(client, ["q"])
+    worker.perform("object")(lambda _job: object())
+    told: list[BaseException] = []
+    worker.on("failure")(lambda _job, error: told.append(error))
+
+    @worker.perform("group")
+    def group(_job: Job) -> None:
+        raise Fail("g" * 300)
+
+    placed = client.queue("q").put(kind, retries=1)
+    with pytest.raises(InvalidArgument, match=said):
+        drain(worker)
+    job = client.job(placed.jid)
+    assert job is not None
+    assert job.failure is not None
+    assert (job.state, job.remaining, job.failure["group"]) == ("scheduled", 0, f"{kind}:INVALID_ARGUMENT")
+    assert isinstance(told[-1], InvalidArgument)
+    client.queue("q").put(kind)
+    assert drain(worker, raises=False) == 1
+
+
 def test_patterns_are_drained(client: Client) -> None:
     client.patterns.set(identifiers={"slow": ["mail-bulk", "old-*"]})
     worker = Worker(client, ["mail-*", "!@slow", "new"])
