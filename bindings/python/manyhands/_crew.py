@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from manyhands._orders import Order, Orders
@@ -116,7 +117,7 @@ class Crew:
     def _perform(self, take: Callable[[], Job | None]) -> None:
         try:
             while (job := take()) is not None:
-                self._performer.perform(job)
+                copy_context().run(self._performer.perform, job)  # what one sets in it no other finds
         except BaseException as error:  # noqa: BLE001  what a handler or the core ends it with, run raises
             self.crashes.append(error)
         finally:

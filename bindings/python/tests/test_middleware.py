@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 from collections.abc import Callable
@@ -169,6 +170,30 @@ def test_cases(client: Client, case: dict[str, Any]) -> None:
     worker.run()
     compare(client, case, jids, trace)
     assert told == [hook.split()[0] for hook in case["hooks"]]
+
+
+tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
+
+
+def test_each_run_has_a_context_of_its_own(client: Client) -> None:
+    client.queue("q").put_many([{"kind": "k", "data": name} for name in ("ann", "bob")])
+    worker = Worker(client, ["q"])
+    seen: list[str] = []
+
+    @worker.on("before_perform")
+    def enter(job: Job) -> None:
+        seen.append(tenant.get())
+        tenant.set(job.data)
+
+    worker.on("after_perform")(lambda _job: seen.append(tenant.get()))
+
+    @worker.perform("k")
+    def handler(job: Job) -> None:
+        if job.data == "bob":
+            worker.stop()
+
+    worker.run()
+    assert seen == ["none", "ann", "none", "bob"]
 
 
 def test_a_failure_is_told_once(client: Client) -> None:
