@@ -3,7 +3,9 @@
 //! [`OPERATIONS`] is the list of what exists. Hosts reach all of it through one door,
 //! [`crate::Client::call`]: hot operations are typed here, the others pass their JSON through.
 
+mod items;
 pub(crate) mod job;
+mod lease;
 mod listed;
 pub(crate) mod outcome;
 mod put;
@@ -11,7 +13,8 @@ pub(crate) mod queue;
 pub(crate) mod reply;
 pub(crate) mod worker;
 
-pub use job::{Answer, Job, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
+pub use job::Job;
+pub use lease::{Answer, JobComplete, JobFail, JobHeartbeat, JobRelease, JobRetry, JobSnooze, Lease};
 pub use outcome::{Again, Completion, Ended, Ending, Failure, Pause};
 pub(crate) use put::{MAX_DEPENDENCIES, MAX_NAMED};
 pub use put::{Missing, OnConflict, Put};
@@ -307,7 +310,7 @@ macro_rules! outcome_door {
                 let answers = request.jobs.iter().zip(answers).map(|(job, answer)| {
                     (job.jid.as_str(), answer.accepted(&job.jid).map(Json::from))
                 });
-                job::answers_json($request::OPERATION, "outcome", answers)
+                items::to_json($request::OPERATION, "outcome", answers)
             })
         }
     )+};
@@ -325,7 +328,7 @@ fn job_heartbeat(_: &Client, args: &str) -> Result<Box<dyn Ready>> {
     typed(JobHeartbeat::from_json(args)?, |request, answers| {
         let answers = request.jobs.iter().zip(answers);
         let answers = answers.map(|(job, answer)| (job.jid.as_str(), answer.map(Json::from)));
-        job::answers_json(JobHeartbeat::OPERATION, "lease_ms", answers)
+        items::to_json(JobHeartbeat::OPERATION, "lease_ms", answers)
     })
 }
 

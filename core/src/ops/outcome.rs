@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::job::Lease;
+use super::lease::Lease;
 use super::put::MAX_DEPENDENCIES;
 use crate::check;
 use crate::error::{Error, Result};

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::job::{self, Job};
+use super::items;
+use super::job::Job;
 use super::put::Put;
 use super::reply;
 use crate::check;
@@ -171,7 +172,7 @@ impl QueuePut {
 
     pub(super) fn from_json(text: &str) -> Result<QueuePut> {
         let mut fields = Fields::parse(text, "")?;
-        let jobs = job::take_items(&mut fields, Put::from_fields)?;
+        let jobs = items::take(&mut fields, Put::from_fields)?;
         fields.end()?;
         Ok(QueuePut::new(jobs))
     }

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::job::{self, Answer, Lease, lost_reason};
+use super::items;
+use super::lease::{Answer, Lease, lost_reason};
 use super::outcome::{Ended, Ending};
 use super::queue::{QueueReserve, Reserved};
 use super::reply;
@@ -38,7 +39,7 @@ impl WorkerTurn {
     pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
         let mut fields = Fields::parse(text, "")?;
         let reserve = QueueReserve::take(&mut fields, worker)?;
-        let ended = job::take_items(&mut fields, Ended::from_turn_fields)?;
+        let ended = items::take(&mut fields, Ended::from_turn_fields)?;
         fields.end()?;
         Ok(WorkerTurn { reserve, ended })
     }
@@ -47,7 +48,7 @@ impl WorkerTurn {
         let answers = self.ended.iter().zip(&turned.answers);
         let answers =
             answers.map(|(ended, answer)| (ended.jid.as_str(), answer.clone().accepted(&ended.jid).map(Json::from)));
-        let answers = job::answers_json(Self::OPERATION, "outcome", answers);
+        let answers = items::to_json(Self::OPERATION, "outcome", answers);
         format!("{{\"jobs\":{answers},\"reserved\":{}}}", turned.reserved.to_json())
     }
 }
@@ -114,7 +115,7 @@ impl WorkerPulse {
         let pulse = WorkerPulse {
             worker: fields.text("worker")?.unwrap_or_else(|| worker.to_owned()),
             status: fields.raw("status")?.unwrap_or_else(|| "{}".to_owned()),
-            leases: job::take_items(&mut fields, Lease::from_fields)?,
+            leases: items::take(&mut fields, Lease::from_fields)?,
         };
         fields.end()?;
         Ok(pulse)
@@ -125,7 +126,7 @@ impl WorkerPulse {
             let held = lost.as_ref().map_or(Ok(Json::from(true)), |reason| Err(Error::lock_lost(&lease.jid, reason)));
             (lease.jid.as_str(), held)
         });
-        let answers = job::answers_json(Self::OPERATION, "held", answers);
+        let answers = items::to_json(Self::OPERATION, "held", answers);
         let Pulsed { queues_version, heard, .. } = pulsed;
         let orders = Json::from(pulsed.orders.clone());
         format!("{{\"jobs\":{answers},\"orders\":{orders},\"queues_version\":{queues_version},\"heard\":{heard}}}")
