@@ -1,6 +1,5 @@
 //! One worker of 1,000 queues: more than a reserve asks at once.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Job, Outcome, Put, Worker};
@@ -208,32 +207,6 @@ fn its_status_names_all_queues_however_long() {
     let list = client.call("worker_list", "{}").unwrap();
     assert_eq!(member(&list, "/workers/0/status/queues"), json!(queues));
     worker.stop(LONG).unwrap();
-}
-
-// bench/src/bounded proves the same of a million.
-#[test]
-fn a_job_beside_a_flood_starts_within_a_turn() {
-    for strategy in ["round_robin", "shuffled_round_robin", "weighted"] {
-        let server = Server::start();
-        let client = server.client();
-        put(&client, 5, 2_000);
-        let worker = worker_of(&client, &[5, 6].map(name), strategy);
-        (0..200).for_each(|_| drop(perform(&worker)));
-        let job = next(&worker);
-        until("what it held is back", || client.queue(name(5)).counts().unwrap().running == 1);
-        put(&client, 6, 1);
-        finish(&worker, &job, Outcome::DONE);
-        let mut turns = BTreeSet::new();
-        while {
-            let job = perform(&worker);
-            turns.insert(job.token);
-            job.queue != name(6)
-        } {}
-        // Of a turn of one job the others draw the queue.
-        let most = if strategy == "round_robin" { 1 } else { 60 };
-        assert!(turns.len() <= most, "{strategy}: it started in turn {}", turns.len());
-        worker.stop(LONG).unwrap();
-    }
 }
 
 #[test]
