@@ -197,6 +197,45 @@ fn unstarted_jobs_go_back_after_100_ms_or_when_quiet() {
     assert_eq!((back.ended[0].jid.as_str(), back.reserve.limit), ("b0", 0));
 }
 
+// Of the 200 ms within which they start elsewhere (core/tests/worker/batches.rs) the rest is Redis's and the other worker's.
+#[test]
+fn jobs_behind_one_that_takes_long_go_back_101_ms_after_they_came() {
+    for (long, woken) in [("long", false), ("k", false), ("long", true), ("k", true)] {
+        let (mut shift, mut now) = shift();
+        for _ in 0..8 {
+            shift.fetch.enter();
+            let asked = turn(shift.step(now));
+            shift.turned(&asked, answer(&asked, jobs(1, "k")), now);
+            let job = shift.start(now).unwrap();
+            shift.fetch.leave();
+            now += MS / 4;
+            assert!(shift.finish(&lease(&job), Outcome::DONE, None, now));
+        }
+        shift.fetch.enter();
+        let asked = turn(shift.step(now));
+        assert!(asked.reserve.limit > 40, "{}", asked.reserve.limit);
+        let came: Vec<Job> = jobs(1, long).into_iter().chain(jobs(41, "k").split_off(1)).collect();
+        if woken {
+            // The runner finds nothing and sleeps, the waiter brings them.
+            shift.turned(&asked, answer(&asked, Vec::new()), now);
+            assert_eq!(sleep(shift.step(now)), now - MS * 2 + PULSE_EVERY);
+            let asked = shift.reserve(now, Some(0));
+            shift.reserved(&asked, taken(came), now);
+            assert!(shift.wants_runner(), "it would sleep too long");
+        } else {
+            shift.turned(&asked, answer(&asked, came), now);
+        }
+        let running = shift.start(now).unwrap();
+        shift.fetch.leave();
+        assert_eq!((running.kind.as_str(), shift.hand.unstarted()), (long, 40));
+        assert_eq!(sleep(shift.step(now)), now + MS * 100);
+        assert_eq!(sleep(shift.step(now + MS * 100)), now + MS * 101, "others may share the flush");
+        let back = turn(shift.step(now + MS * 101));
+        assert!(back.ended.iter().all(|ended| ended.how == Ending::Release));
+        assert_eq!((back.ended.len(), back.reserve.limit), (40, 0), "{long}: nothing is taken while it runs");
+    }
+}
+
 #[test]
 fn an_unanswered_turn_is_repeated_after_a_pulse() {
     let (mut shift, now) = shift();
