@@ -16,6 +16,7 @@ mod json;
 mod kind;
 mod middleware;
 mod nanny;
+mod native;
 pub mod ops;
 mod options;
 mod request;

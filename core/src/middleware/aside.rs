@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-use crate::client::SignalsHeld;
+use crate::native;
 
 /// What is done with all that waits, oldest first, and with the number of those for which there was no room after them.
 type Perform<T> = Box<dyn FnMut(Vec<T>, u64) + Send>;
@@ -64,8 +64,7 @@ impl<T: Send + 'static> Aside<T> {
 
     fn begin(&self) -> bool {
         let inner = Arc::clone(&self.inner);
-        let _held = SignalsHeld::new();
-        thread::Builder::new().name(self.inner.name.to_owned()).spawn(move || inner.work()).is_ok()
+        native::begin(self.inner.name, move || inner.work()).is_ok()
     }
 
     /// Waits until all is done that was left to the thread, at most until then. Not on that thread.

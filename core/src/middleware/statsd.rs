@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::hooks::{Hooks, Run};
 use super::lines::Lines;
 use crate::check;
-use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
 use crate::json::Fields;
+use crate::native;
 use crate::worker::Outcome;
 
 /// The prefix when nobody says.
@@ -71,7 +71,6 @@ impl Statsd {
         }
         // A name may take seconds: no job waits for that, and what ends meanwhile is not counted.
         let (place, lines) = (Arc::downgrade(&self.socket), self.lines.clone());
-        let _held = SignalsHeld::new();
         let look_up = move || {
             let address = || (host.as_str(), port).to_socket_addrs().ok()?.next();
             let told_later = |tries: u32| {
@@ -83,7 +82,7 @@ impl Statsd {
             keep_when_known(&place, address, told_later);
         };
         // Without a thread there are no figures.
-        let _ = thread::Builder::new().name("mh-statsd".to_owned()).spawn(look_up);
+        let _ = native::begin("mh-statsd", look_up);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -12,9 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::interrupts::KILLED;
 use super::{Next, Outcome, Worker};
-use crate::client::SignalsHeld;
 use crate::error::{Code, Error, Result};
 use crate::middleware::{AnyMiddleware, AsyncAround, AsyncHandler, AsyncLocals, AsyncMiddleware, Halt, Ruled};
+use crate::native;
 use crate::ops::{Job, Lease};
 
 /// How soon running handlers hear of an interrupt.
@@ -206,12 +205,8 @@ impl Runs {
             // Nobody waits for the end of what was abandoned.
             let _ = tell.send(work(&self));
         };
-        {
-            // Signals are the host's business.
-            let _held = SignalsHeld::new();
-            let bridge = thread::Builder::new().name("mh-bridge".to_owned()).spawn(bridge);
-            bridge.map_err(|error| Error::internal(format!("the system gave the worker no thread: {error}")))?;
-        }
+        native::begin("mh-bridge", bridge)
+            .map_err(|error| Error::internal(format!("the system gave the worker no thread: {error}")))?;
         told.await.unwrap_or_else(|_| Err(Error::internal("the thread that waits for jobs ended by a panic")))
     }
 

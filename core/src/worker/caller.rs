@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::native;
+
 thread_local! {
     /// Who asked the system last on this thread, and what it answered.
     static KNOWN: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
@@ -25,7 +27,7 @@ impl Callers {
         if asked == self.0 {
             return thread;
         }
-        let thread = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+        let thread = native::this_thread();
         KNOWN.set((self.0, thread));
         thread
     }

@@ -13,7 +13,7 @@ use super::marks::Left;
 use super::shared::Shared;
 use super::supervisor::{Signal, settle};
 use super::{Worker, reach};
-use crate::client::SignalsHeld;
+use crate::native;
 
 /// How long the end of a process may take to hold its handlers, and then, in all, to give back their jobs.
 const HOLD: Duration = Duration::from_millis(300);
@@ -67,7 +67,7 @@ impl Worker {
             }
             // This one's thread-local values are gone.
             let end = move || Worker::end_process(End::Status(status));
-            if let Ok(thread) = thread::Builder::new().name("mh-exit".to_owned()).spawn(end) {
+            if let Ok(thread) = native::begin("mh-exit", end) {
                 let _: thread::Result<Infallible> = thread.join();
             }
         }
@@ -120,10 +120,8 @@ fn give_back(end: End) {
         thread::sleep(GIVE_BACK);
         end.now()
     };
-    let held_back = SignalsHeld::new();
     // Whoever is held may hold a lock that we need: then this thread ends the process.
-    let Ok(_) = thread::Builder::new().name("mh-end".to_owned()).spawn(in_time) else { return };
-    drop(held_back);
+    let Ok(_) = native::begin("mh-end", in_time) else { return };
     if !reach::hold_all(Instant::now() + HOLD) {
         return;
     }

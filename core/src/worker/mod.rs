@@ -8,6 +8,8 @@
 #[cfg(feature = "async")]
 mod asynchronous;
 mod backoff;
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), path = "backtrace/none.rs")]
+mod backtrace;
 mod caller;
 mod choice;
 mod drain;

@@ -5,7 +5,6 @@ use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGHUP;
@@ -16,9 +15,8 @@ use super::options::WorkerOptions;
 use super::shared::Shared;
 use super::supervisor::Signal;
 use super::{Inner, Worker, traces};
-use crate::client::SignalsHeld;
 use crate::error::{Error, Result};
-use crate::title;
+use crate::{native, title};
 
 /// How often the title of the process is brought up to date.
 const TITLE_EVERY: Duration = Duration::from_millis(500);
@@ -82,11 +80,7 @@ fn crew() -> Result<Arc<Crew>> {
     pipe.set_nonblocking(true).map_err(failed)?;
     let crew = Arc::new(Crew::default());
     let obeyed = Arc::clone(&crew);
-    {
-        let _held = SignalsHeld::new();
-        let thread = thread::Builder::new().name("mh-signals".to_owned());
-        thread.spawn(move || obeyed.listen(heard)).map_err(failed)?;
-    }
+    native::begin("mh-signals", move || obeyed.listen(heard)).map_err(failed)?;
     // Never closed: a handler may be about to write.
     PIPE.store(pipe.into_raw_fd(), Ordering::Release);
     OWNER.store(pid, Ordering::Release);

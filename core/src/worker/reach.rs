@@ -1,35 +1,20 @@
 //! Reaches other threads of this process by a signal of our own: for a copy of their stack, or so that they never go on.
 //!
-//! What runs in the signal handler takes no lock, needs no memory and reads nothing that may not be there: the kernel copies
-//! the stack, as far as there is one.
+//! What runs in the signal handler takes no lock and needs no memory.
 
 use std::collections::HashSet;
 use std::ffi::{c_int, c_void};
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::MemfdFlags;
 use rustix::thread::futex;
 
-/// Most bytes of a stack: those of the innermost calls.
-const MOST: usize = 256 * 1024;
-/// Nobody.
-const NONE: u32 = 0;
-/// The thread that was wanted writes.
-const BUSY: u32 = u32::MAX;
+use super::backtrace;
+use crate::native;
 
-/// The thread whose stack is wanted, [`NONE`] or [`BUSY`].
-static WANTED: AtomicU32 = AtomicU32::new(NONE);
-/// 1 once it has written.
-static DONE: AtomicU32 = AtomicU32::new(0);
-/// Where it writes its stack.
-static FILE: AtomicI32 = AtomicI32::new(-1);
-static LENGTH: AtomicU64 = AtomicU64::new(0);
-static REGISTERS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 /// Whoever is reached never goes on, and so many do not.
 static HOLD: AtomicBool = AtomicBool::new(false);
 static HELD: AtomicU32 = AtomicU32::new(0);
@@ -38,54 +23,12 @@ static SIGNAL: Mutex<Option<c_int>> = Mutex::new(None);
 /// A process, and those of its threads that need not be held.
 static SPARED: Mutex<(u32, Vec<u32>)> = Mutex::new((0, Vec::new()));
 
-/// What a thread was in the middle of.
-pub struct Stack {
-    pub pc: u64,
-    pub sp: u64,
-    pub fp: u64,
-    /// The link register.
-    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "that machine has none"))]
-    pub lr: u64,
-    /// From `sp` on.
-    pub bytes: Vec<u8>,
-}
-
-/// The stack of this thread, which is another than the caller's; None when it has ended, blocks all signals, or does not answer
-/// until then.
-pub fn stack(thread: u32, until: Instant) -> Option<Stack> {
-    let (_one_at_a_time, signal) = signal()?;
-    // A signal sent to it would wait there for ever, and for nothing.
-    if blocks(thread, signal)? {
-        return None;
-    }
-    let file: OwnedFd = rustix::fs::memfd_create("manyhands-stack", MemfdFlags::CLOEXEC).ok()?;
-    FILE.store(file.as_raw_fd(), Ordering::Relaxed);
-    DONE.store(0, Ordering::Relaxed);
-    WANTED.store(thread, Ordering::Release);
-    if send(thread, signal) {
-        wait_for(&DONE, 0, until);
-    }
-    if WANTED.compare_exchange(thread, NONE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-        return None;
-    }
-    // It writes, or has written.
-    while DONE.load(Ordering::Acquire) == 0 {
-        wait_for(&DONE, 0, Instant::now() + Duration::from_secs(1));
-    }
-    WANTED.store(NONE, Ordering::Release);
-    let mut bytes = vec![0; LENGTH.load(Ordering::Relaxed) as usize];
-    let length = rustix::io::pread(&file, &mut bytes[..], 0).ok()?;
-    bytes.truncate(length);
-    let [pc, sp, fp, lr] = [0, 1, 2, 3].map(|at| REGISTERS[at].load(Ordering::Relaxed));
-    Some(Stack { pc, sp, fp, lr, bytes })
-}
-
 /// Holds every thread of this process for ever, but this one and our own, which perform nothing. False when some is not held by
 /// then, as one that blocks all signals is not. Whoever calls this ends the process soon, in any case: locks may be held, too.
 pub fn hold_all(until: Instant) -> bool {
     let Some((_one_at_a_time, signal)) = signal() else { return false };
     HOLD.store(true, Ordering::Release);
-    let own = current();
+    let own = native::this_thread();
     let mut reached = HashSet::new();
     while Instant::now() < until {
         // Counted before they are listed: when all that there are were held by then, nobody can have made another since.
@@ -106,7 +49,7 @@ pub fn hold_all(until: Instant) -> bool {
 
 /// The threads that now block the last real-time signal, as those do that block all, need not be held.
 pub fn spare_deaf() {
-    let Ok(others) = others(current()) else { return };
+    let Ok(others) = others(native::this_thread()) else { return };
     let deaf = others.into_iter().filter(|thread| blocks(*thread, libc::SIGRTMAX()) == Some(true)).collect();
     *SPARED.lock().unwrap_or_else(PoisonError::into_inner) = (std::process::id(), deaf);
 }
@@ -119,9 +62,7 @@ fn others(own: u32) -> io::Result<Vec<u32>> {
     for entry in fs::read_dir("/proc/self/task")? {
         let entry = entry?;
         let thread = entry.file_name().to_str().and_then(|name| name.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-        // One that has just ended has no name.
-        let is_ours = fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.starts_with("mh-"));
-        if thread != own && !is_ours && !is_spared(thread) {
+        if thread != own && !native::is_ours(thread) && !is_spared(thread) {
             others.push(thread);
         }
     }
@@ -129,7 +70,7 @@ fn others(own: u32) -> io::Result<Vec<u32>> {
 }
 
 /// The signal, while nobody else uses it.
-fn signal() -> Option<(MutexGuard<'static, Option<c_int>>, c_int)> {
+pub fn signal() -> Option<(MutexGuard<'static, Option<c_int>>, c_int)> {
     let mut signal = SIGNAL.lock().unwrap_or_else(PoisonError::into_inner);
     if signal.is_none() {
         *signal = install();
@@ -139,7 +80,7 @@ fn signal() -> Option<(MutexGuard<'static, Option<c_int>>, c_int)> {
 }
 
 /// Whether the thread holds this signal back; None when there is no such thread any more.
-fn blocks(thread: u32, signal: c_int) -> Option<bool> {
+pub fn blocks(thread: u32, signal: c_int) -> Option<bool> {
     let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).ok()?;
     let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
     let blocked = u64::from_str_radix(blocked.trim(), 16).ok()?;
@@ -147,17 +88,13 @@ fn blocks(thread: u32, signal: c_int) -> Option<bool> {
 }
 
 /// False when there is no such thread any more.
-fn send(thread: u32, signal: c_int) -> bool {
+pub fn send(thread: u32, signal: c_int) -> bool {
     // SAFETY: a call without memory; the signal has our handler for as long as the process lives.
     unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, signal) == 0 }
 }
 
-fn current() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
-}
-
 /// Waits until the word is something else, at most until then.
-fn wait_for(word: &AtomicU32, is: u32, until: Instant) {
+pub fn wait_for(word: &AtomicU32, is: u32, until: Instant) {
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || word.load(Ordering::Acquire) != is {
@@ -196,36 +133,48 @@ extern "C" fn answer(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut 
             unsafe { libc::pause() };
         }
     }
-    if WANTED.compare_exchange(current(), BUSY, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        return;
+    backtrace::give(context);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    /// Of a process of this thread alone, which ends by this.
+    fn holds_what_is_the_programs() {
+        let programs = thread::Builder::new().name("mh-x".to_owned()).spawn(|| {
+            loop {
+                thread::park()
+            }
+        });
+        let ((ask, asked), (answer, answered)) = (channel(), channel());
+        let ours = native::begin("any", move || asked.iter().for_each(|()| answer.send(()).unwrap()));
+        assert!(programs.is_ok() && ours.is_ok());
+        assert!(hold_all(Instant::now() + Duration::from_secs(20)));
+        assert_eq!(HELD.load(Ordering::Acquire), 1);
+        ask.send(()).unwrap();
+        answered.recv().unwrap();
     }
-    // SAFETY: the system hands a handler with SA_SIGINFO its context.
-    let registers = registers(unsafe { &*context.cast::<libc::ucontext_t>() });
-    REGISTERS.iter().zip(registers).for_each(|(place, value)| place.store(value, Ordering::Relaxed));
-    // SAFETY: errno is this thread's own, and whoever was interrupted finds it as it was. pwrite only reads the memory that there
-    // is, and writes where it ends no more.
-    let length = unsafe {
-        let errno = libc::__errno_location();
-        let before = *errno;
-        let length = libc::pwrite(FILE.load(Ordering::Relaxed), registers[1] as *const c_void, MOST, 0);
-        *errno = before;
-        length
-    };
-    LENGTH.store(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
-    DONE.store(1, Ordering::Release);
-    let _ = futex::wake(&DONE, futex::Flags::PRIVATE, 1);
-}
 
-/// pc, sp, fp and lr.
-#[cfg(target_arch = "x86_64")]
-fn registers(context: &libc::ucontext_t) -> [u64; 4] {
-    let register = |number: c_int| context.uc_mcontext.gregs[number as usize].cast_unsigned();
-    [register(libc::REG_RIP), register(libc::REG_RSP), register(libc::REG_RBP), 0]
-}
-
-/// pc, sp, fp and lr.
-#[cfg(target_arch = "aarch64")]
-fn registers(context: &libc::ucontext_t) -> [u64; 4] {
-    let machine = &context.uc_mcontext;
-    [machine.pc, machine.sp, machine.regs[29], machine.regs[30]]
+    #[test]
+    fn a_programs_thread_is_held_whatever_its_name_and_ours_go_on() {
+        // No other test has it at the fork.
+        let locked = signal();
+        // SAFETY: the child runs what is here, and leaves by _exit.
+        let child = unsafe { libc::fork() };
+        drop(locked);
+        if child == 0 {
+            let status = i32::from(catch_unwind(holds_what_is_the_programs).is_err());
+            // SAFETY: ends the child, held threads and all.
+            unsafe { libc::_exit(status) }
+        }
+        let mut status = 0;
+        // SAFETY: `status` outlives the call, and the child is ours.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+    }
 }

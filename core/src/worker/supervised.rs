@@ -15,6 +15,7 @@ use rustix::process::Signal as SystemSignal;
 use super::marks::Marks;
 use super::shared::Shared;
 use super::supervisor::{LINK_VARIABLE, MARKS_NAME, MARKS_VARIABLE, Signal, Word};
+use crate::native;
 
 /// What a process has beyond its shutdown timeout when its master is dead, before it ends itself.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -61,9 +62,8 @@ pub fn join(shared: &Arc<Shared>) {
     // Set once: a worker begins once.
     let _ = shared.link.set(Arc::clone(&link));
     if begin {
-        let reader = thread::Builder::new().name("mh-link".to_owned());
         // Without this thread the process learns of nothing, and the master ends it by signals.
-        let _ = reader.spawn(move || link.read());
+        let _ = native::begin("mh-link", move || link.read());
     }
 }
 

@@ -10,6 +10,7 @@ use super::shared::Shared;
 use super::{ending, runner, supervised, waiter};
 use crate::client::SignalsHeld;
 use crate::error::{Code, Error, Result};
+use crate::native;
 
 /// Least time a stop gives outcomes to reach the engine.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -142,9 +143,7 @@ impl Threads {
 
 fn spawn(name: &str, shared: &Arc<Shared>, run: Run) -> Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || run(shared))
+    native::begin(name, move || run(shared))
         .map_err(|error| Error::internal(format!("the system gave the worker no thread: {error}")))
 }
 
