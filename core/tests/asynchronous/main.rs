@@ -8,6 +8,7 @@ mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
 mod testing;
+mod ttin;
 
 use std::future::Future;
 use std::pin::pin;
