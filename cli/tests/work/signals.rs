@@ -45,6 +45,7 @@ also_of_c! {
     a_second_term_ends_one_at_once
     usr1_interrupts_and_the_process_goes_on
     usr2_pauses_and_cont_resumes
+    hup_ends_one_as_it_ends_any_program
 }
 
 /// A tier in which two jobs run, in two processes where there are several. The first job's process gets the signals.
@@ -268,6 +269,26 @@ fn usr2_pauses_and_cont_resumes() {
         second.finish();
         third.finish();
         table.all_done();
+    }
+}
+
+// Only a master is asked for fresh processes.
+#[test]
+fn hup_ends_one_as_it_ends_any_program() {
+    for tier in TIERS {
+        let (mut table, _first, second) = Table::new(tier, "hold");
+        table.signal(libc::SIGHUP);
+        match tier {
+            Tier::One => {
+                table.runs_elsewhere().finish();
+                second.finish();
+                table.all_done();
+            }
+            Tier::Single => {
+                assert_eq!(table.master.child.wait().unwrap().signal(), Some(libc::SIGHUP));
+                assert_eq!((table.master.counts(), table.remaining()), ((0, 2), 2.into()), "left to their leases");
+            }
+        }
     }
 }
 
