@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use manyhands::{Client, Code, Error, Nanny, NannyNews, Result};
+use manyhands::{Client, Code, Error, Lines, Nanny, NannyNews, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+/// How long its end waits for who reads what it said.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -21,14 +25,23 @@ pub fn run(client: Client, options: &Options) -> Result<ExitCode> {
         .map_err(|error| Error::new(Code::Internal, format!("signals cannot be caught: {error}")))?;
     let stopper = nanny.clone();
     thread::spawn(move || signals.forever().for_each(|_| stopper.stop()));
-    eprintln!("manyhands nanny: looks after {} at {}", client.namespace(), client.shown_url());
-    nanny.run(|news| match news {
-        NannyNews::Swept(swept) if options.verbose => {
-            eprintln!("manyhands nanny: moved {}, forgot {}", swept.moved, swept.trimmed);
-        }
+    // A sweep does not wait for who reads them.
+    let lines = Lines::to_stderr();
+    let say = |what: String| lines.say(format!("manyhands nanny: {what}\n"));
+    say(format!("looks after {} at {}", client.namespace(), client.shown_url()));
+    let done = nanny.run(|news| match news {
+        NannyNews::Swept(swept) if options.verbose => say(format!("moved {}, forgot {}", swept.moved, swept.trimmed)),
         NannyNews::Swept(_) => {}
-        NannyNews::OutageBegan(error) => eprintln!("manyhands nanny: {error}; goes on trying"),
-        NannyNews::OutageOver => eprintln!("manyhands nanny: the outage is over"),
-    })?;
-    Ok(ExitCode::SUCCESS)
+        NannyNews::OutageBegan(error) => say(format!("{error}; goes on trying")),
+        NannyNews::OutageOver => say("the outage is over".to_owned()),
+    });
+    let status = done.map_or_else(
+        |error| {
+            say(error.to_string());
+            ExitCode::from(2)
+        },
+        |()| ExitCode::SUCCESS,
+    );
+    lines.flush(Instant::now() + PATIENCE);
+    Ok(status)
 }

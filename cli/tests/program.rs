@@ -53,6 +53,31 @@ fn the_nanny_does_what_falls_due_and_ends_at_term() {
     assert!(nanny.wait().unwrap().success());
 }
 
+#[test]
+fn a_nanny_whose_log_nobody_reads_does_its_work_and_ends() {
+    let server = Server::start();
+    let client = server.client();
+    client.call("queue_put", r#"{"jobs":[{"queue":"q","kind":"k","jid":"late","delay_ms":50}]}"#).unwrap();
+    let (_reader, log) = support::full_pipe();
+    let mut nanny = program(&server, &["nanny", "--verbose"]).stderr(log).spawn().unwrap();
+    let begun = Instant::now();
+    let done = loop {
+        let done = state(&client, "late") == "waiting";
+        if done || begun.elapsed() > PATIENCE {
+            break done;
+        }
+        std::thread::yield_now();
+    };
+    ask_to_stop(&nanny);
+    while nanny.try_wait().unwrap().is_none() {
+        if begun.elapsed() > 2 * PATIENCE {
+            nanny.kill().unwrap();
+        }
+        std::thread::yield_now();
+    }
+    assert!(done && nanny.wait().unwrap().success());
+}
+
 fn line(said: &mut impl BufRead) -> String {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();

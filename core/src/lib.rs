@@ -37,6 +37,8 @@ pub use client::{
 };
 pub use error::{Code, Error, Result};
 pub use kind::JobKind;
+#[doc(hidden)] // for the program `manyhands`
+pub use middleware::Lines;
 pub use middleware::{Around, AroundPut, Backoff, Hooks, Locals, Middleware, PutMiddleware, RetryRules, Run};
 #[cfg(feature = "async")]
 pub use middleware::{AsyncAround, AsyncAroundPut, AsyncLocals, AsyncMiddleware, AsyncPutMiddleware};

@@ -14,7 +14,6 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -337,10 +336,7 @@ impl Drop for Ended {
 fn a_master_whose_log_nobody_reads_does_its_work_and_ends() {
     let server = Server::start();
     let begun = server.folder.join(BEGUN);
-    let (_reader, mut log) = std::io::pipe().unwrap();
-    // SAFETY: asks how much the pipe holds.
-    let room = unsafe { libc::fcntl(log.as_raw_fd(), libc::F_GETPIPE_SZ) };
-    log.write_all(&vec![b'.'; usize::try_from(room).unwrap()]).unwrap();
+    let (_reader, log) = support::full_pipe();
     let child = Command::new(env!("CARGO_BIN_EXE_manyhands"))
         .args(["work", "--url", &server.url(), "--", "sh", "-c", "echo >>$0; exit 1", begun.to_str().unwrap()])
         .stderr(log)

@@ -20,11 +20,12 @@ const PIECE: usize = 4_096;
 pub struct Lines(Arc<Aside<String>>);
 
 impl Lines {
+    /// Those on standard error.
     pub fn to_stderr() -> Lines {
         Lines::to(Stderr)
     }
 
-    pub fn to(mut out: impl Write + Send + 'static) -> Lines {
+    pub(crate) fn to(mut out: impl Write + Send + 'static) -> Lines {
         let write = move |lines: Vec<String>, missed| {
             // Where nothing can be written, nobody can be told.
             let _ = write_all(&mut out, lines, missed);

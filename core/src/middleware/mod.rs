@@ -22,7 +22,7 @@ pub(crate) use asynchronous::{AnyMiddleware, AnyPutMiddleware, AsyncHandler, Hal
 pub use asynchronous::{AsyncAround, AsyncAroundPut, AsyncMiddleware, AsyncPutMiddleware};
 pub(crate) use hooks::{About, Hooked, attempt};
 pub use hooks::{Hooks, Run};
-pub(crate) use lines::Lines;
+pub use lines::Lines;
 #[cfg(feature = "async")]
 pub use locals::AsyncLocals;
 pub use locals::Locals;

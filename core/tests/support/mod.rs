@@ -6,7 +6,8 @@ pub mod cases;
 pub mod fork;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -146,6 +147,15 @@ impl Calls {
             self.0.read_line(&mut line).unwrap();
         }
     }
+}
+
+/// A pipe without room, whose reader does not read.
+pub fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // SAFETY: asks how much the pipe holds.
+    let room = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_GETPIPE_SZ) };
+    writer.write_all(&vec![b'.'; usize::try_from(room).unwrap()]).unwrap();
+    (reader, writer)
 }
 
 /// The member of a JSON object.
