@@ -43,6 +43,8 @@ pub use middleware::{Around, AroundPut, Backoff, Hooks, Locals, Middleware, PutM
 #[cfg(feature = "async")]
 pub use middleware::{AsyncAround, AsyncAroundPut, AsyncLocals, AsyncMiddleware, AsyncPutMiddleware};
 pub use nanny::{Nanny, NannyNews};
+#[doc(hidden)] // for the bindings
+pub use native::begin as begin_own_thread;
 pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};

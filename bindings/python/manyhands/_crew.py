@@ -48,7 +48,7 @@ class Crew:
     def work(self, threads: int, take: Callable[[], Job | None]) -> None:
         """Perform jobs until stopped: until all threads have ended, or the time that a stop gave them is over."""
         for number in range(threads):
-            name = f"worker {self._native.name}-{number}"  # no host makes it one of the core's: mh-…
+            name = f"worker {self._native.name}-{number}"
             threading.Thread(target=self._perform, args=(take,), name=name, daemon=True).start()
             self._running += 1
         due = self._look()

@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::resume_unwind;
+use std::process;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
-use std::{process, thread};
 
 use pyo3::prelude::*;
 
@@ -72,7 +72,7 @@ pub fn aside<T: Send + 'static>(py: Python<'_>, call: impl FnOnce() -> T + Send 
     }
     let (sender, receiver) = sync_channel::<()>(0);
     // The channel says that the thread is at its end, and the thread itself how it ended.
-    let caller = thread::Builder::new().name("mh-call".to_owned()).spawn(move || {
+    let caller = manyhands::begin_own_thread("mh-call", move || {
         let _ends = sender;
         call()
     })?;
