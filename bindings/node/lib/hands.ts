@@ -2,13 +2,13 @@ import type { Door } from "./door.js";
 import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson, shortOutcome } from "./ending.js";
 import { Internal, InvalidArgument, settled, sync, WrongState } from "./errors.js";
 import { Job, type JobOutcome } from "./job.js";
-import type { NativeInterrupt, NativeJob, NativeWorker } from "./native.js";
+import type { NativeInterrupt, NativeJob, NativeRefused, NativeWorker } from "./native.js";
 import type { Holder } from "./run.js";
 
 const RELEASE = '{"release":{}}';
 
-/** Outcomes that may be unanswered at once: the core takes no more jobs at 1,000. */
-const MOST_UNANSWERED = 2_000;
+/** Jobs that are kept for the news of their refusals: as many as the core remembers of these. */
+const MOST_UNANSWERED = 1_000;
 
 /** Interrupts that may wait for their jobs: as many as jobs run at once. */
 const MOST_UNTOLD = 1_000;
@@ -36,8 +36,10 @@ export class Hands implements Holder {
   /** Jobs that were given to a loop of the program's own and that are not ended. */
   readonly taken = new Set<Job>();
   #listener: LossListener;
-  /** Jobs whose outcome the engine may not have answered yet, for who listens to refusals; null for one whose loss was told. */
+  /** Jobs whose outcome the engine may refuse, in the order of their hand-over, for who listens; null for one whose loss was told. */
   #unanswered = new Map<string, Job | null>();
+  /** The same of those whose own method waits for the answer. */
+  #awaited = new Map<string, Job | null>();
   /** What could not be told yet, and how often its job was not here. */
   #untold: { interrupt: NativeInterrupt; looks: number }[] = [];
 
@@ -53,17 +55,25 @@ export class Hands implements Holder {
 
   /** Waits for the engine's answer. */
   async finish(job: Job, ending: Ending): Promise<JobOutcome> {
-    const token = job.token as string;
-    this.#remember(job);
+    const [token, known] = [job.token as string, key(job)];
+    this.#remember(job, this.#awaited);
     try {
       const outcome = await settled(() => this.native.finishWait(job.jid, token, outcomeJson(ending)), ENDING_NAMES);
       this.taken.delete(job);
       return outcome as JobOutcome;
     } catch (error) {
+      // One that the engine refused is out of hand, too: the next look hears of that.
       if (!(error instanceof InvalidArgument)) {
         this.taken.delete(job);
       }
+      const kept = this.#awaited.get(known);
+      if (kept !== undefined) {
+        // Its refusal, if it is one, can be taken by now.
+        this.#unanswered.set(known, kept);
+      }
       throw error;
+    } finally {
+      this.#awaited.delete(known);
     }
   }
 
@@ -84,7 +94,7 @@ export class Hands implements Holder {
 
   /** Its handler has ended so. Does not wait; never throws. */
   handOver(job: Job, ending: Ending): void {
-    this.#remember(job);
+    this.#remember(job, this.#unanswered);
     try {
       this.#tell(job, ending);
     } catch (refused) {
@@ -109,15 +119,26 @@ export class Hands implements Holder {
     }
   }
 
-  #remember(job: Job): void {
+  #remember(job: Job, among: Map<string, Job | null>): void {
     if (!Job.isLost(job) && !this.#listener.listens()) {
       return;
     }
-    this.#unanswered.set(key(job), Job.isLost(job) ? null : job);
-    if (this.#unanswered.size > MOST_UNANSWERED) {
-      const [oldest] = this.#unanswered.keys();
-      this.#unanswered.delete(oldest as string);
+    among.set(key(job), Job.isLost(job) ? null : job);
+    if (among.size > MOST_UNANSWERED) {
+      const [oldest] = among.keys();
+      among.delete(oldest as string);
     }
+  }
+
+  /** Whether it keeps jobs for answers that are to come. */
+  get waits(): boolean {
+    return this.#unanswered.size > 0;
+  }
+
+  /** Those of the kept jobs that are answered: all but the last that are not. */
+  #answered(): string[] {
+    const kept = this.#unanswered.size;
+    return kept === 0 ? [] : [...this.#unanswered.keys()].slice(0, Math.max(0, kept - this.native.unanswered()));
   }
 
   /** Interrupts what should end, and tells of leases that were lost and outcomes that were refused, since the last look. */
@@ -125,20 +146,37 @@ export class Hands implements Holder {
     const fresh = this.native.takeInterrupts().map((interrupt) => ({ interrupt, looks: 0 }));
     const untold = [...this.#untold, ...fresh];
     this.#untold = [];
-    const jobs = untold.length === 0 ? new Map<string, Job>() : this.#byKey();
+    // Asked before what was refused: the refusals of these are among that.
+    const answered = this.#answered();
+    const refusals = this.native.takeRefused();
+    const jobs = untold.length + refusals.length === 0 ? new Map<string, Job>() : this.#byKey();
     for (const { interrupt, looks } of untold) {
       this.#interrupt(interrupt, jobs.get(key(interrupt)), looks);
     }
-    for (const refused of this.native.takeRefused()) {
-      const job = this.#unanswered.get(key(refused));
-      this.#unanswered.delete(key(refused));
-      if (job === null) {
-        continue;
-      }
-      console.error(`manyhands: ${refused.operation} of job ${refused.jid} was refused: ${refused.reason}`);
-      if (job !== undefined) {
-        this.#listener.lockLost(job, refused.reason);
-      }
+    for (const refused of refusals) {
+      this.#refused(refused, jobs.get(key(refused)));
+    }
+    for (const known of answered) {
+      this.#unanswered.delete(known);
+    }
+  }
+
+  /** `held`: the job, if it is still with this program, which has it no more. */
+  #refused(refused: NativeRefused, held: Job | undefined): void {
+    if (held !== undefined) {
+      this.taken.delete(held);
+    }
+    const known = key(refused);
+    const kept = this.#unanswered.get(known);
+    const job = kept === undefined ? this.#awaited.get(known) : kept;
+    this.#unanswered.delete(known);
+    this.#awaited.delete(known);
+    if (job === null) {
+      return;
+    }
+    console.error(`manyhands: ${refused.operation} of job ${refused.jid} was refused: ${refused.reason}`);
+    if (job !== undefined) {
+      this.#listener.lockLost(job, refused.reason);
     }
   }
 

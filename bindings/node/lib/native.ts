@@ -104,6 +104,8 @@ export interface NativeWorker {
   heartbeat(jid: string, token: string): Promise<number>;
   lost(jid: string, token: string): string | null;
   takeRefused(): NativeRefused[];
+  /** Outcomes that the engine has not answered: the last ones that were handed over. */
+  unanswered(): number;
   /** What running handlers must be told since the last call: that of a lost lease, `timeout` or `killed`. Each once. */
   takeInterrupts(): NativeInterrupt[];
   /** Every running handler gets an interrupt `killed`; its job is still in hand. */

@@ -147,6 +147,12 @@ impl Worker {
         refused.map(|it| Refused { jid: it.jid, token: it.token, operation: it.operation, reason: it.reason }).collect()
     }
 
+    /// Outcomes that the engine has not answered.
+    #[napi(catch_unwind)]
+    pub fn unanswered(&self) -> u32 {
+        u32::try_from(self.shared.core.unanswered()).unwrap_or(u32::MAX)
+    }
+
     /// What running handlers must be told since the last look.
     #[napi(catch_unwind)]
     pub fn take_interrupts(&self) -> Vec<Interrupt> {

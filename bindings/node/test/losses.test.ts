@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { type Client, Job, JobInterrupted, LockLost, type PutOptions, Worker, WrongState } from "manyhands";
+import { setImmediate } from "node:timers/promises";
+import {
+  type Client,
+  InvalidArgument,
+  Job,
+  JobInterrupted,
+  LockLost,
+  type PutOptions,
+  Worker,
+  WrongState,
+} from "manyhands";
+import { DONE } from "../node_modules/manyhands/dist/ending.js";
+import { Hands } from "../node_modules/manyhands/dist/hands.js";
 import { freshClient, written } from "./server.js";
 
 interface Scene {
@@ -152,7 +164,7 @@ test("a handler may move, time out or cancel its own job, which is no loss", asy
   );
   worker.perform("lost", async () => {
     while (held.length < 3) {
-      await new Promise(setImmediate);
+      await setImmediate();
     }
     await queue.put("lost", null, { jid: "lost", onConflict: "move", delay: 60_000 });
     await told;
@@ -177,4 +189,45 @@ test("who takes jobs by a loop hears of a lost lease as well", async (t) => {
   assert.deepEqual(await told, [job, "replaced"]);
   await assert.rejects(job.complete(), LockLost);
   await worker.stop();
+});
+
+test("a job of a loop whose outcome the engine cannot take is out of hand", async (t) => {
+  written(t);
+  const client = freshClient();
+  await client.config.set("max-data", 1024);
+  await client.queue("q").put("k");
+  const worker = new Worker(client, { queues: ["q"] });
+  const job = (await worker.next()) as Job;
+  await assert.rejects(job.complete("x".repeat(2000)), InvalidArgument);
+  while (worker.running > 0) {
+    await setImmediate();
+  }
+  await worker.stop();
+  assert.equal((await client.job(job.jid))?.state, "scheduled", "it runs again for that error");
+});
+
+test("a finished job is kept until the engine has answered, and no longer", (t) => {
+  written(t);
+  const refusals: unknown[] = [];
+  let unanswered = 0;
+  const native = {
+    takeInterrupts: () => [],
+    takeRefused: () => refusals.splice(0),
+    unanswered: () => unanswered,
+    finish: () => {},
+  };
+  const told: string[] = [];
+  const lockLost = ({ jid }: Job) => void told.push(jid);
+  const hands = new Hands({} as never, native as never, { listens: () => true, lockLost });
+  const end = (jid: string) => hands.handOver(Job.build("k", null, { jid }), DONE);
+  const refuse = (jid: string) => refusals.push({ jid, token: null, operation: "job_complete", reason: "expired" });
+  ["answered", "refused", "late"].map(end);
+  unanswered = 1;
+  refuse("refused");
+  hands.look();
+  assert.deepEqual([told, hands.waits], [["refused"], true]);
+  refuse("answered");
+  refuse("late");
+  hands.look();
+  assert.deepEqual([told, hands.waits], [["refused", "late"], false]);
 });
