@@ -115,7 +115,8 @@ export class JobClass<Data = unknown> {
    */
   build(...[data, options = {}]: WithData<Data, BuildOptions>): Job<Data> {
     const { delay: _, ...defaults } = this.defaults;
-    return Job.build<Data>(this.kind, data === undefined ? null : data, { ...defaults, ...given(options) });
+    const own = given(optionsObject(options, null));
+    return Job.build<Data>(this.kind, data === undefined ? null : data, { ...defaults, ...own });
   }
 
   #queue(client: Client, name: string | undefined, operation: string): Queue {

@@ -37,8 +37,8 @@ export interface RetryRules {
 export function retryRules(rules: RetryRules): Middleware {
   const { retryOn = [], discardOn = [], ...others } = optionsObject(rules, null);
   coreOptions(others, { retryOn: "retryOn", discardOn: "discardOn" }, null);
-  const waits = [...retryOn].map(([errors, backoff]) => [errorClass(errors), Backoff.of(backoff)] as const);
-  const discards = [...discardOn].map(errorClass);
+  const waits = listed(retryOn, "retryOn").map(waitRule);
+  const discards = listed(discardOn, "discardOn").map(errorClass);
   return async (job, next) => {
     try {
       return await next();
@@ -53,6 +53,21 @@ export function retryRules(rules: RetryRules): Middleware {
       throw error;
     }
   };
+}
+
+function listed<Rule>(rules: Iterable<Rule>, name: string): Rule[] {
+  if (typeof rules?.[Symbol.iterator] !== "function") {
+    throw invalidArgument(`${name} must be a list, not ${rules === null ? "null" : typeof rules}`);
+  }
+  return [...rules];
+}
+
+function waitRule(rule: readonly [ErrorClass, BackoffLike]): readonly [ErrorClass, Backoff] {
+  if (!Array.isArray(rule) || rule.length !== 2) {
+    throw invalidArgument("retryOn must be a list of pairs: a class of errors, and how long to wait");
+  }
+  const [errors, backoff] = rule;
+  return [errorClass(errors), Backoff.of(backoff)];
 }
 
 function errorClass(value: ErrorClass): ErrorClass {

@@ -30,7 +30,7 @@ export interface WorkerOptions {
   /**
    * How it chooses among its queues: `ordered` empties the earlier first, `round_robin` serves all alike,
    * `shuffled_round_robin` too, in an order drawn anew each time, `weighted` by {@link weights}; a function says itself which
-   * of them are asked, and in which order, whenever the worker is about to take a job, and every 100 ms while it waits for one.
+   * of them are asked, and in which order, whenever the worker is about to take a job, and every second while it waits for one.
    * Default `ordered`.
    */
   strategy?: "ordered" | "round_robin" | "shuffled_round_robin" | "weighted" | ChooseQueues;

@@ -142,6 +142,8 @@ test("a job of a class is built without a server", () => {
   assert.deepEqual([job.kind, job.queue, job.priority, job.retries, job.tags], ["welcome", "mail", 3, 9, ["mail"]]);
   assert.equal(welcome.handler(job), "greeted ADA");
   assert.equal(defineJob({ kind: "k", delay: 5 }, () => {}).build().data, null);
+  assert.throws(() => welcome.build({ to: "ada" }, null as never), /options must be an object, not null/);
+  assert.throws(() => welcome.build({ to: "ada" }, { retreis: 9 } as never), /option retreis is unknown/);
 });
 
 test("what is wrong with a class is said at once, a missing queue at the put", async () => {

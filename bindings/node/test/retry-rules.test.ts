@@ -126,6 +126,10 @@ test("what is wrong with rules is said at once", () => {
     );
   refused({ retry: [] }, /option retry is unknown/);
   refused({ retryOn: [["Error", 5]] }, /for a class of errors, not for string/);
+  refused({ retryOn: [Error, 5] }, /^retryOn must be a list of pairs: a class of errors, and how long to wait/);
+  refused({ retryOn: [[Error]] }, /^retryOn must be a list of pairs/);
+  refused({ retryOn: { Error: 5 } }, /^retryOn must be a list, not object/);
+  refused({ discardOn: Error }, /^discardOn must be a list, not function/);
   refused({ retryOn: [[Error, -5]] }, /backoff\[0\] -5 is negative/);
   refused({ retryOn: [[Error, []]] }, /empty list/);
   assert.throws(() => Backoff.fixed(5, { jitter: 2 }), /jitter must be 0 to 1/);
