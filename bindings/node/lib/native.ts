@@ -108,6 +108,12 @@ export interface NativeWorker {
   unanswered(): number;
   /** What running handlers must be told since the last call: that of a lost lease, `timeout` or `killed`. Each once. */
   takeInterrupts(): NativeInterrupt[];
+  /**
+   * From now on `told` is called when there is something to look at: `takeInterrupts` (but `timeout`), `takeRefused`, `isPaused`,
+   * `ordered`, `takeSignal`. Until {@link hush} the process stays alive for that.
+   */
+  tellNews(told: () => void): void;
+  hush(): void;
   /** Every running handler gets an interrupt `killed`; its job is still in hand. */
   killRunning(): void;
   /** Takes no jobs until it is resumed: `next` waits on, and unstarted jobs are given back. */

@@ -1,21 +1,22 @@
 /**
- * When to look again: `often` while handlers are under way, which may have to end; `seldom` while none is, as every look wakes
- * the process, and the native half tells by itself of jobs and of the end.
+ * When to look again: `often` while handlers are under way, which may have to end; `seldom` while none is and something has to be
+ * asked; `called` when nothing has: every look wakes the process, and the native half calls when there is something.
  */
-export type Pace = "often" | "seldom";
+export type Pace = "often" | "seldom" | "called";
 
 /** Milliseconds. */
-const PACES: Readonly<Record<Pace, number>> = { often: 100, seldom: 1_000 };
+const PACES: Readonly<Record<Exclude<Pace, "called">, number>> = { often: 100, seldom: 1_000 };
 
-/** Looks again and again, in memory, for what the native half does not tell by itself. */
+/** Looks again and again, in memory, for what there is to do for jobs under way. */
 export class Watch {
-  #look: () => Pace | null;
+  #look: () => Pace;
   #keepsAlive: boolean;
   #timer: NodeJS.Timeout | undefined;
+  /** Null before the first {@link hurry}, and after the end. */
   #pace: Pace | null = null;
 
-  /** `look` says when to look again; null: not before {@link hurry}. Whether the process stays alive for it. */
-  constructor(look: () => Pace | null, keepsAlive: boolean) {
+  /** `look` says when to look again; `keepsAlive`: whether the process stays alive for that. */
+  constructor(look: () => Pace, keepsAlive: boolean) {
     this.#look = look;
     this.#keepsAlive = keepsAlive;
   }
@@ -27,6 +28,13 @@ export class Watch {
     }
   }
 
+  /** Look now: there is something. */
+  call(): void {
+    if (this.#pace !== null) {
+      this.#wait(this.#look());
+    }
+  }
+
   /** Look no more. */
   end(): void {
     this.#wait(null);
@@ -35,10 +43,10 @@ export class Watch {
   #wait(pace: Pace | null): void {
     clearTimeout(this.#timer);
     this.#pace = pace;
-    if (pace === null) {
+    if (pace === null || pace === "called") {
       return;
     }
-    this.#timer = setTimeout(() => this.#wait(this.#look()), PACES[pace]);
+    this.#timer = setTimeout(() => this.call(), PACES[pace]);
     if (!this.#keepsAlive) {
       this.#timer.unref();
     }

@@ -1,6 +1,6 @@
 import { isMainThread } from "node:worker_threads";
 import { Client } from "./client.js";
-import { closed, invalidArgument, settled, wrongState } from "./errors.js";
+import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
 import { Hands } from "./hands.js";
 import { Hooks } from "./hooks.js";
 import { Job } from "./job.js";
@@ -237,6 +237,7 @@ export class Worker extends Hooks<WorkerEvents> {
     }
     this.#begin();
     this.#ran = true;
+    sync(() => this.#hands.native.tellNews(() => this.#watch.call()));
     const unwatchSignals = signals && isMainThread ? onSignal(this.#obey) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#hands.native.end());
@@ -249,6 +250,7 @@ export class Worker extends Hooks<WorkerEvents> {
         unwatchSignals?.();
         unwatchExit();
         this.#look();
+        this.#hands.native.hush();
       });
       if (isMainThread && this.#hands.running.size > 0) {
         native.endAtExit();
@@ -434,9 +436,9 @@ export class Worker extends Hooks<WorkerEvents> {
   }
 
   /** Of the jobs in hand. */
-  #look(): Pace | null {
+  #look(): Pace {
     this.#hands.look();
-    return this.#hands.taken.size > 0 ? "often" : null;
+    return this.#hands.taken.size > 0 ? "often" : "called";
   }
 
   #seen(): Pace {
@@ -445,6 +447,9 @@ export class Worker extends Hooks<WorkerEvents> {
     this.#leaveStuck();
     this.#obeyOthers();
     this.#shown();
-    return this.running > 0 || this.#stopping !== undefined ? "often" : "seldom";
+    if (this.running > 0 || this.#hands.waits || this.#stopping !== undefined) {
+      return "often";
+    }
+    return this.#setup.order === undefined ? "called" : "seldom";
   }
 }

@@ -7,6 +7,7 @@ mod delivery;
 mod errors;
 mod events;
 mod job;
+mod news;
 mod pool;
 mod supervisor;
 mod worker;

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use manyhands::{Error, Outcome};
 use napi::Env;
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{Function, PromiseRaw};
 use napi_derive::napi;
 
 use crate::client::Client;
 use crate::delivery::{Jobs, Shared, Wanted, end_with_environment, first, in_hand, start_waiter};
 use crate::errors::thrown;
 use crate::job::Job;
+use crate::news::News;
 use crate::pool::{self, Line, Pending};
 
 /// An outcome that the engine refused after its handler had ended.
@@ -49,6 +50,8 @@ pub struct Worker {
     begun: OnceLock<()>,
     /// To the thread that waits for jobs; there once `next` was called. The thread ends with it.
     waiter: OnceLock<Sender<Wanted>>,
+    /// There once JavaScript wants to be called.
+    news: OnceLock<News>,
 }
 
 #[napi]
@@ -62,6 +65,7 @@ impl Worker {
             line: Arc::clone(&client.line),
             begun: OnceLock::new(),
             waiter: OnceLock::new(),
+            news: OnceLock::new(),
         })
     }
 
@@ -188,6 +192,23 @@ impl Worker {
     #[napi(catch_unwind)]
     pub fn ordered(&self) -> Option<String> {
         self.shared.core.ordered().map(|order| order.name().to_owned())
+    }
+
+    /// From now on JavaScript is called when it has something to look at. Until it wants to hear no more the process stays
+    /// alive.
+    #[napi(catch_unwind)]
+    pub fn tell_news(&self, told: Function<'_, (), ()>) -> napi::Result<()> {
+        let news = News::told_to(&self.shared.core, told)?;
+        self.news.get_or_init(|| news);
+        Ok(())
+    }
+
+    /// It wants to hear no more.
+    #[napi(catch_unwind)]
+    pub fn hush(&self) {
+        if let Some(news) = self.news.get() {
+            news.end();
+        }
     }
 
     /// Whether a handler did not end after its time-out.

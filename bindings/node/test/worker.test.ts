@@ -34,31 +34,45 @@ test("a worker that waits starts a job when it is put", async () => {
   assert.equal((await client.job(jid))?.state, "completed");
 });
 
-test("a worker looks ten times a second while a handler is under way, else once", async (t) => {
-  const pauses: (number | undefined)[] = [];
+test("a worker sleeps until it is called, but for ten looks a second while a handler is under way", async (t) => {
+  const pending = new Map<unknown, number | undefined>();
   const told = new EventEmitter();
-  const { setTimeout } = globalThis;
+  const { setTimeout, clearTimeout } = globalThis;
   t.mock.method(globalThis, "setTimeout", (act: () => void, ms?: number) => {
-    pauses.push(ms);
-    told.emit("pause");
-    return setTimeout(act, ms);
+    const timer = setTimeout(() => {
+      pending.delete(timer);
+      act();
+    }, ms);
+    pending.set(timer, ms);
+    return timer;
   });
-  const until = async (pause: number) => {
-    while (pauses.at(-1) !== pause) {
-      await once(told, "pause");
+  t.mock.method(globalThis, "clearTimeout", (timer?: NodeJS.Timeout) => {
+    clearTimeout(timer);
+    pending.delete(timer);
+    setImmediate(() => told.emit("changed"));
+  });
+  const until = async (...timers: number[]) => {
+    while ([...pending.values()].join() !== timers.join()) {
+      await once(told, "changed");
     }
   };
   const client = freshClient();
   const worker = new Worker(client, { queues: ["q"] });
   worker.perform("k", () => once(told, "end"));
   const run = worker.run();
-  await until(1_000);
+  await until();
   await client.queue("q").put("k");
   await until(100);
   told.emit("end");
-  await until(1_000);
-  await worker.stop();
+  await until();
+  assert.equal(await client.order(worker.name, "stop"), 1);
   await run;
+  const asked = new Worker(client, { queues: ["q"], strategy: (queues) => queues });
+  const asking = asked.run();
+  await until(1_000);
+  await asked.stop();
+  await asking;
+  await until();
 });
 
 test("many jobs are drained, as many at once as asked and no more", async () => {
