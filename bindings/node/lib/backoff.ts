@@ -75,6 +75,9 @@ export class Backoff {
    */
   static list(delays: readonly number[], options: JitterOption = {}): Backoff {
     coreOptions(options, JITTER, null);
+    if (!Array.isArray(delays)) {
+      throw invalidArgument(`delays must be an array, not ${typeof delays}`);
+    }
     const spans = delays.map((delay, index) => milliseconds(delay, `backoff[${index}]`));
     const last = spans.at(-1);
     if (last === undefined) {

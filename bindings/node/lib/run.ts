@@ -123,8 +123,9 @@ export abstract class Run extends Managed {
   /** @internal What names a job and proves that it is in hand. */
   static lease(job: Run, operation: string): { jid: string; token: string } {
     if (job.token === null || job.#outcome !== null) {
-      const what = `job ${job.jid} is ${job.#outcome ?? job.state} and not in this program's hands`;
-      throw wrongState(what, operation, job.jid);
+      const why = `is ${job.#outcome ?? job.state} and not in this program's hands`;
+      const what = job.#holder === null ? "was built without a server: nobody holds it" : why;
+      throw wrongState(`job ${job.jid} ${what}`, operation, job.jid);
     }
     return { jid: job.jid, token: job.token };
   }

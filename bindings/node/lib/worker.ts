@@ -108,15 +108,19 @@ export class Worker extends Hooks<WorkerEvents> {
    *
    * @param kind 1 to 255 bytes; or a {@link JobClass}, which has its handler.
    * @param handler called with the job; may return a promise.
+   * @param options take the place of a job class's own.
    * @throws InvalidArgument for a handler that is not a function and a bad or unknown option; WrongState once the worker has
    *   begun to take jobs.
    */
   perform<Data = unknown>(kind: string, handler: Handler<Data>, options?: PerformOptions): this;
-  perform<Data = unknown>(jobClass: JobClass<Data>): this;
-  perform<Data>(what: string | JobClass<Data>, own?: Handler<Data>, options: PerformOptions = {}): this {
-    const { kind, handler, timeout, backoff } =
-      what instanceof JobClass ? what : { kind: text(what, "kind"), handler: own, ...limitsOf(options) };
-    callable(handler, `handler of ${kind}`);
+  perform<Data = unknown>(jobClass: JobClass<Data>, options?: PerformOptions): this;
+  perform<Data>(what: string | JobClass<Data>, ...rest: [own?: unknown, options?: PerformOptions]): this {
+    const jobClass = what instanceof JobClass ? what : undefined;
+    const [own, options = {}] =
+      jobClass === undefined ? rest : [jobClass.handler, rest[0] as PerformOptions | undefined];
+    const kind = jobClass?.kind ?? text(what, "kind");
+    const handler = callable(own, `handler of ${kind}`);
+    const { timeout = jobClass?.timeout, backoff = jobClass?.backoff } = limitsOf(options);
     this.#early(`a handler for ${kind}`);
     this.#performing.handlers.set(kind, handler as Handler);
     this.#setup.limit(kind, timeout);

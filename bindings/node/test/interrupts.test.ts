@@ -47,15 +47,16 @@ test("a killed handler's job is given back once it has ended, no retry spent; on
 test("a handler that runs longer than its timeout is interrupted, and spends a retry", async (t) => {
   written(t);
   const client = freshClient();
-  const kinds = ["own", "class", "general"];
+  const kinds = ["own", "class", "said", "general"];
   await client.queue("q").putMany(kinds.map((kind) => ({ kind, jid: kind, retries: kind === "own" ? 0 : 1 })));
   const wait = async (job: Job) => {
     await once(job.signal, "abort");
     throw job.signal.reason;
   };
-  const worker = new Worker(client, { queues: ["q"], concurrency: 3, timeout: 30 });
+  const worker = new Worker(client, { queues: ["q"], concurrency: 4, timeout: 30 });
   worker.perform("own", wait, { timeout: 20 });
   worker.perform(defineJob({ kind: "class", timeout: 10 }, wait));
+  worker.perform(defineJob({ kind: "said", timeout: 60_000 }, wait), { timeout: 10 });
   worker.perform("general", wait);
   let left = kinds.length;
   const failures: unknown[] = [];
@@ -67,10 +68,11 @@ test("a handler that runs longer than its timeout is interrupted, and spends a r
     }
   });
   await worker.run();
-  assert.deepEqual(failures, ["timeout", "timeout", "timeout"]);
-  const [own, ofClass, general] = (await client.jobs(kinds)) as [Job, Job, Job];
+  assert.deepEqual(failures, ["timeout", "timeout", "timeout", "timeout"]);
+  const [own, ofClass, said, general] = (await client.jobs(kinds)) as [Job, Job, Job, Job];
   assert.deepEqual([own.state, own.failure?.group], ["failed", "own:JobInterrupted"]);
   assert.deepEqual([ofClass.state, ofClass.remaining], ["scheduled", 0]);
+  assert.deepEqual([said.state, said.remaining], ["scheduled", 0]);
   assert.deepEqual([general.state, general.remaining], ["scheduled", 0]);
   assert.throws(() => new Worker(client, { queues: ["q"], timeout: 0 }), InvalidArgument);
   assert.throws(() => new Worker(client, { queues: ["q"] }).perform("k", wait, { timeout: 0 }), InvalidArgument);

@@ -99,6 +99,7 @@ test("a kind says how long its jobs wait after an error, and a worker may say ot
   };
   const worker = new Worker(client, { queues: ["q"] });
   worker.perform(defineJob({ kind: "class", backoff: [7_000] }, fails));
+  worker.perform(defineJob({ kind: "said", backoff: [7_000] }, fails), { backoff: 8_000 });
   worker.perform("own", fails, { backoff: (errors) => errors * 60_000 });
   worker.perform("again", fails, { backoff: 9_000 }).perform("again", fails);
   worker.perform("ruled", fails, { backoff: 9_000 });
@@ -110,16 +111,18 @@ test("a kind says how long its jobs wait after an error, and a worker may say ot
     { backoff: 9_000 },
   );
   worker.use((job, next) => (job.kind === "ruled" ? retryRules({ retryOn: [[Error, 5_000]] })(job, next) : next()));
-  const kinds = ["class", "own", "again", "ruled", "chosen"];
+  const kinds = ["class", "said", "own", "again", "ruled", "chosen"];
   await client.queue("q").putMany(kinds.map((kind) => ({ kind, jid: kind })));
   await drain(worker, { throws: false });
   const jobs = (await client.jobs(kinds)) as Job[];
   const waits = jobs.map((job) => (job.dueAt ?? Number.NaN) - (job.history.at(-1)?.at ?? 0));
-  assert.deepEqual(waits, [7_000, 60_000, 1_000, 5_000, 3_000]);
+  assert.deepEqual(waits, [7_000, 8_000, 60_000, 1_000, 5_000, 3_000]);
   assert.deepEqual([jobs[0]?.failure?.group, jobs[0]?.remaining], ["class:Error", 4]);
   assert.throws(() => defineJob({ kind: "k", backoff: [] }, fails), /backoff is an empty list/);
   assert.throws(() => worker.perform("k", fails, { backoff: -1 }), /is negative/);
   assert.throws(() => worker.perform("k", fails, { time: 1 } as never), /there are timeout, backoff/);
+  assert.throws(() => worker.perform(welcome, { time: 1 } as never), /there are timeout, backoff/);
+  assert.throws(() => worker.perform(welcome, fails as never), /options must be an object, not function/);
   const deferred = defineJob({ kind: "k", queue: "q", backoff: 5 }, fails);
   assert.equal((await deferred.put(client)).outcome, "put", "its puts know nothing of it");
 });

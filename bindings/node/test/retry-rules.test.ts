@@ -139,4 +139,5 @@ test("what is wrong with rules is said at once", () => {
     /option max is unknown; there are jitter, factor, most/,
   );
   assert.throws(() => Backoff.fixed(5, 0.1 as never), /options must be an object/);
+  assert.throws(() => Backoff.list(5 as never), /delays must be an array, not number/);
 });
