@@ -218,24 +218,23 @@ export class Job<Data = unknown> extends Held<Data> {
   }
 
   /** @internal A job under a lease that was just taken. */
-  static reserved(job: NativeJob, holder: Holder): Job {
-    const said = job.said ?? UNSAID;
+  static reserved([jid, kind, queue, data, token, putAt, worker, said = UNSAID]: NativeJob, holder: Holder): Job {
     const fields: JobFields = {
-      jid: job.jid,
-      kind: job.kind,
-      queue: job.queue,
+      jid,
+      kind,
+      queue,
       priority: said.priority,
       retries: said.retries,
       remaining: said.remaining,
-      token: job.token,
-      worker: job.worker,
+      token,
+      worker,
       tags: said.tags,
       route: said.route,
       throttles: said.throttles,
       headers: said.headers,
       tracked: said.tracked,
       parent: said.parent ?? null,
-      putAt: job.putAtMs,
+      putAt,
       // One by one: spread, they cost as much as all others together.
       state: UNREAD.state,
       stalled: UNREAD.stalled,
@@ -247,7 +246,7 @@ export class Job<Data = unknown> extends Held<Data> {
       failure: UNREAD.failure,
       history: UNREAD.history,
     };
-    return new Job(fields, job.data, null, holder, true);
+    return new Job(fields, data, null, holder, true);
   }
 
   /** @internal A job that was looked up. */

@@ -10,18 +10,17 @@ export interface NativeCode {
   readonly retryable: boolean;
 }
 
-/** A job under a lease. `data` and the like are JSON text. */
-export interface NativeJob {
-  readonly jid: string;
-  readonly kind: string;
-  readonly queue: string;
-  readonly data: string;
-  readonly token: string;
-  readonly putAtMs: number;
-  readonly worker: string;
-  /** Absent when its put said nothing more and no retry was spent. */
-  readonly said?: NativeSaid;
-}
+/** A job under a lease; `data` is JSON text. `said` is absent when its put said nothing more and no retry was spent. */
+export type NativeJob = readonly [
+  jid: string,
+  kind: string,
+  queue: string,
+  data: string,
+  token: string,
+  putAtMs: number,
+  worker: string,
+  said?: NativeSaid,
+];
 
 /** What the put of a job may say. */
 export interface NativeSaid {

@@ -30,6 +30,8 @@ export class Rounds {
   #deadline = Number.POSITIVE_INFINITY;
   /** Wakes who waits for handlers to end: to start others, and to stop. */
   #wakes = new Set<() => void>();
+  /** One for all jobs. */
+  #ended = () => this.#wake();
 
   constructor(hands: Hands, performing: Performing, listener: RoundListener) {
     this.#hands = hands;
@@ -86,7 +88,7 @@ export class Rounds {
   #start(jobs: readonly NativeJob[]): void {
     this.#listener.began();
     for (const job of jobs) {
-      void this.#performing.perform(this.#hands.reserved(job), this.#hands).then(() => this.#wake());
+      void this.#performing.perform(this.#hands.reserved(job), this.#hands).then(this.#ended);
     }
   }
 
@@ -110,9 +112,13 @@ export class Rounds {
   }
 
   /** Or after so many milliseconds. */
-  async #woken(within?: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = within === undefined ? undefined : setTimeout(() => this.#wake(), within);
+  #woken(within?: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (within === undefined) {
+        this.#wakes.add(resolve);
+        return;
+      }
+      const timer = setTimeout(this.#ended, within);
       this.#wakes.add(() => {
         clearTimeout(timer);
         resolve();
@@ -121,10 +127,10 @@ export class Rounds {
   }
 
   #wake(): void {
-    const wakes = [...this.#wakes];
-    this.#wakes.clear();
-    for (const wake of wakes) {
+    // Who waits on waits anew when this turn is over.
+    for (const wake of this.#wakes) {
       wake();
     }
+    this.#wakes.clear();
   }
 }
