@@ -3,6 +3,7 @@ import { chosenEnding, described, type Ending, errorEnding } from "./ending.js";
 import type { Hands } from "./hands.js";
 import { Job } from "./job.js";
 import { type Middleware, through } from "./middleware.js";
+import { Outcome } from "./outcome.js";
 import type { ErrorRule, RunEnd } from "./run.js";
 import type { Handler } from "./worker-options.js";
 
@@ -22,7 +23,7 @@ export class Performing {
   /** Around each of them; the first is outermost. */
   readonly layers: Middleware[] = [];
   #listener: RunListener;
-  /** What handlers threw whose end is not told yet. */
+  /** What handlers threw, but Retry and Snooze. */
   #failures = new WeakMap<Job, unknown>();
 
   constructor(listener: RunListener) {
@@ -52,6 +53,12 @@ export class Performing {
         this.#listener.failed(job, failed);
       }
     }
+  }
+
+  /** The error that its handler threw; undefined when it threw none, or an outcome. */
+  failed(job: Job): { readonly error: unknown } | undefined {
+    const error = this.#failures.get(job);
+    return !this.#failures.has(job) || error instanceof Outcome ? undefined : { error };
   }
 
   /** Runs the handler of the job; never throws. */

@@ -15,7 +15,6 @@ import { invalidArgument } from "./errors.js";
 import { Job } from "./job.js";
 import { toJson } from "./json.js";
 import { coreOptions } from "./options.js";
-import { Outcome } from "./outcome.js";
 import type { Placed } from "./put.js";
 import { itemJson, type Put, type PutMiddleware } from "./putting.js";
 import { Worker } from "./worker.js";
@@ -73,26 +72,20 @@ export async function drain(worker: Worker, options: DrainOptions = {}): Promise
   const { client, performing } = Worker.parts(worker);
   const { queues, throws = true } = coreOptions(options, DRAIN_OPTIONS, null);
   const queuesNow = Worker.lookUp(worker, queues);
-  const errors = new Map<Job, unknown>();
-  const remember = (job: Job, error: unknown) => void errors.set(job, error);
-  worker.on("failure", remember);
-  try {
-    for (let performed = 0; ; performed += 1) {
-      const job = await nextOf(client, await queuesNow());
-      if (job === undefined) {
-        return performed;
-      }
-      const ending = await performing.run(job);
-      if (!Job.ended(job)) {
-        await Client.door(client).finish(job, asOperation(job, ending));
-      }
-      performing.over(job, ending);
-      if (throws && errors.has(job) && !(errors.get(job) instanceof Outcome)) {
-        throw errors.get(job);
-      }
+  for (let performed = 0; ; performed += 1) {
+    const job = await nextOf(client, await queuesNow());
+    if (job === undefined) {
+      return performed;
     }
-  } finally {
-    worker.off("failure", remember);
+    const ending = await performing.run(job);
+    if (!Job.ended(job)) {
+      await Client.door(client).finish(job, asOperation(job, ending));
+    }
+    performing.over(job, ending);
+    const failed = performing.failed(job);
+    if (throws && failed !== undefined) {
+      throw failed.error;
+    }
   }
 }
 
