@@ -52,13 +52,20 @@ async function load(application: string, flags: string): Promise<Worker> {
   }
 }
 
+interface Exports {
+  default?: unknown;
+  __esModule?: unknown;
+}
+
 async function exported(application: string): Promise<unknown> {
   const inVain = () => void refuse(new Refused(`${application} is not loaded: what it awaits never comes`));
   process.once("beforeExit", inVain);
   try {
     return await Worker.whileLoading(async () => {
-      const module = (await import(pathToFileURL(resolve(application)).href)) as { default?: unknown };
-      return typeof module.default === "function" ? module.default() : module.default;
+      const { default: found } = (await import(pathToFileURL(resolve(application)).href)) as Exports;
+      // Of CommonJS that was compiled from a module the default export is a member of what is exported.
+      const own = (found as Exports | undefined)?.__esModule === true ? (found as Exports).default : found;
+      return typeof own === "function" ? own() : own;
     });
   } finally {
     process.off("beforeExit", inVain);

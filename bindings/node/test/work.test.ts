@@ -61,6 +61,12 @@ test("an application that makes no worker is refused at once, and it is said whe
       assert.equal(await program.ended, 2, source);
     }
   }
+  const compiled = join(folder, "compiled.cjs");
+  const noHandlers = 'import("manyhands").then(({ Client, Worker }) => new Worker(new Client(), { queues: ["q"] }))';
+  await writeFile(compiled, `exports.__esModule = true; exports.default = () => ${noHandlers};`);
+  const fromCompiled = startCommand(["work", compiled], {});
+  await fromCompiled.line(/^manyhands: the worker performs nothing/);
+  assert.equal(await fromCompiled.ended, 2);
   const leaving = join(folder, "leaving.mjs");
   await writeFile(leaving, "process.exit(3);");
   const program = startCommand(["work", leaving], {});
