@@ -201,7 +201,7 @@ function beginsWith(said: string, core: string): boolean {
 }
 
 /** What the native module threw, as an error of this package: its message is the core's JSON, except after a panic. */
-export function fromNative(thrown: unknown, names?: Names): ManyhandsError {
+function fromNative(thrown: unknown, names?: Names): ManyhandsError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   try {
     return errorOf(inNames(JSON.parse(message) as ErrorFields, names));

@@ -101,7 +101,6 @@ export interface NativeWorker {
   finish(jid: string, token: string, outcome?: string): void;
   finishWait(jid: string, token: string, outcome: string): Promise<string>;
   heartbeat(jid: string, token: string): Promise<number>;
-  lost(jid: string, token: string): string | null;
   takeRefused(): NativeRefused[];
   /** Outcomes that the engine has not answered: the last ones that were handed over. */
   unanswered(): number;

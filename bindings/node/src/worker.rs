@@ -138,12 +138,6 @@ impl Worker {
         pool::call(env, &self.line, move || core.heartbeat(&jid, &token).map(|lease_ms| lease_ms as f64))
     }
 
-    /// Why a job in hand is known to be lost.
-    #[napi(catch_unwind)]
-    pub fn lost(&self, jid: String, token: String) -> Option<String> {
-        self.shared.core.lost(&jid, &token)
-    }
-
     /// Outcomes refused since the last look.
     #[napi(catch_unwind)]
     pub fn take_refused(&self) -> Vec<Refused> {
