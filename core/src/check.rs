@@ -42,7 +42,10 @@ pub(crate) fn name(value: &str, name: &str) -> Result<()> {
     if value.len() > MAX_NAME {
         return Err(Error::invalid(format!("{name} has {} bytes, at most {MAX_NAME} are allowed", value.len())));
     }
-    if let Some(at) = value.bytes().position(|byte| byte < 0x20 || byte == 0x7f) {
+    let is_control = |byte| byte < 0x20 || byte == 0x7f;
+    // Many at a time: no branch for each.
+    if value.bytes().fold(false, |found, byte| found | is_control(byte)) {
+        let at = value.bytes().position(is_control).unwrap_or_default();
         return Err(Error::invalid(format!("{name} has a control character at byte {at}")));
     }
     Ok(())

@@ -1,11 +1,27 @@
 //! Names nobody else has. Always drawn from the system's randomness (never a generator of our own),
 //! so that a forked child cannot repeat its parent's.
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
+
+/// Jids drawn at a time: each time is a call of the system, which costs as much as all else about a job.
+const JIDS: usize = 64;
 
 /// A new jid: 32 hex digits.
 pub(crate) fn jid() -> String {
     Uuid::new_v4().simple().to_string()
+}
+
+/// So many new jids. What is drawn and not yet taken is the iterator's.
+pub(crate) fn jids(count: usize) -> impl Iterator<Item = String> {
+    let draw = move |from: usize| {
+        let mut bytes = [[0; 16]; JIDS];
+        let some = JIDS.min(count - from);
+        let drawn = getrandom::fill(bytes[..some].as_flattened_mut());
+        drawn.unwrap_or_else(|error| panic!("the system has no randomness: {error}"));
+        bytes.into_iter().take(some)
+    };
+    let text = |bytes| Builder::from_random_bytes(bytes).into_uuid().simple().encode_lower(&mut [0; 32]).to_owned();
+    (0..count).step_by(JIDS).flat_map(draw).map(text)
 }
 
 /// A new caller id for a lane: 16 hex digits.
@@ -61,6 +77,9 @@ mod tests {
         assert_eq!(jid().len(), 32);
         assert_eq!(caller().len(), 16);
         assert_ne!(caller(), caller());
+        let many: std::collections::BTreeSet<String> = jids(150).collect();
+        assert_eq!(many.len(), 150);
+        assert!(many.iter().all(|jid| Uuid::try_parse(jid).unwrap().get_version_num() == 4 && jid.len() == 32));
         let name = worker();
         let parts: Vec<&str> = name.rsplitn(3, ':').collect();
         assert_eq!(parts[0].len(), 8);

@@ -1,5 +1,6 @@
 //! The blocking client.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::config::Config;
@@ -117,14 +118,37 @@ impl Client {
     }
 
     pub(crate) fn put_now(&self, put: QueuePut) -> Result<Vec<Placed>> {
-        let mut parts = put.split().map_err(|error| error.during(QueuePut::OPERATION))?;
+        self.put_parts(put).map_err(|error| error.during(QueuePut::OPERATION))
+    }
+
+    /// One part after the other, each when that before it is answered. While the server works at one, the answer to that
+    /// before it is read, and the next is encoded.
+    fn put_parts(&self, put: QueuePut) -> Result<Vec<Placed>> {
+        let operation = Operation::named(QueuePut::OPERATION)?;
+        let mut parts = VecDeque::from(put.split()?);
+        let (mut answered, mut encoded) = (None::<(QueuePut, Vec<Value>)>, None);
         let mut placed = Vec::new();
-        parts.reverse();
-        while let Some(part) = parts.pop() {
-            match self.send_ref(&part) {
-                Ok(some) => placed.extend(some),
-                Err(error) => parts.extend(part.instead(error)?.into_iter().rev()),
+        let mut lane = self.lane();
+        while let Some(part) = parts.pop_front() {
+            let args = encoded.take().unwrap_or_else(|| part.encoded())?;
+            let mut read = Ok(());
+            let sent = lane.transmit_and(operation, &args, &mut || {
+                encoded = encoded.take().or_else(|| parts.front().map(QueuePut::encoded));
+                if let Some((before, answers)) = answered.take() {
+                    read = before.read(answers, &mut placed);
+                }
+            });
+            read?;
+            match sent.and_then(|value| part.answers(value)) {
+                Ok(answers) => answered = Some((part, answers)),
+                Err(error) => {
+                    part.instead(error)?.into_iter().rev().for_each(|part| parts.push_front(part));
+                    encoded = None;
+                }
             }
+        }
+        if let Some((last, answers)) = answered {
+            last.read(answers, &mut placed)?;
         }
         Ok(placed)
     }

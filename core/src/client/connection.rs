@@ -53,12 +53,17 @@ impl Connection {
 
     /// Sends one packed command and waits for its reply, at most 5 s and not past the deadline.
     pub fn call(&mut self, packed: &[u8], deadline: Instant) -> Result<Value, Fault> {
-        self.exchange(packed, left(deadline).min(SILENCE))
+        self.call_and(packed, deadline, &mut || {})
+    }
+
+    /// The same; what `meanwhile` does, it does between the two.
+    pub fn call_and(&mut self, packed: &[u8], deadline: Instant, meanwhile: &mut dyn FnMut()) -> Result<Value, Fault> {
+        self.exchange(packed, left(deadline).min(SILENCE), meanwhile)
     }
 
     /// The same for a command that itself waits for `wait` in Redis.
     pub fn call_waiting(&mut self, packed: &[u8], wait: Duration) -> Result<Value, Fault> {
-        self.exchange(packed, wait + SILENCE)
+        self.exchange(packed, wait + SILENCE, &mut || {})
     }
 
     /// Sends packed commands and waits for nothing.
@@ -85,7 +90,7 @@ impl Connection {
         }
     }
 
-    fn exchange(&mut self, packed: &[u8], timeout: Duration) -> Result<Value, Fault> {
+    fn exchange(&mut self, packed: &[u8], timeout: Duration, meanwhile: &mut dyn FnMut()) -> Result<Value, Fault> {
         let _held = SignalsHeld::new();
         if self.read_timeout != timeout {
             self.wire.set_read_timeout(timeout)?;
@@ -96,6 +101,7 @@ impl Connection {
             Fault::Broken(cause) if !self.wire.is_buffered() => Fault::Unsent(cause),
             fault => fault,
         })?;
+        meanwhile();
         loop {
             match self.receive()? {
                 // Redis pushes what nobody asked for, for example that it is closing.

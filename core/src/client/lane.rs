@@ -94,9 +94,9 @@ impl Lane {
     /// Those of [`Lane::send`].
     pub fn send_again<R: Request>(&mut self, request: &R) -> Result<R::Reply> {
         let operation = Operation::named(R::OPERATION)?;
-        self.transmit_again(operation, |args| request.encode(args))
-            .and_then(|value| request.decode(value))
-            .map_err(|error| error.during(R::OPERATION))
+        let mut args = Args::new();
+        let sent = request.encode(&mut args).and_then(|()| self.ask(operation, &args, &mut || {}));
+        sent.and_then(|value| request.decode(value)).map_err(|error| error.during(R::OPERATION))
     }
 
     /// Sends an operation with arguments of any form.
@@ -105,25 +105,34 @@ impl Lane {
         operation: &'static Operation,
         encode: impl FnOnce(&mut Args) -> Result<()>,
     ) -> Result<Value> {
-        self.state().calls += 1;
-        self.transmit_again(operation, encode)
+        let mut args = Args::new();
+        encode(&mut args)?;
+        self.transmit_and(operation, &args, &mut || {})
     }
 
-    fn transmit_again(
+    /// Sends an operation whose arguments are encoded already. While the server works, `meanwhile` is done: once each time
+    /// that the call is sent.
+    pub(crate) fn transmit_and(
         &mut self,
         operation: &'static Operation,
-        encode: impl FnOnce(&mut Args) -> Result<()>,
+        args: &Args,
+        meanwhile: &mut dyn FnMut(),
     ) -> Result<Value> {
+        self.state().calls += 1;
+        self.ask(operation, args, meanwhile)
+    }
+
+    /// Sends it under the number of the last call.
+    fn ask(&mut self, operation: &'static Operation, args: &Args, meanwhile: &mut dyn FnMut()) -> Result<Value> {
         let meta_key = self.shared.options.key("meta");
-        let state = self.state();
-        let mut args = Args::new(&operation.function(), &meta_key);
-        if operation.writes {
-            args.text(&state.caller).text(&state.calls.to_string());
+        let function = operation.function();
+        let packed = if operation.writes {
+            let state = self.state();
+            args.packed(&function, &meta_key, &state.caller, &state.calls.to_string())
         } else {
-            args.text("").text("");
-        }
-        encode(&mut args)?;
-        self.repeat(&args.packed(), operation.writes)
+            args.packed(&function, &meta_key, "", "")
+        };
+        self.repeat(&packed, operation.writes, meanwhile)
     }
 
     /// Waits until one of `keys` (full names of lists) has an entry, takes it, and answers which it was;
@@ -273,10 +282,10 @@ impl Lane {
     }
 
     /// Tries until there is an answer, or time is up.
-    fn repeat(&mut self, packed: &[u8], writes: bool) -> Result<Value> {
+    fn repeat(&mut self, packed: &[u8], writes: bool, meanwhile: &mut dyn FnMut()) -> Result<Value> {
         let mut trial = Trial::new(self.timeout, writes);
         loop {
-            let fault = match self.attempt(packed, &mut trial) {
+            let fault = match self.attempt(packed, &mut trial, meanwhile) {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
@@ -311,9 +320,14 @@ impl Lane {
     }
 
     /// One try.
-    fn attempt(&mut self, packed: &[u8], trial: &mut Trial) -> std::result::Result<Value, Fault> {
+    fn attempt(
+        &mut self,
+        packed: &[u8],
+        trial: &mut Trial,
+        meanwhile: &mut dyn FnMut(),
+    ) -> std::result::Result<Value, Fault> {
         let (connection, until) = self.connect(trial.deadline)?;
-        let answered = connection.call(packed, until);
+        let answered = connection.call_and(packed, until, meanwhile);
         trial.sent |= matches!(answered, Err(Fault::Broken(_)));
         answered
     }
@@ -340,8 +354,12 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let Some(state) = self.state.take() else { return };
+        let Some(mut state) = self.state.take() else { return };
         if self.pid == std::process::id() {
+            if std::thread::panicking() {
+                // An answer that nobody took may be on its way.
+                state.connection = None;
+            }
             self.shared.pool().check_in(state);
         } else {
             std::mem::forget(state);

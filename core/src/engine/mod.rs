@@ -105,9 +105,10 @@ fn warn_once(target: &Target) {
 
 fn installed(connection: &mut Connection, options: &Options, deadline: Instant) -> Result<Option<Installed>, Fault> {
     let operation = Operation::named("engine_version").map_err(Fault::Refused)?;
-    let mut args = Args::new(&operation.function(), &options.key("meta"));
-    args.text("").text("").text("{}");
-    let value = match connection.call(&args.packed(), deadline) {
+    let mut args = Args::new();
+    args.text("{}");
+    let packed = args.packed(&operation.function(), &options.key("meta"), "", "");
+    let value = match connection.call(&packed, deadline) {
         Ok(value) => value,
         Err(Fault::NoFunction) => return Ok(None),
         Err(fault) => return Err(fault),

@@ -17,7 +17,11 @@ pub(crate) fn check(text: &str, name: &str) -> Result<()> {
     check_depth(text, name)
 }
 
-fn check_depth(text: &str, name: &str) -> Result<()> {
+/// The same for a text that is known to be JSON.
+pub(crate) fn check_depth(text: &str, name: &str) -> Result<()> {
+    if text.len() <= 2 * MAX_DEPTH {
+        return Ok(());
+    }
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -59,18 +63,19 @@ pub(crate) fn data_as_text(args: &str) -> Result<String> {
     Ok(format!("{{{out}\"data\":{data}}}"))
 }
 
-/// Lists, as JSON texts, in one; a single text of whatever kind stays what it is.
-pub(crate) fn joined(mut lists: Vec<String>) -> String {
-    if lists.len() == 1 {
-        return lists.remove(0);
-    }
-    let inner: Vec<&str> = lists.iter().filter_map(|list| list.strip_prefix('[')?.strip_suffix(']')).collect();
-    format!("[{}]", inner.join(","))
-}
-
 /// `text` as a JSON string, quoted.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// Appends it to others.
+pub(crate) fn push_quoted(text: &str, out: &mut String) {
+    if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        return out.push_str(&quote(text));
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// The members of one JSON object, taken by name; what is left at the end is unknown and refused.
@@ -90,6 +95,12 @@ impl<'a> Fields<'a> {
             Error::invalid(format!("{} is not JSON: {error}", faulty_member(text, within, &error)))
         })?;
         Ok(Fields { members, within: within.to_owned() })
+    }
+
+    /// Members that are read already.
+    pub fn of(members: BTreeMap<&'a str, &'a RawValue>) -> Fields<'a> {
+        let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Fields { members, within: String::new() }
     }
 
     /// The same, whose members are named alone in messages: the caller can only mean this object.

@@ -60,9 +60,9 @@ mod tests {
         let asked = Listed::ready(r#"{"queue":"a\"b","limit":9}"#).unwrap();
         assert!(asked.rest(r#"{"total":3,"jobs":[1,2,3],"rest":null}"#).unwrap().is_none());
         let next = asked.rest(r#"{"total":3,"jobs":[1,2],"rest":{"offset":2,"limit":7}}"#).unwrap().unwrap();
-        let mut args = Args::new("f", "k");
+        let mut args = Args::new();
         next.encode(&mut args).unwrap();
-        let sent = String::from_utf8(args.packed()).unwrap();
+        let sent = String::from_utf8(args.packed("f", "k", "", "")).unwrap();
         assert!(sent.contains(r#"{"limit":7,"offset":2,"queue":"a\"b"}"#), "{sent}");
     }
 

@@ -22,8 +22,6 @@ pub(crate) use queue::MAX_QUEUES;
 pub use queue::{Placed, QueuePut, QueueReserve, Reserved, Share};
 pub use worker::{Pulsed, Turned, WorkerPulse, WorkerTurn};
 
-use std::collections::VecDeque;
-
 use listed::Listed;
 use serde_json::Value as Json;
 
@@ -47,8 +45,8 @@ pub struct Operation {
 enum Door {
     /// By a typed request.
     Typed(fn(&Client, &str) -> Result<Box<dyn Ready>>),
-    /// By as many typed requests as it takes, one after the other; their answers are lists.
-    Parts(fn(&str) -> Result<Parts>),
+    /// By [`Client::put_now`]: as many typed requests as it takes.
+    Put,
     /// Its JSON goes to the engine as it is, and its reply becomes JSON by its shape.
     Through,
     /// The same, but for its member `data`, which the engine takes as a text and never reads.
@@ -115,7 +113,7 @@ operations! {
     reads  queue_list        Door::Through;
     writes queue_pause       Door::Through;
     reads  queue_peek        Door::Through;
-    writes queue_put         Door::Parts(queue_put);
+    writes queue_put         Door::Put;
     reads  queue_ready       Door::Through;
     writes queue_reserve     Door::Typed(queue_reserve);
     reads  queue_stats       Door::Through;
@@ -165,48 +163,47 @@ impl Operation {
         format!("mh1_{}", self.name)
     }
 
+    /// Whether it is called by [`Client::put_now`], and never [`Operation::ready`].
+    pub(crate) fn puts(&self) -> bool {
+        matches!(self.door, Door::Put)
+    }
+
     /// Reads JSON arguments. `client` names the worker where they name none.
-    pub(crate) fn ready(&self, client: &Client, args: &str) -> Result<Parts> {
-        let ready = match self.door {
-            Door::Parts(ready) => return ready(args),
+    pub(crate) fn ready(&self, client: &Client, args: &str) -> Result<Box<dyn Ready>> {
+        match self.door {
             Door::Typed(ready) => ready(client, args),
-            Door::Through => Passed::ready(args.to_owned()),
+            Door::Put | Door::Through => Passed::ready(args.to_owned()),
             Door::Data => json::data_as_text(args).and_then(Passed::ready),
             Door::Listed(_) => Listed::ready(args),
-        };
-        Ok(VecDeque::from([ready?]))
+        }
     }
 
     /// Performs the operation with JSON arguments.
     pub(crate) fn call(&'static self, client: &Client, args: &str) -> Result<String> {
-        let called = self.ready(client, args).and_then(|mut parts| {
+        let called = || {
+            if self.puts() {
+                return client.put_now(QueuePut::from_json(args)?).map(|placed| QueuePut::reply_json(&placed));
+            }
+            let mut next = Some(self.ready(client, args)?);
             let mut answers = Vec::new();
-            while let Some(ready) = parts.pop_front() {
-                let sent = client.transmit(self, |args| ready.encode(args));
-                match sent.and_then(|value| ready.answer(value)) {
-                    Ok(answer) => {
-                        parts.extend(ready.rest(&answer)?);
-                        answers.push(answer);
-                    }
-                    Err(error) => parts = ready.instead(error)?.into_iter().chain(parts).collect(),
-                }
+            while let Some(ready) = next {
+                let answer = ready.answer(client.transmit(self, |args| ready.encode(args))?)?;
+                next = ready.rest(&answer)?;
+                answers.push(answer);
             }
             self.joined(answers)
-        });
-        called.map_err(|error| error.during(self.name))
+        };
+        called().map_err(|error| error.during(self.name))
     }
 
     /// The answers to the parts of a call as that to the whole.
-    pub(crate) fn joined(&self, answers: Vec<String>) -> Result<String> {
+    pub(crate) fn joined(&self, mut answers: Vec<String>) -> Result<String> {
         match self.door {
             Door::Listed(list) => listed::joined(list, answers),
-            _ => Ok(json::joined(answers)),
+            _ => Ok(answers.pop().unwrap_or_default()),
         }
     }
 }
-
-/// What a call by JSON takes, one after the other.
-type Parts = VecDeque<Box<dyn Ready>>;
 
 /// A call by JSON whose arguments were read: it can be sent by any client.
 pub(crate) trait Ready: Send + Sync {
@@ -219,12 +216,6 @@ pub(crate) trait Ready: Send + Sync {
     /// What is to be asked for after this answer.
     fn rest(&self, _answer: &str) -> Result<Option<Box<dyn Ready>>> {
         Ok(None)
-    }
-
-    /// What to send instead of it, as it was refused with this error; or what went wrong, said of the whole that it is a
-    /// part of.
-    fn instead(&self, error: Error) -> Result<Parts> {
-        Err(error)
     }
 }
 
@@ -274,28 +265,6 @@ where
     J: Fn(&R, R::Reply) -> String + Send + Sync + 'static,
 {
     Ok(Box::new(Typed(request, json)))
-}
-
-fn queue_put(args: &str) -> Result<Parts> {
-    QueuePut::from_json(args)?.split().map(boxed)
-}
-
-fn boxed(parts: Vec<QueuePut>) -> Parts {
-    parts.into_iter().map(|part| Box::new(part) as Box<dyn Ready>).collect()
-}
-
-impl Ready for QueuePut {
-    fn encode(&self, args: &mut Args) -> Result<()> {
-        Request::encode(self, args)
-    }
-
-    fn answer(&self, value: Value) -> Result<String> {
-        self.decode(value).map(QueuePut::reply_json)
-    }
-
-    fn instead(&self, error: Error) -> Result<Parts> {
-        self.instead(error).map(boxed)
-    }
 }
 
 fn queue_reserve(client: &Client, args: &str) -> Result<Box<dyn Ready>> {

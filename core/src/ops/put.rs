@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use crate::check;
@@ -116,10 +117,14 @@ pub struct Put {
 impl Put {
     /// A job of `kind`, with JSON null as data and every default. [`crate::Queue::put`] sets the queue.
     pub fn new(kind: impl Into<String>) -> Put {
+        Put::of(String::new(), kind.into(), "null".to_owned())
+    }
+
+    fn of(queue: String, kind: String, data: String) -> Put {
         Put {
-            queue: String::new(),
-            kind: kind.into(),
-            data: "null".to_owned(),
+            queue,
+            kind,
+            data,
             jid: None,
             priority: 0,
             delay_ms: 0,
@@ -251,15 +256,37 @@ impl Put {
         Ok(put)
     }
 
+    /// Each job of a list, all checked, in one pass; None when anything is wrong or written in an unusual way, about which
+    /// [`Put::from_fields`] knows more.
+    pub(super) fn plainly(jobs_json: &str) -> Option<Vec<Put>> {
+        let jobs: Vec<BTreeMap<&str, &RawValue>> = serde_json::from_str(jobs_json).ok()?;
+        let read = |mut members: BTreeMap<&str, &RawValue>| {
+            let mut text = |name| serde_json::from_str::<String>(members.remove(name)?.get()).ok();
+            let (queue, kind) = (text("queue")?, text("kind")?);
+            let mut put = Put::of(queue, kind, members.remove("data").map_or("null", RawValue::get).to_owned());
+            if !members.is_empty() {
+                let mut options = Fields::of(members);
+                put.take_options(&mut options).and_then(|()| options.end()).ok()?;
+            }
+            put.check_with(json::check_depth).ok().map(|()| put)
+        };
+        jobs.into_iter().map(read).collect()
+    }
+
     /// What it has that costs Redis about as much as a job.
     pub(super) fn extras(&self) -> usize {
         self.tags.len() + self.throttles.len() + 2 * self.dependencies.len() + self.headers.len().div_ceil(8)
     }
 
     pub(crate) fn check(&self) -> Result<()> {
+        self.check_with(json::check)
+    }
+
+    /// `data` is how its data is checked.
+    fn check_with(&self, data: fn(&str, &str) -> Result<()>) -> Result<()> {
         check::name(&self.queue, "queue")?;
         check::name(&self.kind, "kind")?;
-        json::check(&self.data, "data")?;
+        data(&self.data, "data")?;
         if let Some(jid) = &self.jid {
             check::name(jid, "jid")?;
         }

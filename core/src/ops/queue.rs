@@ -1,6 +1,7 @@
 //! Operations of a queue: put, reserve.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::items;
 use super::job::Job;
@@ -9,7 +10,7 @@ use super::reply;
 use crate::check;
 use crate::error::{Code, Error, Result};
 use crate::identity;
-use crate::json::Fields;
+use crate::json::{self, Fields};
 use crate::request::{Args, Request, Value};
 
 /// Most tags and throttles of one put of several jobs, each dependency counted twice.
@@ -63,15 +64,23 @@ impl Placed {
         })
     }
 
-    fn to_json(&self) -> Json {
-        let mut map = Map::new();
-        map.insert("jid".into(), self.jid.clone().into());
-        map.insert("outcome".into(), self.outcome.clone().into());
-        map.insert("satisfied".into(), self.satisfied.clone().into());
+    fn write_json(&self, out: &mut String) {
+        out.push('{');
         if let Some(error) = self.refusal() {
-            map.insert("error".into(), Json::Object(error.to_map()));
+            *out += &format!("\"error\":{},", Json::Object(error.to_map()));
         }
-        Json::Object(map)
+        out.push_str("\"jid\":");
+        json::push_quoted(&self.jid, out);
+        out.push_str(",\"outcome\":");
+        json::push_quoted(&self.outcome, out);
+        out.push_str(",\"satisfied\":[");
+        for (index, jid) in self.satisfied.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            json::push_quoted(jid, out);
+        }
+        out.push_str("]}");
     }
 }
 
@@ -91,11 +100,14 @@ pub struct QueuePut {
 impl QueuePut {
     /// A put of these jobs. A job without a jid gets one now, so that a repeated call names the same job.
     pub fn new(jobs: impl IntoIterator<Item = Put>) -> QueuePut {
-        let mut jobs: Vec<Put> = jobs.into_iter().collect();
-        for job in &mut jobs {
-            job.jid.get_or_insert_with(identity::jid);
-        }
-        QueuePut { before: 0, of: jobs.len(), jobs, checked: false }
+        QueuePut::of(jobs.into_iter().collect(), false)
+    }
+
+    fn of(mut jobs: Vec<Put>, checked: bool) -> QueuePut {
+        let without = jobs.iter().filter(|job| job.jid.is_none()).count();
+        let places = jobs.iter_mut().map(|job| &mut job.jid).filter(|jid| jid.is_none());
+        places.zip(identity::jids(without)).for_each(|(place, jid)| *place = Some(jid));
+        QueuePut { before: 0, of: jobs.len(), jobs, checked }
     }
 
     /// The jobs themselves.
@@ -170,15 +182,62 @@ impl QueuePut {
         &self.jobs
     }
 
-    pub(super) fn from_json(text: &str) -> Result<QueuePut> {
+    pub(crate) fn from_json(text: &str) -> Result<QueuePut> {
         let mut fields = Fields::parse(text, "")?;
         let jobs = items::take(&mut fields, Put::from_fields)?;
         fields.end()?;
         Ok(QueuePut::new(jobs))
     }
 
-    pub(super) fn reply_json(reply: Vec<Placed>) -> String {
-        Json::Array(reply.iter().map(Placed::to_json).collect()).to_string()
+    /// A put of the jobs of a JSON array: objects of `queue`, `kind`, `data` and the options of [`Put::with_options`]. For the
+    /// hosts, whose jobs are JSON already.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the job and its argument.
+    pub fn from_list(jobs_json: &str) -> Result<QueuePut> {
+        if let Some(jobs) = Put::plainly(jobs_json).filter(|jobs| !jobs.is_empty()) {
+            return Ok(QueuePut::of(jobs, true));
+        }
+        // One value and no more, so that it can become a member.
+        serde_json::from_str::<&RawValue>(jobs_json)
+            .map_err(|error| Error::invalid(format!("jobs is not JSON: {error}")))
+            .and_then(|jobs| QueuePut::from_json(&format!("{{\"jobs\":{jobs}}}")))
+            .map_err(|error| error.during(QueuePut::OPERATION))
+    }
+
+    /// What the operation answers, as JSON.
+    pub fn reply_json(reply: &[Placed]) -> String {
+        let mut out = String::with_capacity(2 + 80 * reply.len());
+        out.push('[');
+        for (index, placed) in reply.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            placed.write_json(&mut out);
+        }
+        out.push(']');
+        out
+    }
+
+    /// Its arguments.
+    pub(crate) fn encoded(&self) -> Result<Args> {
+        let mut args = Args::new();
+        self.encode(&mut args)?;
+        Ok(args)
+    }
+
+    /// The engine's answer, of one part for each job, unread.
+    pub(crate) fn answers(&self, value: Value) -> Result<Vec<Value>> {
+        reply::per_item(value, self.jobs.len())
+    }
+
+    /// Reads these.
+    pub(crate) fn read(mut self, answers: Vec<Value>, placed: &mut Vec<Placed>) -> Result<()> {
+        for (index, answer) in answers.into_iter().enumerate() {
+            let jid = self.jobs[index].jid.take().unwrap_or_default();
+            placed.push(Placed::decode(jid, answer).map_err(|error| self.of_the_whole(error))?);
+        }
+        Ok(())
     }
 }
 
@@ -355,5 +414,61 @@ impl Reserved {
         let jobs: Vec<String> = self.jobs.iter().map(Job::to_json).collect();
         let due = self.next_due_ms.map_or("null".to_owned(), |due| due.to_string());
         format!("{{\"jobs\":[{}],\"next_due_ms\":{due},\"queues_version\":{}}}", jobs.join(","), self.queues_version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_as_the_arguments_are() {
+        let lists = [
+            r#"[{"queue":"q","kind":"k","jid":"a"}]"#,
+            r#" [ {"kind":"k\u00e9","queue":"q","data":{"b": 1.0,"a":[null]},"jid":"a"},{"queue":"q","kind":"k","jid":"b"}] "#,
+            r#"[{"queue":"q","kind":"k","jid":"a","delay_ms":5.0,"tags":["x"],"headers":{"h":"v"},"retries":null}]"#,
+            r#"[{"queue":"q","kind":"k","jid":"a","data":null,"\u0070riority":5}]"#,
+            r#"[{"queue":"q","kind":"k","kind":"l","jid":"a"}]"#,
+            r#"[{"queue":"q","kind":"k","jid":"a","priority":128}]"#,
+            r#"[{"queue":"q","kind":"k","jid":"a"},{"queue":"q","kind":"","jid":"b"}]"#,
+            r#"[{"queue":"q","kind":"k","jid":"a"},{"queue":"q","jid":"b"}]"#,
+            r#"[{"queue":"q","kind":"k","jid":"a","prio":1}]"#,
+            r#"[{"queue":"q","kind":"k","jid":"a"},7]"#,
+            "[]",
+            "{}",
+            "null",
+        ];
+        for list in lists {
+            let said = |put: Result<QueuePut>| put.and_then(QueuePut::split).map_err(|error| error.message);
+            let whole = QueuePut::from_json(&format!("{{\"jobs\":{list}}}"));
+            assert_eq!(said(QueuePut::from_list(list)), said(whole), "{list}");
+        }
+        for deep in [128, 129] {
+            let data = format!("{}{}", "[".repeat(deep), "]".repeat(deep));
+            let put = QueuePut::from_list(&format!("[{{\"queue\":\"q\",\"kind\":\"k\",\"data\":{data}}}]"));
+            assert_eq!(put.and_then(QueuePut::split).is_ok(), deep == 128);
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_cannot_say_other_arguments() {
+        for text in ["[", "[],\"x\":1", "[{\"queue\":\"q\",\"kind\":\"k\",\"data\":NaN}]", "[] []"] {
+            let error = QueuePut::from_list(text).unwrap_err();
+            assert!(error.message.starts_with("jobs is not JSON: "), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn outcomes_are_told_as_json() {
+        let placed = |jid: &str, outcome: &str, satisfied: &[&str]| Placed {
+            jid: jid.to_owned(),
+            outcome: outcome.to_owned(),
+            satisfied: satisfied.iter().map(|jid| (*jid).to_owned()).collect(),
+        };
+        let reply = QueuePut::reply_json(&[placed("a\"é", "put", &["b", "c"]), placed("d", "exists", &[])]);
+        let reply: Json = serde_json::from_str(&reply).unwrap();
+        assert_eq!(reply[0], serde_json::json!({"jid": "a\"é", "outcome": "put", "satisfied": ["b", "c"]}));
+        assert_eq!((&reply[1]["outcome"], &reply[1]["error"]["name"]), (&"exists".into(), &"JOB_EXISTS".into()));
+        assert_eq!(QueuePut::reply_json(&[]), "[]");
     }
 }

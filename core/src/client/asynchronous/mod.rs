@@ -177,17 +177,16 @@ impl AsyncClient {
     pub async fn call(&self, operation: &str, args_json: &str) -> Result<String> {
         let operation = Operation::named(operation)?;
         let called = async {
-            let mut parts = operation.ready(&self.client, args_json)?;
+            if operation.puts() {
+                return self.put_now(QueuePut::from_json(args_json)?).await.map(|placed| QueuePut::reply_json(&placed));
+            }
+            let mut next = Some(operation.ready(&self.client, args_json)?);
             let mut answers = Vec::new();
-            while let Some(ready) = parts.pop_front() {
-                let sent = self.transmit(operation, |args| ready.encode(args)).await;
-                match sent.and_then(|value| ready.answer(value)) {
-                    Ok(answer) => {
-                        parts.extend(ready.rest(&answer)?);
-                        answers.push(answer);
-                    }
-                    Err(error) => parts = ready.instead(error)?.into_iter().chain(parts).collect(),
-                }
+            while let Some(ready) = next {
+                let value = self.transmit(operation, |args| ready.encode(args)).await?;
+                let answer = ready.answer(value)?;
+                next = ready.rest(&answer)?;
+                answers.push(answer);
             }
             operation.joined(answers)
         };
@@ -219,24 +218,18 @@ impl AsyncClient {
             let message = "this client belongs to the process that opened it; a forked child must open its own";
             return Err(Error::new(Code::Closed, message));
         }
+        let mut args = Args::new();
+        encode(&mut args)?;
         let begun = Instant::now();
         let mut lane = if operation.writes { Some(self.lane().await?) } else { None };
-        let packed = {
-            let mut args = Args::new(&operation.function(), &shared.options.key("meta"));
-            match &mut lane {
-                Some(Lane { caller, .. }) => {
-                    caller.calls += 1;
-                    args.text(&caller.id).text(&caller.calls.to_string())
-                }
-                None => args.text("").text(""),
-            };
-            let encoded = encode(&mut args);
-            if let (Err(error), lane) = (encoded, &mut lane) {
-                self.give_back(lane.take());
-                return Err(error);
+        let (function, meta_key) = (operation.function(), shared.options.key("meta"));
+        let packed = Arc::new(match &mut lane {
+            Some(Lane { caller, .. }) => {
+                caller.calls += 1;
+                args.packed(&function, &meta_key, &caller.id, &caller.calls.to_string())
             }
-            Arc::new(args.packed())
-        };
+            None => args.packed(&function, &meta_key, "", ""),
+        });
         let left = shared.options.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let answered = self.repeat(&packed, Trial::new(left, operation.writes)).await;
         let certain = match &answered {
