@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from manyhands._hooks import Hooks
 from manyhands._wire import json_text, milliseconds, object_text
-from manyhands.errors import InvalidArgument, WrongState, raised
+from manyhands.errors import InvalidArgument, WrongState
 from manyhands.middleware import PutMiddleware, chained, check_middleware, is_async, name_of
 
 if TYPE_CHECKING:
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 OPERATION = "queue_put"
 
 _HOOKS = ("before_put", "after_put")
+
+_placed: Callable[..., Placed] = tuple.__new__
+"""Makes a Placed of a tuple: its own `__new__` is a Python function, which thousands of jobs feel."""
 
 
 class Placed(NamedTuple):
@@ -78,6 +80,16 @@ class Put:
             raise InvalidArgument(f"{within}kind is missing", operation=OPERATION)
         return cls(queue, options.pop("kind"), options.pop("data", None), options)
 
+    @classmethod
+    def all_of(cls, queue: str, jobs: Sequence[Mapping[str, Any]]) -> list[Put]:
+        """The same of several, of which an error names the one at fault."""
+        try:
+            return [cls.of(queue, job) for job in jobs]
+        except InvalidArgument:
+            if len(jobs) == 1:
+                raise
+        return [cls.of(queue, job, f"jobs[{at}].") for at, job in enumerate(jobs)]
+
     def text(self, within: str = "") -> str:
         """The job as the core reads it."""
         return object_text(self.item(within), OPERATION, within)
@@ -128,16 +140,16 @@ class Putting:
 
 def send(client: Client, puts: list[Put], alone: bool) -> list[Placed]:
     """Put jobs into Redis."""
-    replies = json.loads(client._native.call(OPERATION, f'{{"jobs":{_text(puts)}}}'))
-    if alone and (error := replies[0].get("error")):
-        raise raised(error)
-    return [Placed(reply["jid"], reply["outcome"], tuple(reply["satisfied"])) for reply in replies]
+    return [_placed(Placed, row) for row in client._native.put(_text(puts), alone)]
 
 
 def _text(puts: list[Put]) -> str:
     """The list of the jobs as the core reads it."""
     try:
-        return json_text([put.item() for put in puts], "jobs", OPERATION)
+        items = [
+            put.item() if put.options else {"queue": put.queue, "kind": put.kind, "data": put.data} for put in puts
+        ]
+        return json_text(items, "jobs", OPERATION)
     except InvalidArgument:  # which one and what of it: only whoever looks at each can say
         texts = [put.text(f"jobs[{at}]." if len(puts) > 1 else "") for at, put in enumerate(puts)]
         return f"[{','.join(texts)}]"

@@ -153,10 +153,9 @@ class Queue:
             raise InvalidArgument(f"jobs must be a list of mappings, not {type(jobs).__name__}", operation=_PUT)
         several = list(jobs)
         for at, job in enumerate(several):
-            if not isinstance(job, Mapping):
+            if type(job) is not dict and not isinstance(job, Mapping):
                 raise InvalidArgument(f"jobs[{at}] must be a mapping, not {type(job).__name__}", operation=_PUT)
-        puts = [Put.of(self.name, job, f"jobs[{at}]." if len(several) > 1 else "") for at, job in enumerate(several)]
-        return self._put(puts, alone=False)
+        return self._put(Put.all_of(self.name, several), alone=False)
 
     def _put(self, puts: list[Put], *, alone: bool) -> list[Placed]:
         return self._client._putting.put(self._client, puts, alone=alone)

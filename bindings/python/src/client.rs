@@ -1,8 +1,9 @@
 //! The client: text in, text out.
 
 use manyhands::EventsOptions;
+use manyhands::ops::{Placed, QueuePut};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::errors::exception;
 use crate::events::Events;
@@ -41,6 +42,17 @@ impl Client {
     /// Any operation by its name; arguments and reply are JSON.
     fn call(&self, py: Python<'_>, operation: &str, arguments: &str) -> PyResult<String> {
         wait::interruptibly(py, || self.host.call(operation, arguments))?.map_err(|error| exception(py, error))
+    }
+
+    /// Puts the jobs of a JSON list. Of each: its jid, the outcome, and the dependencies that it need not wait for.
+    /// `alone`: there is one, whose refusal is an error.
+    fn put<'py>(&self, py: Python<'py>, jobs: &str, alone: bool) -> PyResult<Bound<'py, PyList>> {
+        let put = || {
+            let placed = self.host.put_all(QueuePut::from_list(jobs)?)?;
+            if alone { placed.into_iter().map(Placed::accepted).collect() } else { Ok(placed) }
+        };
+        let placed = wait::interruptibly(py, put)?.map_err(|error| exception(py, error))?;
+        job::placed(py, &placed)
     }
 
     /// Takes up to `limit` jobs; `worker` None: the client's own name.

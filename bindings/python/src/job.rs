@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use manyhands::ops::QueuePut;
+use manyhands::ops::{Placed, QueuePut};
 use manyhands::{Job, Put};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use serde_json::value::RawValue;
 
 use crate::errors::exception;
@@ -31,6 +31,17 @@ pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     fields.set_item(intern!(py, "parent"), &job.parent)?;
     fields.set_item(intern!(py, "tracked"), job.tracked)?;
     Ok(fields)
+}
+
+/// What became of puts, each as the tuple of which `manyhands.Placed` is made.
+pub fn placed<'py>(py: Python<'py>, placed: &[Placed]) -> PyResult<Bound<'py, PyList>> {
+    let (put, none) = (intern!(py, "put"), PyTuple::empty(py));
+    let rows = placed.iter().map(|placed| {
+        let outcome = if placed.outcome == "put" { put.clone() } else { PyString::new(py, &placed.outcome) };
+        let satisfied = if placed.satisfied.is_empty() { none.clone() } else { PyTuple::new(py, &placed.satisfied)? };
+        (&placed.jid, outcome, satisfied).into_pyobject(py)
+    });
+    PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
 }
 
 /// Refuses what a put of this job would refuse before it asks Redis.
