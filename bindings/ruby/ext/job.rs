@@ -1,7 +1,8 @@
 //! A reserved job as a Hash: Symbols to texts, numbers and lists; data stays the text it is.
 
-use magnus::{Error, RHash, Ruby};
+use magnus::{Error, IntoValue, RArray, RHash, Ruby};
 use manyhands::Job;
+use manyhands::ops::Placed;
 
 /// The fields of `job`, as lib/manyhands/job.rb reads them.
 pub fn fields(ruby: &Ruby, job: Job) -> Result<RHash, Error> {
@@ -23,4 +24,15 @@ pub fn fields(ruby: &Ruby, job: Job) -> Result<RHash, Error> {
     hash.aset(ruby.sym_new("parent"), job.parent)?;
     hash.aset(ruby.sym_new("tracked"), job.tracked)?;
     Ok(hash)
+}
+
+/// What became of puts, each as the list of which lib/manyhands/put.rb makes a Placed.
+pub fn placed(ruby: &Ruby, placed: Vec<Placed>) -> Result<RArray, Error> {
+    let rows = ruby.ary_new_capa(placed.len());
+    for Placed { jid, outcome, satisfied } in placed {
+        let satisfied = ruby.ary_from_iter(satisfied);
+        let row = [jid.into_value_with(ruby), outcome.into_value_with(ruby), satisfied.into_value_with(ruby)];
+        rows.push(ruby.ary_new_from_values(&row))?;
+    }
+    Ok(rows)
 }

@@ -20,6 +20,8 @@ module Manyhands
     OPTIONS = %i[
       kind data jid priority delay retries tags route throttles headers dependencies missing on_conflict
     ].freeze
+    # And the one that says where to.
+    WITH_QUEUE = [*OPTIONS, :queue].freeze
     OPERATION = "queue_put"
     # Whether a refusal is raised, or told as an outcome among others.
     ONE = true
@@ -34,10 +36,11 @@ module Manyhands
     def self.puts(queue, jobs)
       Wire.refuse("jobs must be an Array, not #{jobs.class}", OPERATION) unless jobs.is_a?(Array)
 
-      jobs.each_with_index.map do |job, index|
+      jobs.each_with_index do |job, index|
         Wire.refuse("jobs[#{index}] must be a Hash, not #{job.class}", OPERATION) unless job.is_a?(Hash)
-
-        Wire.check_options(job, OPTIONS, OPERATION, jobs.one? ? "" : "jobs[#{index}].")
+      end
+      each_placed(jobs) do |job, within|
+        Wire.check_options(job, OPTIONS, OPERATION, within)
         { **job, queue: }
       end
     end
@@ -48,14 +51,26 @@ module Manyhands
     # @return [Array<Hash{Symbol => Object}>]
     # @raise [InvalidArgument] for what can be told here to be wrong
     def self.items(puts)
-      puts.each_with_index.map do |put, index|
-        within = puts.one? ? "" : "jobs[#{index}]."
+      each_placed(puts) do |put, within|
         delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION)
-        Wire.check_options(put, [*OPTIONS, :queue], OPERATION, within)
-        put.each { |option, value| Wire.check(value, "#{within}#{option}", OPERATION) }
-        { **put.except(:delay), delay_ms: }
+        Wire.check_options(put, WITH_QUEUE, OPERATION, within)
+        put.each { |option, value| Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION) }
+        put.key?(:delay) ? { **put.except(:delay), delay_ms: } : put
       end
     end
+
+    # Maps jobs. Only when one of several is wrong the block is told which it is: to say so costs as much as to look.
+    #
+    # @yieldparam job [Hash{Symbol => Object}]
+    # @yieldparam within [String] what errors put before the name of its option
+    def self.each_placed(jobs)
+      jobs.map { |job| yield job, "" }
+    rescue InvalidArgument
+      raise if jobs.size == 1
+
+      jobs.each_with_index.map { |job, index| yield job, "jobs[#{index}]." }
+    end
+    private_class_method :each_placed
 
     # @param native [Native::Client]
     # @param one [Boolean] ONE or MANY
@@ -67,18 +82,8 @@ module Manyhands
     # @param puts [Array<Hash{Symbol => Object}>]
     # @return [Array<Placed>] one per job, in order
     def around_put(puts)
-      jobs = Placing.items(puts)
-      replies = Wire.parse(@native.call(OPERATION, JSON.generate({ jobs: }, max_nesting: 0)))
-      refused = replies.find { |reply| reply["error"] } if @one
-      raise Error.from(refused["error"]) if refused
-
-      replies.map { |reply| placed_of(reply) }
-    end
-
-    private
-
-    def placed_of(reply)
-      Placed.new(reply.fetch("jid"), reply.fetch("outcome"), reply.fetch("satisfied", [])).freeze
+      jobs = JSON.generate(Placing.items(puts), max_nesting: 0)
+      @native.put(jobs, @one).map { |jid, outcome, satisfied| Placed.new(jid, outcome, satisfied).freeze }
     end
   end
   private_constant :Placing

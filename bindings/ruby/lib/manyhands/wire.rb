@@ -99,8 +99,8 @@ module Manyhands
         refuse("#{argument} is nested deeper than #{DEPTH} levels", operation) if depth > DEPTH
 
         case value
-        when nil, true, false, Integer, Symbol then nil
         when String then check_text(value, argument, operation)
+        when nil, true, false, Integer, Symbol then nil
         when Float then check_float(value, argument, operation)
         when Array then value.each { |item| check(item, argument, operation, depth + 1) }
         when Hash then value.each { |key, item| check_member(key, item, argument, operation, depth + 1) }
@@ -200,6 +200,8 @@ module Manyhands
       private
 
       def check_text(text, argument, operation)
+        return if text.encoding == Encoding::UTF_8 && text.valid_encoding?
+
         binary = text.encoding == Encoding::BINARY
         utf8 = binary ? text.dup.force_encoding(Encoding::UTF_8) : text.encode(Encoding::UTF_8)
         refuse("#{argument} holds text that is not UTF-8", operation) unless utf8.valid_encoding?
