@@ -150,14 +150,17 @@ pub unsafe extern "C" fn mh_queue_put_many(
         let (client, hooks) = (handle.client(), handle.hooks());
         let jobs = text!(jobs_json)?;
         let out_reply_json = optional_output!(out_reply_json);
-        // One value and no more, so that it can become a member.
-        serde_json::from_str::<&RawValue>(jobs)
-            .map_err(|error| Error::invalid(format!("jobs_json is not JSON: {error}")))?;
+        if !hooks.is_empty() {
+            // They are told of JSON only.
+            serde_json::from_str::<&RawValue>(jobs)
+                .map_err(|error| Error::invalid(format!("jobs_json is not JSON: {error}")))?;
+        }
         let filled = handle.kinds().fill(jobs);
         let jobs = filled.as_deref().unwrap_or(jobs);
         hooks.iter().for_each(|hooks| hooks.before_put(jobs));
-        let reply = client.call(QueuePut::OPERATION, &format!("{{\"jobs\":{jobs}}}"));
-        let reply = reply.map_err(|error| error.renamed(&[("jobs ", "jobs_json ")]))?;
+        let placed = QueuePut::from_list(jobs).and_then(|put| client.put_all(put));
+        let placed = placed.map_err(|error| error.renamed(&[("jobs ", "jobs_json ")]))?;
+        let reply = QueuePut::reply_json(&placed);
         hooks.iter().for_each(|hooks| hooks.after_put(jobs, &reply));
         out_reply_json.give_text(reply, "the reply")
     })
