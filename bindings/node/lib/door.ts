@@ -29,6 +29,11 @@ export class Door implements Holder {
     return settled(() => this.native.call(operation, args), names);
   }
 
+  /** Puts the jobs of a JSON list; what became of them is one too. */
+  async put(jobs: string, names: Names): Promise<string> {
+    return settled(() => this.native.put(jobs), names);
+  }
+
   /** As {@link call}, for arguments that are checked and replies that hold no user's data. */
   async ask(operation: string, fields: object, names?: Names): Promise<unknown> {
     return JSON.parse(await this.call(operation, JSON.stringify(fields), names));

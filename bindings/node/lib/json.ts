@@ -56,6 +56,43 @@ function isUsual(value: object | null): boolean {
   return value === null || Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
+/** The core refuses what is nested deeper. */
+const MAX_DEPTH = 128;
+
+/** True for what JSON holds as it is, with all its parts; `toJson` looks closer at what is not. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed();
+    case "number":
+      return Number.isFinite(value);
+    case "boolean":
+      return true;
+    case "object":
+      return value === null || (depth > 0 && isUsual(value) && !("toJSON" in value) && hasPlainParts(value, depth - 1));
+    default:
+      return false;
+  }
+}
+
+function hasPlainParts(value: object, depth: number): boolean {
+  if (Array.isArray(value)) {
+    // Not `every`, which leaves out what is missing.
+    for (const part of value) {
+      if (!isPlain(part, depth)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  for (const key in value) {
+    if (!key.isWellFormed() || !isPlain((value as Record<string, unknown>)[key], depth)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** Why JSON cannot hold `value` itself (not its parts), or undefined when it can. */
 function refusal(value: unknown): string | undefined {
   switch (typeof value) {
@@ -87,6 +124,10 @@ function refusal(value: unknown): string | undefined {
 export function toJson(value: unknown, argument: string, operation: string | null = null): string {
   if (value instanceof RawJson) {
     return value.text;
+  }
+  // Without a function to call for each part this is many times as fast.
+  if (isPlain(value, MAX_DEPTH)) {
+    return JSON.stringify(value);
   }
   // The objects around the part now being looked at, outermost first; keys[i] leads from holders[i] to holders[i + 1].
   const holders: unknown[] = [];

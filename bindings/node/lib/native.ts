@@ -79,6 +79,8 @@ export interface NativeClient {
   readonly url: string;
   readonly namespace: string;
   call(operation: string, args: string): Promise<string>;
+  /** `jobs` is a JSON list; so is the answer. */
+  put(jobs: string): Promise<string>;
   /** `worker` null: under the client's own name. */
   reserve(queue: string, limit: number, worker: string | null): Promise<NativeJob[]>;
   /** An operation that answers one job, its payload as it is. */

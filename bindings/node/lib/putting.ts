@@ -49,11 +49,11 @@ export class Putting {
   async one(put: Put): Promise<Placed> {
     const puts = [{ ...put, options: { ...optionsObject(put.options, PUT) } }];
     const [placed] = await this.#around(puts, async () =>
-      (await this.#put(puts)).map(({ error, ...placed }) => {
-        if (error !== undefined) {
-          throw errorOf(error);
+      (await this.#put(puts)).map((answer) => {
+        if (answer.error !== undefined) {
+          throw errorOf(answer.error);
         }
-        return placed;
+        return answer;
       }),
     );
     if (placed === undefined) {
@@ -68,7 +68,7 @@ export class Putting {
       throw invalidArgument(`jobs must be an array, not ${typeof jobs}`, PUT);
     }
     const puts = jobs.map((job, index) => listed(queue, job, index));
-    const place = async () => (await this.#put(puts)).map(({ error: _, ...placed }) => placed);
+    const place = async () => (await this.#put(puts)).map(withoutError);
     return [...(await this.#around(puts, place))];
   }
 
@@ -87,8 +87,17 @@ export class Putting {
 
   async #put(puts: readonly Put[]): Promise<PutAnswer[]> {
     const items = puts.map((put, index) => itemJson(put, puts.length === 1 ? "" : `jobs[${index}].`));
-    return JSON.parse(await this.#door.call(PUT, `{"jobs":[${items.join(",")}]}`, PUT_OPTIONS)) as PutAnswer[];
+    return JSON.parse(await this.#door.put(`[${items.join(",")}]`, PUT_OPTIONS)) as PutAnswer[];
   }
+}
+
+/** Few have one. */
+function withoutError(answer: PutAnswer): Placed {
+  if (answer.error === undefined) {
+    return answer;
+  }
+  const { error: _, ...placed } = answer;
+  return placed;
 }
 
 function listed(queue: string, job: PutItem, index: number): Put {

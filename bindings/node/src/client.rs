@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use manyhands::ops::QueuePut;
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -51,6 +52,16 @@ impl Client {
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let core = self.core.clone();
         pool::call(env, &self.line, move || core.call(&operation, &args))
+    }
+
+    /// Puts the jobs of a JSON list; what became of them is JSON.
+    #[napi(catch_unwind)]
+    pub fn put<'env>(&self, env: &'env Env, jobs: String) -> napi::Result<PromiseRaw<'env, String>> {
+        let core = self.core.clone();
+        pool::call(env, &self.line, move || {
+            let placed = core.put_all(QueuePut::from_list(&jobs)?)?;
+            Ok(QueuePut::reply_json(&placed))
+        })
     }
 
     /// Takes up to `limit` jobs; without a `worker` under the client's own name.

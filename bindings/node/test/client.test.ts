@@ -170,6 +170,8 @@ test("bad input is refused by name, and nothing is written", async () => {
     [/^data .*undefined/, () => queue.put("k", undefined)],
     [/^data\.x .*undefined/, () => queue.put("k", { x: undefined })],
     [/^data\[0\] .*undefined/, () => queue.put("k", [undefined])],
+    [/^data\[1\] .*undefined/, () => queue.put("k", new Array(2).fill(1, 0, 1))],
+    [/^data\.b .*undefined/, () => queue.put("k", { a: { toJSON: () => 1 }, b: undefined })],
     [/^data .*circular/, () => queue.put("k", circle)],
     [/^data .*a function/, () => queue.put("k", () => 1)],
     [/^data\["a b"\] .*a Map/, () => queue.put("k", { "a b": new Map() })],
