@@ -2,7 +2,7 @@
 
 require_relative "case"
 
-# What middleware and hooks mean. The cases around perform are those of every language.
+# What middleware and hooks mean: Q25. The cases around perform are those of every language.
 class MiddlewareTest < Case
   CASES = JSON.parse(File.read(File.expand_path("../../../tests/middleware/cases.json", __dir__)))
 

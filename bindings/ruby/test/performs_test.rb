@@ -2,7 +2,7 @@
 
 require_relative "case"
 
-# Job classes with defaults, handlers that are not blocks, and jobs without a server.
+# Job classes with defaults and handlers that are not blocks (Q26), and jobs without a server (Q27).
 class PerformsTest < Case
   class Welcome
     extend Manyhands::Performs

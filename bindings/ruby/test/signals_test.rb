@@ -2,7 +2,7 @@
 
 require_relative "case"
 
-# Signals to the process of a single worker, and what becomes of its jobs.
+# Signals to the process of a single worker, and what becomes of its jobs: A5.
 class SignalsTest < Case
   # A worker that tells what happens to its jobs; `k` runs until it is interrupted, `quick` does nothing.
   WORKER = <<~RUBY

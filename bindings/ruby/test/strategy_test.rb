@@ -2,7 +2,7 @@
 
 require_relative "case"
 
-# How a worker chooses among its queues.
+# How a worker chooses among its queues: Q24.
 class StrategyTest < Case
   def test_a_function_chooses_before_every_job
     %w[a b c].each { |name| client.queue(name).put("k", name) }

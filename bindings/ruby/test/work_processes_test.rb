@@ -60,6 +60,7 @@ class WorkProcessesTest < WorkCase
     assert_equal ["completed", 4, 1], [*remaining(other.jid), completions]
   end
 
+  # A2
   def test_a_job_that_always_crashes_its_process_fails_and_its_neighbours_survive
     queue.put("hold", jid: "neighbour")
     program = work("--thread-count", "2")
@@ -106,8 +107,8 @@ class WorkProcessesTest < WorkCase
   # Kilobytes that a process shares with no other.
   def own_memory(pid) = File.read("/proc/#{pid}/smaps_rollup").scan(/^Private_\w+: +(\d+)/).flatten.sum(&:to_i)
 
-  # What was loaded before the fork, a client that was used then, a hook on each side, and what the master is when it
-  # forks.
+  # A1: what was loaded before the fork, a client that was used then, a hook on each side, and what the master is when
+  # it forks.
   def test_a_master_loads_once_and_forks_with_one_thread_and_a_used_client
     text = <<~RUBY
       require "manyhands"

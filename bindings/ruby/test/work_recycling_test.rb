@@ -37,6 +37,7 @@ class WorkRecyclingTest < WorkCase
     end
   end
 
+  # A2 A3
   def test_a_leak_of_every_job_leaves_memory_as_it_was_and_each_is_performed_once
     jids = Array.new(JOBS) { |n| "j#{n}" }
     jids.each_slice(250) { |some| queue.put_many(some.map { |jid| { kind: "leak", jid:, data: LEAK } }) }

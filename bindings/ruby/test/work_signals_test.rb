@@ -26,6 +26,7 @@ class WorkSignalsTest < WorkCase
 
   def pids = @affected.map(&:pid).uniq
 
+  # A5 A6
   TIERS.each do |tier|
     define_method("test_quit_to_a_#{tier}_lets_handlers_finish_and_begins_no_others") do
       begin_at(tier)
@@ -125,9 +126,10 @@ class WorkSignalsTest < WorkCase
     end
   end
 
-  def test_a_handler_that_ignores_the_end_is_killed_and_its_job_goes_back
+  # A handler that ignores the end is killed soon, and its job goes back.
+  def assert_quit_kills_the_stubborn(*arguments, **settings)
     queue.put("stubborn", jid: "s")
-    program = work("--shutdown-timeout", "0.1")
+    program = work(*arguments, **settings)
     pid = held.pid
     Process.kill("QUIT", program.pid)
     assert_equal 1, status(program).exitstatus
@@ -135,15 +137,14 @@ class WorkSignalsTest < WorkCase
     assert_equal ["waiting", 5], remaining("s")
   end
 
+  def test_the_command_says_how_long_jobs_may_run_on
+    assert_quit_kills_the_stubborn("--shutdown-timeout", "0.1")
+  end
+
   # Its threads would be left 5 s more by the process itself.
   def test_a_program_says_itself_how_long_its_jobs_may_run_on
-    queue.put("stubborn", jid: "s")
-    program = work(text: APPLICATION.sub("queues:", "shutdown_timeout: 0.1, kill_timeout: 5, queues:"))
-    pid = held.pid
-    Process.kill("QUIT", program.pid)
-    assert_equal 1, status(program).exitstatus
-    assert gone?(pid)
-    assert_equal ["waiting", 5], remaining("s")
+    text = APPLICATION.sub("queues:", "shutdown_timeout: 0.1, kill_timeout: 5, queues:")
+    assert_quit_kills_the_stubborn(text:)
   end
 
   def test_a_program_says_itself_how_long_its_handlers_may_take_to_end
