@@ -54,8 +54,8 @@ module Manyhands
       each_placed(puts) do |put, within|
         delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION)
         Wire.check_options(put, WITH_QUEUE, OPERATION, within)
-        put.each { |option, value| Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION) }
-        put.key?(:delay) ? { **put.except(:delay), delay_ms: } : put
+        item = put.key?(:delay) ? { **put.except(:delay), delay_ms: } : put
+        item.each { |option, value| Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION) }
       end
     end
 

@@ -48,15 +48,12 @@ module Manyhands
       # @return [Backoff]
       # @raise [InvalidArgument] for anything else
       def of(value)
-        case value
-        when Backoff then value
-        when Numeric then fixed(value)
-        when Array then list(value)
-        else
-          return new(0) { |errors| value.call(errors) } if value.respond_to?(:call)
+        return value if value.is_a?(Backoff)
+        return fixed(value) if value.is_a?(Numeric) # as ActiveSupport's durations say that they are, but not to `case`
+        return list(value) if value.is_a?(Array)
+        return new(0) { |errors| value.call(errors) } if value.respond_to?(:call)
 
-          Wire.refuse("backoff must be seconds, an Array of them or a Manyhands::Backoff, not #{value.inspect}", nil)
-        end
+        Wire.refuse("backoff must be seconds, an Array of them or a Manyhands::Backoff, not #{value.inspect}", nil)
       end
     end
 

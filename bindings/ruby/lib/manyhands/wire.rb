@@ -14,15 +14,13 @@ module Manyhands
 
     # Deeper data is refused by the core as well; here the limit ends the walk through data that contains itself.
     DEPTH = 128
-    # Ruby's JSON writes any object by its `to_s` through this module; that loses data silently, so we refuse it.
-    GENERIC = JSON.generator::GeneratorMethods::Object
     SECOND = 1000.0
     INSTANT = /(\A|_)(at|until)_ms\z/
 
     # Milliseconds.
     SPANS = (0..Native::MAX_SPAN_MS)
 
-    private_constant :DEPTH, :GENERIC, :SECOND, :INSTANT, :SPANS
+    private_constant :DEPTH, :SECOND, :INSTANT, :SPANS
 
     class << self
       # A span as whole milliseconds. The core would refuse one out of range as well, but by its own name for it, in
@@ -222,8 +220,10 @@ module Manyhands
         check(value, argument, operation, depth)
       end
 
+      # A `to_json` that every object has (that of Ruby's JSON, or ActiveSupport's before it) writes its `to_s`: that
+      # loses data silently.
       def check_object(value, argument, operation)
-        return unless value.method(:to_json).owner == GENERIC
+        return unless Object <= value.method(:to_json).owner
 
         refuse("#{argument} holds a #{value.class}, which JSON cannot say", operation)
       end
