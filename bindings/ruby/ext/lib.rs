@@ -15,6 +15,8 @@ mod worker;
 use std::collections::BTreeMap;
 
 use magnus::{Error, RArray, RHash, RModule, Ruby, TypedData, function, prelude::*};
+use manyhands::ops::QueuePut;
+use manyhands::{Put, Request};
 use serde_json::value::RawValue;
 
 /// The module `Manyhands`.
@@ -44,6 +46,17 @@ fn items(ruby: &Ruby, text: String) -> Result<RArray, Error> {
     Ok(list)
 }
 
+/// Refuses what the core would refuse of a put, as far as that goes without a server. `within`: what an error puts before the
+/// argument's name.
+fn check_put(ruby: &Ruby, queue: String, kind: String, options: String, within: String) -> Result<(), Error> {
+    let put = Put::new(kind).queue(queue).with_options(&options);
+    put.and_then(|put| QueuePut::new([put]).split()).map(drop).map_err(|error| {
+        let error = error.renamed(&[("options.", "")]);
+        let error = manyhands::Error { message: format!("{within}{}", error.message), ..error };
+        errors::exception(ruby, error.during(QueuePut::OPERATION))
+    })
+}
+
 /// Looks the class of `T` up now. Magnus would do it at first use, where an interrupt makes it panic; `require` holds
 /// interrupts back (lib/manyhands.rb).
 fn resolve<T: TypedData>(ruby: &Ruby) {
@@ -59,6 +72,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.const_set("MAX_TIMEOUT_MS", manyhands::MAX_TIMEOUT_MS)?;
     native.define_singleton_method("members", function!(members, 1))?;
     native.define_singleton_method("items", function!(items, 1))?;
+    native.define_singleton_method("check_put", function!(check_put, 4))?;
     client::define(ruby, native)?;
     events::define(ruby, native)?;
     supervisor::define(ruby, native)?;

@@ -48,6 +48,31 @@ class TestingTest < Case
     recorded.stop
   end
 
+  # Else it could not fail.
+  def test_an_assertion_about_what_no_put_has_is_refused
+    recorded = Manyhands::Testing.recorded_puts(unserved) { unserved.queue("mail").put("k") }
+    %i[matching assert_put refute_put].each do |asked|
+      assert_refused(Manyhands::InvalidArgument, "queu is unknown") { recorded.public_send(asked, "k", queu: "mail") }
+    end
+  end
+
+  def test_recorded_puts_are_refused_as_a_server_s_are
+    queue = unserved.queue("q")
+    Manyhands::Testing.recorded_puts(unserved) do |recorded|
+      [[{ priority: 128 }, "priority 128 is outside"], [{ tags: "t" }, "tags "], [{ jid: "x" * 300 }, "jid has"],
+       [{ headers: { "a" => 1 } }, "headers"], [{ missing: "never" }, "missing "]].each do |options, naming|
+        error = assert_refused(Manyhands::InvalidArgument, ": #{naming}") { queue.put("k", **options) }
+        assert_equal "queue_put", error.operation
+        assert_refused(Manyhands::InvalidArgument, ": jobs[1].#{naming}") do
+          queue.put_many([{ kind: "k" }, { kind: "k", **options }])
+        end
+      end
+      assert_refused(Manyhands::InvalidArgument, "kind is empty") { queue.put("") }
+      assert_refused(Manyhands::InvalidArgument, "queue is empty") { unserved.queue("").put("k") }
+      assert_equal 0, recorded.count
+    end
+  end
+
   def test_recorded_puts_are_checked_and_seen_by_middleware
     tagging = Module.new do
       def around_put(puts)

@@ -42,7 +42,8 @@ module Manyhands
       end
 
       # Performs the jobs that may run now in the worker's queues, and those that they put there, on this thread until
-      # there are none. Handlers, middleware, hooks and outcomes are as in {Worker#run}.
+      # there are none. Handlers, middleware, hooks and outcomes are as in {Worker#run}, but nothing interrupts a
+      # handler, no timeout either, a refused outcome is raised, and nobody hears of :start, :stop and :lock_lost.
       #
       # @param worker [Worker] is not started
       # @param raises [Boolean] raise the first error of a handler, when its job has been told of it; false leaves it to

@@ -41,6 +41,10 @@ module Manyhands
     class RecordedPuts < Diversion
       include Enumerable
 
+      # What a put has beside its kind.
+      EXPECTED = [:queue, *(Placing::OPTIONS - [:kind])].freeze
+      private_constant :EXPECTED
+
       # @api private
       def initialize(client)
         super
@@ -64,7 +68,9 @@ module Manyhands
       # @param kind [String, Symbol, Performs]
       # @param expected [Hash] :queue, :data and the options of {Queue#put}
       # @return [Array<Put>]
+      # @raise [InvalidArgument] for what no put has
       def matching(kind, **expected)
+        Wire.check_options(expected, EXPECTED, nil)
         kind = kind.kind if kind.is_a?(Performs)
         wanted = { kind: kind.to_s, **expected }
         select { |put| wanted.all? { |name, value| normal(name, value) == of(put, name) } }
@@ -93,13 +99,20 @@ module Manyhands
 
       # @api private
       def around_put(puts)
-        Placing.items(puts)
+        Placing.items(puts).each_with_index { |item, index| check(item, puts.one? ? "" : "jobs[#{index}].") }
         recorded = puts.map { |put| record_of(put) }
         @lock.synchronize { @puts.concat(recorded) }
         recorded.map { |put| Placed.new(put.jid, "put", []).freeze }
       end
 
       private
+
+      # What the core would refuse.
+      def check(item, within)
+        queue, kind = %i[queue kind].map { |name| Wire.text(item[name], "#{within}#{name}", Placing::OPERATION) }
+        options = Wire.object(item.except(:queue, :kind, :data).compact, Placing::OPERATION)
+        Native.check_put(queue, kind, options, within)
+      end
 
       def record_of(put)
         jid = put[:jid] || SecureRandom.uuid.delete("-")
