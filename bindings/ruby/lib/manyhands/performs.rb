@@ -34,6 +34,7 @@ module Manyhands
     # @option defaults [Array<String>] :tags
     # @option defaults [Array<String>] :route
     # @option defaults [Array<String>] :throttles
+    # @option defaults [Hash{String => String}] :headers
     # @option defaults [Numeric] :timeout seconds that its handler may run, see {Worker#perform}
     # @option defaults [Backoff, Numeric, Array<Numeric>] :backoff how long its jobs wait after an error, see the same
     # @return [void]
