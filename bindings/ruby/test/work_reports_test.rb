@@ -34,6 +34,15 @@ class WorkReportsTest < WorkCase
     manager.close
   end
 
+  # Not only when the process ends, or never when it is killed.
+  def test_what_a_handler_prints_is_seen_at_once
+    queue.put("hold")
+    program = work(text: APPLICATION.sub('"hold") do |job|', '"hold") do |job| puts "printed"'))
+    held
+    assert program.wait_readable(0), "nothing is seen"
+    assert_equal "printed\n", program.gets
+  end
+
   # The workers that say something of themselves, by pid.
   def seen = client.workers(limit: 100).select { |one| one[:status] }.to_h { |one| [one[:status][:pid], one] }
 

@@ -4,6 +4,7 @@ require_relative "work_case"
 
 # The command's options, its words and its refusals.
 class WorkTest < WorkCase
+  # A3 Q24
   def test_help_explains_every_setting_with_its_unit_default_and_variable
     assert_predicate status(command("work", "--help")), :success?
     %w[queues reservation worker-count thread-count jobs-per-fork interval verbose very-verbose run-as-single-process
@@ -33,7 +34,9 @@ class WorkTest < WorkCase
     [%w[work -r FILE --url redis], {}, '--url "redis" has no scheme'],
     [%w[work -r FILE], { NAMESPACE: "a b" }, 'NAMESPACE "a b" is not'],
     [%w[work -r FILE --queues a,b,a], {}, "--queues[2] names a a second time"],
-    [%w[work -r FILE], { QUEUES: "a,a" }, "QUEUES[1] names a a second time"]
+    [%w[work -r FILE], { QUEUES: "a,a" }, "QUEUES[1] names a a second time"],
+    [["work", "-r", "FILE", "--queues", "\xff"], {}, '"\xFF" is not UTF-8'],
+    [%w[work -r FILE --queues=é --worker-count 0], { LC_ALL: "C" }, "--worker-count 0 is outside 1..1000"]
   ].freeze
 
   def test_what_is_wrong_is_refused_by_the_name_that_was_written
@@ -60,6 +63,18 @@ class WorkTest < WorkCase
     assert_refused(Manyhands::InvalidArgument, "worker needs a block") { Manyhands.worker }
   end
 
+  def test_a_program_says_one_worker
+    file = application
+    other = File.join(@dir, "other.rb")
+    File.write(other, "require 'manyhands'\nManyhands.worker { nil }\n")
+    assert_equal 2, status(command("work", "-r", file, "-r", other)).exitstatus
+    assert_includes @said, "manyhands-ruby: Manyhands.worker is said more than once: #{file}:5, #{other}:2\n"
+    File.write(other, "2.times { load #{file.inspect} }")
+    queue.put("pid", jid: "j")
+    command("work", "-r", other)
+    eventually { client.job("j").state == "completed" }
+  end
+
   def test_a_program_that_runs_its_worker_itself_is_refused
     made = "Manyhands::Worker.new(Manyhands::Client.new, queues: ['q']).tap { |worker| worker.perform('k') { 1 } }"
     ["#{made}.run", "Manyhands.worker { #{made}.tap(&:run) }", "#{made}.next(timeout: 0)"].each do |text|
@@ -83,7 +98,7 @@ class WorkTest < WorkCase
     eventually { client.job("j").state == "completed" }
   end
 
-  # Flags win over variables, and both over the program.
+  # Q24: flags win over variables, and both over the program.
   def test_settings_win_over_what_the_program_says
     text = <<~RUBY
       require "manyhands"

@@ -68,7 +68,7 @@ module Manyhands
     # @param arguments [Array<String>] those after `work`
     # @return [Integer] the status to end with
     def work(arguments)
-      arguments = parser.parse(arguments.flat_map { |argument| parted(argument) })
+      arguments = parser.parse(arguments.flat_map { |argument| parted(utf8(argument)) })
       return puts(help) || 0 if @help
       return refused("#{arguments.first} is unknown; -r is said before a file") if arguments.any?
       return refused("-r is missing: the file that says Manyhands.worker { … }") if @files.empty?
@@ -85,6 +85,14 @@ module Manyhands
     end
 
     private
+
+    # Whatever the locale is.
+    def utf8(argument)
+      argument = argument.dup.force_encoding(Encoding::UTF_8)
+      return argument if argument.valid_encoding?
+
+      raise Work::Refused, "#{argument.inspect} is not UTF-8"
+    end
 
     # `--name=value` as two: Ruby 3.1 knows no such option when it may not guess at short forms.
     def parted(argument)

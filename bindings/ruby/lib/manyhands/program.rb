@@ -4,11 +4,11 @@
 module Manyhands
   class << self
     # @api private
-    # @return [Proc, nil] makes the worker
-    attr_reader :maker
+    # @return [Array<Proc>] what makes the worker; more than one when several places of the program say so
+    def makers = @makers ||= []
 
     # Says which worker `manyhands-ruby work` and `rake manyhands:work` run. They call the block once, in the master,
-    # when everything is loaded; other programs do not.
+    # when everything is loaded; other programs do not. A program says one; the same line may be loaded again.
     #
     # @yieldreturn [Worker] not started
     # @return [void]
@@ -20,7 +20,8 @@ module Manyhands
     def worker(&block)
       Wire.refuse("worker needs a block", nil) unless block
 
-      @maker = block
+      makers.reject! { |maker| maker.source_location == block.source_location }
+      makers << block
       nil
     end
   end

@@ -49,6 +49,7 @@ module Manyhands
     # @return [Integer] the status to end with
     # @raise [Refused]
     def run
+      $stdout.sync = true # what handlers print is seen at once, also in a file and of a process that is killed
       worker = made
       refusing do
         worker.client.move(*@settings.values_at("url", "namespace"))
@@ -63,10 +64,15 @@ module Manyhands
     private
 
     def made
-      make = Manyhands.maker
-      raise Refused, "what was loaded does not say Manyhands.worker { … }" unless make
+      makers = Manyhands.makers
+      raise Refused, "what was loaded does not say Manyhands.worker { … }" if makers.empty?
 
-      worker = Work.loading { make.call }
+      if makers.size > 1
+        places = makers.map { |maker| Array(maker.source_location).join(":") }
+        raise Refused, "Manyhands.worker is said more than once: #{places.join(', ')}"
+      end
+
+      worker = Work.loading { makers.first.call }
       unless worker.is_a?(Worker)
         raise Refused, "the block of Manyhands.worker gave #{worker.inspect}, not a Manyhands::Worker"
       end
