@@ -121,7 +121,10 @@ pub fn aside<T: Send + 'static>(
     work: impl FnOnce() -> manyhands::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
     let (sender, receiver) = sync_channel(1);
-    let worker = thread::spawn(move || drop(sender.send(work())));
+    // Where no thread can be had that is an error: a panic would end the program.
+    let worker = thread::Builder::new().spawn(move || drop(sender.send(work()))).map_err(|error| {
+        errors::exception(ruby, manyhands::Error::internal(format!("no thread can be had to wait on: {error}")))
+    })?;
     loop {
         match release(|| receiver.recv_timeout(SLICE)) {
             Some(Ok(answer)) => return answer.map_err(|error| errors::exception(ruby, error)),
