@@ -1,29 +1,32 @@
-//! A reserved job as a Hash: Symbols to texts, numbers and lists; data stays the text it is.
+//! A reserved job as a list of texts, numbers and lists; data stays the text it is.
 
-use magnus::{Error, IntoValue, RArray, RHash, Ruby};
+use magnus::{Error, IntoValue, RArray, Ruby};
 use manyhands::Job;
 use manyhands::ops::Placed;
 
-/// The fields of `job`, as lib/manyhands/job.rb reads them.
-pub fn fields(ruby: &Ruby, job: Job) -> Result<RHash, Error> {
-    let hash = ruby.hash_new();
-    hash.aset(ruby.sym_new("jid"), job.jid)?;
-    hash.aset(ruby.sym_new("kind"), job.kind)?;
-    hash.aset(ruby.sym_new("queue"), job.queue)?;
-    hash.aset(ruby.sym_new("data"), job.data)?;
-    hash.aset(ruby.sym_new("priority"), job.priority)?;
-    hash.aset(ruby.sym_new("retries"), job.retries)?;
-    hash.aset(ruby.sym_new("remaining"), job.remaining)?;
-    hash.aset(ruby.sym_new("token"), job.token)?;
-    hash.aset(ruby.sym_new("put_at_ms"), job.put_at_ms)?;
-    hash.aset(ruby.sym_new("worker"), job.worker)?;
-    hash.aset(ruby.sym_new("tags"), job.tags)?;
-    hash.aset(ruby.sym_new("route"), job.route)?;
-    hash.aset(ruby.sym_new("throttles"), job.throttles)?;
-    hash.aset(ruby.sym_new("headers"), ruby.hash_from_iter(job.headers))?;
-    hash.aset(ruby.sym_new("parent"), job.parent)?;
-    hash.aset(ruby.sym_new("tracked"), job.tracked)?;
-    Ok(hash)
+/// The fields of `job` in the order of `FIELDS` in lib/manyhands/job.rb; nil for what is empty of lists and headers, which few
+/// handlers ask for.
+pub fn fields(ruby: &Ruby, job: Job) -> Result<RArray, Error> {
+    let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let headers = (!job.headers.is_empty()).then(|| ruby.hash_from_iter(job.headers));
+    let fields = ruby.ary_new_capa(16);
+    fields.push(job.jid)?;
+    fields.push(job.kind)?;
+    fields.push(job.queue)?;
+    fields.push(job.data)?;
+    fields.push(job.priority)?;
+    fields.push(job.retries)?;
+    fields.push(job.remaining)?;
+    fields.push(job.token)?;
+    fields.push(job.put_at_ms)?;
+    fields.push(job.worker)?;
+    fields.push(some(job.tags))?;
+    fields.push(some(job.route))?;
+    fields.push(some(job.throttles))?;
+    fields.push(headers)?;
+    fields.push(job.parent)?;
+    fields.push(job.tracked)?;
+    Ok(fields)
 }
 
 /// What became of puts, each as the list of which lib/manyhands/put.rb makes a Placed.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use magnus::{Error, RArray, RHash, RModule, Ruby, Value, function, method, prelude::*};
+use magnus::{Error, RArray, RModule, Ruby, Value, function, method, prelude::*};
 use manyhands::{Code, Next, Outcome};
 
 use crate::client::{self, Client};
@@ -51,7 +51,7 @@ impl Worker {
         let deadline = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         loop {
             match wait(worker, deadline).transpose().map_err(|error| errors::exception(ruby, error))? {
-                Some(Next::Job(job)) => return job::fields(ruby, job).map(RHash::as_value),
+                Some(Next::Job(job)) => return job::fields(ruby, job).map(RArray::as_value),
                 Some(Next::Stopped) => return Ok(ruby.qfalse().as_value()),
                 Some(Next::Empty) | None => ruby.thread_check_ints()?,
             }

@@ -106,6 +106,18 @@ class HandlesTest < Case
     end
   end
 
+  JOBS = 500
+  # What a job without work makes: the list of its fields and their texts, the Job, its run.
+  OBJECTS = 16
+
+  def test_a_job_makes_few_objects
+    queue.put_many(Array.new(JOBS) { { kind: "k", data: { a: [1] } } })
+    worker = new_worker(max_jobs: JOBS).perform("k") { nil }
+    before = GC.stat(:total_allocated_objects)
+    worker.run
+    assert_operator (GC.stat(:total_allocated_objects) - before) / JOBS, :<=, OBJECTS
+  end
+
   def test_a_job_that_its_owner_forgot_runs_again
     queue.put("k", jid: "j")
     worker = new_worker

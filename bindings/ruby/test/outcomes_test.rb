@@ -100,6 +100,28 @@ class OutcomesTest < Case
     assert_includes client.job("j").failure[:message], "result holds a Object"
   end
 
+  # Says by itself what it is in JSON, but cannot.
+  class Untellable
+    def to_json(*) = raise(KeyError, "cannot say")
+  end
+
+  def test_what_a_result_s_own_words_raise_is_the_handler_s_error
+    worker = new_worker
+    { "returns" => ->(_) { Untellable.new }, "inside" => ->(_) { { a: [Untellable.new] } },
+      "data" => ->(job) { job.complete(1, queue: "next", data: Untellable.new) } }.each do |kind, act|
+      queue.put(kind, jid: kind, retries: 0)
+      worker.perform(kind) { |job| act.call(job) }
+    end
+    queue.put("k", jid: "next")
+    heard = []
+    worker.perform("k") { "done" }.on(:failure) { |job, error| heard << [job.jid, error.class] }
+    running(worker) { eventually { unfinished.zero? } }
+    groups = %w[returns inside data].map { |jid| client.job(jid).failure[:group] }
+    assert_equal %w[returns:KeyError inside:KeyError data:KeyError], groups
+    assert_equal "done", client.job("next").result
+    assert_equal [["returns", KeyError], ["inside", KeyError], ["data", KeyError]], heard
+  end
+
   def test_an_outcome_that_cannot_be_kept_is_the_handler_s_error
     queue.put("k", jid: "j", retries: 0)
     worker = new_worker.perform("k") { raise Manyhands::Fail, "x" * 300 }

@@ -62,6 +62,19 @@ class UnfitTest < Case
     assert_equal "done", client.job(jid).result
   end
 
+  # Says by itself what it is in JSON, but cannot.
+  class Untellable
+    def to_json(*) = raise(KeyError, "cannot say")
+  end
+
+  def test_a_failure_that_cannot_be_told_is_an_error_and_ends_no_thread
+    queue.put("k", jid: "j", retries: 0)
+    queue.put("k", 1, jid: "next")
+    worker = new_worker.perform("k") { |job| job.data || raise(Manyhands::Fail, Untellable.new) }
+    running(worker) { eventually { client.job("next").state == "completed" } }
+    assert_equal "k:KeyError", client.job("j").failure[:group]
+  end
+
   def test_who_is_tested_is_named
     require "manyhands/testing"
     job = Manyhands::Job.build("k")

@@ -8,7 +8,12 @@ module Manyhands
     # Means "not given" where nil is a value.
     UNCHANGED = Object.new.freeze
     RUNNING = "running"
-    private_constant :UNCHANGED, :RUNNING
+    # What it is made of, in this order. A job that was reserved comes without the last two.
+    FIELDS = %i[
+      jid kind queue data priority retries remaining token put_at_ms worker tags route throttles headers parent tracked
+      state stalled
+    ].freeze
+    private_constant :UNCHANGED, :RUNNING, :FIELDS
 
     # @return [String] its id
     attr_reader :jid
@@ -26,14 +31,6 @@ module Manyhands
     attr_reader :worker
     # @return [String, nil] proves the lease; nil when nobody holds it
     attr_reader :token
-    # @return [Array<String>] its labels
-    attr_reader :tags
-    # @return [Array<String>] the queues it still goes through after this one
-    attr_reader :route
-    # @return [Array<String>] the throttles that it holds while it runs
-    attr_reader :throttles
-    # @return [Hash{String => String}] the texts that go with it through all stages
-    attr_reader :headers
     # @return [String, nil] the recurring job that put it
     attr_reader :parent
     # @return [String] waiting, scheduled, blocked, throttled, running, failed or completed; of a job in hand: running,
@@ -74,18 +71,18 @@ module Manyhands
         headers = headers.to_h { |name, text| [Wire.text(name, "headers", nil), Wire.text(text, "headers", nil)] }
         fields = { **names, **lists, headers:, data: Wire.json(data, "data", nil), priority:, retries: }
         state = { remaining: retries, tracked: false, state: "running", stalled: false, put_at_ms: 0 }
-        new({ **fields, **state }, nil, NoServer.new)
+        new({ **fields, **state }.values_at(*FIELDS), nil, NoServer.new)
       end
 
       # @api private
-      # @param fields [Hash{Symbol => Object}] as ext/job.rs makes them
+      # @param fields [Array] as ext/job.rs makes them
       def of_reserved(fields, holder, native) = new(fields, holder, native)
 
       # @api private
       # @param reply [String] the JSON text of a job view; who looked it up does not hold it
       def of_view(reply, native)
         view = view(reply)
-        new(view, nil, native, view)
+        new(view.values_at(*FIELDS), nil, native, view)
       end
 
       # @api private
@@ -97,19 +94,28 @@ module Manyhands
 
     # @api private
     def initialize(fields, holder, native, view = nil)
-      @jid, @kind, @queue, @raw_data = fields.values_at(:jid, :kind, :queue, :data)
-      @priority, @retries, @remaining = fields.values_at(:priority, :retries, :remaining)
-      @worker, @token, @tags, @route = fields.values_at(:worker, :token, :tags, :route)
-      @throttles, @headers, @parent, @tracked = fields.values_at(:throttles, :headers, :parent, :tracked)
-      @state = fields.fetch(:state, RUNNING) # who reserved it knows that
-      @stalled = fields.fetch(:stalled, false)
-      @put_at_ms = fields[:put_at_ms]
+      @jid, @kind, @queue, @raw_data, @priority, @retries, @remaining, @token, @put_at_ms, @worker, @tags, @route,
+        @throttles, @headers, @parent, @tracked, state, stalled = fields
+      @state = state || RUNNING # who reserved it knows that
+      @stalled = stalled || false
       @holder = holder
       @native = native
       @view = view
       @data = UNCHANGED
       @data_changed = false
     end
+
+    # @return [Array<String>] its labels
+    def tags = @tags ||= []
+
+    # @return [Array<String>] the queues it still goes through after this one
+    def route = @route ||= []
+
+    # @return [Array<String>] the throttles that it holds while it runs
+    def throttles = @throttles ||= []
+
+    # @return [Hash{String => String}] the texts that go with it through all stages
+    def headers = @headers ||= {}
 
     # @return [Time] when it was put
     def put_at = Wire.time(@put_at_ms)

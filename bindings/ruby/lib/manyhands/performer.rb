@@ -8,9 +8,12 @@ module Manyhands
   #
   # @api private
   class Performer
+    DONE = { complete: {} }.freeze
     RELEASE = { release: {} }.freeze
     KILLED = { class: "ThreadKilled", message: "the thread was killed while it performed the job", trace: "" }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
+    # The texts of these, as the core reads them.
+    TEXTS = [DONE, RELEASE, UNKNOWN_KIND].to_h { |one| [one, JSON.generate(one)] }.compare_by_identity.freeze
     # The class of the error after a timeout, which names the failure group in every language.
     INTERRUPTED = "JobInterrupted"
     # Reasons of interrupts that leave the lease as it is.
@@ -18,7 +21,7 @@ module Manyhands
     KILL = "killed"
     # Interrupts that a handler hears of.
     LET_IN = { Object => :immediate }.freeze
-    private_constant :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL, :LET_IN
+    private_constant :DONE, :RELEASE, :KILLED, :UNKNOWN_KIND, :TEXTS, :INTERRUPTED, :KILL, :LET_IN
 
     # @return [Runs] the jobs that are performed now
     attr_reader :runs
@@ -66,9 +69,12 @@ module Manyhands
     # Calls the hooks of that name. What they raise is logged.
     #
     # @param name [Symbol]
-    # @param about [Object] the job, if it is about one, or the worker; and the rest
-    def tell_hooks(name, about, *rest)
-      @duties.hooks.tell(name, about, *rest) do |e|
+    # @param about [Job, Worker] the job, if it is about one
+    # @param what [Object, nil] what else they are given
+    def tell_hooks(name, about, what = nil)
+      return unless @duties.hooks.any?(name)
+
+      @duties.hooks.tell(name, *[about, what].compact) do |e|
         of_job = " for job #{about.jid}" if about.is_a?(Job)
         @logger.error { "on_#{name} raised#{of_job} #{Raised.line(e)}" }
       end
@@ -104,7 +110,9 @@ module Manyhands
     def performed(run)
       job = run.job
       result = @duties.perform(job)
-      { complete: job.completion(result) } if job.held? # else the handler has ended it
+      return unless job.held? # the handler has ended it
+
+      result.nil? && !job.data_changed? ? DONE : { complete: job.completion(result) }
     rescue Outcome => e
       chosen = { e.verb => e.fields }
       run.failure = e if e.verb == "fail"
@@ -177,7 +185,7 @@ module Manyhands
       end_late(job, outcome)
     rescue WrongState # the handler has ended it itself and was refused, which is told elsewhere
       job.let_go("refused")
-    rescue Error => e # the outcome cannot be kept: a failure group of 300 bytes, for one
+    rescue *Raised::SURVIVED => e # the outcome cannot be kept: a failure group of 300 bytes, for one
       tell(job, failed(run, e))
     end
 
@@ -198,9 +206,13 @@ module Manyhands
     end
 
     def tell(job, outcome)
-      verb, fields = outcome.first
-      @unanswered.finish(job, %({"#{verb}":#{Wire.object(fields, "job_#{verb}")}}))
+      @unanswered.finish(job, TEXTS[outcome] || text_of(outcome))
       job.let_go("finished")
+    end
+
+    def text_of(outcome)
+      verb, fields = outcome.first
+      %({"#{verb}":#{Wire.object(fields, "job_#{verb}")}})
     end
   end
   private_constant :Performer

@@ -13,7 +13,8 @@ module Manyhands
     HELD_BACK = { JobInterrupted => :never }.freeze
     LET_IN = { JobInterrupted => :immediate }.freeze
     NEVER = { Object => :never }.freeze
-    private_constant :Run, :EARLY, :HELD_BACK, :LET_IN, :NEVER
+    NONE = [].freeze
+    private_constant :Run, :EARLY, :HELD_BACK, :LET_IN, :NEVER, :NONE
 
     def initialize
       @runs = {}
@@ -26,17 +27,14 @@ module Manyhands
     #
     # @param job [Job]
     # @yieldparam run [Run]
-    def during(job, &block)
+    def during(job)
       Thread.handle_interrupt(HELD_BACK) do
-        run = Run.new(job, Thread.current, now, [].freeze)
-        key = [job.jid, job.token]
-        alone do
-          @runs[key] = run
-          (early = @early.delete(key)) && send_to(run, early)
-        end
-        block.call(run)
+        run = Run.new(job, Thread.current, now, NONE)
+        key = [job.jid, job.token].freeze
+        enter(key, run)
+        yield run
       ensure
-        alone { @runs.delete(key) }
+        leave(key)
         swallow(run.reasons.size)
       end
     end
@@ -47,12 +45,14 @@ module Manyhands
     # @param token [String]
     # @param reason [String]
     def interrupt(jid, token, reason)
-      alone do
-        run = @runs[[jid, token]]
-        next send_to(run, reason) if run
+      Thread.handle_interrupt(NEVER) do
+        @lock.synchronize do
+          run = @runs[[jid, token]]
+          next send_to(run, reason) if run
 
-        @early[[jid, token]] = reason
-        @early.shift if @early.size > EARLY # of runs that have ended
+          @early[[jid, token]] = reason
+          @early.shift if @early.size > EARLY # of runs that have ended
+        end
       end
     end
 
@@ -66,8 +66,19 @@ module Manyhands
       run.thread.raise(JobInterrupted.new(run.job.jid, reason))
     end
 
-    # A thread that dies here would leave its job in nobody's hands.
-    def alone(&) = Thread.handle_interrupt(NEVER) { @lock.synchronize(&) }
+    # A thread that dies while it has the lock would leave its job in nobody's hands.
+    def enter(key, run)
+      Thread.handle_interrupt(NEVER) do
+        @lock.synchronize do
+          @runs[key] = run
+          (early = @early.delete(key)) && send_to(run, early)
+        end
+      end
+    end
+
+    def leave(key)
+      Thread.handle_interrupt(NEVER) { @lock.synchronize { @runs.delete(key) } }
+    end
 
     # Interrupts that came too late for the handler. No more can come: its run is not listed any longer.
     #

@@ -14,13 +14,15 @@ module Manyhands
 
     # Deeper data is refused by the core as well; here the limit ends the walk through data that contains itself.
     DEPTH = 128
+    # How a text is written: each with a copy, because writing changes it. Making one anew takes as long as writing.
+    WRITER = JSON.state.new(max_nesting: 0)
     SECOND = 1000.0
     INSTANT = /(\A|_)(at|until)_ms\z/
 
     # Milliseconds.
     SPANS = (0..Native::MAX_SPAN_MS)
 
-    private_constant :DEPTH, :SECOND, :INSTANT, :SPANS
+    private_constant :DEPTH, :WRITER, :SECOND, :INSTANT, :SPANS
 
     class << self
       # A span as whole milliseconds. The core would refuse one out of range as well, but by its own name for it, in
@@ -73,7 +75,7 @@ module Manyhands
       # @raise [InvalidArgument] for anything JSON cannot say
       def json(value, argument, operation)
         check(value, argument, operation)
-        JSON.generate(value, max_nesting: 0)
+        WRITER.dup.generate(value)
       end
 
       # Named arguments as one JSON object; an error names the one at fault.
@@ -85,7 +87,7 @@ module Manyhands
         return "{}" if arguments.empty?
 
         arguments.each { |name, value| check(value, name.to_s, operation) }
-        JSON.generate(arguments, max_nesting: 0)
+        WRITER.dup.generate(arguments)
       end
 
       # Refuses what JSON cannot say.
@@ -223,6 +225,7 @@ module Manyhands
       # A `to_json` that every object has (that of Ruby's JSON, or ActiveSupport's before it) writes its `to_s`: that
       # loses data silently.
       def check_object(value, argument, operation)
+        return if value.is_a?(Raw) # it was checked when it was written
         return unless Object <= value.method(:to_json).owner
 
         refuse("#{argument} holds a #{value.class}, which JSON cannot say", operation)

@@ -120,15 +120,20 @@ module Manyhands
     # @return [Fail, nil] what {#fail} was told, when that ended the job
     attr_reader :given_up
 
-    # The fields of a completion as the core reads them.
+    # @api private
+    # @return [Boolean] whether {#data=} gave it new data, which its end has to tell
+    def data_changed? = @data_changed
+
+    # The fields of a completion as the core reads them, its result and data written already: what an object's own
+    # `to_json` raises is the handler's error.
     #
     # @api private
     # @return [Hash{Symbol => Object}]
     def completion(result, queue: nil, data: UNCHANGED, delay: 0, dependencies: nil)
       data = Wire::Raw.new(@raw_data) if UNCHANGED.equal?(data) && @data_changed
       operation = "job_complete"
-      Wire.check(result, "result", operation)
-      Wire.check(data, "data", operation) unless UNCHANGED.equal?(data)
+      result = Wire::Raw.new(Wire.json(result, "result", operation)) unless result.nil?
+      data = Wire::Raw.new(Wire.json(data, "data", operation)) unless UNCHANGED.equal?(data) || data.is_a?(Wire::Raw)
       delay_ms = Wire.milliseconds(delay, "delay", operation).nonzero?
       fields = { result:, queue:, delay_ms:, dependencies: }.compact
       UNCHANGED.equal?(data) ? fields : fields.merge(data:)
