@@ -153,6 +153,14 @@ class TestingTest < Case
     assert_includes log.string, "KeyError: no"
   end
 
+  def test_drain_cuts_the_group_of_a_long_kind_as_a_worker_does
+    kind = "k" * 250
+    queue.put(kind, jid: "j", retries: 0)
+    worker = new_worker.perform(kind) { raise KeyError, "no" }
+    assert_equal 1, Manyhands::Testing.drain(worker, raises: false)
+    assert_equal "#{kind}:KeyE", client.job("j").failure[:group]
+  end
+
   def test_drain_raises_what_a_handler_raised_when_its_job_was_told
     queue.put("bad", jid: "bad")
     queue.put("k", jid: "next")

@@ -171,6 +171,13 @@ module Manyhands
       { "retry" => { delay_ms:, **failure_of(described) } }
     end
 
+    # The group in which it fails after an error of that class, cut where a name ends.
+    #
+    # @api private
+    # @param class_name [String]
+    # @return [String]
+    def failure_group(class_name) = "#{kind}:#{class_name}".byteslice(0, MAX_NAME).scrub("")
+
     # Releases it where its worker cannot any more. An interrupt in here would leave it to its lease.
     #
     # @api private
@@ -189,10 +196,8 @@ module Manyhands
 
     private
 
-    # Made a name: cut where one ends.
     def failure_of(described)
-      group = "#{kind}:#{described[:class]}".byteslice(0, MAX_NAME).scrub("")
-      { group:, **described.slice(:message, :trace) }
+      { group: failure_group(described[:class]), **described.slice(:message, :trace) }
     end
 
     def settle(verb, fields)

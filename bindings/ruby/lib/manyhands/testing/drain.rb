@@ -34,7 +34,7 @@ module Manyhands
 
         def again(error)
           delay_ms = Wire.milliseconds(BACKOFF.after(@job), "backoff", nil)
-          ["retry", { delay_ms:, group: "#{@job.kind}:#{error['class']}", **error.slice("message", "trace") }]
+          ["retry", { delay_ms:, group: @job.failure_group(error["class"]), **error.slice("message", "trace") }]
         end
       end
 
