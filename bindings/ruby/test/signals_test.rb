@@ -156,16 +156,16 @@ class SignalsTest < Case
   def test_a_child_that_a_handler_forks_obeys_its_own_signals
     queue.put("fork", jid: "f")
     output = program(<<~RUBY)
-      trap("USR1") { puts "own" }
+      trap("USR1") { puts("own") || exit!(0) }
       worker = Manyhands::Worker.new(CLIENT, queues: ["q"])
       worker.perform("fork") do
-        child = fork { Process.kill("USR1", Process.pid); sleep 0.01; exit!(0) }
-        Process.wait(child)
+        child = fork { Process.kill("USR1", Process.pid) && sleep(#{PATIENCE}) && exit!(1) }
+        puts Process.wait2(child).last.exitstatus
         worker.stop
       end
       worker.run
     RUBY
-    assert_equal "own\n", output.gets
+    assert_equal %W[own\n 0\n], Array.new(2) { output.gets }
     output.close
   end
 end
