@@ -56,6 +56,23 @@ class OutcomesTest < Case
     assert_includes log.string, "<its message raised>"
   end
 
+  # As some libraries raise, against good advice.
+  class Grave < Exception # rubocop:disable Lint/InheritException
+  end
+
+  def test_an_exception_that_is_no_standard_error_ends_its_job_alone
+    queue.put("grave", jid: "grave", retries: 0)
+    queue.put("k", jid: "next")
+    worker = new_worker.perform("grave") { raise Grave, "no" }.perform("k") { "done" }
+    worker.on(:before_perform) { raise Grave, "hook" }
+    failures = []
+    worker.on(:failure) { |job, error| failures << [job.jid, error.class] }
+    running(worker) { eventually { client.job("next").state == "completed" } }
+    assert_equal "grave:Grave", client.job("grave").failure[:group]
+    assert_equal [["grave", Grave]], failures
+    assert_includes log.string, "on_before_perform raised for job next OutcomesTest::Grave: hook"
+  end
+
   def test_what_on_lock_lost_raises_is_logged_whatever_it_says
     queue.put("k", 1, jid: "j")
     worker = new_worker.on_lock_lost { raise Speechless }

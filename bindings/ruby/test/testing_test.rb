@@ -153,6 +153,16 @@ class TestingTest < Case
     assert_includes log.string, "KeyError: no"
   end
 
+  def test_a_time_limit_around_a_drain_ends_it
+    require "timeout"
+    # By which newer versions of Ruby end the block.
+    Timeout.const_set(:ExitException, Class.new(Exception)) unless defined?(Timeout::ExitException) # rubocop:disable Lint/InheritException
+    queue.put("k", jid: "j")
+    worker = new_worker.perform("k") { raise Timeout::ExitException }
+    assert_raises(Timeout::ExitException) { Manyhands::Testing.drain(worker, raises: false) }
+    assert_equal "k:ExitException", client.job("j").failure[:group]
+  end
+
   def test_drain_cuts_the_group_of_a_long_kind_as_a_worker_does
     kind = "k" * 250
     queue.put(kind, jid: "j", retries: 0)

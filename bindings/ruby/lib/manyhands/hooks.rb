@@ -30,7 +30,7 @@ module Manyhands
     def tell(name, *about)
       @hooks.fetch(name).each do |hook|
         hook.call(*about)
-      rescue *Raised::SURVIVED => e
+      rescue Raised::Survived => e
         yield e
       end
     end

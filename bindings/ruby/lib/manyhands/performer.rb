@@ -89,7 +89,7 @@ module Manyhands
         outcome = KILLED
         outcome_of(run)
       end
-    rescue JobInterrupted, *Raised::SURVIVED => e
+    rescue JobInterrupted, Raised::Survived => e
       outcome = ended_by(run, e)
     rescue Exception => e # rubocop:disable Lint/RescueException -- SystemExit: the job hears of it, the thread ends
       outcome = ended_by(run, e)
@@ -170,7 +170,7 @@ module Manyhands
     # What the block says, unless a backoff, which may be a function of the program, fails.
     def waiting(job)
       yield
-    rescue *Raised::SURVIVED => e
+    rescue Raised::Survived => e
       @logger.error { "the backoff of job #{job.jid} (#{job.kind}) raised #{Raised.line(e)}; it waits as without one" }
       nil
     end
@@ -185,7 +185,7 @@ module Manyhands
       end_late(job, outcome)
     rescue WrongState # the handler has ended it itself and was refused, which is told elsewhere
       job.let_go("refused")
-    rescue *Raised::SURVIVED => e # the outcome cannot be kept: a failure group of 300 bytes, for one
+    rescue Raised::Survived => e # the outcome cannot be kept: a failure group of 300 bytes, for one
       tell(job, failed(run, e))
     end
 

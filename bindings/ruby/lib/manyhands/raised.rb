@@ -5,8 +5,16 @@ module Manyhands
   #
   # @api private
   module Raised
-    # What ends a handler but not its thread. SystemExit and signals end both.
-    SURVIVED = [StandardError, ScriptError, NoMemoryError, SystemStackError].freeze
+    # What ends a handler but not its thread, for `rescue`: all but what is meant for others than the handler, as
+    # SystemExit and signals, which end both, {JobInterrupted}, and the time limit of who called us.
+    module Survived
+      def self.===(exception)
+        case exception
+        when SystemExit, SignalException, JobInterrupted then false
+        else !defined?(::Timeout::ExitException) || !exception.is_a?(::Timeout::ExitException)
+        end
+      end
+    end
 
     class << self
       # @param exception [Exception]
@@ -41,7 +49,7 @@ module Manyhands
       def said(exception, what)
         text = exception.public_send(what)
         Wire.scrub(text.is_a?(Array) ? text.join("\n") : text)
-      rescue *SURVIVED
+      rescue Survived
         "<its #{what} raised>"
       end
     end

@@ -228,7 +228,7 @@ module Manyhands
 
     def choose(queues)
       @native.set_order(@choose.call(queues).map(&:to_s))
-    rescue *Raised::SURVIVED => e
+    rescue Raised::Survived => e
       @logger.error { "strategy raised #{Raised.line(e)}" }
     end
   end

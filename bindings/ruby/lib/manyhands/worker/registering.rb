@@ -11,7 +11,8 @@ module Manyhands
     # `<kind>:<exception class>`, the class without its modules, after one of Manyhands' own errors in
     # `<kind>:<name of its code>`: INVALID_ARGUMENT for a value that JSON cannot say. A handler that has ended its job
     # itself (`job.complete`, `job.fail`, ...) has nothing more to say. Jobs of a kind without a handler are left to
-    # workers that have one; when there is none they fail in the group `unknown-kind:<kind>`.
+    # workers that have one; when there is none they fail in the group `unknown-kind:<kind>`. SystemExit (`exit`) ends
+    # the worker as well.
     #
     # Instead of a block it may be an object with `perform(job)`: a class, a module or any other. A class that has it
     # only for its instances gets a new one for each job. One that {Performs} says its kind itself.
