@@ -97,8 +97,10 @@ class PerformsTest < Case
                   job.jid, job.state]
     assert_equal [nil, nil, nil, {}], [job.token, job.worker, job.lost, job.locals]
     assert_equal [{ "width" => 3 }, "resized"], Resize.perform(job)
-    assert_refused(Manyhands::WrongState, "not in this program's hands") { job.complete }
-    assert_refused(Manyhands::WrongState, "reaches no server") { job.log("hello") }
-    assert_refused(Manyhands::WrongState, "reaches no server") { job.result }
+    { job_complete: :complete, job_heartbeat: :heartbeat, job_progress: [:progress, 0.5], job_log: [:log, "hello"],
+      job_get: :result }.each do |operation, ask|
+      error = assert_refused(Manyhands::WrongState, "the job was built: it reaches no server") { job.public_send(*ask) }
+      assert_equal operation.name, error.operation
+    end
   end
 end

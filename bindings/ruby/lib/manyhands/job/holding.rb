@@ -209,7 +209,10 @@ module Manyhands
     end
 
     def check_held(operation)
-      raise WrongState.new("job #{jid} is #{state}, not in this program's hands", operation:, jid:) unless held?
+      return if held?
+
+      @native.call(operation, "") if @native.is_a?(NoServer) # which says so
+      raise WrongState.new("job #{jid} is #{state}, not in this program's hands", operation:, jid:)
     end
 
     # Keeps new data and renews the lease; the seconds it now lasts.
