@@ -34,12 +34,18 @@ class UnfitTest < Case
     extend Manyhands::Performs
   end
 
+  # A kind is of one class: what one says is not said of those below it.
+  class Child < Class.new { extend(Manyhands::Performs).performs("said", queue: "q") }
+  end
+
   def test_what_cannot_perform_is_refused
     assert_refused(Manyhands::InvalidArgument, "has no perform(job)") { new_worker.perform("k", 5) }
     assert_refused(Manyhands::InvalidArgument, "has no perform(job)") { new_worker.perform("k", Class.new) }
     assert_refused(Manyhands::InvalidArgument, "both given") { new_worker.perform("k", Welcome) { nil } }
     assert_refused(Manyhands::InvalidArgument, "perform needs a block") { new_worker.perform("k") }
     assert_refused(Manyhands::WrongState, "Unsaid performs nothing yet") { new_worker.perform(Unsaid) }
+    assert_refused(Manyhands::WrongState, "Unsaid performs nothing yet") { Unsaid.put(client) }
+    assert_refused(Manyhands::WrongState, "Child performs nothing yet") { Child.put_recurring(client, interval: 1) }
     assert_refused(Manyhands::InvalidArgument, "kinds is unknown") { Unsaid.performs("k", kinds: 1) }
     assert_refused(Manyhands::InvalidArgument, "client must be a Manyhands::Client") { Welcome.put("images") }
   end

@@ -23,7 +23,7 @@ module Manyhands
     NOT_RECURRING = [*OF_WORKER, :delay].freeze
     private_constant :DEFAULTS, :OF_WORKER, :NOT_RECURRING
 
-    # Says what it performs. Called again it replaces what was said.
+    # Says what it performs; its subclasses say it for themselves. Called again it replaces what was said.
     #
     # @param kind [String, Symbol] 1 to 255 bytes
     # @param defaults [Hash] see below
@@ -62,6 +62,7 @@ module Manyhands
     # @raise [InvalidArgument] naming the argument; also when neither the defaults nor the options name a queue
     # @raise [Error] as {Queue#put}
     def put(client, data = nil, **options)
+      kind = self.kind
       options = { **defaults.except(*OF_WORKER), **options.compact }
       queue_of(client, options.delete(:queue), "queue_put").put(kind, data, **options)
     end
@@ -78,6 +79,7 @@ module Manyhands
     # @example
     #   Count.put_recurring(client, interval: 3600, jid: "hourly")
     def put_recurring(client, data = nil, **options)
+      kind = self.kind
       options = { **defaults.except(*NOT_RECURRING), **options.compact }
       queue_of(client, options.delete(:queue), "recurring_put").put_recurring(kind, data, **options)
     end
