@@ -12,14 +12,14 @@ use signal_hook::low_level;
 use super::marks::Left;
 use super::shared::Shared;
 use super::supervisor::{Signal, settle};
-use super::{Worker, reach};
+use super::{Inner, Worker, reach};
 use crate::native;
 
 /// How long the end of a process may take to hold its handlers, and then, in all, to give back their jobs.
 const HOLD: Duration = Duration::from_millis(300);
 const GIVE_BACK: Duration = Duration::from_millis(800);
 /// The status of a process that ends because of a handler that does not, after its timeout.
-const STUCK: i32 = 70;
+pub const STUCK: i32 = 70;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub enum End {
 
 /// Workers whose handlers go on until the process exits.
 static KEPT: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
+
+/// The process that is about to end.
+static ENDING: AtomicU32 = AtomicU32::new(0);
 
 type OnExit = unsafe extern "C" fn(extern "C" fn(c_int, *mut c_void), *mut c_void) -> c_int;
 
@@ -52,6 +55,11 @@ impl Worker {
     ///
     /// What was handed in and not delivered ([`Worker::stop`]) is lost, and no destructor runs.
     pub fn end_process(end: End) -> ! {
+        let pid = std::process::id();
+        while ENDING.swap(pid, Ordering::AcqRel) == pid {
+            // Another thread does it, and is to hold this one.
+            thread::park();
+        }
         give_back(end);
         end.now()
     }
@@ -99,6 +107,9 @@ impl End {
             End::Status(status) => status,
             End::Signal(signal) => {
                 if std::process::id() != 1 {
+                    // That it ends so is no fault: QUIT would leave an image of its memory.
+                    // SAFETY: a call without memory.
+                    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
                     let _ = low_level::emulate_default_handler(signal.number());
                 }
                 128 + signal.number()
@@ -107,6 +118,17 @@ impl End {
         // SAFETY: ends the process, which the handlers that go on are not asked about.
         unsafe { libc::_exit(status) }
     }
+}
+
+/// Ends this process although handlers of these workers go on. What outcomes there are is delivered before.
+pub fn leave(workers: &[Arc<Inner>], end: End) -> ! {
+    for worker in workers {
+        let (name, left) = (&worker.shared.name, worker.shared.shift().hand.started());
+        worker.shared.lines.say(format!("manyhands: worker {name} ends while {left} of its handlers go on\n"));
+        // What could not be delivered runs again when its lease ends.
+        let _ = worker.threads.stop(&worker.shared, Duration::ZERO);
+    }
+    Worker::end_process(end)
 }
 
 /// A master does so when the process is dead; without one, what cannot be given back runs again when its lease ends.

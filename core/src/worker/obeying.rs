@@ -1,16 +1,14 @@
 //! Signals that this very process gets: a worker obeys them as it does those of a master, when its program wants it to.
 
-use std::io::{ErrorKind, Read};
-use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signal_hook::consts::SIGHUP;
 use signal_hook::low_level;
 
-use super::ending::End;
+use super::ending::{self, End};
+use super::hearing::{self, Ear, Respite};
 use super::options::WorkerOptions;
 use super::shared::Shared;
 use super::supervisor::Signal;
@@ -21,9 +19,8 @@ use crate::{native, title};
 /// How often the title of the process is brought up to date.
 const TITLE_EVERY: Duration = Duration::from_millis(500);
 
-/// The process that obeys, and where its signal handlers write numbers. A forked child has these, but is another.
-static OWNER: AtomicU32 = AtomicU32::new(0);
-static PIPE: AtomicI32 = AtomicI32::new(-1);
+/// That of the process that obeys.
+static EAR: Ear = Ear::new();
 
 /// Locked when a worker begins to obey, at no other time.
 static OBEYING: Mutex<Obeying> = Mutex::new(Obeying { registered: false, crew: None });
@@ -76,14 +73,10 @@ fn crew() -> Result<Arc<Crew>> {
         return Ok(Arc::clone(crew));
     }
     let failed = |error: std::io::Error| Error::internal(format!("signals cannot be caught: {error}"));
-    let (heard, pipe) = UnixStream::pair().map_err(failed)?;
-    pipe.set_nonblocking(true).map_err(failed)?;
+    let heard = EAR.open().map_err(failed)?;
     let crew = Arc::new(Crew::default());
     let obeyed = Arc::clone(&crew);
-    native::begin("mh-signals", move || obeyed.listen(heard)).map_err(failed)?;
-    // Never closed: a handler may be about to write.
-    PIPE.store(pipe.into_raw_fd(), Ordering::Release);
-    OWNER.store(pid, Ordering::Release);
+    native::begin("mh-signals", move || obeyed.listen(&heard)).map_err(failed)?;
     if !obeying.registered {
         // A process that is told HUP ends like any other.
         Signal::numbers().filter(|number| *number != SIGHUP).try_for_each(register).map_err(failed)?;
@@ -101,11 +94,7 @@ fn register(number: i32) -> std::io::Result<()> {
     };
     let byte = number as u8;
     let tell = move || {
-        if std::process::id() == OWNER.load(Ordering::Acquire) {
-            let pipe = PIPE.load(Ordering::Acquire);
-            // SAFETY: write may be called here, with a byte that lives. What has no room is one of thousands not yet read.
-            unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };
-        } else if was_default {
+        if !EAR.tell(byte) && was_default {
             let _ = low_level::emulate_default_handler(number);
         }
     };
@@ -119,42 +108,21 @@ impl Crew {
     }
 
     /// Obeys for as long as the process lives.
-    fn listen(&self, mut heard: UnixStream) {
-        let mut asked = false;
-        let mut ends: Option<(Instant, i32)> = None;
+    fn listen(&self, heard: &UnixStream) {
+        let mut respite = Respite::default();
         loop {
             self.show_title();
-            let left =
-                ends.map_or(TITLE_EVERY, |(by, _)| TITLE_EVERY.min(by.saturating_duration_since(Instant::now())));
-            // No time at all would be none given.
-            let _ = heard.set_read_timeout(Some(left.max(Duration::from_millis(1))));
-            let mut byte = [0];
-            match heard.read(&mut byte) {
-                Ok(1) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => return,
-            }
-            let number = i32::from(byte[0]);
-            if let Some(signal) = Signal::numbered(number) {
-                let given = match signal {
-                    Signal::Term | Signal::Int if asked => Worker::end_process(End::Signal(signal)),
-                    Signal::Term | Signal::Int => Some(self.kill_timeout()),
-                    Signal::Quit => Some(self.shutdown_timeout()),
-                    _ => None,
-                };
-                asked |= matches!(signal, Signal::Term | Signal::Int);
+            let within = respite.left().map_or(TITLE_EVERY, |left| left.min(TITLE_EVERY));
+            let Ok(byte) = hearing::listen(heard, Some(within)) else { return };
+            if let Some(signal) = byte.and_then(|byte| Signal::numbered(byte.into())) {
+                respite.hear(signal, self.kill_timeout(), self.shutdown_timeout());
                 if !self.obey(signal) {
-                    asked = false;
-                    let _ = low_level::emulate_default_handler(number);
-                } else if let Some(by) = given.and_then(|given| Instant::now().checked_add(given))
-                    && ends.is_none_or(|(sooner, _)| by < sooner)
-                {
-                    ends = Some((by, number));
+                    respite = Respite::default();
+                    let _ = low_level::emulate_default_handler(signal.number());
                 }
             }
-            if let Some((_, number)) = ends.take_if(|(by, _)| *by <= Instant::now()) {
-                self.leave(number);
+            if let Some(signal) = respite.over() {
+                self.leave(signal);
             }
         }
     }
@@ -192,18 +160,10 @@ impl Crew {
     }
 
     /// The time is over: ends the process when handlers still run.
-    fn leave(&self, number: i32) {
+    fn leave(&self, signal: Signal) {
         let workers: Vec<Arc<Inner>> = self.lock().iter().filter_map(|(_, worker)| worker.upgrade()).collect();
-        let running = |worker: &Arc<Inner>| worker.shared.shift().hand.started() > 0;
-        if !workers.iter().any(running) {
-            return;
+        if workers.iter().any(|worker| worker.shared.shift().hand.started() > 0) {
+            ending::leave(&workers, End::Status(128 + signal.number()));
         }
-        for worker in &workers {
-            let (name, left) = (&worker.shared.name, worker.shared.shift().hand.started());
-            worker.shared.lines.say(format!("manyhands: worker {name} ends while {left} of its handlers go on\n"));
-            // What could not be delivered runs again when its lease ends.
-            let _ = worker.threads.stop(&worker.shared, Duration::ZERO);
-        }
-        Worker::end_process(End::Status(128 + number))
     }
 }

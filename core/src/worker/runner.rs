@@ -140,6 +140,7 @@ impl Runner {
 
     fn pulse(&mut self) {
         let shift = self.shared.shift();
+        self.shared.report_deaf(&shift, Instant::now());
         let (mut leases, status) = (shift.leases(), self.shared.status(&shift));
         drop(shift);
         // An unanswered turn must stay its lane's last call until it is repeated.

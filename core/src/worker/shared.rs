@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::last_resort::Host;
 use super::news::News;
 use super::options::WorkerOptions;
 use super::patterns::{self, Served};
@@ -90,6 +91,7 @@ pub struct Shared {
     pub told: Told,
     /// The master, when there is one.
     pub link: OnceLock<Arc<Link>>,
+    pub host: Host,
 }
 
 impl Wakes {
@@ -137,6 +139,7 @@ impl Shared {
             since: Instant::now(),
             told: Told::default(),
             link: OnceLock::new(),
+            host: Host::default(),
         }
     }
 
@@ -251,6 +254,7 @@ impl Shared {
 
     /// The same at once: who has just learned of it may end the process before the next pulse, and that is no crash.
     pub fn report_stuck(&self) {
+        self.host.knows.store(true, Ordering::Relaxed);
         if let Some(link) = self.link.get() {
             link.say(Word::Stuck);
         }

@@ -136,6 +136,11 @@ impl Threads {
         delivered(shared)
     }
 
+    /// True once somebody ends them.
+    pub fn are_stopped(&self) -> bool {
+        matches!(*self.stage(), Stage::Stopped)
+    }
+
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
