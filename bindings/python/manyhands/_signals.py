@@ -21,13 +21,15 @@ _ORDERS = {
 
 
 @contextmanager
-def obeying_signals(orders: Orders, bell: _native.Bell, shutdown_timeout: float, kill_timeout: float) -> Iterator[None]:
+def obeying_signals(
+    native: _native.Worker, orders: Orders, bell: _native.Bell, shutdown_timeout: float, kill_timeout: float
+) -> Iterator[None]:
     """While inside, signals become orders.
 
-    QUIT: stop within shutdown_timeout. TERM, INT: stop within kill_timeout and interrupt what runs; a second one ends
-    the process now. USR1: interrupt what runs. USR2, CONT: pause, resume. TTIN: say what each thread does. Each rings
-    the bell, whichever thread it comes to. Does nothing off the main thread, which alone runs signal handlers. What was
-    found is put back at the end.
+    QUIT: stop within shutdown_timeout. TERM, INT: stop within kill_timeout and interrupt what runs; at a second one the
+    runtime ends the process, as when a handler holds the GIL beyond these times. USR1: interrupt what runs. USR2, CONT:
+    pause, resume. TTIN: say what each thread does. Each rings the bell, whichever thread it comes to. Does nothing off
+    the main thread, which alone runs signal handlers. What was found is put back at the end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -37,7 +39,6 @@ def obeying_signals(orders: Orders, bell: _native.Bell, shutdown_timeout: float,
     quitting = {signal.SIGQUIT: [(Order.STOP, shutdown_timeout)], signal.SIGTERM: now, signal.SIGINT: now}
     meanings = {**_ORDERS, **quitting}
     found = {number: signal.getsignal(number) for number in meanings}
-    asked: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
         meant = signal.Signals(number)
@@ -45,10 +46,6 @@ def obeying_signals(orders: Orders, bell: _native.Bell, shutdown_timeout: float,
             signal.signal(number, found[meant] or signal.SIG_DFL)
             signal.raise_signal(number)
             return
-        if meant in (signal.SIGTERM, signal.SIGINT):
-            if asked:
-                _native.die(number)
-            asked.append(number)
         for order in meanings[meant]:
             orders.put(*order)
 
@@ -56,8 +53,10 @@ def obeying_signals(orders: Orders, bell: _native.Bell, shutdown_timeout: float,
     for number in found:
         signal.signal(number, handle)
     try:
+        native.watch_host()
         yield
     finally:
+        native.unwatch_host()
         for number, handler in found.items():
             signal.signal(number, handler or signal.SIG_DFL)
         signal.set_wakeup_fd(-1)

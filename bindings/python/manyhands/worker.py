@@ -189,7 +189,7 @@ class Worker(Registering):
         crew = Crew(self._native, performer, self._orders, *times, display=display)
         _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
         with (
-            obeying_signals(self._orders, self._orders.listen(self._native), *times),
+            obeying_signals(self._native, self._orders, self._orders.listen(self._native), *times),
             self._duties.awaiting(),
         ):
             try:

@@ -29,7 +29,7 @@ mod _native {
     #[pymodule_export]
     use super::supervisor::{Supervisor, work_settings, work_settings_table};
     #[pymodule_export]
-    use super::worker::{Worker, die, end_at_exit};
+    use super::worker::{Worker, end_at_exit};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

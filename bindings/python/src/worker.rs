@@ -119,6 +119,16 @@ impl Worker {
         self.core.is_stuck()
     }
 
+    /// Until `unwatch_host` the process ends also while a handler holds the interpreter lock for ever.
+    fn watch_host(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.watch_host(true).map_err(|error| exception(py, error))
+    }
+
+    /// It ends by itself from now on.
+    fn unwatch_host(&self) {
+        self.core.unwatch_host();
+    }
+
     /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
     fn take_signal(&self) -> Option<&'static str> {
         self.core.take_signal().map(manyhands::Signal::name)
@@ -149,14 +159,6 @@ impl Worker {
     fn stop(&self, py: Python<'_>, timeout_ms: u64) -> PyResult<()> {
         let core = manyhands::Worker::clone(&self.core);
         wait::aside(py, move || core.stop(Duration::from_millis(timeout_ms)))?.map_err(|error| exception(py, error))
-    }
-}
-
-/// Ends the process now, as by this signal; what its handlers have begun is given back before, when they can be held.
-#[pyfunction]
-pub fn die(number: i32) {
-    if let Some(signal) = manyhands::Signal::numbered(number) {
-        manyhands::Worker::end_process(manyhands::End::Signal(signal));
     }
 }
 

@@ -100,6 +100,21 @@ def holds_the_gil(client: Client) -> None:
     worker.run()
 
 
+def keeps_the_gil(client: Client, seconds: str) -> None:
+    """A worker whose handlers never let Python code run again, and have so many seconds after a signal."""
+    worker = Worker(client, ["q"], shutdown_timeout=float(seconds), kill_timeout=float(seconds))
+    sys.setswitchinterval(3_600)
+    native = ctypes.PyDLL(None)  # keeps the lock, also while it says so
+
+    def work(_job: Job) -> None:
+        native.write(1, b"started\n", 8)
+        native.pause()
+
+    worker.perform("work")(work)
+    worker.perform("late", timeout=0.05)(work)
+    worker.run()
+
+
 def forks_in_a_handler(client: Client) -> None:
     """A worker whose handler terminates a child it has forked."""
     worker = Worker(client, ["q"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from servers import wait_for_line
@@ -53,6 +54,49 @@ def test_term_gives_back_the_job_of_a_hanging_handler(
     job = client.job(placed.jid)
     assert job is not None
     assert (job.state, job.remaining) == ("waiting", 5)
+
+
+def started_deaf(client: Client, program: Program, kind: str, seconds: float) -> subprocess.Popen[str]:
+    client.queue("q").put(kind, jid="deaf")
+    process = program("keeps_the_gil", str(seconds))
+    wait_for_line(process.stdout, "started")
+    return process
+
+
+def given_back(client: Client) -> int:
+    """The retries that are left of the job, which can be had at once."""
+    [job] = client.queue("q").reserve()
+    assert job.jid == "deaf"
+    return job.remaining
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_handler_that_keeps_the_gil_outlasts_its_time_no_more(
+    client: Client, program: Program, number: signal.Signals
+) -> None:
+    process = started_deaf(client, program, "work", 0.05)
+    process.send_signal(number)
+    assert process.wait(10) == -number
+    assert given_back(client) == 5
+
+
+def test_a_second_term_ends_the_process_at_once_although_a_handler_keeps_the_gil(
+    client: Client, program: Program
+) -> None:
+    process = started_deaf(client, program, "work", 60)
+    process.send_signal(signal.SIGTERM)
+    status = Path(f"/proc/{process.pid}/status")
+    while "ShdPnd:\t0000000000000000" not in status.read_text():  # before it is taken another is the same one
+        pass
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == -signal.SIGTERM
+    assert given_back(client) == 5
+
+
+def test_a_handler_that_keeps_the_gil_beyond_its_timeout_ends_the_process(client: Client, program: Program) -> None:
+    process = started_deaf(client, program, "late", 0.05)
+    assert process.wait(10) == 70
+    assert given_back(client) == 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
