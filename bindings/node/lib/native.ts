@@ -124,6 +124,14 @@ export interface NativeWorker {
   ordered(): string | null;
   /** A handler did not end within `kill_timeout_ms` after its interrupt `timeout`: the process should. */
   isStuck(): boolean;
+  /**
+   * Until {@link unwatchHost} the native half ends the process when JavaScript cannot, because a handler never gives the event loop
+   * back: at its timeout, and, with `signals`, when signals say so; also at a second TERM or INT. To be called when these have
+   * listeners.
+   */
+  watchHost(signals: boolean): void;
+  /** To be called before the listeners are taken away. */
+  unwatchHost(): void;
   /** The oldest signal of the master that nobody took, and that the native half does not obey alone. */
   takeSignal(): "QUIT" | "TERM" | "TTIN" | null;
   /** The queues that its entries stand for now. */
@@ -170,8 +178,6 @@ interface NativeModule {
   workSettings(flags: string): string;
   /** The list of settings, as JSON. */
   workSettingsTable(): string;
-  /** Ends the process now, as by this signal; what its handlers have begun is given back before. */
-  die(name: string): void;
   /** When the process exits while handlers go on, what they have begun is given back. */
   endAtExit(): void;
   /** The threads that there are now and block all signals run no handler. */

@@ -1,5 +1,3 @@
-import { native } from "./native.js";
-
 /**
  * What happens to the whole process, told to as many as want to know by one listener: Node warns of more than ten on one
  * event, and a program may run more workers than that.
@@ -38,8 +36,3 @@ export type Signal = "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGUSR2" | "SIGCONT" | 
 
 /** Somebody asks something of the process. Only the main thread hears of it. */
 export const onSignal = tellOf<Signal>(["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR2", "SIGCONT", "SIGTTIN"]);
-
-/** Ends the process now, by this signal. The jobs of its handlers are given back, when all its threads can be held. */
-export function die(signal: Signal): void {
-  native.die(signal.slice("SIG".length));
-}

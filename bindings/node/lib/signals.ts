@@ -1,5 +1,5 @@
 import type { Job } from "./job.js";
-import { die, type Signal } from "./process.js";
+import type { Signal } from "./process.js";
 
 /** What a signal asks of a worker. */
 export interface Signalled {
@@ -14,7 +14,6 @@ export interface Signalled {
 
 /** What has the worker do what a signal asks for, whoever brings it: the system, or the master by a line. */
 export function obeying(worker: Signalled): (signal: Signal) => void {
-  let hurried = false;
   return (signal) => {
     switch (signal) {
       case "SIGQUIT":
@@ -28,10 +27,6 @@ export function obeying(worker: Signalled): (signal: Signal) => void {
           console.error(`manyhands: ${line}`);
         });
       default:
-        if (hurried) {
-          die(signal);
-        }
-        hurried = true;
         return worker.stopNow();
     }
   };

@@ -247,10 +247,14 @@ export class Worker extends Hooks<WorkerEvents> {
     const unwatchExit = onExit(() => this.#hands.native.end());
     this.#watch.hurry();
     try {
+      if (isMainThread) {
+        this.#hands.native.watchHost(signals);
+      }
       await this.#rounds.go(this.#setup.threads);
     } finally {
       await this.stop().finally(() => {
         this.#watch.end();
+        this.#hands.native.unwatchHost();
         unwatchSignals?.();
         unwatchExit();
         this.#look();

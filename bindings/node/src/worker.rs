@@ -211,6 +211,19 @@ impl Worker {
         self.shared.core.is_stuck()
     }
 
+    /// Until `unwatch_host` the process ends also while a handler never gives the event loop back: at its timeout, and, with
+    /// `signals`, when signals say so.
+    #[napi(catch_unwind)]
+    pub fn watch_host(&self, signals: bool) -> napi::Result<()> {
+        self.shared.core.watch_host(signals).map_err(thrown)
+    }
+
+    /// It ends by itself from now on.
+    #[napi(catch_unwind)]
+    pub fn unwatch_host(&self) {
+        self.shared.core.unwatch_host();
+    }
+
     /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
     #[napi(catch_unwind)]
     pub fn take_signal(&self) -> Option<&'static str> {
@@ -260,14 +273,6 @@ impl Worker {
     #[napi(catch_unwind)]
     pub fn end(&self) {
         self.shared.end();
-    }
-}
-
-/// Ends the process now, as by this signal; what its handlers have begun is given back before, when all threads can be held.
-#[napi(catch_unwind)]
-pub fn die(name: String) {
-    if let Some(signal) = manyhands::Signal::named(&name) {
-        manyhands::Worker::end_process(manyhands::End::Signal(signal));
     }
 }
 

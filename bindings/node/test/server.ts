@@ -147,9 +147,15 @@ export interface Program {
 }
 
 /** Starts a program with the namespace of `client`. */
-export function start(name: string, client: Client, flags: readonly string[] = [], address = url): Program {
+export function start(
+  name: string,
+  client: Client,
+  flags: readonly string[] = [],
+  address = url,
+  more: readonly string[] = [],
+): Program {
   const program = new URL(`./programs/${name}.js`, import.meta.url).pathname;
-  return run(name, [...flags, program, address, client.namespace], process.env);
+  return run(name, [...flags, program, address, client.namespace, ...more], process.env);
 }
 
 /** Starts `manyhands` with these arguments; `variables` are all that it finds in its environment of its settings. */
