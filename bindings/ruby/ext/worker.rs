@@ -149,6 +149,17 @@ impl Worker {
         Ok(this.core(ruby)?.is_stuck())
     }
 
+    /// Until `unwatch_host` the process ends also while a handler holds the GVL for ever.
+    fn watch_host(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
+        this.core(ruby)?.watch_host(true).map_err(|error| errors::exception(ruby, error))
+    }
+
+    /// It ends by itself from now on.
+    fn unwatch_host(ruby: &Ruby, this: &Worker) -> Result<(), Error> {
+        this.core(ruby)?.unwatch_host();
+        Ok(())
+    }
+
     /// The oldest signal of the master that nobody took: QUIT, TERM or TTIN.
     fn take_signal(ruby: &Ruby, this: &Worker) -> Result<Option<&'static str>, Error> {
         Ok(this.core(ruby)?.take_signal().map(manyhands::Signal::name))
@@ -198,21 +209,13 @@ fn wait(worker: &manyhands::Worker, deadline: Option<Instant>) -> Option<manyhan
     gvl::release_until(|| worker.next_unless(left, &interrupted), &unblock)
 }
 
-/// Ends the process now, as by this signal; what its handlers have begun is given back before, when all threads can be held.
-fn die(name: String) {
-    if let Some(signal) = manyhands::Signal::named(&name) {
-        manyhands::Worker::end_process(manyhands::End::Signal(signal));
-    }
-}
-
-/// The same with a status.
+/// Ends the process now, with this status; what its handlers have begun is given back before, when all threads can be held.
 fn end_process(status: i32) {
     manyhands::Worker::end_process(manyhands::End::Status(status));
 }
 
 /// Defines the class in `native`.
 pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
-    native.define_singleton_method("die", function!(die, 1))?;
     native.define_singleton_method("end_process", function!(end_process, 1))?;
     let class = native.define_class("Worker", ruby.class_object())?;
     class.undef_default_alloc_func();
@@ -233,6 +236,8 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.define_method("look_up", method!(Worker::look_up, 0))?;
     class.define_method("set_order", method!(Worker::set_order, 1))?;
     class.define_method("stuck?", method!(Worker::is_stuck, 0))?;
+    class.define_method("watch_host", method!(Worker::watch_host, 0))?;
+    class.define_method("unwatch_host", method!(Worker::unwatch_host, 0))?;
     class.define_method("take_signal", method!(Worker::take_signal, 0))?;
     class.define_method("running", method!(Worker::running, 0))?;
     class.define_method("unanswered", method!(Worker::unanswered, 0))?;

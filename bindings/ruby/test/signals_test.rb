@@ -134,6 +134,55 @@ class SignalsTest < Case
     end
   end
 
+  # A program whose handler never gives the GVL back. It leaves handlers so many seconds.
+  def deaf(seconds, timeout: nil)
+    queue.put("deaf", jid: "d")
+    output = program(<<~RUBY)
+      require "fiddle"
+      native = ->(name, *types) { Fiddle::Function.new(Fiddle.dlopen(nil)[name], types, Fiddle::TYPE_INT, need_gvl: true) }
+      say = native.("write", Fiddle::TYPE_INT, Fiddle::TYPE_VOIDP, Fiddle::TYPE_SIZE_T)
+      pause = native.("pause")
+      times = { shutdown_timeout: #{seconds}, kill_timeout: #{seconds} }
+      worker = Manyhands::Worker.new(CLIENT, queues: ["q"], logger: Logger.new(File::NULL), **times)
+      worker.perform("deaf", timeout: #{timeout.inspect}) do
+        Thread.handle_interrupt(Object => :never) { say.call(1, "started\\n", 8); pause.call }
+      end
+      worker.run
+    RUBY
+    assert_equal "started\n", output.gets
+    output
+  end
+
+  # The process has ended, and its job can be had at once.
+  def given_back(output)
+    assert_nil output.gets
+    output.close
+    job = queue.reserve.first
+    assert_equal "d", job.jid
+    [$CHILD_STATUS.termsig || $CHILD_STATUS.exitstatus, job.remaining]
+  end
+
+  %w[TERM INT QUIT].each do |signal|
+    define_method("test_#{signal}_ends_a_process_whose_handler_keeps_the_gvl") do
+      output = deaf(0.05)
+      Process.kill(signal, output.pid)
+      assert_equal [Signal.list[signal], 5], given_back(output)
+    end
+  end
+
+  def test_a_second_term_ends_it_at_once
+    output = deaf(60)
+    Process.kill("TERM", output.pid)
+    # Before it is taken another is the same one.
+    eventually { File.read("/proc/#{output.pid}/status").include?("ShdPnd:\t0000000000000000") }
+    Process.kill("TERM", output.pid)
+    assert_equal [Signal.list["TERM"], 5], given_back(output)
+  end
+
+  def test_a_timeout_ends_a_process_whose_handler_keeps_the_gvl
+    assert_equal [70, 4], given_back(deaf(0.05, timeout: 0.05))
+  end
+
   # Ruby waits for its thread, and so can its job.
   def test_a_handler_that_outlasts_a_stop_gives_its_job_back_when_it_ends
     queue.put("deaf", jid: "j")

@@ -33,7 +33,7 @@ module Manyhands
     # @return [Integer] the status to end with
     def run
       Process.respond_to?(:warmup) ? Process.warmup : GC.start # what is garbage now would be copied by every process
-      Signals.during(method(:obey), SIGNALS, urgent: []) { keep }
+      Signals.during(method(:obey), SIGNALS) { keep }
     end
 
     private

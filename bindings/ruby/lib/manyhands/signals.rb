@@ -6,24 +6,20 @@ module Manyhands
   # @api private
   module Signals
     NAMES = %w[TERM INT QUIT USR1 USR2 CONT TTIN].freeze
-    # Who asks a second time with one of these does not want to wait.
-    URGENT = %w[TERM INT].freeze
-    private_constant :URGENT
 
-    # While the block runs, a signal calls `obey` with its name; a second urgent one ends the process. Off the main
-    # thread nothing happens. The handlers found are put back at the end.
+    # While the block runs, a signal calls `obey` with its name. Off the main thread nothing happens. The handlers found
+    # are put back at the end.
     #
     # `obey` is called between any two steps of the main thread, so it may take no lock of Ruby's.
     #
     # @param obey [Method]
     # @param names [Array<String>] those that are obeyed
-    # @param urgent [Array<String>]
     # @return [Object] what the block returns
-    def self.during(obey, names = NAMES, urgent: URGENT, &block)
+    def self.during(obey, names = NAMES, &block)
       return yield unless Thread.current == Thread.main
 
       found = {}
-      state = { owner: Process.pid, hurried: false, found:, urgent: }
+      state = { owner: Process.pid, found: }
       names.each { |name| found[name] = Signal.trap(name) { handle(name, state, obey) } }
       block.call
     ensure
@@ -34,15 +30,11 @@ module Manyhands
     # @param state [Hash{Symbol => Object}]
     # @param obey [Method]
     def self.handle(name, state, obey)
-      if Process.pid != state[:owner] # a child that a handler forked: what it had before we came
-        Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
-        Process.kill(name, Process.pid)
-      elsif state[:hurried] && state[:urgent].include?(name)
-        Native.die(name)
-      else
-        state[:hurried] ||= state[:urgent].include?(name)
-        obey.call(name)
-      end
+      return obey.call(name) if Process.pid == state[:owner]
+
+      # a child that a handler forked: what it had before we came
+      Signal.trap(name, state[:found][name] || "SYSTEM_DEFAULT")
+      Process.kill(name, Process.pid)
     end
     private_class_method :handle
   end

@@ -62,11 +62,15 @@ module Manyhands
     private
 
     def work(crew, performer)
+      # Then a handler that holds the GVL for ever does not outlast signals either.
+      @native.watch_host if Thread.current == Thread.main
       performer.tell_hooks(:start, self)
       crew.hire(@options[:threads])
       Title.during(queues, @options[:threads]) do |title|
         @watch.over(crew, performer, @native, title) { stop }
       end
+    ensure
+      @native.unwatch_host
     end
 
     # What a signal says. Between any two steps of the main thread, so it takes no lock of Ruby's.
