@@ -16,9 +16,10 @@ local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
 
 -- A job in hand is an array. First what its record keeps, in the record's order (lib/record.lua); a job that
 -- has not run yet has nothing from TOKEN to WORKER.
-local STATE, FLAGS, SCORE, PUT_AT, KIND, QUEUE = 1, 2, 3, 4, 5, 6
-local TOKEN, RESERVED_AT, LEASE_UNTIL, RUN_MS, WORKER = 7, 8, 9, 10, 11
-local ENDED_AT = 9 -- in the place of LEASE_UNTIL: a job runs or has ended
+local STATE, FLAGS = 1, 2
+local TOKEN, RESERVED_AT, LEASE_UNTIL, RUN_MS, WORKER = 3, 4, 5, 6, 7
+local ENDED_AT = 5 -- in the place of LEASE_UNTIL: a job runs or has ended
+local KIND, QUEUE, SCORE, PUT_AT = 8, 9, 10, 11
 local DATA, RARE = 12, 13
 -- Then what the call in progress knows of it (lib/state.lua).
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
@@ -35,8 +36,15 @@ local CANCELLED = 18 -- only as a job disappears
 local HEADERS = 19 -- as JSON
 local RETRIES_DEFAULT = 5
 
+-- Payloads up to this size ride with the record; larger ones would be copied at every transition.
+local INLINE_BYTES = 512
+-- How SCORE and PUT_AT stand in a record; where its KIND begins, if it never ran.
+local PLACE, PLACE_BYTES, ABOUT_AT = '<dd', 16, 4
+
 -- SCORE = (127 - priority) * SEQ_SPAN + seq
 local SEQ_SPAN = 35184372088832 -- 2 ^ 45
+-- The scores of priority 0: from 127 * SEQ_SPAN to below 128 * SEQ_SPAN.
+local FIRST_COMMON, LAST_COMMON = 4468415255281664, 4503599627370495
 
 -- STATE
 local WAITING, SCHEDULED, BLOCKED, THROTTLED, RUNNING, FAILED, COMPLETED = 1, 2, 3, 4, 5, 6, 7

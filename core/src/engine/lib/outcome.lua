@@ -220,39 +220,78 @@ function outcome.add(items, verb, jid, token, run_ms, first, second)
   items.parsed[index] = rule.parse(first, second)
 end
 
--- Completes a plain job for good, without having it in hand; nil when it is another or not held. `last`: what the call
--- knows from the one before.
-local function complete_plain(last, jid, name, stored, token, run_ms, result)
-  if run_ms ~= last.run_ms then
-    last.run_ms, last.ended = run_ms, record.plain_end(run_ms)
+local function sample_alike(queue, run_ms, put_at, alike)
+  if alike > 0 then
+    stats.sample(queue, run_ms, put_at, alike)
   end
-  local new, queue, worker, put_at = record.plain_completed(stored, token, last.ended, result ~= '')
-  if not new then
-    return nil
+end
+
+-- Completes the plain jobs among the items from `first` on for good, without having them in hand, up to the first that is
+-- another or not held; how many. What neighbours have in common is read and made once.
+local function complete_plain(items, first, names, stored)
+  local jids, tokens, runs, all_parsed, in_hand = items.jids, items.tokens, items.runs, items.parsed, state.in_hand()
+  local head, token, queue, worker, reserved_at, about_at, run_ms, has_result, end_head
+  local passing, entries, texts, passed, written
+  local put_at, alike, done = nil, 0, 0
+  for index = first, #jids do
+    local jid, old, parsed = jids[index], stored[index], all_parsed[index]
+    if not (old and parsed.bare) or in_hand[jid] ~= nil then
+      break
+    end
+    local result = parsed.result
+    local same = tokens[index] == token and find(old, head, 1, true) == 1
+    if not same or runs[index] ~= run_ms or has_result ~= (result ~= '') then
+      sample_alike(queue, run_ms, put_at, alike)
+      alike, token, run_ms, has_result = 0, tokens[index], runs[index], result ~= ''
+      if not same then
+        local of_queue, of_worker
+        head, of_queue, of_worker, reserved_at, about_at = record.held_head(old, token)
+        if not head then
+          break
+        elseif of_queue ~= queue or of_worker ~= worker then
+          queue, worker = of_queue, of_worker
+          local way = state.way(keys.running(queue), keys.completed(), worker, false, COMPLETED, queue, now)
+          passing, entries, texts = state.passing(way)
+          passed, written = #passing, #texts
+        end
+      end
+      end_head = record.end_head(head, token, reserved_at, run_ms, worker, has_result)
+    end
+    local at = from_bytes('<d', old, #head + 9)
+    if at ~= put_at then
+      sample_alike(queue, run_ms, put_at, alike)
+      put_at, alike = at, 0
+    end
+    local new = end_head .. sub(old, about_at)
+    alike, done, passed = alike + 1, done + 1, passed + 1
+    passing[passed] = jid
+    entries[2 * passed - 1] = now_text
+    entries[2 * passed] = jid
+    texts[written + 1] = names[index]
+    texts[written + 2] = new
+    written = written + 2
+    in_hand[jid] = new
+    if has_result then
+      texts[written + 1] = keys.result(jid)
+      texts[written + 2] = result
+      written = written + 2
+    end
   end
-  if queue ~= last.queue or worker ~= last.worker then
-    last.queue, last.worker = queue, worker
-    last.way = state.way(keys.running(queue), keys.completed(), worker, false, COMPLETED, queue, now)
-  end
-  state.pass(last.way, jid, now_text, name, new)
-  state.keep_in_hand(jid, new)
-  if result ~= '' then
-    state.set_text(keys.result(jid), result)
-  end
-  stats.sample(queue, run_ms, put_at)
-  return 'completed'
+  sample_alike(queue, run_ms, put_at, alike)
+  return done
 end
 
 -- Completes a plain job that is the only item, in no unit; nil when it is another or not held.
 local function complete_alone(jid, token, run_ms, result)
   local name = keys.job(jid)
   local stored = call('MGET', name)[1]
-  if not stored then
-    return nil
+  local head, queue, worker, reserved_at, about_at
+  if stored then
+    head, queue, worker, reserved_at, about_at = record.held_head(stored, token)
   end
-  local new, queue, worker, put_at = record.plain_completed(stored, token, record.plain_end(run_ms), result ~= '')
-  if new then
-    state.complete_alone(queue, jid, worker, run_ms, put_at, name, new, result)
+  if head then
+    local new = record.end_head(head, token, reserved_at, run_ms, worker, result ~= '') .. sub(stored, about_at)
+    state.complete_alone(queue, jid, worker, run_ms, record.put_at(stored, head), name, new, result)
     return { 'completed' }
   end
 end
@@ -297,24 +336,27 @@ function outcome.apply(items)
     end
   end
   local jids, tokens, runs, all_parsed = items.jids, items.tokens, items.runs, items.parsed
-  local reply, completed, last, may_pass = {}, 0, {}, not meta.events
+  local reply, completed, count, index, may_pass = {}, 0, #jids, 1, not meta.events
   check_sizes(all_parsed)
   free_budget, links, search = freeing.at_once, {}, { steps = 0 }
   local names, stored = state.read(jids)
-  for index = 1, #jids do
-    local jid, old, parsed, answer = jids[index], stored[index], all_parsed[index], nil
-    if may_pass and parsed.bare and old and not state.is_in_hand(jid) then
-      answer = complete_plain(last, jid, names[index], old, tokens[index], runs[index], parsed.result)
+  while index <= count do
+    local passed = may_pass and complete_plain(items, index, names, stored) or 0
+    for at = index, index + passed - 1 do
+      reply[at] = 'completed'
     end
-    if not answer then
-      state.hold(jid, names[index], old)
+    index, completed = index + passed, completed + passed
+    if index <= count then
+      local jid = jids[index]
+      state.hold(jid, names[index], stored[index])
       local job, lost = lease.held(jid, tokens[index])
-      answer = job and items.rules[index].apply(job, runs[index], parsed) or lost
+      local answer = job and items.rules[index].apply(job, runs[index], all_parsed[index]) or lost
+      if answer == 'completed' then
+        completed = completed + 1
+      end
+      reply[index] = answer
+      index = index + 1
     end
-    if answer == 'completed' then
-      completed = completed + 1
-    end
-    reply[index] = answer
   end
   state.commit()
   if completed > 0 then

@@ -181,33 +181,52 @@ end
 local function take_plain(reservation, slice, first)
   local queue, jids, names, stored, lease_ms = slice.queue, slice.jids, slice.names, slice.stored, slice.lease_ms
   local reply, taken, count = reservation.reply, reservation.jids, reservation.count
-  local bytes, work, at, way, lease_text, run = reservation.bytes, reservation.work, #reply, nil, nil, nil
+  local bytes, work, at, worker, lease_until = reservation.bytes, reservation.work, #reply, reservation.request.worker, now + lease_ms
+  local head, of_queue, kind, place_at, run_head
+  local passing, entries, texts, passed, written, lease_text
   for index = first, #jids do
-    local jid, old = jids[index], stored[index]
-    local of_queue, kind, put_at, data_at = nil, nil, nil, nil
-    if old then
-      of_queue, kind, put_at, data_at = record.plain_waiting(old)
+    local old = stored[index]
+    if not old then
+      break
+    elseif not head or find(old, head, 1, true) ~= 1 then
+      head, of_queue, kind = record.waiting_head(old)
+      if of_queue ~= queue then
+        break
+      end
+      place_at, run_head = #head + 1, record.run_head(head, reservation.token, lease_until, worker)
     end
-    if of_queue ~= queue then
+    local score, put_at = from_bytes(PLACE, old, place_at)
+    if score < FIRST_COMMON or score > LAST_COMMON then
       break
     end
-    local data = sub(old, data_at)
+    local data = sub(old, place_at + PLACE_BYTES)
     local payload = data ~= '' and data or payload_apart(slice, index)
     bytes, work = bytes + #payload, work - 1
     if (bytes > MAX_REPLY or work < 0) and count > 0 then
       reservation.full = true
       break
     end
-    if not way then
-      local worker, lease_until = reservation.request.worker, now + lease_ms
-      way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
-      lease_text, run = text(lease_until), record.plain_run(reservation.token, lease_until, worker)
+    if not passing then
+      local way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
+      passing, entries, texts = state.passing(way)
+      passed, written, lease_text = #passing, #texts, text(lease_until)
     end
-    state.pass(way, jid, lease_text, names[index], record.plain_running(old, data_at, run, data))
-    count = count + 1
+    local jid = jids[index]
+    passed, count = passed + 1, count + 1
+    passing[passed] = jid
+    entries[2 * passed - 1] = lease_text
+    entries[2 * passed] = jid
+    texts[written + 1] = names[index]
+    texts[written + 2] = run_head .. sub(old, ABOUT_AT)
+    written = written + 2
     taken[count] = jid
-    reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = jid, kind, queue, payload
-    reply[at + 5], reply[at + 6], reply[at + 7] = lease_ms, put_at, ''
+    reply[at + 1] = jid
+    reply[at + 2] = kind
+    reply[at + 3] = queue
+    reply[at + 4] = payload
+    reply[at + 5] = lease_ms
+    reply[at + 6] = put_at
+    reply[at + 7] = ''
     at = at + 7
   end
   local more = count - reservation.count
@@ -419,14 +438,18 @@ local function take_alone(request)
   if not old then
     return nil
   end
-  local of_queue, kind, put_at, data_at = record.plain_waiting(old)
-  if of_queue ~= queue then
+  local head, of_queue, kind = record.waiting_head(old)
+  local score, put_at = 0, nil
+  if of_queue == queue then
+    score, put_at = from_bytes(PLACE, old, #head + 1)
+  end
+  if score < FIRST_COMMON or score > LAST_COMMON then
     return nil
   end
-  local data, lease_ms, due = sub(old, data_at), config.get('heartbeat', queue), request.times[1]
+  local data, lease_ms, due = sub(old, #head + 1 + PLACE_BYTES), config.get('heartbeat', queue), request.times[1]
   local payload = data ~= '' and data or call('MGET', keys.data(jid))[1] or 'null'
   local token, lease_until = lease.new_token(), now + lease_ms
-  local new = record.plain_running(old, data_at, record.plain_run(token, lease_until, worker), data)
+  local new = record.run_head(head, token, lease_until, worker) .. sub(old, ABOUT_AT)
   state.run_alone(queue, jid, text(lease_until), worker, due and due <= lease_until, name, new)
   if jids[2] then
     queues.wake(queue)

@@ -310,10 +310,6 @@ function state.hold(jid, name, stored)
   end
 end
 
-function state.is_in_hand(jid)
-  return jobs[jid] ~= nil
-end
-
 -- The move of all that pass from one place and worker to another; their first score there; since when {ns}:due has the queue,
 -- where that is known.
 function state.way(from, to, left, joined, at, queue, earliest, due)
@@ -322,18 +318,14 @@ function state.way(from, to, left, joined, at, queue, earliest, due)
   return way
 end
 
--- A job goes that way, with the new record `stored`; where the unit may look at it again, it has to be kept in hand.
-function state.pass(way, jid, score_text, name, stored)
-  local names, entries, length = way.jids, way.entries, #texts
-  local count = #names + 1
-  names[count] = jid
-  entries[2 * count - 1], entries[2 * count] = score_text, jid
-  texts[length + 1], texts[length + 2] = name, stored
+-- What a loop adds to for each job that goes that way: the jids; its score and jid; of the whole unit, its key and new record.
+function state.passing(way)
+  return way.jids, way.entries, texts
 end
 
--- What has passed, if the unit looks at it again.
-function state.keep_in_hand(jid, stored)
-  jobs[jid] = stored
+-- The jobs in hand, by jid; what has passed is there as its new record, if the unit looks at it again.
+function state.in_hand()
+  return jobs
 end
 
 -- A plain job may go without a unit, by itself, where no event tells of it and nobody waits for a throttle that it lets go of.

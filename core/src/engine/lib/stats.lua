@@ -57,20 +57,20 @@ local function of_queue(queue)
   return sample
 end
 
--- One run's outcome: how long it ran by the worker's clock; how long it had waited is what remains. Neighbours in a batch
--- are mostly alike, and then counted together.
-function stats.sample(queue, run_ms, ready_at)
+-- One run's outcome, or so many that are alike: how long it ran by the worker's clock; how long it had waited is what remains.
+-- Neighbours in a batch are mostly alike, and then counted together.
+function stats.sample(queue, run_ms, ready_at, alike)
   local sample, wait_ms = samples[queue] or of_queue(queue), now - run_ms - ready_at
   local count, runs, waits, times = sample.count, sample.runs, sample.waits, sample.times
   if wait_ms < 0 then
     wait_ms = 0
   end
   if waits[count] == wait_ms and runs[count] == run_ms then
-    times[count] = times[count] + 1
+    times[count] = times[count] + (alike or 1)
     return
   end
   count = count + 1
-  sample.count, runs[count], waits[count], times[count] = count, run_ms, wait_ms, 1
+  sample.count, runs[count], waits[count], times[count] = count, run_ms, wait_ms, alike or 1
 end
 
 function stats.failure(queue)

@@ -140,35 +140,52 @@ local function write_links()
   dependency.link_all(links)
 end
 
--- Puts jobs without options, each there once, if none of them exists yet; else their records' names and what is stored there.
+-- Puts jobs without options, each there once, if none of them exists yet. Whether it did.
 local function put_plain(argv, jids)
-  local names, stored, absent = state.read(jids)
-  if absent < #jids then
-    return names, stored
+  local count, prefix, names = #jids, keys.job(''), {}
+  for index = 1, count do
+    names[index] = prefix .. jids[index]
   end
-  local score, last_queue, last_kind, about, way = 127 * SEQ_SPAN + commit.draw_seq(#jids), nil, nil, nil, nil
-  for index = 1, #jids do
-    local jid, queue, kind, data = unpack(argv, 3 + (index - 1) * WIDTH, 6 + (index - 1) * WIDTH)
+  if call('EXISTS', unpack(names)) > 0 then
+    return false
+  end
+  for index = 1, count do
+    state.check_jid(jids[index])
+  end
+  local score, at = 127 * SEQ_SPAN + commit.draw_seq(count), 3
+  local last_queue, last_kind, near_head, far_head, passing, entries, texts, passed, written
+  for index = 1, count do
+    local jid, queue, kind, data = jids[index], argv[at + 1], argv[at + 2], argv[at + 3]
     if queue ~= last_queue or kind ~= last_kind then
-      last_queue, last_kind, about = queue, kind, record.plain_about(kind, queue)
-      way = state.way(false, keys.waiting(queue), false, false, WAITING, queue, now)
+      last_queue, last_kind = queue, kind
+      near_head, far_head = record.new_heads(kind, queue)
+      passing, entries, texts = state.passing(state.way(false, keys.waiting(queue), false, false, WAITING, queue, now))
+      passed, written = #passing, #texts
     end
-    local new, apart = record.plain_new(score + index, about, data)
-    state.pass(way, jid, ordinal(score + index), names[index], new)
-    if apart then
-      state.set_text(keys.data(jid), apart)
+    score, at, passed = score + 1, at + WIDTH, passed + 1
+    passing[passed] = jid
+    entries[2 * passed - 1] = ordinal(score)
+    entries[2 * passed] = jid
+    texts[written + 1] = names[index]
+    if #data > INLINE_BYTES then
+      texts[written + 2] = far_head .. to_bytes(PLACE, score, now)
+      texts[written + 3] = keys.data(jid)
+      texts[written + 4] = data
+      written = written + 4
+    else
+      texts[written + 2] = near_head .. to_bytes(PLACE, score, now) .. data
+      written = written + 2
     end
   end
+  return true
 end
 
--- Puts each as its options say: the reply. `names` and `stored`: what is known of their records, if anything is.
-local function put_all(argv, jids, read, names, stored)
+-- Puts each as its options say: the reply.
+local function put_all(argv, jids, read)
   local reply, loaded = {}, 0
   links, left, search, ties = {}, {}, { steps = 0 }, 0
   for index = 1, #jids do
-    if names then
-      state.hold(jids[index], names[index], stored[index])
-    elseif index > loaded then
+    if index > loaded then
       loaded = state.load_some(jids, index)
     end
     local jid, queue, kind, data, options = unpack(argv, 3 + (index - 1) * WIDTH, 2 + index * WIDTH)
@@ -233,12 +250,8 @@ operation('queue_put', 'grow', function(argv)
     jids[index], distinct[jid], reply[index] = jid, true, 'put'
   end
   state.begin()
-  local names, stored
-  if plain then
-    names, stored = put_plain(argv, jids)
-  end
-  if names or not plain then
-    reply = put_all(argv, jids, read, names, stored)
+  if not (plain and put_plain(argv, jids)) then
+    reply = put_all(argv, jids, read)
   end
   state.commit()
   return reply
