@@ -11,6 +11,10 @@ const BATCH: usize = 50;
 const ROUNDS: usize = 5;
 const WORKER: &str = "bench-host:4242:0123abcd";
 
+/// In the reply of a reserve whose jobs are all alike: the values before the first job, and those of each.
+pub const REPLY_HEAD: usize = 8;
+pub const REPLY_WIDTH: usize = 3;
+
 /// Puts `jobs` jobs with a payload of `size` bytes.
 pub fn put(pipeline: &mut Pipeline<'_>, jobs: usize, size: usize, round: usize) -> redis::RedisResult<()> {
     let data = format!("\"{}\"", "a".repeat(size - 2));
@@ -18,10 +22,8 @@ pub fn put(pipeline: &mut Pipeline<'_>, jobs: usize, size: usize, round: usize) 
     let calls: Vec<Vec<String>> = jids
         .chunks(BATCH)
         .map(|chunk| {
-            chunk
-                .iter()
-                .flat_map(|jid| [jid.clone(), "bench".into(), "echo".into(), data.clone(), String::new()])
-                .collect()
+            let head = ["bench".into(), "echo".into(), String::new(), chunk.len().to_string()];
+            head.into_iter().chain(chunk.iter().flat_map(|jid| [jid.clone(), data.clone()])).collect()
         })
         .collect();
     pipeline.call("queue_put", &calls).map(drop)
@@ -39,11 +41,12 @@ pub fn complete(pipeline: &mut Pipeline<'_>, reserved: &[Value]) -> redis::Redis
     pipeline.call("job_complete", &calls).map(drop)
 }
 
+/// What completes the jobs of a reply, which are all of one kind and queue.
 fn completions(reply: &Value) -> Vec<String> {
     let Value::Array(parts) = reply else { return Vec::new() };
-    let token = text(&parts[0]);
-    let jids = parts[3..].iter().step_by(7).map(text);
-    jids.flat_map(|jid| [jid, token.clone(), "3".to_owned(), String::new(), String::new()]).collect()
+    let jids: Vec<String> = parts.iter().skip(REPLY_HEAD).step_by(REPLY_WIDTH).map(text).collect();
+    let head = [text(&parts[0]), String::new(), jids.len().to_string()];
+    head.into_iter().chain(jids.into_iter().flat_map(|jid| [jid, "3".to_owned(), String::new()])).collect()
 }
 
 fn text(value: &Value) -> String {

@@ -52,19 +52,19 @@ redis = Redis(sys.argv[1])
 worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 jid = secrets.token_hex(16)
 
-assert redis.call("queue_put", jid, "mail", "send", json.dumps({"to": "é"}, ensure_ascii=False), "") == ["put"]
+assert redis.call("queue_put", "mail", "send", "", "1", jid, json.dumps({"to": "é"}, ensure_ascii=False)) == "put"
 assert redis.command("BLPOP", "{mh}:wake:mail", "2") == ["{mh}:wake:mail", "1"]
-token, next_due_ms, queues_version, *jobs = redis.call("queue_reserve", worker, "1", "0", "mail")
+token, next_due_ms, queues_version, *group = redis.call("queue_reserve", worker, "1", "0", "mail")
 begun = time.monotonic()
-taken, kind, queue, data, lease_ms, put_at_ms, extra = jobs
-assert (taken, kind, queue, json.loads(data)) == (jid, "send", "mail", {"to": "é"})
+queue, kind, lease_ms, extra, count, taken, data, put_at_ms = group
+assert (queue, kind, count, taken, json.loads(data)) == ("mail", "send", 1, jid, {"to": "é"})
 
 run_ms = str(round((time.monotonic() - begun) * 1000))
-completion = [jid, token, run_ms, json.dumps({"sent": True}), ""]
-assert redis.call("job_complete", *completion) == ["completed"]
+completion = [token, "", "1", jid, run_ms, json.dumps({"sent": True})]
+assert redis.call("job_complete", *completion) == "completed"
 redis.number -= 1  # as if the answer had been lost: the same call again changes nothing, and answers the same
-assert redis.call("job_complete", *completion) == ["completed"]
-assert redis.call("job_complete", *completion) == ["LOCK_LOST finished"]
+assert redis.call("job_complete", *completion) == "completed"
+assert redis.call("job_complete", *completion) == "LOCK_LOST finished"
 
 job = redis.call("job_get", json.dumps({"jid": jid}))
 assert (job["state"], job["data"], job["result"]) == ("completed", {"to": "é"}, {"sent": True})

@@ -164,7 +164,8 @@ impl Crowd {
 pub fn puts(name: &str, count: usize, batch: usize, queue: impl Fn(usize) -> String, options: &Json) -> Vec<Args> {
     let options = if options.is_null() { String::new() } else { options.to_string() };
     let job = |number: usize| {
-        [format!("{name}-{number:08}"), queue(number), "echo".into(), "{\"n\":1}".into(), options.clone()]
+        let head = [queue(number), "echo".into(), options.clone(), "1".into()];
+        head.into_iter().chain([format!("{name}-{number:08}"), "{\"n\":1}".into()])
     };
     (0..count).step_by(batch).map(|first| (first..count.min(first + batch)).flat_map(job).collect()).collect()
 }
@@ -180,7 +181,14 @@ pub fn reserve(limit: usize, share: bool, queues: &[String]) -> Args {
 pub fn leases(reply: &Value) -> Vec<[String; 2]> {
     let parts = list(reply);
     let token = text(&parts[0]);
-    parts[3..].iter().step_by(7).map(|jid| [text(jid), token.clone()]).collect()
+    let (mut leases, mut at) = (Vec::new(), 3);
+    while at < parts.len() {
+        let jobs: usize = text(&parts[at + 4]).parse().expect("a number of jobs");
+        let end = at + 5 + 3 * jobs;
+        leases.extend(parts[at + 5..end].iter().step_by(3).map(|jid| [text(jid), token.clone()]));
+        at = end;
+    }
+    leases
 }
 
 /// The arguments of a turn: outcomes of what a reserve answered, and a reserve.
@@ -188,7 +196,15 @@ pub fn turn(ended: &[[String; 2]], limit: usize, queues: &[String]) -> Args {
     let mut args = vec![WORKER.to_owned(), limit.to_string(), "1".into(), queues.len().to_string()];
     args.extend_from_slice(queues);
     for [jid, token] in ended {
-        args.extend(["complete".into(), jid.clone(), token.clone(), "3".into(), String::new(), String::new()]);
+        args.extend([
+            "complete".into(),
+            token.clone(),
+            String::new(),
+            "1".into(),
+            jid.clone(),
+            "3".into(),
+            String::new(),
+        ]);
     }
     args
 }

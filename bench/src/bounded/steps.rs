@@ -59,7 +59,8 @@ pub fn laden(crowd: &mut Crowd) -> Step {
     let open = jids("o", 0, HALF);
     let on = |[jid, token]: [String; 2], (number, other): (usize, &String)| {
         let waits = if number < NAMED { json!([other]) } else { json!([]) };
-        [jid, token, "3".into(), String::new(), json!({"queue": "laden", "dependencies": waits}).to_string()]
+        let options = json!({"queue": "laden", "dependencies": waits}).to_string();
+        [token, options, "1".into(), jid, "3".into(), String::new()]
     };
     let completed =
         take(crowd)?.into_iter().zip(open.iter().enumerate()).flat_map(|(lease, other)| on(lease, other)).collect();
@@ -79,10 +80,10 @@ pub fn laden(crowd: &mut Crowd) -> Step {
     for (name, operation, undo, options) in rows {
         let job = |number: usize| {
             let jid = format!("x-{number:08}");
-            [jid, "laden".into(), "echo".into(), "1".into(), options(number).to_string()]
+            ["laden".into(), "echo".into(), options(number).to_string(), "1".into(), jid, "1".into()]
         };
         let jobs: Args = (0..BATCH).flat_map(job).collect();
-        crowd.call("queue_put", &jobs.chunks(5 * TURN).map(<[String]>::to_vec).collect::<Vec<_>>())?;
+        crowd.call("queue_put", &jobs.chunks(6 * TURN).map(<[String]>::to_vec).collect::<Vec<_>>())?;
         crowd.measure(name, operation, std::slice::from_ref(undo))?;
     }
     crowd.call("job_cancel", &[all("l", HALF), all("o", HALF)])?;

@@ -7,6 +7,7 @@ use redis::{Connection, Value};
 
 pub use ways::{BATCH, Passage, Way};
 
+use crate::engine::{REPLY_HEAD, REPLY_WIDTH};
 use crate::server::{Meters, Pipeline, Server};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
@@ -164,7 +165,7 @@ fn one_at_a_time() -> Done<Table> {
 
 /// One job per call: puts job `number`, then a turn that delivers `ended` and takes one.
 pub fn put_and_turn(pipeline: &mut Pipeline<'_>, number: usize, data: &str, ended: &[String]) -> Done<Vec<String>> {
-    let put = [&format!("{:032x}", number * 0x9e37_79b9), "bench", "echo", data, ""].map(str::to_owned);
+    let put = ["bench", "echo", "", "1", &format!("{:032x}", number * 0x9e37_79b9), data].map(str::to_owned);
     pipeline.call("queue_put", &[put.to_vec()])?;
     turn(pipeline, 1, ended)
 }
@@ -174,7 +175,7 @@ pub fn turn(pipeline: &mut Pipeline<'_>, limit: usize, ended: &[String]) -> Done
     let mut call = ["bench-host:4242:0123abcd", &limit.to_string(), "0", "1", "bench"].map(str::to_owned).to_vec();
     call.extend_from_slice(ended);
     let replies = pipeline.call("worker_turn", &[call])?;
-    completions(&replies).filter(|words| !words.is_empty()).ok_or("a turn took nothing".into())
+    completions(&replies).ok_or("a turn took nothing".into())
 }
 
 fn completions(replies: &[Value]) -> Option<Vec<String>> {
@@ -182,9 +183,11 @@ fn completions(replies: &[Value]) -> Option<Vec<String>> {
     let Value::Array(reserved) = parts.get(1)? else { return None };
     let text = |value| redis::from_redis_value_ref::<String>(value).ok();
     let token = text(reserved.first()?)?;
-    let mut words = Vec::new();
-    for jid in reserved.iter().skip(3).step_by(7) {
-        words.extend(["complete".to_owned(), text(jid)?, token.clone(), "3".to_owned(), String::new(), String::new()]);
+    let jids: Option<Vec<String>> = reserved.iter().skip(REPLY_HEAD).step_by(REPLY_WIDTH).map(text).collect();
+    let jids = jids.filter(|jids| !jids.is_empty())?;
+    let mut words = ["complete".to_owned(), token, String::new(), jids.len().to_string()].to_vec();
+    for jid in jids {
+        words.extend([jid, "3".to_owned(), String::new()]);
     }
     Some(words)
 }

@@ -38,13 +38,11 @@ local RETRIES_DEFAULT = 5
 
 -- Payloads up to this size ride with the record; larger ones would be copied at every transition.
 local INLINE_BYTES = 512
--- How SCORE and PUT_AT stand in a record; where its KIND begins, if it never ran.
-local PLACE, PLACE_BYTES, ABOUT_AT = '<dd', 16, 4
+-- How SCORE and PUT_AT stand in a record.
+local PLACE, PLACE_BYTES = '<dd', 16
 
--- SCORE = (127 - priority) * SEQ_SPAN + seq
+-- SCORE = seq - priority * SEQ_SPAN: with most jobs, which have no priority, a short number
 local SEQ_SPAN = 35184372088832 -- 2 ^ 45
--- The scores of priority 0: from 127 * SEQ_SPAN to below 128 * SEQ_SPAN.
-local FIRST_COMMON, LAST_COMMON = 4468415255281664, 4503599627370495
 
 -- STATE
 local WAITING, SCHEDULED, BLOCKED, THROTTLED, RUNNING, FAILED, COMPLETED = 1, 2, 3, 4, 5, 6, 7
@@ -106,6 +104,9 @@ end
 local ordinal_high, ordinal_high_text, ordinal_lows = -1, '', {}
 
 local function ordinal(number)
+  if number < 0 then
+    return text(number)
+  end
   local low = number % 1000
   local high, low_text = number - low, ordinal_lows[low]
   if high ~= ordinal_high then
@@ -132,6 +133,17 @@ local function call_sliced(command, key, list, step)
   for first = 1, count, slice do
     call(command, key, unpack(list, first, min(first + slice - 1, count)))
   end
+end
+
+-- The answers to the items of a call: where all have the same, that text says it for all.
+local function answers(list)
+  local first = list[1]
+  for index = 2, #list do
+    if list[index] ~= first then
+      return list
+    end
+  end
+  return type(first) == 'string' and first or list
 end
 
 local function read_clock()
@@ -199,10 +211,10 @@ local function writer(run, replay, flat)
     local once_key = ns .. 'call:' .. caller
     local last = call('GET', once_key)
     if last then
-      local last_number = match(last, '^%d+')
+      local memo_at, last_number = unpack_one(last)
       if last_number == number then
-        local memo = sub(last, #number + 2)
-        return replay and replay(unpack_all(memo)) or unpack_all(memo)
+        local _, memo = unpack_one(last, memo_at)
+        return replay and replay(memo) or memo
       end
       -- The digits mostly tell it without a number made of them.
       local later = #last_number == #number and last_number < number
@@ -214,7 +226,7 @@ local function writer(run, replay, flat)
     if not meta.schema then
       call('HSET', meta.key, 'schema', '1', 'partitions', '1')
     end
-    call('SET', once_key, number .. ' ' .. pack(memo == nil and reply or memo), 'EX', ONCE_SECONDS)
+    call('SET', once_key, pack(number, memo == nil and reply or memo), 'EX', ONCE_SECONDS)
     return reply
   end
 end

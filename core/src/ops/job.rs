@@ -119,26 +119,36 @@ impl Job {
 /// The retries of a job that was put without saying; the engine leaves them out of its answers.
 const RETRIES_DEFAULT: i64 = 5;
 
-impl Job {
-    /// Reads one job of a reserve's reply, in which each has so many values.
-    pub(super) fn decode(values: [Value; Job::VALUES], token: &str, worker: &str) -> Result<Job> {
-        let [jid, kind, queue, data, lease, put_at, extra] = values;
+/// What jobs of a reserve's reply have in common that follow each other: all but three values.
+pub(super) struct Common(Job);
+
+impl Common {
+    pub(super) fn decode([queue, kind, lease, extra]: [Value; 4], token: &str, worker: &str) -> Result<Common> {
         let job = Job {
             token: token.to_owned(),
             lease_ms: reply::natural(lease)?,
-            put_at_ms: reply::natural(put_at)?,
             worker: worker.to_owned(),
-            ..Job::plain(reply::text(jid)?, reply::text(kind)?, reply::text(queue)?, reply::text(data)?)
+            ..Job::plain(String::new(), reply::text(kind)?, reply::text(queue)?, String::new())
         };
         match reply::text(extra)?.as_str() {
-            "" => Ok(job),
+            "" => Ok(Common(job)),
             extra => job
                 .with_extra(extra)
+                .map(Common)
                 .map_err(|error| Error::internal(format!("the engine answered a job whose {}", error.message))),
         }
     }
 
-    pub(super) const VALUES: usize = 7;
+    /// One of them.
+    pub(super) fn job(&self, [jid, data, put_at]: [Value; Job::VALUES]) -> Result<Job> {
+        let (jid, data) = (reply::text(jid)?, reply::text(data)?);
+        Ok(Job { jid, data, put_at_ms: reply::natural(put_at)?, ..self.0.clone() })
+    }
+}
+
+impl Job {
+    /// How many values are a job's own in a reserve's reply.
+    pub(super) const VALUES: usize = 3;
 
     /// Members this client does not know belong to a newer engine and are skipped.
     fn with_extra(self, extra: &str) -> Result<Job> {

@@ -77,7 +77,7 @@ impl Lease {
 
 /// Defines a request that ends the runs of 1 to 125 jobs, each with its own answer.
 macro_rules! outcome_request {
-    ($(#[$doc:meta])+ $name:ident, $how:ty, $operation:literal) => {
+    ($(#[$doc:meta])+ $name:ident, $how:ty, $operation:literal, $encode:path) => {
         $(#[$doc])+
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name {
@@ -97,10 +97,7 @@ macro_rules! outcome_request {
 
             fn encode(&self, args: &mut Args) -> Result<()> {
                 check::count(self.jobs.len(), "jobs", check::MAX_OUTCOMES)?;
-                for (index, job) in self.jobs.iter().enumerate() {
-                    outcome::encode(job, args).map_err(|error| super::in_item(error, index, self.jobs.len()))?;
-                }
-                Ok(())
+                $encode(&self.jobs, args)
             }
 
             fn decode(&self, value: Value) -> Result<Vec<Answer>> {
@@ -114,25 +111,25 @@ outcome_request! {
     /// The runs succeeded: the jobs are completed, or go on to the next queue of their route.
     ///
     /// Source: core/src/engine/ops/job_complete.lua
-    JobComplete, Completion, "job_complete"
+    JobComplete, Completion, "job_complete", outcome::encode_completions
 }
 outcome_request! {
     /// The workers give the jobs up, whatever retries are left.
     ///
     /// Source: core/src/engine/ops/job_fail.lua
-    JobFail, Failure, "job_fail"
+    JobFail, Failure, "job_fail", outcome::encode
 }
 outcome_request! {
     /// The jobs run again later; each spends a retry, or fails when none is left.
     ///
     /// Source: core/src/engine/ops/job_retry.lua
-    JobRetry, Again, "job_retry"
+    JobRetry, Again, "job_retry", outcome::encode
 }
 outcome_request! {
     /// The jobs run again later and spend no retry.
     ///
     /// Source: core/src/engine/ops/job_snooze.lua
-    JobSnooze, Pause, "job_snooze"
+    JobSnooze, Pause, "job_snooze", outcome::encode
 }
 
 /// Gives jobs back unstarted, at their old places, spending nothing.

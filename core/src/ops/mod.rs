@@ -3,6 +3,7 @@
 //! [`OPERATIONS`] is the list of what exists. Hosts reach all of it through one door,
 //! [`crate::Client::call`]: hot operations are typed here, the others pass their JSON through.
 
+mod group;
 mod items;
 pub(crate) mod job;
 mod lease;

@@ -1,7 +1,10 @@
 //! How the run of a job ended, as the engine reads it.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json};
 
+use super::group::{self, Item};
 use super::lease::Lease;
 use super::put::MAX_DEPENDENCIES;
 use crate::check;
@@ -231,15 +234,36 @@ impl Wire for Pause {
     }
 }
 
-/// Appends `jid token run_ms a [b]`, the form of the operations that end runs.
-pub(super) fn encode<How: Wire>(ended: &Ended<How>, args: &mut Args) -> Result<()> {
-    ended.how.check()?;
-    let [first, second] = ended.how.arguments();
-    ended.encode_head(args)?;
-    args.text(&first);
-    if How::TWO {
-        args.text(&second);
+/// Appends `jid token run_ms a [b]` for each, the form of the operations that end runs.
+pub(super) fn encode<How: Wire>(jobs: &[Ended<How>], args: &mut Args) -> Result<()> {
+    for (index, job) in jobs.iter().enumerate() {
+        let [first, second] = job.checked(&job.how).map_err(|error| super::in_item(error, index, jobs.len()))?;
+        args.text(&job.jid).text(&job.token).text(&job.run_ms.to_string()).text(&first);
+        if How::TWO {
+            args.text(&second);
+        }
     }
+    Ok(())
+}
+
+/// Appends groups of `token options`, each `jid run_ms result`, the form of job_complete.
+pub(super) fn encode_completions(jobs: &[Ended<Completion>], args: &mut Args) -> Result<()> {
+    let items = jobs.iter().enumerate().map(|(index, job)| {
+        let [result, options] = job.checked(&job.how).map_err(|error| super::in_item(error, index, jobs.len()))?;
+        Ok(Item { common: [job.token.as_str().into(), options.into()], own: job.own(result) })
+    });
+    group::encode(&items.collect::<Result<Vec<_>>>()?, args);
+    Ok(())
+}
+
+/// Appends groups of `verb token b`, each `jid run_ms a`, the form of worker_turn.
+pub(super) fn encode_turn(jobs: &[Ended<Ending>], args: &mut Args) -> Result<()> {
+    let items = jobs.iter().enumerate().map(|(index, job)| {
+        let (verb, texts) = job.turned();
+        let [first, second] = texts.map_err(|error| super::in_item(error, index, jobs.len()))?;
+        Ok(Item { common: [verb.into(), job.token.as_str().into(), second.into()], own: job.own(first) })
+    });
+    group::encode(&items.collect::<Result<Vec<_>>>()?, args);
     Ok(())
 }
 
@@ -257,12 +281,22 @@ impl<How> Ended<How> {
         Ok(Ended { jid, token, run_ms, how })
     }
 
-    fn encode_head(&self, args: &mut Args) -> Result<()> {
+    /// Two arguments of an ending, when nothing is wrong with it and the job.
+    fn checked(&self, how: &impl Wire) -> Result<[String; 2]> {
+        how.check()?;
+        self.check()?;
+        Ok(how.arguments())
+    }
+
+    fn check(&self) -> Result<()> {
         check::name(&self.jid, "jid")?;
         check::token(&self.token)?;
-        check_span(self.run_ms, "run_ms")?;
-        args.text(&self.jid).text(&self.token).text(&self.run_ms.to_string());
-        Ok(())
+        check_span(self.run_ms, "run_ms")
+    }
+
+    /// What is its own in a group of jobs.
+    fn own(&self, first: String) -> [Cow<'_, str>; 3] {
+        [self.jid.as_str().into(), self.run_ms.to_string().into(), first.into()]
     }
 }
 
@@ -287,24 +321,16 @@ impl Ended<Ending> {
         Ended::read(fields, Ending::take)
     }
 
-    /// Appends `verb jid token run_ms a b`, the form of worker_turn.
-    pub(super) fn encode_turn(&self, args: &mut Args) -> Result<()> {
-        let (verb, [first, second]) = match &self.how {
-            Ending::Complete(how) => ("complete", checked(how)?),
-            Ending::Fail(how) => ("fail", checked(how)?),
-            Ending::Retry(how) => ("retry", checked(how)?),
-            Ending::Snooze(how) => ("snooze", checked(how)?),
-            Ending::Release => ("release", [String::new(), String::new()]),
-            Ending::UnknownKind => ("unknown_kind", [String::new(), String::new()]),
-        };
-        args.text(verb);
-        self.encode_head(args)?;
-        args.text(&first).text(&second);
-        Ok(())
+    /// Its verb, and the two arguments of that.
+    fn turned(&self) -> (&'static str, Result<[String; 2]>) {
+        let none = || self.check().map(|()| [String::new(), String::new()]);
+        match &self.how {
+            Ending::Complete(how) => ("complete", self.checked(how)),
+            Ending::Fail(how) => ("fail", self.checked(how)),
+            Ending::Retry(how) => ("retry", self.checked(how)),
+            Ending::Snooze(how) => ("snooze", self.checked(how)),
+            Ending::Release => ("release", none()),
+            Ending::UnknownKind => ("unknown_kind", none()),
+        }
     }
-}
-
-fn checked(how: &impl Wire) -> Result<[String; 2]> {
-    how.check()?;
-    Ok(how.arguments())
 }

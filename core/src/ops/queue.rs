@@ -3,8 +3,9 @@
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use super::group::{self, Item};
 use super::items;
-use super::job::Job;
+use super::job::{Common, Job};
 use super::put::Put;
 use super::reply;
 use crate::check;
@@ -248,10 +249,11 @@ impl Request for QueuePut {
     fn encode(&self, args: &mut Args) -> Result<()> {
         self.check()?;
         check::count(self.jobs.len(), "jobs", check::MAX_ITEMS)?;
-        for job in &self.jobs {
-            let jid = job.jid.as_deref().unwrap_or_default();
-            args.text(jid).text(&job.queue).text(&job.kind).text(&job.data).text(&job.options());
-        }
+        let items = self.jobs.iter().map(|job| Item {
+            common: [job.queue.as_str().into(), job.kind.as_str().into(), job.options().into()],
+            own: [job.jid.as_deref().unwrap_or_default().into(), job.data.as_str().into()],
+        });
+        group::encode(&items.collect::<Vec<_>>(), args);
         Ok(())
     }
 
@@ -382,11 +384,13 @@ impl QueueReserve {
         let next_due = reply::integer(next()?)?;
         let queues_version = reply::integer(next()?)?;
         let mut jobs = Vec::with_capacity(parts.len() / Job::VALUES);
-        while let Some(jid) = parts.next() {
-            let mut first = Some(jid);
+        while let Some(queue) = parts.next() {
             // Where values are missing, nil makes the decoding say so.
-            let values = std::array::from_fn(|_| first.take().or_else(|| parts.next()).unwrap_or(Value::Nil));
-            jobs.push(Job::decode(values, &token, &self.worker)?);
+            let mut next = || parts.next().unwrap_or(Value::Nil);
+            let common = Common::decode([queue, next(), next(), next()], &token, &self.worker)?;
+            for _ in 0..reply::natural(next())? {
+                jobs.push(common.job([next(), next(), next()])?);
+            }
         }
         Ok(Reserved { jobs, next_due_ms: u64::try_from(next_due).ok(), queues_version })
     }

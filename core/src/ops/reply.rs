@@ -22,8 +22,11 @@ pub(crate) fn parts<const N: usize>(value: Value) -> Result<[Value; N]> {
     list(value)?.try_into().map_err(|parts| shape("a list of another length", &Value::Array(parts)))
 }
 
-/// An array with one part for each of `count` items.
+/// One part for each of `count` items: an array of them, or a text that is all of them.
 pub(crate) fn per_item(value: Value, count: usize) -> Result<Vec<Value>> {
+    if let Value::BulkString(_) = value {
+        return Ok(vec![value; count]);
+    }
     let parts = list(value)?;
     if parts.len() == count {
         return Ok(parts);
@@ -133,6 +136,14 @@ mod tests {
         let mut json = String::new();
         to_json(&value, &mut json).unwrap();
         assert_eq!(json, r#"{"data":{"a": 1.0},"text":"a\"é\n","list":[-1,true,null],"mean":1.5,"none":[],"map":{}}"#);
+    }
+
+    #[test]
+    fn one_text_is_the_answer_to_all_items() {
+        assert_eq!(per_item(bulk("put"), 2).unwrap(), [bulk("put"), bulk("put")]);
+        let parts = Value::Array(vec![bulk("put"), bulk("kept")]);
+        assert_eq!(per_item(parts.clone(), 2).unwrap(), [bulk("put"), bulk("kept")]);
+        assert_eq!(per_item(parts, 3).unwrap_err().code, crate::Code::Internal);
     }
 
     #[test]

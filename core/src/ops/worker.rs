@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::items;
 use super::lease::{Answer, Lease, lost_reason};
-use super::outcome::{Ended, Ending};
+use super::outcome::{self, Ended, Ending};
 use super::queue::{QueueReserve, Reserved};
 use super::reply;
 use crate::check;
@@ -66,10 +66,7 @@ impl Request for WorkerTurn {
         if !self.ended.is_empty() {
             check::count(self.ended.len(), "ended", WorkerTurn::MOST_ENDED)?;
         }
-        for (index, ended) in self.ended.iter().enumerate() {
-            ended.encode_turn(args).map_err(|error| super::in_item(error, index, self.ended.len()))?;
-        }
-        Ok(())
+        outcome::encode_turn(&self.ended, args)
     }
 
     fn decode(&self, value: Value) -> Result<Turned> {

@@ -80,21 +80,21 @@ worker_order: worker! name, order! choice="pause"
 
 /// Operations with a list of arguments: those of the call; after `|` those of one item.
 const FLAT: &str = r#"
-job_complete: | jid! name, token! token, run_ms whole 0..3155760000000, result result, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256]
+job_complete: | token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
 job_fail: | jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
 job_heartbeat: | jid! name, token! token
 job_release: | jid! name, token! token
 job_retry: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
 job_snooze: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
-queue_put: | jid! name, queue! name, kind! name, data! data, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, headers headers={"a":"b"}, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"]
+queue_put: | queue! name, kind! name, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, headers headers={"a":"b"}, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"], count! whole 1..250, jid! name, data! data
 queue_reserve: worker! name, limit! whole 0..250, share! choice="0", queue! name |
 worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", jid! name, token! token, run_ms whole 0..3155760000000, result result, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256]
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000, unused unused
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", jid! name, token! token, run_ms whole 0..3155760000000, unused unused, unused unused
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="unknown_kind", jid! name, token! token, run_ms whole 0..3155760000000, unused unused, unused unused
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", token! token, detail[message text="m", trace text="t"], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, group! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", token! token, detail[group name, message text="m", trace text="t"], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", token! token, unused unused, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", token! token, unused unused, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, unused unused
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="unknown_kind", token! token, unused unused, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, unused unused
 "#;
 
 /// The setting max-data while the table is tried: so that too much is not much.

@@ -20,13 +20,13 @@ fn a_turn_beside_a_broken_queue_is_repeated_as_it_was() {
         let mut command = redis::cmd("FCALL");
         command.arg("mh1_worker_turn").arg(1).arg("{mh}:meta").arg("00000000000000aa").arg(number);
         command.arg("w").arg(1).arg(0).arg(queues.len()).arg(queues);
-        command.arg("complete").arg(jid).arg(token).arg(1).arg("").arg("");
+        command.arg("complete").arg(token).arg("").arg(1).arg(jid).arg(1).arg("");
         command.query(&mut redis).unwrap()
     };
     let first = turn(1, "a", &token, &["bad", "good"]);
-    assert_eq!(first[0], Value::Array(vec![Value::BulkString(b"completed".to_vec())]));
+    assert_eq!(first[0], Value::BulkString(b"completed".to_vec()));
     let Value::Array(reserved) = &first[1] else { panic!("{first:?}") };
-    assert_eq!(reserved[3], Value::BulkString(b"b".to_vec()));
+    assert_eq!(reserved[8], Value::BulkString(b"b".to_vec()));
     let Value::BulkString(token) = &reserved[0] else { panic!("{first:?}") };
     let token = String::from_utf8(token.clone()).unwrap();
     assert_eq!(turn(1, "a", &token, &["bad", "good"])[0], first[0]);

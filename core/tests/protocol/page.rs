@@ -129,7 +129,10 @@ fn the_record_is_that_of_the_prelude() {
     assert_eq!(told, fields);
     let record = read("src/engine/lib/record.lua");
     for fact in ["'<BBBssdd', '<BBBddddsssdd'", "INLINE_BYTES = 512", "HAS_RUN, HAS_RARE = 1, 2"] {
-        assert!(record.contains(fact) || prelude.contains(fact), "the record's bytes have changed: {fact}; so must docs/protocol.md");
+        assert!(
+            record.contains(fact) || prelude.contains(fact),
+            "the record's bytes have changed: {fact}; so must docs/protocol.md"
+        );
     }
     let flags = "HAS_DATA, HAS_RESULT, HAS_FAILURE, HAS_HISTORY, PUT_IN_HISTORY, RUN_IN_HISTORY, END_IN_HISTORY = 1, 2, 4, 8, 16, 32, 64";
     assert!(prelude.contains(flags), "the flags have changed: so must docs/protocol.md");

@@ -77,16 +77,20 @@ impl Session {
             return Err(format!("{operation} was not remembered"));
         };
         self.once = Some(once);
-        let number: String = memo.iter().take_while(|byte| **byte != b' ').map(|byte| char::from(*byte)).collect();
+        // MessagePack: the number is a short text, whose length is in its first byte.
+        let length = usize::from(memo[0] & 0x1f);
+        let number: String = memo[1..=length].iter().map(|byte| char::from(*byte)).collect();
         let again = json(&self.query(&["FCALL", &function, "1", "{mh}:meta", &caller, &number]));
         let first: Json = serde_json::from_str(&reply).map_err(|error| format!("{error} in {reply}"))?;
         let same = match operation {
             "queue_reserve" => {
                 let jids = first["jobs"].as_array().into_iter().flatten().map(|job| &job["jid"]);
-                jids.eq(again.as_array().into_iter().flatten().skip(3).step_by(7))
+                jids.eq(&jids_of(&again))
             }
-            "queue_put" | "worker_turn" | "worker_pulse" | "job_complete" | "job_fail" | "job_retry" | "job_snooze"
-            | "job_release" | "job_heartbeat" => again.is_array(),
+            "worker_turn" | "worker_pulse" | "job_heartbeat" => again.is_array(),
+            "queue_put" | "job_complete" | "job_fail" | "job_retry" | "job_snooze" | "job_release" => {
+                again.is_array() || again.is_string()
+            }
             _ => again == first,
         };
         if same { Ok(()) } else { Err(format!("{operation} answered {first}, and the same call again {again}")) }
@@ -332,4 +336,16 @@ fn json(value: &redis::Value) -> Json {
         }
         _ => Json::Null,
     }
+}
+
+/// The jids in a reply of queue_reserve, which are in groups of so many.
+fn jids_of(reply: &Json) -> Vec<Json> {
+    let values = reply.as_array().map_or(&[][..], Vec::as_slice);
+    let (mut jids, mut at) = (Vec::new(), 3);
+    while let Some(count) = values.get(at + 4).and_then(Json::as_u64) {
+        let end = at + 5 + 3 * count as usize;
+        jids.extend(values[at + 5..end].iter().step_by(3).cloned());
+        at = end;
+    }
+    jids
 }

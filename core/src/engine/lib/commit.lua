@@ -28,6 +28,7 @@ function commit.move(moves, from, to, left, joined, at, queue)
     move = {
       from = from, to = to, left = left, joined = joined, at = at, queue = queue,
       jids = {}, old_members = nil, entries = {}, earliest = 2 ^ 53,
+      from_head = 0, -- how many of the first jids are the first in `from`
       due = nil, -- since when {ns}:due has the queue, where that is known
     }
     moves[way] = move
@@ -101,8 +102,10 @@ local function add_many(key, entries)
   if #entries < 2 * MANY then
     return call_sliced('ZADD', key, entries, 2)
   end
-  call('ZADD', key, '0', LONG)
-  call_sliced('ZADD', key, entries, 2)
+  call('ZADD', key, '0', LONG, unpack(entries, 1, min(#entries, 2 * MAX_SLICE)))
+  for first = 2 * MAX_SLICE + 1, #entries, 2 * MAX_SLICE do
+    call('ZADD', key, unpack(entries, first, min(first + 2 * MAX_SLICE - 1, #entries)))
+  end
   call('ZREM', key, LONG)
 end
 
@@ -124,7 +127,11 @@ local function write_departure(move)
   if move.old_members then
     write_old_members(move)
   elseif from and from ~= move.to then
-    call_sliced('ZREM', from, move.jids)
+    if move.from_head > 0 and move.from_head == #move.jids then
+      call('ZREMRANGEBYRANK', from, '0', text(move.from_head - 1))
+    else
+      call_sliced('ZREM', from, move.jids)
+    end
   end
   if left and left ~= move.joined then
     call_sliced('ZREM', keys.worker_jobs(left), move.jids)

@@ -3,6 +3,8 @@
 -- At most 125 items a call: to retry or fail a job costs two or three times what a put does.
 local outcome = { most = 125 }
 
+-- Arguments of a group of job_complete: what its jobs have in common, and what each has.
+local HEAD, WIDTH = 3, 3
 local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
 
 local DETAIL = { group = true, message = true, trace = true }
@@ -45,7 +47,6 @@ local function next_stage(job, queue)
 end
 
 local complete = {}
-local BARE = { result = '', delay_ms = 0, bare = true }
 
 -- Of the call in progress: how many dependencies its items named so far; how many dependents it may still free; what it has
 -- yet to write, jid -> the jids it will wait for; how far it has looked for circles.
@@ -65,9 +66,6 @@ local function parse_dependencies(value)
 end
 
 function complete.parse(result, options)
-  if options == '' then
-    return result == '' and BARE or { result = result, delay_ms = 0, bare = true }
-  end
   local parsed = check.object(options, 'options', COMPLETION)
   return {
     result = result,
@@ -203,21 +201,60 @@ outcome.release = release.apply
 
 local verbs = { complete = complete, fail = give_up, retry = retry, snooze = snooze, release = release, unknown_kind = unknown_kind }
 
--- The items of a call that are read: lists of one length, as that costs less than a table for each.
+-- The items of a call that are read: their jids; of completions without options, as most are, their groups, and the rest is read
+-- where it stands; of others what was read; whether some have results or options.
 function outcome.begin()
   named = 0
-  return { jids = {}, tokens = {}, runs = {}, rules = {}, parsed = {} }
+  return { count = 0, jids = {}, groups = {}, others = {}, texts = false }
+end
+
+local function run_of(value)
+  return value == '' and 0 or check.span_text(value, 'run_ms')
 end
 
 -- Checks an item and adds it: its token, run time, rule and what the rule reads in its own two arguments.
 function outcome.add(items, verb, jid, token, run_ms, first, second)
-  local rule, index = verbs[verb], #items.jids + 1
+  local rule, index = verbs[verb], items.count + 1
   if not rule then
     fail('INVALID_ARGUMENT', 'verb ' .. tostring(verb) .. ' is not an outcome')
   end
-  items.jids[index], items.rules[index], items.tokens[index] = jid, rule, check.token(token)
-  items.runs[index] = run_ms == '' and 0 or check.span_text(run_ms, 'run_ms')
-  items.parsed[index] = rule.parse(first, second)
+  items.count, items.jids[index], items.texts = index, jid, true
+  items.others[index] = { token = check.token(token), run_ms = run_of(run_ms), rule = rule, parsed = rule.parse(first, second) }
+end
+
+-- The same of completions without options: jid, run time and result of each, from argument `first` to `last`.
+local function add_bare(items, token, argv, first, last)
+  local jids, groups, index, run_text = items.jids, items.groups, items.count, nil
+  local group = { token = check.token(token), argv = argv, base = first - WIDTH * (index + 1) }
+  for at = first, last, WIDTH do
+    index = index + 1
+    jids[index] = argv[at]
+    groups[index] = group
+    if argv[at + 1] ~= run_text then
+      run_text = argv[at + 1]
+      run_of(run_text)
+    end
+    if argv[at + 2] ~= '' then
+      items.texts = true
+    end
+  end
+  items.count = index
+end
+
+-- Run time and result of an item of such a group.
+local function bare(group, index)
+  local at = group.base + WIDTH * index
+  return run_of(group.argv[at + 1]), group.argv[at + 2]
+end
+
+-- Adds the items of a group, from argument `first` to `last`, that have verb, token and the verb's second argument in common.
+function outcome.add_group(items, verb, token, second, argv, first, last)
+  if verb == 'complete' and second == '' then
+    return add_bare(items, token, argv, first, last)
+  end
+  for at = first, last, WIDTH do
+    outcome.add(items, verb, argv[at], token, argv[at + 1], argv[at + 2], second)
+  end
 end
 
 local function sample_alike(queue, run_ms, put_at, alike)
@@ -226,26 +263,27 @@ local function sample_alike(queue, run_ms, put_at, alike)
   end
 end
 
--- Completes the plain jobs among the items from `first` on for good, without having them in hand, up to the first that is
--- another or not held; how many. What neighbours have in common is read and made once.
+-- Completes the plain jobs of a group of completions without options, from its item `first` on, for good and without having
+-- them in hand, up to the first that is another or not held; how many. What neighbours have in common is read and made once.
 local function complete_plain(items, first, names, stored)
-  local jids, tokens, runs, all_parsed, in_hand = items.jids, items.tokens, items.runs, items.parsed, state.in_hand()
-  local head, token, queue, worker, reserved_at, about_at, run_ms, has_result, end_head
+  local jids, groups, group, in_hand = items.jids, items.groups, items.groups[first], state.in_hand()
+  local argv, token, at, index = group.argv, group.token, group.base + WIDTH * first, first
+  local head, place_at, queue, worker, reserved_at, run_text, run_ms, has_result, end_head
   local passing, entries, texts, passed, written
-  local put_at, alike, done = nil, 0, 0
-  for index = first, #jids do
-    local jid, old, parsed = jids[index], stored[index], all_parsed[index]
-    if not (old and parsed.bare) or in_hand[jid] ~= nil then
+  local put_at, alike = nil, 0
+  while groups[index] == group do
+    local jid, old, result = jids[index], stored[index], argv[at + 2]
+    if not old or in_hand[jid] ~= nil then
       break
     end
-    local result = parsed.result
-    local same = tokens[index] == token and find(old, head, 1, true) == 1
-    if not same or runs[index] ~= run_ms or has_result ~= (result ~= '') then
+    local same = head and find(old, head, 1, true) == 1
+    if not same or argv[at + 1] ~= run_text or has_result ~= (result ~= '') then
       sample_alike(queue, run_ms, put_at, alike)
-      alike, token, run_ms, has_result = 0, tokens[index], runs[index], result ~= ''
+      alike, run_text, has_result = 0, argv[at + 1], result ~= ''
+      run_ms = run_of(run_text)
       if not same then
         local of_queue, of_worker
-        head, of_queue, of_worker, reserved_at, about_at = record.held_head(old, token)
+        head, of_queue, of_worker, reserved_at = record.held_head(old, token)
         if not head then
           break
         elseif of_queue ~= queue or of_worker ~= worker then
@@ -254,20 +292,21 @@ local function complete_plain(items, first, names, stored)
           passing, entries, texts = state.passing(way)
           passed, written = #passing, #texts
         end
+        place_at = #head + 1
       end
       end_head = record.end_head(head, token, reserved_at, run_ms, worker, has_result)
     end
-    local at = from_bytes('<d', old, #head + 9)
-    if at ~= put_at then
+    local _, was_put_at = from_bytes(PLACE, old, place_at)
+    if was_put_at ~= put_at then
       sample_alike(queue, run_ms, put_at, alike)
-      put_at, alike = at, 0
+      put_at, alike = was_put_at, 0
     end
-    local new = end_head .. sub(old, about_at)
-    alike, done, passed = alike + 1, done + 1, passed + 1
+    local new = end_head .. sub(old, place_at)
+    alike, index, at, passed = alike + 1, index + 1, at + WIDTH, passed + 1
     passing[passed] = jid
     entries[2 * passed - 1] = now_text
     entries[2 * passed] = jid
-    texts[written + 1] = names[index]
+    texts[written + 1] = names[index - 1]
     texts[written + 2] = new
     written = written + 2
     in_hand[jid] = new
@@ -278,22 +317,21 @@ local function complete_plain(items, first, names, stored)
     end
   end
   sample_alike(queue, run_ms, put_at, alike)
-  return done
+  return index - first
 end
 
--- Completes a plain job that is the only item, in no unit; nil when it is another or not held.
+-- Completes a plain job that is the only item, in no unit; false when it is another or not held.
 local function complete_alone(jid, token, run_ms, result)
   local name = keys.job(jid)
   local stored = call('MGET', name)[1]
-  local head, queue, worker, reserved_at, about_at
+  local new, queue, worker, put_at
   if stored then
-    head, queue, worker, reserved_at, about_at = record.held_head(stored, token)
+    new, queue, worker, put_at = record.completed_one(stored, token, run_ms, result ~= '')
   end
-  if head then
-    local new = record.end_head(head, token, reserved_at, run_ms, worker, result ~= '') .. sub(stored, about_at)
-    state.complete_alone(queue, jid, worker, run_ms, record.put_at(stored, head), name, new, result)
-    return { 'completed' }
+  if new then
+    state.complete_alone(queue, jid, worker, run_ms, put_at, name, new, result)
   end
+  return new ~= nil
 end
 
 -- What a member of an item is called: in a batch, with its place.
@@ -302,19 +340,16 @@ local function called(name, index, count)
 end
 
 -- Refuses results and data that are too large, and says which item's: the others may come again without it.
-local function check_sizes(all_parsed)
-  local most
-  for index = 1, #all_parsed do
-    local parsed = all_parsed[index]
-    local result, data = parsed ~= BARE and parsed.result or '', parsed.data
-    if result ~= '' or data then
-      most = most or config.get('max-data')
-      if #result > most then
-        local name = called('result', index, #all_parsed)
-        fail('INVALID_ARGUMENT', name .. ' has ' .. #result .. ' bytes, max-data is ' .. most)
-      elseif data then
-        put_options.check_data(data, most, called('data', index, #all_parsed))
-      end
+local function check_sizes(items)
+  local most, count = config.get('max-data'), items.count
+  for index = 1, count do
+    local group, parsed = items.groups[index], items.others[index] and items.others[index].parsed
+    local result = group and select(2, bare(group, index)) or parsed and parsed.result or ''
+    if #result > most then
+      local name = called('result', index, count)
+      fail('INVALID_ARGUMENT', name .. ' has ' .. #result .. ' bytes, max-data is ' .. most)
+    elseif parsed and parsed.data then
+      put_options.check_data(parsed.data, most, called('data', index, count))
     end
   end
 end
@@ -324,37 +359,53 @@ local function trim(completed)
   sweep.trim(min(2 * completed, max(MAX_SWEEP, completed)), true)
 end
 
--- Applies the items in order; the reply has one text for each.
-function outcome.apply(items)
-  local first = items.parsed[1]
-  if #items.jids == 1 and first.bare and state.may_go_alone() then
-    check_sizes(items.parsed)
-    local reply = complete_alone(items.jids[1], items.tokens[1], items.runs[1], first.result)
-    if reply then
-      trim(1)
-      return reply
-    end
+-- What became of an item that is taken in hand.
+local function apply_one(items, index, name, stored)
+  local jid, group, other = items.jids[index], items.groups[index], items.others[index]
+  state.hold(jid, name, stored)
+  local job, lost = lease.held(jid, (group or other).token)
+  if not job then
+    return lost
+  elseif group then
+    local run_ms, result = bare(group, index)
+    return complete.apply(job, run_ms, { result = result, delay_ms = 0 })
   end
-  local jids, tokens, runs, all_parsed = items.jids, items.tokens, items.runs, items.parsed
-  local reply, completed, count, index, may_pass = {}, 0, #jids, 1, not meta.events
-  check_sizes(all_parsed)
+  return other.rule.apply(job, other.run_ms, other.parsed)
+end
+
+-- Completes the only item without a unit, if it may go so. Whether it did.
+local function apply_alone(items)
+  local group = items.groups[1]
+  if not (group and state.may_go_alone()) then
+    return false
+  end
+  local run_ms, result = bare(group, 1)
+  return complete_alone(items.jids[1], group.token, run_ms, result)
+end
+
+-- Applies the items in order: the answers.
+function outcome.apply(items)
+  local jids, groups, count = items.jids, items.groups, items.count
+  if items.texts then
+    check_sizes(items)
+  end
+  if count == 1 and apply_alone(items) then
+    trim(1)
+    return 'completed'
+  end
+  local others, completed, index, may_pass = {}, 0, 1, not meta.events -- answers that are not 'completed'
   free_budget, links, search = freeing.at_once, {}, { steps = 0 }
   local names, stored = state.read(jids)
   while index <= count do
-    local passed = may_pass and complete_plain(items, index, names, stored) or 0
-    for at = index, index + passed - 1 do
-      reply[at] = 'completed'
-    end
+    local passed = may_pass and groups[index] and complete_plain(items, index, names, stored) or 0
     index, completed = index + passed, completed + passed
-    if index <= count then
-      local jid = jids[index]
-      state.hold(jid, names[index], stored[index])
-      local job, lost = lease.held(jid, tokens[index])
-      local answer = job and items.rules[index].apply(job, runs[index], all_parsed[index]) or lost
+    if passed == 0 then
+      local answer = apply_one(items, index, names[index], stored[index])
       if answer == 'completed' then
         completed = completed + 1
+      else
+        others[index] = answer
       end
-      reply[index] = answer
       index = index + 1
     end
   end
@@ -362,10 +413,28 @@ function outcome.apply(items)
   if completed > 0 then
     trim(completed)
   end
-  return reply
+  if completed == count and count > 0 then
+    return 'completed'
+  end
+  for at = 1, count do
+    others[at] = others[at] or 'completed'
+  end
+  return answers(others)
 end
 
--- An operation on items of one verb: `width` arguments each, the verb's own after jid, token, run_ms.
+-- job_complete.
+function outcome.complete(argv)
+  local items = outcome.begin()
+  local _, begins = check.groups(argv, 3, HEAD, WIDTH, outcome.most)
+  for index = 1, #begins - 1 do
+    local at = begins[index]
+    outcome.add_group(items, 'complete', argv[at], argv[at + 1], argv, at + HEAD, begins[index + 1] - 1)
+  end
+  state.begin()
+  return outcome.apply(items)
+end
+
+-- An operation on items of another verb: `width` arguments each, the verb's own after jid, token, run_ms.
 function outcome.operation(verb, width)
   return function(argv)
     local count = check.items(argv, 3, width, outcome.most)

@@ -41,7 +41,7 @@ end
 -- A new job, in no state yet.
 function record.new(jid, name, kind, queue, priority, data)
   return {
-    GONE, 0, nil, nil, nil, nil, nil, kind, queue, (127 - priority) * SEQ_SPAN, now,
+    GONE, 0, nil, nil, nil, nil, nil, kind, queue, -priority * SEQ_SPAN, now,
     data, nil, jid, name, false, false, false,
   }
 end
@@ -119,20 +119,12 @@ end
 -- the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to SCORE: a record that begins
 -- with its neighbour's head has all of that in common with it, and need not be read. The first three bytes are the parts, the
 -- state and the flags.
-local FLAGS_AT = 3
+local FLAGS_AT, ABOUT_AT = 3, 4
 
 -- The heads of jobs that are put now: with their payload behind them, and with a large one elsewhere.
 function record.new_heads(kind, queue)
   local about = to_bytes('<ss', kind, queue)
   return '\0\1\0' .. about, '\0\1\1' .. about
-end
-
--- The record of a new job that comes alone; a large payload is not in it, but the second value.
-function record.plain_one(score, kind, queue, data)
-  if #data > INLINE_BYTES then
-    return to_bytes(BASE, 0, WAITING, HAS_DATA, kind, queue, score, now), data
-  end
-  return to_bytes(BASE, 0, WAITING, 0, kind, queue, score, now) .. data
 end
 
 -- Of a plain job that waits and never ran: its head, queue and kind. nil of any other.
@@ -143,33 +135,70 @@ function record.waiting_head(stored)
   end
 end
 
--- What jobs of such a head begin with when they are reserved, before their KIND.
+-- The head of jobs that have `head` when they are reserved.
 function record.run_head(head, token, lease_until, worker)
-  return to_bytes('<BBBdddds', HAS_RUN, RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker)
+  return to_bytes('<BBBdddds', HAS_RUN, RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker) .. sub(head, ABOUT_AT)
 end
 
--- Of a plain job that runs under `token` and is not in grace: its head, queue and worker, when it was reserved, where its KIND
--- begins. nil of any other.
+-- Of a plain job that runs under `token` and is not in grace: its head, queue and worker, when it was reserved. nil of any
+-- other.
 function record.held_head(stored, token)
   local parts, at, flags = byte(stored, 1, 3)
   if parts ~= HAS_RUN or at ~= RUNNING or flags > HAS_DATA then
     return nil
   end
-  local _, _, _, held, reserved_at, _, _, worker, kind, queue, score_at = from_bytes('<BBBddddsss', stored)
+  local _, _, _, held, reserved_at, _, _, worker, _, queue, place_at = from_bytes('<BBBddddsss', stored)
   if held == token then
-    return sub(stored, 1, score_at - 1), queue, worker, reserved_at, score_at - #kind - #queue - 2
+    return sub(stored, 1, place_at - 1), queue, worker, reserved_at
   end
 end
 
--- What jobs of such a head begin with when they are completed, before their KIND.
+-- The head of jobs that have `head` when they are completed.
 function record.end_head(head, token, reserved_at, run_ms, worker, has_result)
   local flags = byte(head, FLAGS_AT)
-  return to_bytes('<BBBdddds', HAS_RUN, COMPLETED, has_result and flags + HAS_RESULT or flags, token, reserved_at, now, run_ms, worker)
+  local run = to_bytes('<BBBdddds', HAS_RUN, COMPLETED, has_result and flags + HAS_RESULT or flags, token, reserved_at, now, run_ms, worker)
+  return run .. sub(head, #run + 1) -- which is as long
 end
 
--- When a job was put whose record has this head.
-function record.put_at(stored, head)
-  return from_bytes('<d', stored, #head + 9)
+-- ## A plain job alone, which has nothing in common with others
+
+-- The record of a new job; a large payload is not in it, but the second value.
+function record.plain_one(score, kind, queue, data)
+  if #data > INLINE_BYTES then
+    return to_bytes(BASE, 0, WAITING, HAS_DATA, kind, queue, score, now), data
+  end
+  return to_bytes(BASE, 0, WAITING, 0, kind, queue, score, now) .. data
+end
+
+-- Of one of priority 0 that waits and never ran: its queue and kind, when it was put, its payload ('' when it is large), and
+-- what else `running_one` needs. nil of any other.
+function record.waiting_one(stored)
+  if byte(stored) ~= 0 then
+    return nil
+  end
+  local _, at, flags, kind, queue, score, put_at, data_at = from_bytes(BASE, stored)
+  if at == WAITING and flags <= HAS_DATA and score >= 0 and score < SEQ_SPAN then
+    return queue, kind, put_at, sub(stored, data_at), flags, score
+  end
+end
+
+-- Its record when it runs.
+function record.running_one(token, lease_until, worker, queue, kind, put_at, data, flags, score)
+  return to_bytes(BASE_AND_RUN, HAS_RUN, RUNNING, flags, token, now, lease_until, 0, worker, kind, queue, score, put_at) .. data
+end
+
+-- Of one that runs under `token` and is not in grace: its record when it is completed, its queue and worker, when it was put.
+-- nil of any other.
+function record.completed_one(stored, token, run_ms, has_result)
+  if byte(stored) ~= HAS_RUN then
+    return nil
+  end
+  local _, at, flags, held, reserved_at, _, _, worker, kind, queue, score, put_at, data_at = from_bytes(BASE_AND_RUN, stored)
+  if at == RUNNING and flags <= HAS_DATA and held == token then
+    flags = has_result and flags + HAS_RESULT or flags
+    local run = to_bytes(BASE_AND_RUN, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, kind, queue, score, put_at)
+    return run .. sub(stored, data_at), queue, worker, put_at
+  end
 end
 
 -- A field of RARE, nil where the default holds.
@@ -208,7 +237,7 @@ function record.name_keys(job, names)
 end
 
 function record.priority(job)
-  return 127 - floor(job[SCORE] / SEQ_SPAN)
+  return 0 - floor(job[SCORE] / SEQ_SPAN) -- minus zero is another text
 end
 
 function record.retries(job)

@@ -84,23 +84,30 @@ local function extra(job)
   return headers and sub(more, 1, -2) .. ',"headers":' .. headers .. '}' or more
 end
 
--- Appends a job to a reply: seven plain values, as a list in a list costs Redis more than its values.
-local function append_view(reply, jid, kind, queue, payload, lease_ms, put_at, more)
-  local at = #reply
-  reply[at + 1] = jid
-  reply[at + 2] = kind
-  reply[at + 3] = queue
-  reply[at + 4] = payload
-  reply[at + 5] = lease_ms
-  reply[at + 6] = put_at
-  reply[at + 7] = more
+-- Where in the reply of a reservation the number of the jobs stands that have all this in common: those that follow each other
+-- are a group, of which it is said once. All is plain values, as a list in a list costs Redis more than its values.
+local function group_of(reservation, queue, kind, lease_ms, more)
+  local reply, at = reservation.reply, reservation.group
+  if reply[at] and reply[at - 4] == queue and reply[at - 3] == kind and reply[at - 2] == lease_ms and reply[at - 1] == more then
+    return at
+  end
+  at = #reply + 5
+  reply[at - 4], reply[at - 3], reply[at - 2], reply[at - 1], reply[at] = queue, kind, lease_ms, more, 0
+  reservation.group = at
+  return at
+end
+
+local function append_view(reservation, job, payload, lease_ms, more)
+  local reply, at = reservation.reply, group_of(reservation, job[QUEUE], job[KIND], lease_ms, more)
+  local length = #reply
+  reply[at], reply[length + 1], reply[length + 2], reply[length + 3] = reply[at] + 1, job[JID], payload, job[PUT_AT]
 end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
 local function new_reservation(request, work)
   local reply = { '', -1, queues.version() }
   return {
-    request = request, reply = reply, jids = {}, count = 0, bytes = 0,
+    request = request, reply = reply, group = 0, jids = {}, count = 0, bytes = 0,
     work = work, look = LOOK_AHEAD, full = false, -- what is left of them; whether there is room for no more
     lines = {}, rooms = {}, idle = false, -- by queue, by throttle; none of the queues has jobs
   }
@@ -124,11 +131,12 @@ local function weight(rare)
   return 3 + (#(rare[TAGS] or '') + #(rare[THROTTLES] or '')) / 2
 end
 
--- Jobs that stand in `queue` one after the other. `free`: plain ones may pass.
-local function slice_of(queue, line, key, jids, free)
+-- Jobs that stand in `queue` one after the other, after `offset` others. `free`: plain ones may pass.
+local function slice_of(queue, line, key, offset, jids, free)
   local names, stored = state.read(jids)
   return {
-    queue = queue, key = key, jids = jids, names = names, stored = stored, lease_ms = line.lease_ms, due = line.due, free = free,
+    queue = queue, key = key, offset = offset,
+    jids = jids, names = names, stored = stored, lease_ms = line.lease_ms, due = line.due, free = free,
     payloads = nil,
   }
 end
@@ -172,7 +180,7 @@ local function take_job(reservation, job, own, lease_ms)
     return false
   end
   state.run(job, reservation.token, reservation.request.worker, now + lease_ms)
-  append_view(reservation.reply, job[JID], job[KIND], job[QUEUE], payload, lease_ms, job[PUT_AT], more)
+  append_view(reservation, job, payload, lease_ms, more)
   reservation.count, reservation.bytes, reservation.jids[count + 1] = count + 1, bytes, job[JID]
   return true
 end
@@ -183,7 +191,7 @@ local function take_plain(reservation, slice, first)
   local reply, taken, count = reservation.reply, reservation.jids, reservation.count
   local bytes, work, at, worker, lease_until = reservation.bytes, reservation.work, #reply, reservation.request.worker, now + lease_ms
   local head, of_queue, kind, place_at, run_head
-  local passing, entries, texts, passed, written, lease_text
+  local way, passing, entries, texts, passed, written, lease_text, group
   for index = first, #jids do
     local old = stored[index]
     if not old then
@@ -193,10 +201,10 @@ local function take_plain(reservation, slice, first)
       if of_queue ~= queue then
         break
       end
-      place_at, run_head = #head + 1, record.run_head(head, reservation.token, lease_until, worker)
+      place_at, run_head, group = #head + 1, record.run_head(head, reservation.token, lease_until, worker), nil
     end
     local score, put_at = from_bytes(PLACE, old, place_at)
-    if score < FIRST_COMMON or score > LAST_COMMON then
+    if score < 0 or score >= SEQ_SPAN then -- of another priority
       break
     end
     local data = sub(old, place_at + PLACE_BYTES)
@@ -206,10 +214,14 @@ local function take_plain(reservation, slice, first)
       reservation.full = true
       break
     end
-    if not passing then
-      local way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
+    if not way then
+      way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
       passing, entries, texts = state.passing(way)
       passed, written, lease_text = #passing, #texts, text(lease_until)
+    end
+    if not group then
+      group = group_of(reservation, queue, kind, lease_ms, '')
+      at = #reply
     end
     local jid = jids[index]
     passed, count = passed + 1, count + 1
@@ -217,19 +229,19 @@ local function take_plain(reservation, slice, first)
     entries[2 * passed - 1] = lease_text
     entries[2 * passed] = jid
     texts[written + 1] = names[index]
-    texts[written + 2] = run_head .. sub(old, ABOUT_AT)
+    texts[written + 2] = run_head .. sub(old, place_at, place_at + (PLACE_BYTES - 1)) .. data
     written = written + 2
     taken[count] = jid
     reply[at + 1] = jid
-    reply[at + 2] = kind
-    reply[at + 3] = queue
-    reply[at + 4] = payload
-    reply[at + 5] = lease_ms
-    reply[at + 6] = put_at
-    reply[at + 7] = ''
-    at = at + 7
+    reply[at + 2] = payload
+    reply[at + 3] = put_at
+    reply[group] = reply[group] + 1
+    at = at + 3
   end
   local more = count - reservation.count
+  if way and way.from_head == slice.offset + first - 1 then
+    way.from_head = way.from_head + more
+  end
   reservation.count, reservation.bytes, reservation.work = count, bytes, work
   return more
 end
@@ -267,7 +279,7 @@ local function take(reservation, queue, most)
     if #jids > 0 then
       rooms[own] = rooms[own] or throttle.room(own) or false
       reservation.token = reservation.token or lease.new_token()
-      take_some(reservation, line, slice_of(queue, line, key, jids, not (rooms[own] or meta.events)), own)
+      take_some(reservation, line, slice_of(queue, line, key, offset, jids, not (rooms[own] or meta.events)), own)
     end
     -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.
     line.drained = not reservation.full and (not line.more or (rooms[own] or 1) <= 0)
@@ -438,28 +450,25 @@ local function take_alone(request)
   if not old then
     return nil
   end
-  local head, of_queue, kind = record.waiting_head(old)
-  local score, put_at = 0, nil
-  if of_queue == queue then
-    score, put_at = from_bytes(PLACE, old, #head + 1)
-  end
-  if score < FIRST_COMMON or score > LAST_COMMON then
+  local of_queue, kind, put_at, data, flags, score = record.waiting_one(old)
+  if of_queue ~= queue then
     return nil
   end
-  local data, lease_ms, due = sub(old, #head + 1 + PLACE_BYTES), config.get('heartbeat', queue), request.times[1]
+  local lease_ms, due = config.get('heartbeat', queue), request.times[1]
   local payload = data ~= '' and data or call('MGET', keys.data(jid))[1] or 'null'
   local token, lease_until = lease.new_token(), now + lease_ms
-  local new = record.run_head(head, token, lease_until, worker) .. sub(old, ABOUT_AT)
+  local new = record.running_one(token, lease_until, worker, queue, kind, put_at, data, flags, score)
   state.run_alone(queue, jid, text(lease_until), worker, due and due <= lease_until, name, new)
   if jids[2] then
     queues.wake(queue)
   end
   local due_ms = due and max(0, due - now) or -1
-  local reply = { meta.token, due_ms, queues.version(), jid, kind, queue, payload, lease_ms, put_at, '' }
-  return reply, { reply[1], due_ms, reply[3], { jid } }
+  local reply = { meta.token, due_ms, queues.version(), queue, kind, lease_ms, '', 1, jid, payload, put_at }
+  return reply, { reply[1], due_ms, reply[3], jid }
 end
 
--- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again.
+-- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again, the jids as one text: to pack a list
+-- costs as much as to take its jobs out of the queue.
 function reserve.take(request)
   local paused = uses.has('pauses') and call('SMISMEMBER', keys.paused(), unpack(request.queues)) or {}
   local open, budget = {}, MAX_SWEEP
@@ -485,19 +494,19 @@ function reserve.take(request)
   local reply, due = reservation.reply, earliest(request.times)
   reply[1] = reservation.token and meta.token or ''
   reply[2] = due and max(0, due - now) or -1
-  return reply, { reply[1], reply[2], reply[3], reservation.jids }
+  return reply, { reply[1], reply[2], reply[3], concat(reservation.jids, '\n') }
 end
 
--- The same beside outcomes, which are answered whatever becomes of it.
-function reserve.take_beside(outcomes, request)
-  request.done = #outcomes
-  if #outcomes == 0 then
+-- The same beside so many outcomes, which are answered whatever becomes of it.
+function reserve.take_beside(done, request)
+  request.done = done
+  if done == 0 then
     return reserve.take(request)
   end
   local reply, memo = state.attempt('reserve of worker', request.worker, reserve.take, request)
   if not reply then
     reply = { '', -1, queues.version() }
-    memo = { '', -1, queues.version(), {} }
+    memo = { '', -1, queues.version(), '' }
   end
   return reply, memo
 end
@@ -505,16 +514,19 @@ end
 -- The same answer again: those of its jobs whose token still holds.
 function reserve.replay(memo)
   state.begin()
-  local token = memo[1]
-  state.load_all(memo[4])
-  local reply = { token, memo[2], memo[3] }
-  for _, jid in ipairs(memo[4]) do
+  local token, jids = memo[1], {}
+  for jid in memo[4]:gmatch('[^\n]+') do
+    jids[#jids + 1] = jid
+  end
+  state.load_all(jids)
+  local reservation = { reply = { token, memo[2], memo[3] }, group = 0 }
+  for _, jid in ipairs(jids) do
     local job = lease.held(jid, tonumber(token))
     if job then
-      append_view(reply, jid, job[KIND], job[QUEUE], record.payload(job), max(0, job[LEASE_UNTIL] - now), job[PUT_AT], extra(job))
+      append_view(reservation, job, record.payload(job), max(0, job[LEASE_UNTIL] - now), extra(job))
     end
   end
-  return reply
+  return reservation.reply
 end
 
 return reserve

@@ -200,7 +200,7 @@ function state.throttle(job, id)
 end
 
 function state.set_priority(job, priority)
-  job[SCORE] = job[SCORE] % SEQ_SPAN + (127 - priority) * SEQ_SPAN
+  job[SCORE] = job[SCORE] % SEQ_SPAN - priority * SEQ_SPAN
   touch(job)
 end
 

@@ -1,17 +1,18 @@
 -- job_complete: the job is done, or goes to its next stage: `queue`, else the next of its route.
 --
--- args    items of  jid      text
---                   token    text     proves the lease
---                   run_ms   integer  how long it ran by the worker's clock
---                   result   text     '' for none, else JSON, at most max-data bytes; kept as the job's result
---                   options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
---                                     and for the next stage, where there is one: delay_ms (0), dependencies (at most 256
---                                     jids to wait for there; those completed or unknown count as satisfied)
---         Where several items have dependencies, they have at most 64 in all.
--- reply   per item (at most 125)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
---                   TOO_DEEP <why> (the job runs on; it is waited for and more than 1,000 jobs stand before it, or the items
+-- args    groups of  token    text     proves the lease
+--                    options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
+--                                      and for the next stage, where there is one: delay_ms (0), dependencies (at most 256
+--                                      jids to wait for there; those completed or unknown count as satisfied)
+--                    count    integer  of the jobs that have all this in common; then of each
+--                      jid    text
+--                      run_ms integer  how long it ran by the worker's clock
+--                      result text     '' for none, else JSON, at most max-data bytes; kept as the job's result
+--         Where several jobs have dependencies, they have at most 64 in all.
+-- reply   per job (at most 125)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
+--                   TOO_DEEP <why> (the job runs on; it is waited for and more than 1,000 jobs stand before it, or the jobs
 --                   of the call have 2,000 in all)
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
 --         {ns}:completed {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>
-operation('job_complete', 'write', outcome.operation('complete', 5), nil, true)
+operation('job_complete', 'write', outcome.complete, nil, true)

@@ -1,27 +1,28 @@
 -- queue_put: places jobs in queues, in the order given; one bad item refuses the whole call.
 --
--- args    items of  jid      text     1-255 bytes
---                   queue    text     1-255 bytes
---                   kind     text     1-255 bytes, names the handler
---                   data     text     JSON, at most max-data bytes; stored as it is
---                   options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..255 (5),
---                                     tags (at most 32), route (queues of the later stages, at most 64),
---                                     throttles (at most 32), headers (an object of at most 32 texts, 4 KiB with their names),
---                                     dependencies (jids to wait for, at most 256),
---                                     missing satisfied | reject (satisfied: what a dependency is that does not exist),
---                                     on_conflict replace | keep | reject | move (replace)
---         At most 250 items. More than one have at most 250 tags and throttles in all, each dependency counted twice and
+-- args    groups of  queue    text     1-255 bytes
+--                    kind     text     1-255 bytes, names the handler
+--                    options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..255 (5),
+--                                      tags (at most 32), route (queues of the later stages, at most 64),
+--                                      throttles (at most 32), headers (an object of at most 32 texts, 4 KiB with their names),
+--                                      dependencies (jids to wait for, at most 256),
+--                                      missing satisfied | reject (satisfied: what a dependency is that does not exist),
+--                                      on_conflict replace | keep | reject | move (replace)
+--                    count    integer  1..250, of the jobs that have all this in common; then of each
+--                      jid    text     1-255 bytes
+--                      data   text     JSON, at most max-data bytes; stored as it is
+--         At most 250 jobs. More than one have at most 250 tags and throttles in all, each dependency counted twice and
 --         eight headers once, and at most 8 MiB of data; those of them that exist already have at most 250 tags,
 --         throttles and dependencies.
--- reply   per item  put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
+-- reply   per job   put | replaced | kept | exists, or a list of that and the dependencies that were satisfied already,
 --                   completed or unknown
 --                   A jid that exists: replace (kept while it runs), keep, reject (exists), move (replace even while it runs).
---                   Earlier items of the call exist for the later ones.
+--                   Earlier jobs of the call exist for the later ones.
 -- errors  INVALID_ARGUMENT, UNKNOWN_DEPENDENCY, CYCLE, TOO_DEEP (it is waited for and more than 1,000 jobs stand
---         before it, or the items of the call have 2,000 in all)
+--         before it, or the jobs of the call have 2,000 in all)
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:due {ns}:queues {ns}:wake:<q>
 --         {ns}:queues:wake {ns}:seq {ns}:tag:<t> {ns}:tags {ns}:dependencies:<jid> {ns}:dependents:<jid>
-local WIDTH, MOST_EXTRAS, MOST_BYTES = 5, 250, 8388608
+local HEAD, WIDTH, MOST_EXTRAS, MOST_BYTES = 4, 2, 250, 8388608
 local OPTIONS = put_options.known({ delay_ms = true, dependencies = true, missing = true, on_conflict = true })
 local ON_CONFLICT = { replace = true, keep = true, reject = true, move = true }
 
@@ -46,7 +47,7 @@ end
 
 local PLAIN = { priority = 0, delay_ms = 0, on_conflict = 'replace', extras = 0 }
 
--- Items of a call mostly have the same options: each text is read once. Nobody changes what is read.
+-- Groups of a call mostly have the same options: each text is read once. Nobody changes what is read.
 local function read_options(value, read)
   if value == '' then
     return PLAIN
@@ -141,7 +142,7 @@ local function write_links()
 end
 
 -- Puts jobs without options, each there once, if none of them exists yet. Whether it did.
-local function put_plain(argv, jids)
+local function put_plain(argv, groups, jids)
   local count, prefix, names = #jids, keys.job(''), {}
   for index = 1, count do
     names[index] = prefix .. jids[index]
@@ -152,46 +153,49 @@ local function put_plain(argv, jids)
   for index = 1, count do
     state.check_jid(jids[index])
   end
-  local score, at = 127 * SEQ_SPAN + commit.draw_seq(count), 3
-  local last_queue, last_kind, near_head, far_head, passing, entries, texts, passed, written
-  for index = 1, count do
-    local jid, queue, kind, data = jids[index], argv[at + 1], argv[at + 2], argv[at + 3]
-    if queue ~= last_queue or kind ~= last_kind then
-      last_queue, last_kind = queue, kind
-      near_head, far_head = record.new_heads(kind, queue)
-      passing, entries, texts = state.passing(state.way(false, keys.waiting(queue), false, false, WAITING, queue, now))
-      passed, written = #passing, #texts
-    end
-    score, at, passed = score + 1, at + WIDTH, passed + 1
-    passing[passed] = jid
-    entries[2 * passed - 1] = ordinal(score)
-    entries[2 * passed] = jid
-    texts[written + 1] = names[index]
-    if #data > INLINE_BYTES then
-      texts[written + 2] = far_head .. to_bytes(PLACE, score, now)
-      texts[written + 3] = keys.data(jid)
-      texts[written + 4] = data
-      written = written + 4
-    else
-      texts[written + 2] = near_head .. to_bytes(PLACE, score, now) .. data
-      written = written + 2
+  local score, index = commit.draw_seq(count), 0
+  for at = 1, #groups do
+    local group = groups[at]
+    local near_head, far_head = record.new_heads(group.kind, group.queue)
+    local way = state.way(false, keys.waiting(group.queue), false, false, WAITING, group.queue, now)
+    local passing, entries, texts = state.passing(way)
+    local passed, written = #passing, #texts
+    for item = group.first, group.last, WIDTH do
+      local jid, data = argv[item], argv[item + 1]
+      score, index, passed = score + 1, index + 1, passed + 1
+      passing[passed] = jid
+      entries[2 * passed - 1] = ordinal(score)
+      entries[2 * passed] = jid
+      texts[written + 1] = names[index]
+      if #data > INLINE_BYTES then
+        texts[written + 2] = far_head .. to_bytes(PLACE, score, now)
+        texts[written + 3] = keys.data(jid)
+        texts[written + 4] = data
+        written = written + 4
+      else
+        texts[written + 2] = near_head .. to_bytes(PLACE, score, now) .. data
+        written = written + 2
+      end
     end
   end
   return true
 end
 
 -- Puts each as its options say: the reply.
-local function put_all(argv, jids, read)
-  local reply, loaded = {}, 0
+local function put_all(argv, groups, jids)
+  local reply, loaded, index = {}, 0, 0
   links, left, search, ties = {}, {}, { steps = 0 }, 0
-  for index = 1, #jids do
-    if index > loaded then
-      loaded = state.load_some(jids, index)
-    end
-    local jid, queue, kind, data, options = unpack(argv, 3 + (index - 1) * WIDTH, 2 + index * WIDTH)
-    reply[index] = put(jid, queue, kind, data, read_options(options, read))
-    if ties > MOST_EXTRAS and #jids > 1 then
-      refuse_too_much_there()
+  for at = 1, #groups do
+    local group = groups[at]
+    for item = group.first, group.last, WIDTH do
+      index = index + 1
+      if index > loaded then
+        loaded = state.load_some(jids, index)
+      end
+      reply[index] = put(argv[item], group.queue, group.kind, argv[item + 1], group.options)
+      if ties > MOST_EXTRAS and #jids > 1 then
+        refuse_too_much_there()
+      end
     end
   end
   write_links()
@@ -217,42 +221,50 @@ local function put_alone(jid, queue, kind, data)
     return nil
   end
   state.check_jid(jid)
-  local score = 127 * SEQ_SPAN + commit.draw_seq(1) + 1
+  local score = commit.draw_seq(1) + 1
   local stored, apart = record.plain_one(score, kind, queue, data)
   state.put_alone(queue, jid, ordinal(score), found == 1, name, stored, apart)
-  return { 'put' }
+  return 'put'
 end
 
--- The jids are checked as they are loaded; nothing is written before the last item was checked.
+-- The jids are checked as they are loaded; nothing is written before the last job was checked.
 operation('queue_put', 'grow', function(argv)
-  local count = check.items(argv, 3, WIDTH)
-  local alone = count == 1 and argv[7] == '' and not meta.events and put_alone(argv[3], argv[4], argv[5], argv[6])
-  if alone then
-    return alone
+  if #argv == 2 + HEAD + WIDTH and argv[5] == '' and argv[6] == '1' and not meta.events then
+    local alone = put_alone(argv[7], argv[3], argv[4], argv[8])
+    if alone then
+      return alone
+    end
   end
-  local max_data, seen, read, extras, bytes = config.get('max-data'), {}, {}, 0, 0
-  local jids, distinct, reply, plain = {}, {}, {}, not meta.events
-  for index = 1, count do
-    local jid, queue, kind, data, options = unpack(argv, 3 + (index - 1) * WIDTH, 2 + index * WIDTH)
-    if not (seen[queue] and seen[kind]) then
-      check.name(queue, 'queue', seen)
-      check.name(kind, 'kind', seen)
+  local count, begins = check.groups(argv, 3, HEAD, WIDTH, MAX_ITEMS)
+  local max_data, read, groups, jids, distinct = config.get('max-data'), {}, {}, {}, {}
+  local total, extras, bytes, plain = 0, 0, 0, not meta.events and count > 0
+  for index = 1, #begins - 1 do
+    local at = begins[index]
+    local group = {
+      queue = check.name(argv[at], 'queue'), kind = check.name(argv[at + 1], 'kind'), options = read_options(argv[at + 2], read),
+      first = at + HEAD, last = begins[index + 1] - 1,
+    }
+    groups[index], plain = group, plain and group.options == PLAIN
+    for item = group.first, group.last, WIDTH do
+      local jid, data = argv[item], argv[item + 1]
+      if data == '' or #data > max_data then
+        check_data(data, max_data, total + 1, count)
+      end
+      if distinct[jid] then
+        plain = false
+      end
+      distinct[jid] = true
+      total = total + 1
+      jids[total] = jid
+      bytes = bytes + #data
     end
-    check_data(data, max_data, index, count)
-    if options ~= '' then
-      extras, plain = extras + read_options(options, read).extras, false
-    end
-    bytes = bytes + #data
+    extras = extras + (group.last - group.first + 1) / WIDTH * group.options.extras
     if count > 1 and (extras > MOST_EXTRAS or bytes > MOST_BYTES) then
       refuse_too_much(extras)
     end
-    plain = plain and not distinct[jid]
-    jids[index], distinct[jid], reply[index] = jid, true, 'put'
   end
   state.begin()
-  if not (plain and put_plain(argv, jids)) then
-    reply = put_all(argv, jids, read)
-  end
+  local reply = plain and put_plain(argv, groups, jids) and 'put' or answers(put_all(argv, groups, jids))
   state.commit()
   return reply
 end, nil, true)
