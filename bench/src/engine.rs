@@ -12,8 +12,8 @@ const ROUNDS: usize = 5;
 const WORKER: &str = "bench-host:4242:0123abcd";
 
 /// In the reply of a reserve whose jobs are all alike: the values before the first job, and those of each.
-pub const REPLY_HEAD: usize = 8;
-pub const REPLY_WIDTH: usize = 3;
+pub const REPLY_HEAD: usize = 7;
+pub const REPLY_WIDTH: usize = 4;
 
 /// Puts `jobs` jobs with a payload of `size` bytes.
 pub fn put(pipeline: &mut Pipeline<'_>, jobs: usize, size: usize, round: usize) -> redis::RedisResult<()> {
@@ -41,7 +41,7 @@ pub fn complete(pipeline: &mut Pipeline<'_>, reserved: &[Value]) -> redis::Redis
     pipeline.call("job_complete", &calls).map(drop)
 }
 
-/// What completes the jobs of a reply, which are all of one kind and queue.
+/// What completes the jobs of a reply, which are all of one queue.
 fn completions(reply: &Value) -> Vec<String> {
     let Value::Array(parts) = reply else { return Vec::new() };
     let jids: Vec<String> = parts.iter().skip(REPLY_HEAD).step_by(REPLY_WIDTH).map(text).collect();

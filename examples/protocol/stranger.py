@@ -56,7 +56,7 @@ assert redis.call("queue_put", "mail", "send", "", "1", jid, json.dumps({"to": "
 assert redis.command("BLPOP", "{mh}:wake:mail", "2") == ["{mh}:wake:mail", "1"]
 token, next_due_ms, queues_version, *group = redis.call("queue_reserve", worker, "1", "0", "mail")
 begun = time.monotonic()
-queue, kind, lease_ms, extra, count, taken, data, put_at_ms = group
+queue, lease_ms, extra, count, taken, kind, data, put_at_ms = group
 assert (queue, kind, count, taken, json.loads(data)) == ("mail", "send", 1, jid, {"to": "é"})
 
 run_ms = str(round((time.monotonic() - begun) * 1000))

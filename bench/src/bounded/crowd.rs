@@ -183,9 +183,9 @@ pub fn leases(reply: &Value) -> Vec<[String; 2]> {
     let token = text(&parts[0]);
     let (mut leases, mut at) = (Vec::new(), 3);
     while at < parts.len() {
-        let jobs: usize = text(&parts[at + 4]).parse().expect("a number of jobs");
-        let end = at + 5 + 3 * jobs;
-        leases.extend(parts[at + 5..end].iter().step_by(3).map(|jid| [text(jid), token.clone()]));
+        let jobs: usize = text(&parts[at + 3]).parse().expect("a number of jobs");
+        let end = at + 4 + 4 * jobs;
+        leases.extend(parts[at + 4..end].iter().step_by(4).map(|jid| [text(jid), token.clone()]));
         at = end;
     }
     leases

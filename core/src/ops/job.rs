@@ -119,16 +119,16 @@ impl Job {
 /// The retries of a job that was put without saying; the engine leaves them out of its answers.
 const RETRIES_DEFAULT: i64 = 5;
 
-/// What jobs of a reserve's reply have in common that follow each other: all but three values.
+/// What jobs of a reserve's reply have in common that follow each other: all but four values.
 pub(super) struct Common(Job);
 
 impl Common {
-    pub(super) fn decode([queue, kind, lease, extra]: [Value; 4], token: &str, worker: &str) -> Result<Common> {
+    pub(super) fn decode([queue, lease, extra]: [Value; 3], token: &str, worker: &str) -> Result<Common> {
         let job = Job {
             token: token.to_owned(),
             lease_ms: reply::natural(lease)?,
             worker: worker.to_owned(),
-            ..Job::plain(String::new(), reply::text(kind)?, reply::text(queue)?, String::new())
+            ..Job::plain(String::new(), String::new(), reply::text(queue)?, String::new())
         };
         match reply::text(extra)?.as_str() {
             "" => Ok(Common(job)),
@@ -140,15 +140,15 @@ impl Common {
     }
 
     /// One of them.
-    pub(super) fn job(&self, [jid, data, put_at]: [Value; Job::VALUES]) -> Result<Job> {
-        let (jid, data) = (reply::text(jid)?, reply::text(data)?);
-        Ok(Job { jid, data, put_at_ms: reply::natural(put_at)?, ..self.0.clone() })
+    pub(super) fn job(&self, [jid, kind, data, put_at]: [Value; Job::VALUES]) -> Result<Job> {
+        let (jid, kind, data) = (reply::text(jid)?, reply::text(kind)?, reply::text(data)?);
+        Ok(Job { jid, kind, data, put_at_ms: reply::natural(put_at)?, ..self.0.clone() })
     }
 }
 
 impl Job {
     /// How many values are a job's own in a reserve's reply.
-    pub(super) const VALUES: usize = 3;
+    pub(super) const VALUES: usize = 4;
 
     /// Members this client does not know belong to a newer engine and are skipped.
     fn with_extra(self, extra: &str) -> Result<Job> {

@@ -387,9 +387,9 @@ impl QueueReserve {
         while let Some(queue) = parts.next() {
             // Where values are missing, nil makes the decoding say so.
             let mut next = || parts.next().unwrap_or(Value::Nil);
-            let common = Common::decode([queue, next(), next(), next()], &token, &self.worker)?;
+            let common = Common::decode([queue, next(), next()], &token, &self.worker)?;
             for _ in 0..reply::natural(next())? {
-                jobs.push(common.job([next(), next(), next()])?);
+                jobs.push(common.job([next(), next(), next(), next()])?);
             }
         }
         Ok(Reserved { jobs, next_due_ms: u64::try_from(next_due).ok(), queues_version })

@@ -268,7 +268,7 @@ end
 local function complete_plain(items, first, names, stored)
   local jids, groups, group, in_hand = items.jids, items.groups, items.groups[first], state.in_hand()
   local argv, token, at, index = group.argv, group.token, group.base + WIDTH * first, first
-  local head, place_at, queue, worker, reserved_at, run_text, run_ms, has_result, end_head
+  local head, kind_at, queue, worker, reserved_at, run_text, run_ms, has_result, end_head
   local passing, entries, texts, passed, written
   local put_at, alike = nil, 0
   while groups[index] == group do
@@ -292,16 +292,16 @@ local function complete_plain(items, first, names, stored)
           passing, entries, texts = state.passing(way)
           passed, written = #passing, #texts
         end
-        place_at = #head + 1
+        kind_at = #head + 1
       end
-      end_head = record.end_head(head, token, reserved_at, run_ms, worker, has_result)
+      end_head = record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
     end
-    local _, was_put_at = from_bytes(PLACE, old, place_at)
+    local _, _, was_put_at = from_bytes(ABOUT, old, kind_at)
     if was_put_at ~= put_at then
       sample_alike(queue, run_ms, put_at, alike)
       put_at, alike = was_put_at, 0
     end
-    local new = end_head .. sub(old, place_at)
+    local new = end_head .. sub(old, kind_at)
     alike, index, at, passed = alike + 1, index + 1, at + WIDTH, passed + 1
     passing[passed] = jid
     entries[2 * passed - 1] = now_text

@@ -2,7 +2,7 @@
 --
 --   always        STATE and FLAGS, after a byte that says which of the parts that may be missing are there
 --   once run      the fields from TOKEN to WORKER
---   always        the fields from KIND to PUT_AT
+--   always        the fields from QUEUE to PUT_AT
 --   if any        RARE, packed
 --   to its end    the payload; a large one lives in a key of its own
 --
@@ -20,12 +20,12 @@ local BASE, BASE_AND_RUN = '<BBBssdd', '<BBBddddsssdd'
 
 function record.decode(stored, jid, name)
   local parts = byte(stored)
-  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, kind, queue, score, put_at, data_at, rare
+  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, kind, score, put_at, data_at, rare
   if parts % 2 == HAS_RUN then
-    _, at, flags, token, reserved_at, until_ms, run_ms, worker, kind, queue, score, put_at, data_at =
+    _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, kind, score, put_at, data_at =
       from_bytes(BASE_AND_RUN, stored)
   else
-    _, at, flags, kind, queue, score, put_at, data_at = from_bytes(BASE, stored)
+    _, at, flags, queue, kind, score, put_at, data_at = from_bytes(BASE, stored)
   end
   if parts >= HAS_RARE then
     data_at, rare = unpack_one(stored, data_at - 1)
@@ -33,7 +33,7 @@ function record.decode(stored, jid, name)
   end
   local data = sub(stored, data_at)
   return {
-    at, flags, token, reserved_at, until_ms, run_ms, worker, kind, queue, score, put_at,
+    at, flags, token, reserved_at, until_ms, run_ms, worker, queue, kind, score, put_at,
     data ~= '' and data or nil, rare, jid, name, false, false, false,
   }
 end
@@ -41,7 +41,7 @@ end
 -- A new job, in no state yet.
 function record.new(jid, name, kind, queue, priority, data)
   return {
-    GONE, 0, nil, nil, nil, nil, nil, kind, queue, -priority * SEQ_SPAN, now,
+    GONE, 0, nil, nil, nil, nil, nil, queue, kind, -priority * SEQ_SPAN, now,
     data, nil, jid, name, false, false, false,
   }
 end
@@ -71,7 +71,7 @@ function record.encode(job)
   if job[TOKEN] then
     head = to_bytes(BASE_AND_RUN, HAS_RUN + (rare and HAS_RARE or 0), unpack(job, STATE, PUT_AT))
   else
-    head = to_bytes(BASE, rare and HAS_RARE or 0, job[STATE], job[FLAGS], unpack(job, KIND, PUT_AT))
+    head = to_bytes(BASE, rare and HAS_RARE or 0, job[STATE], job[FLAGS], unpack(job, QUEUE, PUT_AT))
   end
   if rare then
     head = head .. pack(rare)
@@ -116,28 +116,27 @@ end
 -- ## Plain records
 --
 -- Most jobs have nothing in RARE and no text of their own beside a large payload. A record of that kind is rewritten as
--- the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to SCORE: a record that begins
--- with its neighbour's head has all of that in common with it, and need not be read. The first three bytes are the parts, the
--- state and the flags.
-local FLAGS_AT, ABOUT_AT = 3, 4
+-- the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to KIND: a record that begins
+-- with its neighbour's head has all of that in common with it. The first three bytes are the parts, the state and the flags.
+local FLAGS_AT, HEAD, RUN_HEAD = 3, '<BBBs', '<BBBddddss'
 
--- The heads of jobs that are put now: with their payload behind them, and with a large one elsewhere.
+-- What the records of jobs that are put now begin with, up to SCORE: with their payload behind, and with a large one elsewhere.
 function record.new_heads(kind, queue)
-  local about = to_bytes('<ss', kind, queue)
+  local about = to_bytes('<ss', queue, kind)
   return '\0\1\0' .. about, '\0\1\1' .. about
 end
 
--- Of a plain job that waits and never ran: its head, queue and kind. nil of any other.
+-- Of a plain job that waits and never ran: its head and queue. nil of any other.
 function record.waiting_head(stored)
-  local parts, at, flags, kind, queue, score_at = from_bytes('<BBBss', stored)
+  local parts, at, flags, queue, kind_at = from_bytes(HEAD, stored)
   if parts == 0 and at == WAITING and flags <= HAS_DATA then
-    return sub(stored, 1, score_at - 1), queue, kind
+    return sub(stored, 1, kind_at - 1), queue
   end
 end
 
 -- The head of jobs that have `head` when they are reserved.
-function record.run_head(head, token, lease_until, worker)
-  return to_bytes('<BBBdddds', HAS_RUN, RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker) .. sub(head, ABOUT_AT)
+function record.run_head(head, token, lease_until, worker, queue)
+  return to_bytes(RUN_HEAD, HAS_RUN, RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
 end
 
 -- Of a plain job that runs under `token` and is not in grace: its head, queue and worker, when it was reserved. nil of any
@@ -147,17 +146,17 @@ function record.held_head(stored, token)
   if parts ~= HAS_RUN or at ~= RUNNING or flags > HAS_DATA then
     return nil
   end
-  local _, _, _, held, reserved_at, _, _, worker, _, queue, place_at = from_bytes('<BBBddddsss', stored)
+  local _, _, _, held, reserved_at, _, _, worker, queue, kind_at = from_bytes(RUN_HEAD, stored)
   if held == token then
-    return sub(stored, 1, place_at - 1), queue, worker, reserved_at
+    return sub(stored, 1, kind_at - 1), queue, worker, reserved_at
   end
 end
 
 -- The head of jobs that have `head` when they are completed.
-function record.end_head(head, token, reserved_at, run_ms, worker, has_result)
+function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
   local flags = byte(head, FLAGS_AT)
-  local run = to_bytes('<BBBdddds', HAS_RUN, COMPLETED, has_result and flags + HAS_RESULT or flags, token, reserved_at, now, run_ms, worker)
-  return run .. sub(head, #run + 1) -- which is as long
+  flags = has_result and flags + HAS_RESULT or flags
+  return to_bytes(RUN_HEAD, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
 end
 
 -- ## A plain job alone, which has nothing in common with others
@@ -165,9 +164,9 @@ end
 -- The record of a new job; a large payload is not in it, but the second value.
 function record.plain_one(score, kind, queue, data)
   if #data > INLINE_BYTES then
-    return to_bytes(BASE, 0, WAITING, HAS_DATA, kind, queue, score, now), data
+    return to_bytes(BASE, 0, WAITING, HAS_DATA, queue, kind, score, now), data
   end
-  return to_bytes(BASE, 0, WAITING, 0, kind, queue, score, now) .. data
+  return to_bytes(BASE, 0, WAITING, 0, queue, kind, score, now) .. data
 end
 
 -- Of one of priority 0 that waits and never ran: its queue and kind, when it was put, its payload ('' when it is large), and
@@ -176,7 +175,7 @@ function record.waiting_one(stored)
   if byte(stored) ~= 0 then
     return nil
   end
-  local _, at, flags, kind, queue, score, put_at, data_at = from_bytes(BASE, stored)
+  local _, at, flags, queue, kind, score, put_at, data_at = from_bytes(BASE, stored)
   if at == WAITING and flags <= HAS_DATA and score >= 0 and score < SEQ_SPAN then
     return queue, kind, put_at, sub(stored, data_at), flags, score
   end
@@ -184,7 +183,7 @@ end
 
 -- Its record when it runs.
 function record.running_one(token, lease_until, worker, queue, kind, put_at, data, flags, score)
-  return to_bytes(BASE_AND_RUN, HAS_RUN, RUNNING, flags, token, now, lease_until, 0, worker, kind, queue, score, put_at) .. data
+  return to_bytes(BASE_AND_RUN, HAS_RUN, RUNNING, flags, token, now, lease_until, 0, worker, queue, kind, score, put_at) .. data
 end
 
 -- Of one that runs under `token` and is not in grace: its record when it is completed, its queue and worker, when it was put.
@@ -193,10 +192,10 @@ function record.completed_one(stored, token, run_ms, has_result)
   if byte(stored) ~= HAS_RUN then
     return nil
   end
-  local _, at, flags, held, reserved_at, _, _, worker, kind, queue, score, put_at, data_at = from_bytes(BASE_AND_RUN, stored)
+  local _, at, flags, held, reserved_at, _, _, worker, queue, kind, score, put_at, data_at = from_bytes(BASE_AND_RUN, stored)
   if at == RUNNING and flags <= HAS_DATA and held == token then
     flags = has_result and flags + HAS_RESULT or flags
-    local run = to_bytes(BASE_AND_RUN, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, kind, queue, score, put_at)
+    local run = to_bytes(BASE_AND_RUN, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue, kind, score, put_at)
     return run .. sub(stored, data_at), queue, worker, put_at
   end
 end

@@ -86,21 +86,22 @@ end
 
 -- Where in the reply of a reservation the number of the jobs stands that have all this in common: those that follow each other
 -- are a group, of which it is said once. All is plain values, as a list in a list costs Redis more than its values.
-local function group_of(reservation, queue, kind, lease_ms, more)
+local function group_of(reservation, queue, lease_ms, more)
   local reply, at = reservation.reply, reservation.group
-  if reply[at] and reply[at - 4] == queue and reply[at - 3] == kind and reply[at - 2] == lease_ms and reply[at - 1] == more then
+  if reply[at] and reply[at - 3] == queue and reply[at - 2] == lease_ms and reply[at - 1] == more then
     return at
   end
-  at = #reply + 5
-  reply[at - 4], reply[at - 3], reply[at - 2], reply[at - 1], reply[at] = queue, kind, lease_ms, more, 0
+  at = #reply + 4
+  reply[at - 3], reply[at - 2], reply[at - 1], reply[at] = queue, lease_ms, more, 0
   reservation.group = at
   return at
 end
 
 local function append_view(reservation, job, payload, lease_ms, more)
-  local reply, at = reservation.reply, group_of(reservation, job[QUEUE], job[KIND], lease_ms, more)
+  local reply, at = reservation.reply, group_of(reservation, job[QUEUE], lease_ms, more)
   local length = #reply
-  reply[at], reply[length + 1], reply[length + 2], reply[length + 3] = reply[at] + 1, job[JID], payload, job[PUT_AT]
+  reply[length + 1], reply[length + 2], reply[length + 3], reply[length + 4] = job[JID], job[KIND], payload, job[PUT_AT]
+  reply[at] = reply[at] + 1
 end
 
 -- One reservation in progress: what it may still take, and from which queues it can take nothing more.
@@ -190,24 +191,24 @@ local function take_plain(reservation, slice, first)
   local queue, jids, names, stored, lease_ms = slice.queue, slice.jids, slice.names, slice.stored, slice.lease_ms
   local reply, taken, count = reservation.reply, reservation.jids, reservation.count
   local bytes, work, at, worker, lease_until = reservation.bytes, reservation.work, #reply, reservation.request.worker, now + lease_ms
-  local head, of_queue, kind, place_at, run_head
+  local head, of_queue, kind_at, run_head
   local way, passing, entries, texts, passed, written, lease_text, group
   for index = first, #jids do
     local old = stored[index]
     if not old then
       break
     elseif not head or find(old, head, 1, true) ~= 1 then
-      head, of_queue, kind = record.waiting_head(old)
+      head, of_queue = record.waiting_head(old)
       if of_queue ~= queue then
         break
       end
-      place_at, run_head, group = #head + 1, record.run_head(head, reservation.token, lease_until, worker), nil
+      kind_at, run_head = #head + 1, record.run_head(head, reservation.token, lease_until, worker, queue)
     end
-    local score, put_at = from_bytes(PLACE, old, place_at)
+    local kind, score, put_at, data_at = from_bytes(ABOUT, old, kind_at)
     if score < 0 or score >= SEQ_SPAN then -- of another priority
       break
     end
-    local data = sub(old, place_at + PLACE_BYTES)
+    local data = sub(old, data_at)
     local payload = data ~= '' and data or payload_apart(slice, index)
     bytes, work = bytes + #payload, work - 1
     if (bytes > MAX_REPLY or work < 0) and count > 0 then
@@ -218,9 +219,7 @@ local function take_plain(reservation, slice, first)
       way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
       passing, entries, texts = state.passing(way)
       passed, written, lease_text = #passing, #texts, text(lease_until)
-    end
-    if not group then
-      group = group_of(reservation, queue, kind, lease_ms, '')
+      group = group_of(reservation, queue, lease_ms, '')
       at = #reply
     end
     local jid = jids[index]
@@ -229,16 +228,19 @@ local function take_plain(reservation, slice, first)
     entries[2 * passed - 1] = lease_text
     entries[2 * passed] = jid
     texts[written + 1] = names[index]
-    texts[written + 2] = run_head .. sub(old, place_at, place_at + (PLACE_BYTES - 1)) .. data
+    texts[written + 2] = run_head .. sub(old, kind_at, data_at - 1) .. data
     written = written + 2
     taken[count] = jid
     reply[at + 1] = jid
-    reply[at + 2] = payload
-    reply[at + 3] = put_at
-    reply[group] = reply[group] + 1
-    at = at + 3
+    reply[at + 2] = kind
+    reply[at + 3] = payload
+    reply[at + 4] = put_at
+    at = at + 4
   end
   local more = count - reservation.count
+  if way then
+    reply[group] = reply[group] + more
+  end
   if way and way.from_head == slice.offset + first - 1 then
     way.from_head = way.from_head + more
   end
@@ -463,7 +465,7 @@ local function take_alone(request)
     queues.wake(queue)
   end
   local due_ms = due and max(0, due - now) or -1
-  local reply = { meta.token, due_ms, queues.version(), queue, kind, lease_ms, '', 1, jid, payload, put_at }
+  local reply = { meta.token, due_ms, queues.version(), queue, lease_ms, '', 1, jid, kind, payload, put_at }
   return reply, { reply[1], due_ms, reply[3], jid }
 end
 

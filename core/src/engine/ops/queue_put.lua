@@ -153,13 +153,16 @@ local function put_plain(argv, groups, jids)
   for index = 1, count do
     state.check_jid(jids[index])
   end
-  local score, index = commit.draw_seq(count), 0
+  local score, index, queue = commit.draw_seq(count), 0, nil
+  local passing, entries, texts, passed, written
   for at = 1, #groups do
     local group = groups[at]
     local near_head, far_head = record.new_heads(group.kind, group.queue)
-    local way = state.way(false, keys.waiting(group.queue), false, false, WAITING, group.queue, now)
-    local passing, entries, texts = state.passing(way)
-    local passed, written = #passing, #texts
+    if group.queue ~= queue then
+      queue = group.queue
+      passing, entries, texts = state.passing(state.way(false, keys.waiting(queue), false, false, WAITING, queue, now))
+      passed, written = #passing, #texts
+    end
     for item = group.first, group.last, WIDTH do
       local jid, data = argv[item], argv[item + 1]
       score, index, passed = score + 1, index + 1, passed + 1

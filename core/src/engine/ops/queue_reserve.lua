@@ -8,8 +8,8 @@
 --         queue …  text     1 to 64 queues
 -- reply   token text, ms until the next thing is due in these queues (-1: nothing, and always with limit 0, which does
 --         not look), queues_version, then groups of
---         queue kind lease_ms extra count  what so many jobs have in common that follow, and then of each
---         jid data put_at_ms
+--         queue lease_ms extra count  what so many jobs have in common that follow, and then of each
+--         jid kind data put_at_ms
 --         (extra: '' for priority 0, 5 of 5 retries left and nothing else to say, else JSON: priority retries remaining tags
 --         route throttles parent tracked headers)
 --         First hands on jobs whose lease and grace ended and promotes what is due, at most 100.
