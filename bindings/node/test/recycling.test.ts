@@ -91,7 +91,7 @@ test(`${LEAKING} jobs that leak go through processes of 100: each is done once, 
 });
 
 test("of jobs put one after another none waits while processes are replaced: there is a successor before the last start", async (t) => {
-  const service = await started(["--thread-count", "2", "--jobs-per-fork", "300"]);
+  const service = await started(["--thread-count", "2", "--jobs-per-fork", "1000"]);
   const events = await heard(service);
   const queue = service.client.queue("q");
   const jids = await service.put("grow", 1, 0);
@@ -99,7 +99,7 @@ test("of jobs put one after another none waits while processes are replaced: the
   for await (const event of events) {
     if (event.event === "reserved") {
       starts.push(processOf(event));
-    } else if (jids.length === 900) {
+    } else if (jids.length === 3_000) {
       break;
     } else {
       jids.push((await queue.put("grow", 0)).jid);

@@ -81,7 +81,7 @@ class Registering(ABC):
         known, self._duties = self._duties, self._duties.copy()
         try:
             self._duties.perform(kind, handler, timeout_ms, waits)
-            self._open()
+            self._open_again()
         except InvalidArgument:
             self._duties = known
             raise
@@ -161,5 +161,5 @@ class Registering(ABC):
             raise WrongState(f"the worker has started: {what} comes too late")
 
     @abstractmethod
-    def _open(self) -> None:
-        """Begin anew, with what is registered now; InvalidArgument when the core refuses it."""
+    def _open_again(self) -> None:
+        """Begin anew, with what is registered now and paused if it was; InvalidArgument when the core refuses it."""

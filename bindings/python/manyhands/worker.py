@@ -133,11 +133,17 @@ class Worker(Registering):
         self._holder = WorkerHolder(self._native)
         self._pid = os.getpid()
 
+    def _open_again(self) -> None:
+        paused = self.paused
+        self._open()
+        if paused:
+            self.pause()
+
     def _set(self, settings: Mapping[str, Any]) -> None:
         """What was set from outside the program (`_native.work_settings`) wins over what the program says."""
         self._client._redirect(settings["url"], settings["namespace"])
         self._options.override(settings["worker"])
-        self._open()
+        self._open_again()
 
     @classmethod
     def _while_loading(cls, load: Callable[[], _Loaded]) -> _Loaded:

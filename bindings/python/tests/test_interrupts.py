@@ -86,6 +86,28 @@ def test_a_handler_may_end_its_job_though_killed(client: Client) -> None:
     assert found(client, placed.jid).result == "cleaned up"
 
 
+def test_a_paused_worker_takes_nothing_until_it_is_resumed(client: Client) -> None:
+    paused, performed = Worker(client, ["q"]), []
+    paused.pause()
+
+    @paused.perform("k")
+    def handler(job: Job) -> None:
+        performed.append(job.jid)
+        paused.stop()
+
+    thread, raised = run_beside(paused)
+    client.queue("q").put("k", jid="first")
+    with Worker(client, ["q"]) as other:
+        job = other.next(10)
+        assert job is not None
+        assert (job.jid, paused.paused) == ("first", True)
+        job.complete()
+    paused.resume()
+    client.queue("q").put("k", jid="second")
+    thread.join()
+    assert (performed, raised, paused.paused) == (["second"], [], False)
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_lost_job_interrupts_its_handler(client: Client, asynchronous: bool) -> None:
     placed = client.queue("q").put("k")

@@ -78,13 +78,31 @@ class JobInterruptedTest < Case
     end
     running(worker) do
       eventually { started.size.positive? }
-      native(worker).kill_running
+      worker.kill_running
       take(heard)
       assert_state "running", "j"
       leave << 1
       eventually { client.job("j").state == "completed" }
     end
     assert_equal ["again", 5], [client.job("j").result, client.job("j").remaining]
+  end
+
+  def test_a_paused_worker_takes_nothing_until_it_is_resumed
+    performed = Thread::Queue.new
+    paused = new_worker
+    paused.pause
+    paused.perform("k") { |job| (performed << job.jid) && nil }
+    running(paused) do
+      queue.put("k", jid: "first")
+      other = new_worker
+      job = other.next(timeout: 10)
+      assert_equal ["first", true], [job.jid, paused.paused?]
+      job.complete
+      other.close
+      paused.resume
+      queue.put("k", jid: "second")
+      assert_equal ["second", false], [take(performed), paused.paused?]
+    end
   end
 
   # What becomes of a job whose first run is killed as soon as the block has told that it began.
@@ -94,7 +112,7 @@ class JobInterruptedTest < Case
     worker = new_worker.perform("k") { |_| handler.call(runs << 1) }
     running(worker) do
       eventually { runs.size == 1 }
-      native(worker).kill_running
+      worker.kill_running
       eventually { client.job("j").state == "completed" }
     end
     client.job("j")
@@ -180,7 +198,7 @@ class JobInterruptedTest < Case
 
   # Calls at any time, whatever the threads do.
   def kill_at_any_time(runs, worker)
-    native(worker).kill_running
+    worker.kill_running
     native(worker).take_interrupts.each { |one| runs.interrupt(*one) }.size
   end
 end

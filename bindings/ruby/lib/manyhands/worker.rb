@@ -116,7 +116,7 @@ module Manyhands
     def override(options)
       check_not_started("a setting")
       @options = { **@options, **options }
-      open
+      open_again
     end
 
     # @api private
@@ -193,6 +193,13 @@ module Manyhands
       @native = Native::Worker.open(@client.native, Wire.object(options, nil))
       @holder = WorkerHolder.new(@native)
       @pid = Process.pid
+    end
+
+    # What it was told stays.
+    def open_again
+      paused = @pid == Process.pid && paused?
+      open
+      pause if paused
     end
 
     def check_loaded

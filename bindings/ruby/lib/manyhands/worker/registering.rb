@@ -44,7 +44,7 @@ module Manyhands
       Wire.refuse("perform needs a block", nil) unless handler || block
 
       check_not_started("a handler for #{kind}")
-      @duties.add(kind, handler || block, **limits) { open }
+      @duties.add(kind, handler || block, **limits) { open_again }
       self
     end
 

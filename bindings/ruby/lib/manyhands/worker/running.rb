@@ -59,6 +59,26 @@ module Manyhands
       stop_within(Wire.seconds(@native.shutdown_timeout))
     end
 
+    # Takes no new jobs until {#resume}; running ones go on, those that had not begun are given back. May be called from
+    # any thread, from a handler and from a signal handler.
+    #
+    # @return [void]
+    def pause = @native.pause
+
+    # Takes jobs again after {#pause}.
+    #
+    # @return [void]
+    def resume = @native.resume
+
+    # @return [Boolean] whether it takes no jobs until {#resume}
+    def paused? = @native.paused?
+
+    # Interrupts all running handlers with {JobInterrupted}; their jobs are given back when they have ended, and spend
+    # no retry. Returns at once; the worker goes on. May be called as {#pause}.
+    #
+    # @return [void]
+    def kill_running = @native.kill_running
+
     private
 
     def work(crew, performer)
