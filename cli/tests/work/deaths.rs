@@ -122,6 +122,7 @@ fn when_the_master_is_killed_its_processes_end_by_themselves(program: Program) {
     let (pids, jids) = ([first.pid, second.pid], [first.jid.clone(), second.jid.clone()]);
     master.child.kill().unwrap();
     master.child.wait().unwrap();
+    until("they take no more jobs", || master.all_quiet());
     master.put("done", 1);
     first.finish();
     second.finish();

@@ -28,8 +28,9 @@ fn fill(server: &Server, queue: &str) {
             number += 1;
             let call =
                 calls.cmd("FCALL").arg("mh1_queue_put").arg(1).arg("{mh}:meta").arg("00000000b0bd0ed0").arg(number);
+            call.arg(queue).arg("k").arg("").arg(BATCH);
             for job in jobs.by_ref().take(BATCH) {
-                call.arg(job).arg(queue).arg("k").arg("null").arg("");
+                call.arg(job).arg("null");
             }
             call.ignore();
         }
