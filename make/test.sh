@@ -63,14 +63,14 @@ guards() {
 cargo_test() {
   local status
   export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
-  cargo test --locked --workspace "$@" | tee "$logs/cargo-programs.log"
+  cargo test --locked --workspace --no-fail-fast "$@" | tee "$logs/cargo-programs.log"
   status=${PIPESTATUS[0]}
   local also=('manyhands --features async --lib --test asynchronous --test greetings_async' 'manyhands-examples --features spans')
   (($#)) || also+=('manyhands --features async --doc')
   local asked
   for asked in "${also[@]}"; do
     # shellcheck disable=SC2086 # it is several words
-    cargo test --locked -p $asked | tee -a "$logs/cargo-programs.log"
+    cargo test --locked --no-fail-fast -p $asked | tee -a "$logs/cargo-programs.log"
     ((status += PIPESTATUS[0]))
   done
   awk '/^test result:/ { passed += $4; failed += $6 } END { print "cargo test: " passed " passed, " failed " failed" }' "$logs/cargo-programs.log"

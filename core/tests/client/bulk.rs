@@ -101,7 +101,8 @@ fn cut_client(server: &Server, cut: Cut) -> (Proxy, Client) {
     let proxy = Proxy::before(&server.socket(), server.folder.join("proxy.sock"));
     let client = Client::open(Some(&format!("unix://{}", proxy.socket.display())), "").unwrap();
     client.call("engine_version", "{}").unwrap();
-    proxy.cut_at("\r\n250\r\n", cut);
+    // A jid of that part; 250 is how many jobs the first has.
+    proxy.cut_at("\r\n251\r\n", cut);
     (proxy, client)
 }
 
