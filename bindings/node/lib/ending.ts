@@ -41,6 +41,15 @@ export function errorEnding(thrown: unknown): Ending {
   return { verb: "error", fields, raw: {} };
 }
 
+/** The group of jobs that fail so: a name, cut where one has to end. */
+export function failureGroup(kind: string, cause: string): string {
+  const bytes = Buffer.from(`${kind}:${cause}`).subarray(0, LONGEST_NAME);
+  return new TextDecoder().decode(bytes, { stream: true }); // without the character that was cut
+}
+
+/** Bytes. */
+const LONGEST_NAME = 255;
+
 /** What was thrown, for the log; with its stack, if it has one. Never throws. */
 export function described(thrown: unknown): string {
   return read(() => inspect(thrown), `${read(() => className(thrown), "Error")}: ${UNREADABLE}`);

@@ -1,5 +1,5 @@
 import { Backoff } from "./backoff.js";
-import { chosenEnding, described, type Ending, errorEnding } from "./ending.js";
+import { chosenEnding, described, type Ending, errorEnding, failureGroup } from "./ending.js";
 import type { Hands } from "./hands.js";
 import { Job } from "./job.js";
 import { type Middleware, through } from "./middleware.js";
@@ -121,5 +121,5 @@ export class Performing {
 /** An error whose rule says what becomes of the job: grouped as without a rule. */
 function ruled(job: Job, ending: Ending, { verb, fields }: ErrorRule): Ending {
   const { class: name, ...said } = ending.fields;
-  return { verb, fields: { ...said, ...fields, group: `${job.kind}:${name}` }, raw: {} };
+  return { verb, fields: { ...said, ...fields, group: failureGroup(job.kind, String(name)) }, raw: {} };
 }

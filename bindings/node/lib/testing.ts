@@ -10,8 +10,8 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { Backoff } from "./backoff.js";
 import { Client } from "./client.js";
-import type { Ending } from "./ending.js";
-import { invalidArgument } from "./errors.js";
+import { type Ending, errorEnding, failureGroup } from "./ending.js";
+import { InvalidArgument, invalidArgument } from "./errors.js";
 import { Job } from "./job.js";
 import { toJson } from "./json.js";
 import { coreOptions } from "./options.js";
@@ -78,11 +78,9 @@ export async function drain(worker: Worker, options: DrainOptions = {}): Promise
       return performed;
     }
     const ending = await performing.run(job);
-    if (!Job.ended(job)) {
-      await Client.door(client).finish(job, asOperation(job, ending));
-    }
+    const refused = Job.ended(job) ? undefined : await settle(client, job, ending);
     performing.over(job, ending);
-    const failed = performing.failed(job);
+    const failed = refused ?? performing.failed(job);
     if (throws && failed !== undefined) {
       throw failed.error;
     }
@@ -193,16 +191,31 @@ async function nextOf(client: Client, queues: readonly string[]): Promise<Job | 
 }
 
 /** What the worker runtime would make of it. */
+/** Stores how its run ended; what was refused of that, such as a result that is too large, as an error of its handler. */
+async function settle(client: Client, job: Job, ending: Ending): Promise<{ readonly error: unknown } | undefined> {
+  const door = Client.door(client);
+  try {
+    await door.finish(job, asOperation(job, ending));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof InvalidArgument)) {
+      throw error;
+    }
+    await door.finish(job, asOperation(job, errorEnding(error)));
+    return { error };
+  }
+}
+
 function asOperation(job: Job, ending: Ending): Ending {
   if (ending.verb === "unknown_kind") {
-    return { verb: "fail", fields: { group: `unknown-kind:${job.kind}` }, raw: {} };
+    return { verb: "fail", fields: { group: failureGroup("unknown-kind", job.kind) }, raw: {} };
   }
   if (ending.verb !== "error") {
     return ending;
   }
   const { class: name, ...said } = ending.fields;
   const delay_ms = Backoff.after(BACKOFF, job);
-  return { verb: "retry", fields: { ...said, delay_ms, group: `${job.kind}:${name}` }, raw: {} };
+  return { verb: "retry", fields: { ...said, delay_ms, group: failureGroup(job.kind, String(name)) }, raw: {} };
 }
 
 function record(put: Put, within: string): RecordedPut {

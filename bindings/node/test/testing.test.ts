@@ -99,6 +99,32 @@ test("drain stores outcomes as a worker does, and throws what a handler throws",
   );
 });
 
+test("what a drained job cannot keep is its handler's error, and a long group is cut", async (t) => {
+  written(t);
+  const client = freshClient();
+  const queue = client.queue("q");
+  const worker = new Worker(client, { queues: ["q"] });
+  const [long, stranger] = ["k".repeat(250), "s".repeat(250)];
+  worker.perform("large", () => "x".repeat(2 ** 20));
+  worker.perform(long, () => {
+    throw new TypeError("no");
+  });
+  await queue.put("large", null, { jid: "large", retries: 0 });
+  await assert.rejects(drain(worker), /^INVALID_ARGUMENT: .*max-data/);
+  await queue.put(long, null, { jid: "long", retries: 0 });
+  await queue.put(stranger, null, { jid: "stranger" });
+  assert.equal(await drain(worker, { throws: false }), 2);
+  const jobs = await client.jobs(["large", "long", "stranger"]);
+  assert.deepEqual(
+    jobs.map((job) => [job?.state, job?.failure?.group]),
+    [
+      ["failed", "large:INVALID_ARGUMENT"],
+      ["failed", `${long}:Type`],
+      ["failed", `unknown-kind:${stranger}`.slice(0, 255)],
+    ],
+  );
+});
+
 test("drain follows patterns of queues, to those too that are new meanwhile", async () => {
   const client = freshClient();
   await client.patterns.set({ identifiers: { slow: ["video"] } });

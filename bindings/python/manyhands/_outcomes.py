@@ -27,9 +27,13 @@ def failed(error: BaseException) -> Ending:
 
 def failed_by_rule(kind: str, error: BaseException, delay_ms: int | None) -> Ending:
     """The same with a wait that somebody has chosen; None: no run follows."""
-    group = f"{kind}:{class_of(error)}".encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
-    said = {"group": group, **described(error)}
+    said = {"group": failure_group(kind, class_of(error)), **described(error)}
     return ("fail", said) if delay_ms is None else ("retry", {"delay_ms": delay_ms, **said})
+
+
+def failure_group(kind: str, cause: str) -> str:
+    """The group of jobs that fail so: a name, cut where one has to end."""
+    return f"{kind}:{cause}".encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
 def described(error: BaseException) -> dict[str, Any]:

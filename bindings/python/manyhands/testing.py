@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from manyhands import _native
+from manyhands._outcomes import failure_group
 from manyhands._performer import Performer
 from manyhands._wire import UNCHANGED, json_text, object_text, text
 from manyhands.client import Client
@@ -193,10 +194,10 @@ def _perform(worker: Worker, job: Job) -> Exception | None:
 def _settle(job: Job, verb: str, fields: dict[str, Any]) -> None:
     """End a job as a worker's runtime does."""
     if verb == "error":
-        group = f"{job.kind}:{fields.pop('class')}"
+        group = failure_group(job.kind, fields.pop("class"))
         verb, fields = "retry", {"delay_ms": _BACKOFF._after_ms(job), "group": group, **fields}
     elif verb == "unknown_kind":
-        verb, fields = "fail", {"group": f"unknown-kind:{job.kind}"}
+        verb, fields = "fail", {"group": failure_group("unknown-kind", job.kind)}
     job._settle(verb, fields)
 
 

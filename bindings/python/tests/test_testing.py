@@ -105,6 +105,20 @@ def test_what_cannot_be_kept_is_the_handlers_error(client: Client, kind: str, sa
     assert drain(worker, raises=False) == 1
 
 
+def test_the_group_of_a_long_kind_is_cut(client: Client) -> None:
+    worker, long, stranger = Worker(client, ["q"]), "k" * 250, "s" * 250
+
+    @worker.perform(long)
+    def raises(_job: Job) -> None:
+        raise KeyError
+
+    jids = [client.queue("q").put(kind, retries=0).jid for kind in (long, stranger)]
+    assert drain(worker, raises=False) == 2
+    failures = [job and job.failure for job in client.jobs(jids)]
+    groups = [failure and failure["group"] for failure in failures]
+    assert groups == [f"{long}:KeyE", f"unknown-kind:{stranger}"[:255]]
+
+
 def test_patterns_are_drained(client: Client) -> None:
     client.patterns.set(identifiers={"slow": ["mail-bulk", "old-*"]})
     worker = Worker(client, ["mail-*", "!@slow", "new"])

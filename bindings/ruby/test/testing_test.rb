@@ -165,10 +165,20 @@ class TestingTest < Case
 
   def test_drain_cuts_the_group_of_a_long_kind_as_a_worker_does
     kind = "k" * 250
+    stranger = "s" * 250
     queue.put(kind, jid: "j", retries: 0)
+    queue.put(stranger, jid: "stranger")
     worker = new_worker.perform(kind) { raise KeyError, "no" }
-    assert_equal 1, Manyhands::Testing.drain(worker, raises: false)
-    assert_equal "#{kind}:KeyE", client.job("j").failure[:group]
+    assert_equal 2, Manyhands::Testing.drain(worker, raises: false)
+    groups = %w[j stranger].map { |jid| client.job(jid).failure[:group] }
+    assert_equal ["#{kind}:KeyE", "unknown-kind:#{stranger}"[...255]], groups
+  end
+
+  def test_a_result_that_a_drained_job_cannot_keep_is_its_handlers_error
+    queue.put("k", jid: "j", retries: 0)
+    worker = new_worker.perform("k") { "x" * (2**20) }
+    assert_raises(Manyhands::InvalidArgument) { Manyhands::Testing.drain(worker) }
+    assert_equal "k:INVALID_ARGUMENT", client.job("j").failure[:group]
   end
 
   def test_drain_raises_what_a_handler_raised_when_its_job_was_told

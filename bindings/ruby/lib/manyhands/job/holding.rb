@@ -171,12 +171,13 @@ module Manyhands
       { "retry" => { delay_ms:, **failure_of(described) } }
     end
 
-    # The group in which it fails after an error of that class, cut where a name ends.
+    # The group in which it fails after an error of that class, or for another cause; cut where a name ends.
     #
     # @api private
-    # @param class_name [String]
+    # @param cause [String]
+    # @param of [String]
     # @return [String]
-    def failure_group(class_name) = "#{kind}:#{class_name}".byteslice(0, MAX_NAME).scrub("")
+    def failure_group(cause, of = kind) = "#{of}:#{cause}".byteslice(0, MAX_NAME).scrub("")
 
     # Releases it where its worker cannot any more. An interrupt in here would leave it to its lease.
     #

@@ -30,7 +30,7 @@ module Manyhands
 
         private
 
-        def unknown_kind = ["fail", { group: "unknown-kind:#{@job.kind}" }]
+        def unknown_kind = ["fail", { group: @job.failure_group(@job.kind, "unknown-kind") }]
 
         def again(error)
           delay_ms = Wire.milliseconds(BACKOFF.after(@job), "backoff", nil)
