@@ -121,6 +121,10 @@ def test_every_operation_has_a_method(client: Client, driver: Any, monkeypatch: 
             reached.append(operation)
             return native.call(operation, arguments)
 
+        def put(self, jobs: str, alone: bool) -> list[Any]:
+            reached.append("queue_put")
+            return native.put(jobs, alone)
+
         def reserve(self, queue: str, limit: int, worker: str | None) -> list[dict[str, Any]]:
             reached.append("queue_reserve")
             return native.reserve(queue, limit, worker)
