@@ -12,7 +12,8 @@ use crate::{Tables, extent};
 
 /// So long each is watched, all at once, after it has settled.
 const WATCHED_SECONDS: usize = 20;
-const SETTLING: Duration = Duration::from_secs(5);
+/// V8 collects its garbage once more, some 16 s after it has come up.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// The interpreter of a language with nothing loaded; without one, the smallest program there is.
 fn bare(language: &Language) -> (&'static str, &'static [&'static str]) {

@@ -17,7 +17,7 @@ use crate::{Tables, extent};
 const JOBS: usize = 60_000;
 const ROUNDS: usize = 3;
 /// Processes and threads.
-const SHAPES: [(usize, usize); 3] = [(1, 1), (1, 8), (2, 8)];
+const SHAPES: [(usize, usize); 4] = [(1, 1), (1, 8), (2, 8), (8, 8)];
 /// How many processes are used up, one after another, for the cost of one.
 const CYCLES: usize = 50;
 const PER_FORK: [usize; 2] = [100, 1];
