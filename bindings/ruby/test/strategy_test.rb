@@ -4,6 +4,11 @@ require_relative "case"
 
 # How a worker chooses among its queues: Q24.
 class StrategyTest < Case
+  def test_a_setting_replaces_a_strategy_with_its_weights
+    worker = new_worker(strategy: "weighted", weights: { "q" => 2 })
+    assert_equal %w[q], worker.tap { |one| one.override(strategy: "ordered") }.queues
+  end
+
   def test_a_function_chooses_before_every_job
     %w[a b c].each { |name| client.queue(name).put("k", name) }
     asked = Thread::Queue.new

@@ -9,6 +9,8 @@ use super::options::check_queues;
 use super::strategy::Strategy;
 use crate::error::{Error, Result};
 use crate::middleware::{DEFAULT_KEY, check_key};
+use crate::options::Options;
+use crate::url::Target;
 
 const MAX_PROCESSES: u64 = 1_000;
 const MAX_THREADS: u64 = 1_000;
@@ -216,8 +218,8 @@ impl WorkSettings {
             very_verbose,
             single_process: given.switch("RUN_AS_SINGLE_PROCESS")?,
             statsd: given.text("STATSD_HOST").map(|host| (host.value, statsd_port, statsd_key)),
-            url: given.text("MANYHANDS_URL").map(|said| said.value),
-            namespace: given.text("NAMESPACE").map(|said| said.value),
+            url: given.url()?,
+            namespace: given.namespace()?,
             shutdown_ms: given.milliseconds("SHUTDOWN_TIMEOUT", 0.0)?,
             kill_ms: given.milliseconds("KILL_TIMEOUT", 0.0)?,
             max_memory_mb: given.whole("MAX_MEMORY_MB", 0, 1 << 33)?.unwrap_or(0),
@@ -235,16 +237,27 @@ impl WorkSettings {
     /// # Errors
     /// `INVALID_ARGUMENT` when `options` is no JSON object.
     pub fn client_options(&self, options: &str) -> Result<String> {
-        let namespace = self.namespace.as_ref().map(|name| ("namespace".to_owned(), json!(name)));
-        under(options, namespace)
+        let mut options = object(options)?;
+        options.extend(self.namespace.as_ref().map(|name| ("namespace".to_owned(), json!(name))));
+        Ok(serde_json::Value::Object(options).to_string())
     }
 
     /// A worker's options (a JSON object, for [`Worker::open`](super::Worker::open)) under these settings, which win.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when `options` is no JSON object.
+    /// `INVALID_ARGUMENT` when `options` is no JSON object, or has another strategy where the settings say `callback`.
     pub fn worker_options(&self, options: &str) -> Result<String> {
-        under(options, self.options())
+        let mut options = object(options)?;
+        let strategy = self.strategy.as_deref();
+        if strategy == Some("callback") && options.get("strategy") != Some(&json!("callback")) {
+            return Err(Error::invalid("RESERVATION callback is a function of the program; it gives none"));
+        }
+        if strategy.is_some_and(|name| name != "weighted") {
+            // They were said for the strategy that these settings replace.
+            options.remove("weights");
+        }
+        options.extend(self.options());
+        Ok(serde_json::Value::Object(options).to_string())
     }
 
     fn options(&self) -> serde_json::Map<String, serde_json::Value> {
@@ -297,12 +310,9 @@ impl WorkSettings {
     }
 }
 
-/// JSON options with others that win.
-fn under(options: &str, others: impl IntoIterator<Item = (String, serde_json::Value)>) -> Result<String> {
-    let mut options: serde_json::Map<String, serde_json::Value> = serde_json::from_str(options)
-        .map_err(|error| Error::invalid(format!("options is not a JSON object: {error}")))?;
-    options.extend(others);
-    Ok(serde_json::Value::Object(options).to_string())
+/// JSON options.
+fn object(options: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_str(options).map_err(|error| Error::invalid(format!("options is not a JSON object: {error}")))
 }
 
 /// Something that was said, and how its user calls it.
@@ -361,6 +371,19 @@ impl Given<'_> {
             "0" | "false" | "no" | "n" | "off" => Ok(false),
             _ => Err(Error::invalid(format!("{place} {value} is neither yes nor no (1, true, on; 0, false, off)"))),
         }
+    }
+
+    fn url(&self) -> Result<Option<String>> {
+        let Some(Said { place, value }) = self.text("MANYHANDS_URL") else { return Ok(None) };
+        Target::parse(&value).map_err(|error| error.renamed(&[("url", &place)]))?;
+        Ok(Some(value))
+    }
+
+    fn namespace(&self) -> Result<Option<String>> {
+        let Some(Said { place, value }) = self.text("NAMESPACE") else { return Ok(None) };
+        let options = json!({ "namespace": value }).to_string();
+        Options::parse(&options).map_err(|error| error.renamed(&[("options.namespace", &place)]))?;
+        Ok(Some(value))
     }
 
     fn queues(&self) -> Result<Vec<String>> {

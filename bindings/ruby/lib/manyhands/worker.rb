@@ -116,6 +116,7 @@ module Manyhands
     def override(options)
       check_not_started("a setting")
       @options = { **@options, **options }
+      @options.delete(:weights) unless @options[:strategy].to_s == "weighted"
       open_again
     end
 

@@ -114,6 +114,27 @@ fn nonsense_is_refused_by_the_name_it_was_written_under() {
         "STATSD_KEY a b has characters other than letters, digits, _, - and ."
     );
     assert_eq!(refused(&[("wroker-count", "2")], &[]), "--wroker-count is unknown");
+    assert!(refused(&[("url", "gopher://x")], &[]).starts_with("--url "));
+    assert!(refused(&[], &[("MANYHANDS_URL", "gopher://x")]).starts_with("MANYHANDS_URL "));
+    assert!(refused(&[], &[("NAMESPACE", "a:b")]).starts_with("NAMESPACE \"a:b\" is not 1 to 64 "));
+}
+
+#[test]
+fn weights_are_those_of_the_strategy_that_counts() {
+    let program = r#"{"queues":["q"],"strategy":"weighted","weights":{"q":2}}"#;
+    for (strategy, kept) in [("ordered", false), ("weighted", true)] {
+        let options = read(&[], &[("RESERVATION", strategy)]).unwrap().worker_options(program).unwrap();
+        assert_eq!(options.contains("weights"), kept, "{strategy}");
+        WorkerOptions::from_json(&options).unwrap();
+    }
+}
+
+#[test]
+fn a_function_that_chooses_is_the_programs() {
+    let settings = read(&[], &[("RESERVATION", "callback")]).unwrap();
+    let error = settings.worker_options(r#"{"queues":["q"],"strategy":"ordered"}"#).unwrap_err();
+    assert_eq!(error.message, "RESERVATION callback is a function of the program; it gives none");
+    settings.worker_options(r#"{"queues":["q"],"strategy":"callback"}"#).unwrap();
 }
 
 #[test]

@@ -255,6 +255,16 @@ fn a_stuck_one_is_replaced_and_killed_when_its_neighbours_had_their_time() {
     let mut master = Master::ready(1);
     master.says(1, Word::Stuck);
     assert_eq!(master.ends(1, Ended::Status(STUCK_STATUS)), [settle(1, true)]);
+    // Also when somebody asks for its end meanwhile, or it learns of its handler when that was asked.
+    for signal in [Signal::Term, Signal::Quit] {
+        let mut master = Master::ready(1);
+        master.says(1, Word::Stuck);
+        master.signal(signal);
+        assert_eq!(master.ends(1, CRASH), [settle(1, true)], "{signal:?}");
+    }
+    let mut master = Master::ready(1);
+    master.signal(Signal::Quit);
+    assert_eq!(master.ends(1, Ended::Status(STUCK_STATUS)), [settle(1, true), Action::Exit(0)]);
 }
 
 #[test]

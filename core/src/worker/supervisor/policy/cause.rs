@@ -1,5 +1,6 @@
 //! Why processes end, and what that costs the jobs they had begun.
 
+use crate::worker::ending::STUCK;
 use crate::worker::supervisor::event::Ended;
 
 /// Why a process ends, when somebody knew before it did.
@@ -18,8 +19,8 @@ pub enum Cause {
 /// Whether the jobs that a dead process had begun spend a retry.
 pub fn spends(cause: Option<Cause>, how: Ended) -> bool {
     match (cause, how) {
-        // It crashed: whoever asked for its end did not ask for that.
-        (_, Ended::Signal(4 | 6 | 7 | 8 | 11 | 31)) => true,
+        // It crashed, or one of its handlers did not end after its timeout: whoever asked for its end did not ask for that.
+        (_, Ended::Signal(4 | 6 | 7 | 8 | 11 | 31) | Ended::Status(STUCK)) => true,
         (Some(Cause::Asked), _) => false,
         (Some(Cause::Memory | Cause::Stuck), _) => true,
         // It ended as programs do that are asked to, by whomever. Not with 0: a worker that ends well leaves nothing begun, so

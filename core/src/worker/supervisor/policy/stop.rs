@@ -67,8 +67,10 @@ impl Policy {
         if process.pid.is_none() {
             return;
         }
-        // Whatever it was about to end for, now it is somebody's wish.
-        process.cause = Some(Cause::Asked);
+        // Whatever else it was about to end for, now it is somebody's wish.
+        if process.cause != Some(Cause::Stuck) {
+            process.cause = Some(Cause::Asked);
+        }
         process.kill_at = match stop {
             Stop::Quit => Some(now + shutdown_ms + MARGIN_MS),
             Stop::Term => Some(now + kill_ms + MARGIN_MS),
