@@ -17,6 +17,7 @@ pub(crate) fn jids(count: usize) -> impl Iterator<Item = String> {
         let mut bytes = [[0; 16]; JIDS];
         let some = JIDS.min(count - from);
         let drawn = getrandom::fill(bytes[..some].as_flattened_mut());
+        // Without it nothing here could be told from another's, and std's HashMap panics as well.
         drawn.unwrap_or_else(|error| panic!("the system has no randomness: {error}"));
         bytes.into_iter().take(some)
     };

@@ -49,5 +49,6 @@ pub use ops::{Answer, Job, Placed, Put};
 pub use options::MAX_TIMEOUT_MS;
 pub use request::{Args, Request, Value};
 pub use worker::{
-    End, Interrupt, Next, Outcome, Refused, Signal, Supervisor, Task, WORK_SETTINGS, WorkSetting, WorkSettings, Worker,
+    Awaited, End, Interrupt, Next, Outcome, Refused, Signal, Supervisor, Task, WORK_SETTINGS, WorkSetting,
+    WorkSettings, Worker,
 };

@@ -35,6 +35,21 @@ pub fn this_thread() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
 }
 
+/// Calls the system in a signal handler: whoever was interrupted finds errno as it was.
+pub fn keeping_errno<T>(call: impl FnOnce() -> T) -> T {
+    #[cfg(target_os = "android")]
+    use libc::__errno as errno;
+    #[cfg(not(target_os = "android"))]
+    use libc::__errno_location as errno;
+    // SAFETY: errno is this thread's own, and there for as long as the thread is.
+    unsafe {
+        let before = *errno();
+        let answer = call();
+        *errno() = before;
+        answer
+    }
+}
+
 fn of_this_process(thread: u32) -> u64 {
     u64::from(process::id()) << 32 | u64::from(thread)
 }

@@ -207,12 +207,12 @@ impl Client {
         self.shared.pool().worker_name.clone()
     }
 
-    /// The list that wakes those who wait for jobs of `queue`, for [`Lane::block_pop`].
     /// The list whose token says that there is a queue nobody has seen yet, or that patterns mean other queues.
     pub(crate) fn new_queues_key(&self) -> String {
         self.shared.options.key("queues:wake")
     }
 
+    /// The list that wakes those who wait for jobs of `queue`, for [`Lane::block_pop`].
     pub(crate) fn wake_key(&self, queue: &str) -> String {
         self.shared.options.key(&format!("wake:{queue}"))
     }

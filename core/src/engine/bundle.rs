@@ -22,8 +22,8 @@ macro_rules! library {
 
 library! {
     "keys" "uses" "check" "config" "record" "texts" "tags" "history" "stats" "throttle" "place" "standing" "event" "queues" "commit" "state" "dependency"
-    "failure" "lease" "put_options" "placement" "page" "view" "freeing" "recurring" "sweep" "reserve" "outcome" "tracking"
-    "patterns" "explain" "agreement" "verify"
+    "failure" "lease" "put_options" "placement" "page" "view" "freeing" "recurring" "sweep"
+    "reserve_request" "reserve_reply" "taking" "reserve" "outcome" "tracking" "patterns" "explain" "agreement" "verify"
 }
 
 /// The library's text and what identifies its content.

@@ -19,7 +19,7 @@ local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
 local STATE, FLAGS = 1, 2
 local TOKEN, RESERVED_AT, LEASE_UNTIL, RUN_MS, WORKER = 3, 4, 5, 6, 7
 local ENDED_AT = 5 -- in the place of LEASE_UNTIL: a job runs or has ended
-local QUEUE, KIND, SCORE, PUT_AT = 8, 9, 10, 11
+local QUEUE, PUT_AT, SCORE, KIND = 8, 9, 10, 11
 local DATA, RARE = 12, 13
 -- Then what the call in progress knows of it (lib/state.lua).
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
@@ -38,8 +38,8 @@ local RETRIES_DEFAULT = 5
 
 -- Payloads up to this size ride with the record; larger ones would be copied at every transition.
 local INLINE_BYTES = 512
--- How SCORE and PUT_AT stand in a record; and KIND before them.
-local PLACE, ABOUT = '<dd', '<sdd'
+-- How PUT_AT stands in a record, how SCORE and KIND behind it, and all three.
+local SINCE, PLACE, ABOUT = '<d', '<ds', '<dds'
 
 -- SCORE = seq - priority * SEQ_SPAN: with most jobs, which have no priority, a short number
 local SEQ_SPAN = 35184372088832 -- 2 ^ 45

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::put::Put;
+use super::put::{Put, RETRIES_DEFAULT};
 use super::reply;
 use crate::check;
 use crate::error::{Error, Result};
@@ -115,9 +115,6 @@ impl Job {
             && self.headers.is_empty()
     }
 }
-
-/// The retries of a job that was put without saying; the engine leaves them out of its answers.
-const RETRIES_DEFAULT: i64 = 5;
 
 /// What jobs of a reserve's reply have in common that follow each other: all but four values.
 pub(super) struct Common(Job);

@@ -21,6 +21,8 @@ pub(crate) const MAX_DEPENDENCIES: usize = 256;
 pub(crate) const MAX_NAMED: usize = 64;
 /// Most retries of a job.
 const MAX_RETRIES: i64 = 255;
+/// The retries of a job that was put without saying; the engine leaves them out of its answers.
+pub(super) const RETRIES_DEFAULT: i64 = 5;
 
 /// What a put does when a job of its jid exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +248,31 @@ impl Put {
             self.on_conflict = OnConflict::from_name(&name, &fields.path("on_conflict"))?;
         }
         Ok(())
+    }
+
+    /// All of it as JSON, an object as in [`QueuePut::from_list`](super::QueuePut::from_list): what was not said has its default.
+    /// `data` goes in as it is.
+    pub fn to_json(&self) -> String {
+        let quote = json::quote;
+        let list = |texts: &[String]| Json::from(texts.to_vec()).to_string();
+        format!(
+            "{{\"jid\":{},\"queue\":{},\"kind\":{},\"data\":{},\"priority\":{},\"delay_ms\":{},\"retries\":{},\"tags\":{},\
+             \"route\":{},\"throttles\":{},\"headers\":{},\"dependencies\":{},\"missing\":{},\"on_conflict\":{}}}",
+            self.jid.as_deref().map_or("null".to_owned(), quote),
+            quote(&self.queue),
+            quote(&self.kind),
+            self.data,
+            self.priority,
+            self.delay_ms,
+            self.retries.unwrap_or(RETRIES_DEFAULT),
+            list(&self.tags),
+            list(&self.route),
+            list(&self.throttles),
+            json!(self.headers),
+            list(&self.dependencies),
+            quote(self.missing.name()),
+            quote(self.on_conflict.name()),
+        )
     }
 
     pub(super) fn from_fields(mut fields: Fields) -> Result<Put> {

@@ -62,8 +62,8 @@ impl Worker {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Worker::next`], when all handlers have ended; `WRONG_STATE` outside of a tokio runtime, and of a worker with
-    /// middleware for handlers that block.
+    /// Those of [`Worker::next`], when all handlers have ended; `WRONG_STATE` outside of a tokio runtime, of a worker with
+    /// middleware for handlers that block, and of one that runs already.
     pub async fn run_async<F, R>(&self, handler: F) -> Result<()>
     where
         F: Fn(Job) -> R + Send + Sync + 'static,
@@ -82,6 +82,7 @@ impl Worker {
         R: Future<Output = Outcome> + Send + 'static,
     {
         let runs = self.runs("worker_run", handler)?;
+        let _running = self.begin_run()?;
         let _quieting = Quieting(self);
         runs.bridge(|runs| runs.perform_all()).await
     }

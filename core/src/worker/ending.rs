@@ -16,8 +16,8 @@ use super::{Inner, Worker, reach};
 use crate::native;
 
 /// How long the end of a process may take to hold its handlers, and then, in all, to give back their jobs.
-const HOLD: Duration = Duration::from_millis(300);
-const GIVE_BACK: Duration = Duration::from_millis(800);
+const HOLD: Duration = Duration::from_secs(1);
+const GIVE_BACK: Duration = Duration::from_secs(2);
 /// The status of a process that ends because of a handler that does not, after its timeout.
 pub const STUCK: i32 = 70;
 

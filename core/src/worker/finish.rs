@@ -1,15 +1,40 @@
 //! Handing in outcomes, and waiting for what the engine makes of them.
 
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::outcomes::AnswerTo;
 use super::{Outcome, Worker};
 use crate::error::{Code, Error, Result};
-use crate::ops::Lease;
+use crate::ops::{Answer, Lease};
 
 /// How long [`Worker::finish_wait`] waits for an engine that does not answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
+
+/// The engine's own answer to an outcome that was handed in, see [`Worker::finish_awaited`]. Who no longer waits drops it.
+pub struct Awaited {
+    jid: String,
+    operation: &'static str,
+    answered: Receiver<Result<Answer>>,
+    until: Instant,
+}
+
+impl Awaited {
+    /// What [`Worker::finish_wait`] returns, once; None when it has not come within so long and may come yet.
+    pub fn within(&self, span: Duration) -> Option<Result<String>> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let unknown = |what: &str| Err(Error::new(Code::OutcomeUnknown, what).about(&self.jid));
+        let answer = match self.answered.recv_timeout(span.min(left)) {
+            Ok(answer) => answer.and_then(|answer| answer.accepted(&self.jid)),
+            Err(RecvTimeoutError::Timeout) if span < left => return None,
+            Err(RecvTimeoutError::Timeout) => {
+                unknown("no answer came within 60000 ms; the outcome is kept and sent again")
+            }
+            Err(RecvTimeoutError::Disconnected) => unknown("the worker stopped before an answer came"),
+        };
+        Some(answer.map_err(|error| error.during(self.operation)))
+    }
+}
 
 impl Worker {
     /// Hands in how a job's run ended. Returns at once; the engine is told within a millisecond, or with the next fetch.
@@ -31,18 +56,23 @@ impl Worker {
     /// Those of [`Worker::finish`]; `LOCK_LOST` with the reason; `OUTCOME_UNKNOWN` when no answer came: the outcome is
     /// still on its way, unless the worker has stopped.
     pub fn finish_wait(&self, jid: &str, token: &str, outcome: Outcome) -> Result<String> {
+        let awaited = self.finish_awaited(jid, token, outcome)?;
+        loop {
+            if let Some(answer) = awaited.within(ANSWER) {
+                return answer;
+            }
+        }
+    }
+
+    /// The same for a host that looks at other things while it waits.
+    ///
+    /// # Errors
+    /// Those of [`Worker::finish`].
+    pub fn finish_awaited(&self, jid: &str, token: &str, outcome: Outcome) -> Result<Awaited> {
         let operation = outcome.operation();
         let (answer, answered) = sync_channel(1);
         self.hand_in(jid, token, outcome, Some(answer))?;
-        let unknown = |what: &str| Err(Error::new(Code::OutcomeUnknown, what).about(jid));
-        let answer = match answered.recv_timeout(ANSWER) {
-            Ok(answer) => answer.and_then(|answer| answer.accepted(jid)),
-            Err(RecvTimeoutError::Timeout) => {
-                unknown("no answer came within 60000 ms; the outcome is kept and sent again")
-            }
-            Err(RecvTimeoutError::Disconnected) => unknown("the worker stopped before an answer came"),
-        };
-        answer.map_err(|error| error.during(operation))
+        Ok(Awaited { jid: jid.to_owned(), operation, answered, until: Instant::now() + ANSWER })
     }
 
     fn hand_in(&self, jid: &str, token: &str, outcome: Outcome, answer: Option<AnswerTo>) -> Result<()> {

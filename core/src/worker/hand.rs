@@ -246,8 +246,12 @@ impl Hand {
 
     /// True when a handler did not end after its time-out.
     pub fn is_stuck(&self, now: Instant) -> bool {
-        let kill = self.timeouts.kill;
-        self.started.values().any(|started| started.ends_by.is_some_and(|by| by + kill <= now))
+        self.started.values().any(|started| started.is_stuck(self.timeouts.kill, now))
+    }
+
+    /// True when no handler runs but such.
+    pub fn only_stuck_run(&self, now: Instant) -> bool {
+        self.started.values().all(|started| started.is_stuck(self.timeouts.kill, now))
     }
 
     /// When the host must look the next time: a handler is late then, or stuck.
@@ -289,6 +293,10 @@ impl Hand {
 impl Started {
     fn is_late(&self, now: Instant) -> bool {
         self.ends_by.is_some_and(|by| by <= now)
+    }
+
+    fn is_stuck(&self, kill: Duration, now: Instant) -> bool {
+        self.ends_by.is_some_and(|by| by + kill <= now)
     }
 }
 

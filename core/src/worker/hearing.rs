@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::ending::End;
 use super::supervisor::Signal;
+use crate::native;
 
 /// Where signal handlers write. A forked child has it too, but is another process.
 pub struct Ear {
@@ -37,14 +38,9 @@ impl Ear {
             return false;
         }
         let pipe = self.pipe.load(Ordering::Acquire);
-        // SAFETY: send may be called here, with a byte that lives; whoever was interrupted finds errno as it was. What has no room
-        // is one of thousands not yet read.
-        unsafe {
-            let errno = libc::__errno_location();
-            let before = *errno;
-            libc::send(pipe, (&raw const byte).cast(), 1, libc::MSG_NOSIGNAL);
-            *errno = before;
-        }
+        // What has no room is one of thousands not yet read.
+        // SAFETY: send may be called here, with a byte that lives.
+        native::keeping_errno(|| unsafe { libc::send(pipe, (&raw const byte).cast(), 1, libc::MSG_NOSIGNAL) });
         true
     }
 }

@@ -52,6 +52,7 @@ mod trouble;
 mod waiter;
 mod window;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ use threads::Threads;
 
 pub(crate) use backoff::draw;
 pub use ending::End;
+pub use finish::Awaited;
 pub use interrupts::Interrupt;
 pub use next::Next;
 pub use outcome::Outcome;
@@ -92,6 +94,8 @@ struct Inner {
     pid: u32,
     shared: Arc<Shared>,
     threads: Threads,
+    /// While [`Worker::run`] or [`Worker::run_async`] goes on.
+    runs: AtomicBool,
     chain: RwLock<Vec<Arc<dyn Middleware>>>,
     #[cfg(feature = "async")]
     async_chain: RwLock<Vec<Arc<dyn AnyMiddleware>>>,
@@ -134,6 +138,7 @@ impl Worker {
             pid,
             shared,
             threads,
+            runs: AtomicBool::new(false),
             chain,
             #[cfg(feature = "async")]
             async_chain: RwLock::default(),

@@ -2,12 +2,12 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGHUP;
 use signal_hook::low_level;
 
-use super::ending::{self, End};
+use super::ending::{self, End, STUCK};
 use super::hearing::{self, Ear, Respite};
 use super::options::WorkerOptions;
 use super::shared::Shared;
@@ -46,6 +46,9 @@ impl Worker {
     /// the handlers have. When some have not within [`Worker::shutdown_timeout`] (QUIT) or [`Worker::kill_timeout`] (TERM, INT), the
     /// outcomes that there are are delivered and the process exits with 128 and the signal's number; a second TERM or INT ends it at once. Either gives
     /// back what the handlers had begun, when every thread of the process can be held for good before (or there is a master to do it).
+    ///
+    /// A handler that goes on for [`Worker::kill_timeout`] after its timeout ([`Worker::is_stuck`]) makes its process quiet, and ends it
+    /// so, with status 70, once the others have ended, or after [`Worker::shutdown_timeout`]; where there is a master, that does.
     ///
     /// The program's own handlers of these signals, installed before, are called as well. When all workers that obey are gone, and
     /// in a forked child, the signals do what they did before.
@@ -124,6 +127,7 @@ impl Crew {
             if let Some(signal) = respite.over() {
                 self.leave(signal);
             }
+            self.end_stuck();
         }
     }
 
@@ -159,9 +163,33 @@ impl Crew {
         self.lock().iter().filter_map(|(worker, _)| Some(span(&worker.upgrade()?.options))).max().unwrap_or_default()
     }
 
+    /// A handler did not end after its timeout: no more jobs, and the process ends when the others have, or have had their time. Where
+    /// there is a master, that is its business.
+    fn end_stuck(&self) {
+        let (workers, now) = (self.workers(), Instant::now());
+        let is_stuck = |at| workers.iter().any(|worker| worker.shared.shift().hand.is_stuck(at));
+        if !is_stuck(now) || workers.iter().any(|worker| worker.shared.link.get().is_some()) {
+            return;
+        }
+        for shared in workers.iter().map(|worker| &worker.shared) {
+            shared.shift().fall_quiet();
+            for bell in [&shared.hosts, &shared.runner] {
+                bell.ring_all();
+            }
+        }
+        let others_ended = workers.iter().all(|worker| worker.shared.shift().hand.only_stuck_run(now));
+        if others_ended || now.checked_sub(self.shutdown_timeout()).is_some_and(is_stuck) {
+            ending::leave(&workers, End::Status(STUCK));
+        }
+    }
+
+    fn workers(&self) -> Vec<Arc<Inner>> {
+        self.lock().iter().filter_map(|(_, worker)| worker.upgrade()).collect()
+    }
+
     /// The time is over: ends the process when handlers still run.
     fn leave(&self, signal: Signal) {
-        let workers: Vec<Arc<Inner>> = self.lock().iter().filter_map(|(_, worker)| worker.upgrade()).collect();
+        let workers = self.workers();
         if workers.iter().any(|worker| worker.shared.shift().hand.started() > 0) {
             ending::leave(&workers, End::Status(128 + signal.number()));
         }

@@ -1,13 +1,12 @@
 //! Sugar for Rust programs: handlers on threads of the worker's own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::{Next, Outcome, Worker};
-#[cfg(feature = "async")]
-use crate::error::Error;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::middleware::{Around, Handler, Locals, Middleware, Ruled};
 use crate::ops::Job;
 
@@ -33,7 +32,8 @@ impl Worker {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Worker::next`]; all threads end then. `WRONG_STATE` of a worker with middleware for futures.
+    /// Those of [`Worker::next`]; all threads end then. `WRONG_STATE` of a worker with middleware for futures, and of one that runs
+    /// already.
     pub fn run(&self, handler: impl Fn(&Job) -> Outcome + Sync) -> Result<()> {
         self.run_with(|job, _| handler(job))
     }
@@ -45,6 +45,7 @@ impl Worker {
     pub fn run_with(&self, handler: impl Fn(&Job, &Locals) -> Outcome + Sync) -> Result<()> {
         let threads = self.inner("worker_run")?.shared.options.threads;
         let chain = self.chain("worker_run")?;
+        let _running = self.begin_run()?;
         thread::scope(|scope| {
             let perform_all = || self.perform_all(&chain, &handler);
             let threads: Vec<_> = (0..threads).map(|_| scope.spawn(perform_all)).collect();
@@ -52,6 +53,15 @@ impl Worker {
                 .into_iter()
                 .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    /// Two runs would begin twice as many jobs at once as `threads` says, and take each other's interrupts.
+    pub(super) fn begin_run(&self) -> Result<Running<'_>> {
+        let runs = &self.inner("worker_run")?.runs;
+        if runs.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(Code::WrongState, "the worker runs already").during("worker_run"));
+        }
+        Ok(Running(runs))
     }
 
     fn perform_all(&self, chain: &[Arc<dyn Middleware>], handler: Handler<'_>) -> Result<()> {
@@ -104,5 +114,14 @@ impl Worker {
             Err(error) if error.code == Code::Closed => Ok(()),
             finished => finished,
         }
+    }
+}
+
+/// A run of the worker, until this is dropped.
+pub(super) struct Running<'a>(&'a AtomicBool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }

@@ -310,6 +310,24 @@ fn dropping_the_run_or_its_runtime_releases_the_jobs() {
 }
 
 #[test]
+fn a_second_run_at_once_is_refused_and_the_first_hears_of_its_interrupts() {
+    let server = Server::start();
+    let client = server.client();
+    let jid = put(&client, "k");
+    let worker = worker(&client, r#","threads":2,"max_jobs":1"#);
+    let (handler, told) = endless();
+    let performing = Performing::begin(&worker, handler);
+    expect(&told, News::Begun);
+    let refused = [run(worker.run_async(|_| async { Outcome::DONE })), worker.run(|_| Outcome::DONE)];
+    for error in refused.map(Result::unwrap_err) {
+        assert_eq!((error.code, error.message.as_str()), (Code::WrongState, "the worker runs already"));
+    }
+    client.call("job_cancel", &format!("{{\"jids\":[\"{jid}\"]}}")).unwrap();
+    expect(&told, News::Dropped);
+    performing.ends();
+}
+
+#[test]
 fn middleware_and_no_runtime_are_refused() {
     let client = Client::open(Some("unix:///nowhere/redis.sock"), "").unwrap();
     let worker = worker(&client, "");

@@ -1,6 +1,9 @@
 //! What running handlers are told: that their lease is lost, that somebody wants them to end.
 
-use manyhands::{Client, Interrupt, Outcome, Worker};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use manyhands::{Client, Code, Interrupt, Outcome, Worker};
 
 use crate::support::Server;
 use crate::{LONG, finish, next, put, until, view, worker};
@@ -76,5 +79,33 @@ fn a_handler_that_has_ended_is_told_nothing() {
     worker.kill_running();
     finish(&worker, &job, Outcome::DONE);
     assert_eq!(worker.take_interrupts(), []);
+    worker.stop(LONG).unwrap();
+}
+
+#[test]
+fn a_second_run_at_once_is_refused() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, 1, "k");
+    let worker = worker(&client, ",\"max_jobs\":1");
+    let ((begun, begins), (go_on, end)) = (channel(), channel());
+    let (begun, end) = (Mutex::new(begun), Mutex::new(end));
+    let second = std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            worker.run(|_| {
+                begun.lock().unwrap().send(()).unwrap();
+                end.lock().unwrap().recv().unwrap();
+                Outcome::DONE
+            })
+        });
+        begins.recv_timeout(LONG).unwrap();
+        let second = worker.run(|_| Outcome::DONE);
+        go_on.send(()).unwrap();
+        first.join().unwrap().unwrap();
+        second.unwrap_err()
+    });
+    let said = (second.code, second.message.as_str(), second.operation.as_deref());
+    assert_eq!(said, (Code::WrongState, "the worker runs already", Some("worker_run")));
+    assert_eq!(worker.run(|_| Outcome::DONE), Ok(()), "the first is over");
     worker.stop(LONG).unwrap();
 }

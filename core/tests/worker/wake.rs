@@ -1,5 +1,7 @@
 //! What wakes a waiting worker, and what must not keep it busy.
 
+use std::time::{Duration, Instant};
+
 use crate::support::Server;
 use crate::{LONG, blocked, finish, losses, next, put, until, waiting, worker};
 use manyhands::{Client, Outcome, Worker};
@@ -108,17 +110,26 @@ fn a_token_that_a_frozen_waiter_swallowed_costs_one_wait() {
     stop(&worker);
 }
 
-// Q13: who runs a job that is cancelled learns it with the next pulse.
-#[test]
-fn a_running_job_learns_that_it_was_cancelled() {
+/// How long who runs a job takes to learn that it was cancelled; its lease would last a minute.
+fn learns_of_a_cancelled_job() -> Duration {
     let server = Server::start();
     let client: Client = server.client();
     put(&client, 1, "k");
     let worker = worker(&client, "");
     let lost = losses(&worker);
     let job = next(&worker);
+    let begun = Instant::now();
     client.call("job_cancel", &format!("{{\"jids\":[\"{}\"]}}", job.jid)).unwrap();
     assert_eq!(lost.recv_timeout(LONG).unwrap(), "cancelled");
+    let taken = begun.elapsed();
     assert_eq!(worker.lost(&job.jid, &job.token).as_deref(), Some("cancelled"));
-    worker.stop(std::time::Duration::ZERO).unwrap();
+    worker.stop(Duration::ZERO).unwrap();
+    taken
+}
+
+// Q13: with the next pulse. The least of three: the machine may be busy with others.
+#[test]
+fn a_running_job_learns_within_two_seconds_that_it_was_cancelled() {
+    let spans = [(); 3].map(|()| learns_of_a_cancelled_job());
+    assert!(spans.iter().min() < Some(&Duration::from_secs(2)), "{spans:?}");
 }

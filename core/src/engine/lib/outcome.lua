@@ -202,10 +202,10 @@ outcome.release = release.apply
 local verbs = { complete = complete, fail = give_up, retry = retry, snooze = snooze, release = release, unknown_kind = unknown_kind }
 
 -- The items of a call that are read: their jids; of completions without options, as most are, their groups, and the rest is read
--- where it stands; of others what was read; whether some have results or options.
+-- where it stands; of others what was read; whether some have results or options; the jids of those completions.
 function outcome.begin()
   named = 0
-  return { count = 0, jids = {}, groups = {}, others = {}, texts = false }
+  return { count = 0, jids = {}, groups = {}, others = {}, texts = false, bare = {} }
 end
 
 local function run_of(value)
@@ -224,12 +224,17 @@ end
 
 -- The same of completions without options: jid, run time and result of each, from argument `first` to `last`.
 local function add_bare(items, token, argv, first, last)
-  local jids, groups, index, run_text = items.jids, items.groups, items.count, nil
+  local jids, groups, known, index, run_text = items.jids, items.groups, items.bare, items.count, nil
   local group = { token = check.token(token), argv = argv, base = first - WIDTH * (index + 1) }
   for at = first, last, WIDTH do
+    local jid = argv[at]
     index = index + 1
-    jids[index] = argv[at]
+    jids[index] = jid
     groups[index] = group
+    if known[jid] then -- it passes once
+      groups[index] = { token = group.token, argv = argv, base = group.base, again = true }
+    end
+    known[jid] = true
     if argv[at + 1] ~= run_text then
       run_text = argv[at + 1]
       run_of(run_text)
@@ -257,6 +262,14 @@ function outcome.add_group(items, verb, token, second, argv, first, last)
   end
 end
 
+-- The completions from item `first` to `last`, if there are any, are of jobs that `worker` has of `queue`.
+local function pass_completed(items, first, last, names, records, queue, worker)
+  if queue then
+    local way = state.way(keys.running(queue), keys.completed(), worker, false, COMPLETED, queue, now)
+    state.pass(way, first, last, items.jids, names, records, now_text)
+  end
+end
+
 local function sample_alike(queue, run_ms, put_at, alike)
   if alike > 0 then
     stats.sample(queue, run_ms, put_at, alike)
@@ -265,15 +278,17 @@ end
 
 -- Completes the plain jobs of a group of completions without options, from its item `first` on, for good and without having
 -- them in hand, up to the first that is another or not held; how many. What neighbours have in common is read and made once.
+-- The new records take the place of those that are stored.
 local function complete_plain(items, first, names, stored)
   local jids, groups, group, in_hand = items.jids, items.groups, items.groups[first], state.in_hand()
   local argv, token, at, index = group.argv, group.token, group.base + WIDTH * first, first
-  local head, kind_at, queue, worker, reserved_at, run_text, run_ms, has_result, end_head
-  local passing, entries, texts, passed, written
+  local queue, worker, unpassed -- and the first item that is not passed yet
+  local head, own_at, reserved_at -- of the record of a run
+  local end_head, run_text, run_ms, has_result -- of the one of its end
   local put_at, alike = nil, 0
   while groups[index] == group do
-    local jid, old, result = jids[index], stored[index], argv[at + 2]
-    if not old or in_hand[jid] ~= nil then
+    local old, result = stored[index], argv[at + 2]
+    if not old or (in_hand and in_hand[jids[index]] ~= nil) then
       break
     end
     local same = head and find(old, head, 1, true) == 1
@@ -287,36 +302,26 @@ local function complete_plain(items, first, names, stored)
         if not head then
           break
         elseif of_queue ~= queue or of_worker ~= worker then
-          queue, worker = of_queue, of_worker
-          local way = state.way(keys.running(queue), keys.completed(), worker, false, COMPLETED, queue, now)
-          passing, entries, texts = state.passing(way)
-          passed, written = #passing, #texts
+          pass_completed(items, unpassed, index - 1, names, stored, queue, worker)
+          queue, worker, unpassed = of_queue, of_worker, index
         end
-        kind_at = #head + 1
+        own_at = #head + 1
       end
       end_head = record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
     end
-    local _, _, was_put_at = from_bytes(ABOUT, old, kind_at)
+    local was_put_at = from_bytes(SINCE, old, own_at)
     if was_put_at ~= put_at then
       sample_alike(queue, run_ms, put_at, alike)
       put_at, alike = was_put_at, 0
     end
-    local new = end_head .. sub(old, kind_at)
-    alike, index, at, passed = alike + 1, index + 1, at + WIDTH, passed + 1
-    passing[passed] = jid
-    entries[2 * passed - 1] = now_text
-    entries[2 * passed] = jid
-    texts[written + 1] = names[index - 1]
-    texts[written + 2] = new
-    written = written + 2
-    in_hand[jid] = new
+    stored[index] = end_head .. sub(old, own_at)
     if has_result then
-      texts[written + 1] = keys.result(jid)
-      texts[written + 2] = result
-      written = written + 2
+      state.set_text(keys.result(jids[index]), result)
     end
+    alike, index, at = alike + 1, index + 1, at + WIDTH
   end
   sample_alike(queue, run_ms, put_at, alike)
+  pass_completed(items, unpassed, index - 1, names, stored, queue, worker)
   return index - first
 end
 
@@ -397,7 +402,8 @@ function outcome.apply(items)
   free_budget, links, search = freeing.at_once, {}, { steps = 0 }
   local names, stored = state.read(jids)
   while index <= count do
-    local passed = may_pass and groups[index] and complete_plain(items, index, names, stored) or 0
+    local group = groups[index]
+    local passed = may_pass and group and not group.again and complete_plain(items, index, names, stored) or 0
     index, completed = index + passed, completed + passed
     if passed == 0 then
       local answer = apply_one(items, index, names[index], stored[index])

@@ -2,7 +2,7 @@
 --
 --   always        STATE and FLAGS, after a byte that says which of the parts that may be missing are there
 --   once run      the fields from TOKEN to WORKER
---   always        the fields from QUEUE to PUT_AT
+--   always        the fields from QUEUE to KIND
 --   if any        RARE, packed
 --   to its end    the payload; a large one lives in a key of its own
 --
@@ -16,16 +16,16 @@ local HAS_RUN, HAS_RARE = 1, 2
 
 -- Which text of a job a flag says is in a key of its own.
 local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
-local BASE, BASE_AND_RUN = '<BBBssdd', '<BBBddddsssdd'
+local BASE, BASE_AND_RUN = '<BBBsdds', '<BBBddddssdds'
 
 function record.decode(stored, jid, name)
   local parts = byte(stored)
-  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, kind, score, put_at, data_at, rare
+  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, put_at, score, kind, data_at, rare
   if parts % 2 == HAS_RUN then
-    _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, kind, score, put_at, data_at =
+    _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, put_at, score, kind, data_at =
       from_bytes(BASE_AND_RUN, stored)
   else
-    _, at, flags, queue, kind, score, put_at, data_at = from_bytes(BASE, stored)
+    _, at, flags, queue, put_at, score, kind, data_at = from_bytes(BASE, stored)
   end
   if parts >= HAS_RARE then
     data_at, rare = unpack_one(stored, data_at - 1)
@@ -33,7 +33,7 @@ function record.decode(stored, jid, name)
   end
   local data = sub(stored, data_at)
   return {
-    at, flags, token, reserved_at, until_ms, run_ms, worker, queue, kind, score, put_at,
+    at, flags, token, reserved_at, until_ms, run_ms, worker, queue, put_at, score, kind,
     data ~= '' and data or nil, rare, jid, name, false, false, false,
   }
 end
@@ -41,7 +41,7 @@ end
 -- A new job, in no state yet.
 function record.new(jid, name, kind, queue, priority, data)
   return {
-    GONE, 0, nil, nil, nil, nil, nil, queue, kind, -priority * SEQ_SPAN, now,
+    GONE, 0, nil, nil, nil, nil, nil, queue, now, -priority * SEQ_SPAN, kind,
     data, nil, jid, name, false, false, false,
   }
 end
@@ -69,9 +69,9 @@ function record.encode(job)
   end
   local rare, head = job[RARE]
   if job[TOKEN] then
-    head = to_bytes(BASE_AND_RUN, HAS_RUN + (rare and HAS_RARE or 0), unpack(job, STATE, PUT_AT))
+    head = to_bytes(BASE_AND_RUN, HAS_RUN + (rare and HAS_RARE or 0), unpack(job, STATE, KIND))
   else
-    head = to_bytes(BASE, rare and HAS_RARE or 0, job[STATE], job[FLAGS], unpack(job, QUEUE, PUT_AT))
+    head = to_bytes(BASE, rare and HAS_RARE or 0, job[STATE], job[FLAGS], unpack(job, QUEUE, KIND))
   end
   if rare then
     head = head .. pack(rare)
@@ -116,21 +116,21 @@ end
 -- ## Plain records
 --
 -- Most jobs have nothing in RARE and no text of their own beside a large payload. A record of that kind is rewritten as
--- the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to KIND: a record that begins
+-- the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to PUT_AT: a record that begins
 -- with its neighbour's head has all of that in common with it. The first three bytes are the parts, the state and the flags.
 local FLAGS_AT, HEAD, RUN_HEAD = 3, '<BBBs', '<BBBddddss'
 
 -- What the records of jobs that are put now begin with, up to SCORE: with their payload behind, and with a large one elsewhere.
-function record.new_heads(kind, queue)
-  local about = to_bytes('<ss', queue, kind)
+function record.new_heads(queue)
+  local about = to_bytes('<sd', queue, now)
   return '\0\1\0' .. about, '\0\1\1' .. about
 end
 
 -- Of a plain job that waits and never ran: its head and queue. nil of any other.
 function record.waiting_head(stored)
-  local parts, at, flags, queue, kind_at = from_bytes(HEAD, stored)
+  local parts, at, flags, queue, own_at = from_bytes(HEAD, stored)
   if parts == 0 and at == WAITING and flags <= HAS_DATA then
-    return sub(stored, 1, kind_at - 1), queue
+    return sub(stored, 1, own_at - 1), queue
   end
 end
 
@@ -146,9 +146,9 @@ function record.held_head(stored, token)
   if parts ~= HAS_RUN or at ~= RUNNING or flags > HAS_DATA then
     return nil
   end
-  local _, _, _, held, reserved_at, _, _, worker, queue, kind_at = from_bytes(RUN_HEAD, stored)
+  local _, _, _, held, reserved_at, _, _, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
   if held == token then
-    return sub(stored, 1, kind_at - 1), queue, worker, reserved_at
+    return sub(stored, 1, own_at - 1), queue, worker, reserved_at
   end
 end
 
@@ -164,9 +164,9 @@ end
 -- The record of a new job; a large payload is not in it, but the second value.
 function record.plain_one(score, kind, queue, data)
   if #data > INLINE_BYTES then
-    return to_bytes(BASE, 0, WAITING, HAS_DATA, queue, kind, score, now), data
+    return to_bytes(BASE, 0, WAITING, HAS_DATA, queue, now, score, kind), data
   end
-  return to_bytes(BASE, 0, WAITING, 0, queue, kind, score, now) .. data
+  return to_bytes(BASE, 0, WAITING, 0, queue, now, score, kind) .. data
 end
 
 -- Of one of priority 0 that waits and never ran: its queue and kind, when it was put, its payload ('' when it is large), and
@@ -175,7 +175,7 @@ function record.waiting_one(stored)
   if byte(stored) ~= 0 then
     return nil
   end
-  local _, at, flags, queue, kind, score, put_at, data_at = from_bytes(BASE, stored)
+  local _, at, flags, queue, put_at, score, kind, data_at = from_bytes(BASE, stored)
   if at == WAITING and flags <= HAS_DATA and score >= 0 and score < SEQ_SPAN then
     return queue, kind, put_at, sub(stored, data_at), flags, score
   end
@@ -183,7 +183,7 @@ end
 
 -- Its record when it runs.
 function record.running_one(token, lease_until, worker, queue, kind, put_at, data, flags, score)
-  return to_bytes(BASE_AND_RUN, HAS_RUN, RUNNING, flags, token, now, lease_until, 0, worker, queue, kind, score, put_at) .. data
+  return to_bytes(BASE_AND_RUN, HAS_RUN, RUNNING, flags, token, now, lease_until, 0, worker, queue, put_at, score, kind) .. data
 end
 
 -- Of one that runs under `token` and is not in grace: its record when it is completed, its queue and worker, when it was put.
@@ -192,10 +192,10 @@ function record.completed_one(stored, token, run_ms, has_result)
   if byte(stored) ~= HAS_RUN then
     return nil
   end
-  local _, at, flags, held, reserved_at, _, _, worker, queue, kind, score, put_at, data_at = from_bytes(BASE_AND_RUN, stored)
+  local _, at, flags, held, reserved_at, _, _, worker, queue, put_at, score, kind, data_at = from_bytes(BASE_AND_RUN, stored)
   if at == RUNNING and flags <= HAS_DATA and held == token then
     flags = has_result and flags + HAS_RESULT or flags
-    local run = to_bytes(BASE_AND_RUN, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue, kind, score, put_at)
+    local run = to_bytes(BASE_AND_RUN, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue, put_at, score, kind)
     return run .. sub(stored, data_at), queue, worker, put_at
   end
 end

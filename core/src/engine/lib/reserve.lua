@@ -1,55 +1,9 @@
 -- Taking jobs under a lease, for queue_reserve and worker_turn.
 local reserve = {}
 
-local MAX_QUEUES, MAX_REPLY, LOOK_AHEAD, SLICE, MAX_WEIGHT = 64, 8388608, 100, 100, 1000
-
 -- What one call may do, in plain jobs taken. One that is not plain counts as three, and each two of its tags and throttles
 -- as one more; one that was due counts as three; an outcome that came in the same call as five.
 local MOST_WORK = 500
-
--- '<draw>:<weight>,…', a weight for each of `count` queues: the list of them, and the draw as a part of 1.
-local function parse_weights(share, count)
-  local draw, list = match(share or '', '^(%d+):([%d,]+)$')
-  if not draw then
-    fail('INVALID_ARGUMENT', "share must be '0', '1' or weights")
-  end
-  local weights = {}
-  for weight in list:gmatch('[^,]+') do
-    weights[#weights + 1] = check.numeral(weight, 'share', 1, MAX_WEIGHT)
-  end
-  if #weights ~= count then
-    fail('INVALID_ARGUMENT', 'share has ' .. #weights .. ' weights for ' .. count .. ' queues')
-  end
-  return weights, check.numeral(draw, 'share', 0, 999999) / 1000000
-end
-
--- The arguments from `first` on: worker, limit, share, then queues: from argument `first_queue` to `last_queue`.
-function reserve.parse(argv, first, first_queue, last_queue)
-  local request = { worker = check.name(argv[first], 'worker'), queues = {}, places = {}, times = {}, done = 0 }
-  request.limit = check.numeral(argv[first + 1] or '', 'limit', 0, MAX_ITEMS)
-  local share = argv[first + 2]
-  request.share = share == '1'
-  local weights
-  if share ~= '0' and share ~= '1' then
-    weights, request.draw = parse_weights(share, last_queue - first_queue + 1)
-    request.weights = {}
-  end
-  local places = request.places
-  for index = first_queue, last_queue do
-    local queue = check.name(argv[index], 'queue')
-    if not places[queue] then
-      request.queues[#request.queues + 1] = queue
-      places[queue] = #request.queues
-      if weights then
-        request.weights[queue] = weights[index - first_queue + 1]
-      end
-    end
-  end
-  if #request.queues == 0 or #request.queues > MAX_QUEUES then
-    fail('INVALID_ARGUMENT', 'queues: 1 to ' .. MAX_QUEUES .. ' are allowed, not ' .. #request.queues)
-  end
-  return request
-end
 
 -- A worker that was declared lost gets nothing more: a late call of it would strand jobs.
 function reserve.refuse_lost(worker)
@@ -57,235 +11,6 @@ function reserve.refuse_lost(worker)
   if pulse and tonumber(pulse) < 0 then
     fail('WRONG_STATE', 'worker ' .. worker .. ' was declared lost; it must start again under a new name')
   end
-end
-
-local function has_extra(rare)
-  return rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]
-    or rare[HEADERS]
-end
-
--- What is not so with most jobs: '' or JSON.
-local function extra(job)
-  local rare, priority = job[RARE], record.priority(job)
-  if priority == 0 and not (rare and has_extra(rare)) then
-    return ''
-  end
-  local more = encode_json({
-    priority = priority,
-    retries = record.retries(job),
-    remaining = record.remaining(job),
-    tags = record.rare(job, TAGS),
-    route = record.rare(job, ROUTE),
-    throttles = record.rare(job, THROTTLES),
-    parent = record.rare(job, PARENT),
-    tracked = record.rare(job, TRACKED),
-  })
-  local headers = rare and rare[HEADERS]
-  return headers and sub(more, 1, -2) .. ',"headers":' .. headers .. '}' or more
-end
-
--- Where in the reply of a reservation the number of the jobs stands that have all this in common: those that follow each other
--- are a group, of which it is said once. All is plain values, as a list in a list costs Redis more than its values.
-local function group_of(reservation, queue, lease_ms, more)
-  local reply, at = reservation.reply, reservation.group
-  if reply[at] and reply[at - 3] == queue and reply[at - 2] == lease_ms and reply[at - 1] == more then
-    return at
-  end
-  at = #reply + 4
-  reply[at - 3], reply[at - 2], reply[at - 1], reply[at] = queue, lease_ms, more, 0
-  reservation.group = at
-  return at
-end
-
-local function append_view(reservation, job, payload, lease_ms, more)
-  local reply, at = reservation.reply, group_of(reservation, job[QUEUE], lease_ms, more)
-  local length = #reply
-  reply[length + 1], reply[length + 2], reply[length + 3], reply[length + 4] = job[JID], job[KIND], payload, job[PUT_AT]
-  reply[at] = reply[at] + 1
-end
-
--- One reservation in progress: what it may still take, and from which queues it can take nothing more.
-local function new_reservation(request, work)
-  local reply = { '', -1, queues.version() }
-  return {
-    request = request, reply = reply, group = 0, jids = {}, count = 0, bytes = 0,
-    work = work, look = LOOK_AHEAD, full = false, -- what is left of them; whether there is room for no more
-    lines = {}, rooms = {}, idle = false, -- by queue, by throttle; none of the queues has jobs
-  }
-end
-
--- What is known of a queue: how many were passed by and taken, whether it has none left for this call and whether it is known to
--- have more, its lease, and since when {ns}:due has it.
-local function line_of(reservation, queue)
-  local line = reservation.lines[queue]
-  if not line then
-    line = {
-      passed = 0, taken = 0, drained = reservation.idle, more = false, lease_ms = config.get('heartbeat', queue),
-      due = reservation.request.times[reservation.request.places[queue]],
-    }
-    reservation.lines[queue] = line
-  end
-  return line
-end
-
-local function weight(rare)
-  return 3 + (#(rare[TAGS] or '') + #(rare[THROTTLES] or '')) / 2
-end
-
--- Jobs that stand in `queue` one after the other, after `offset` others. `free`: plain ones may pass.
-local function slice_of(queue, line, key, offset, jids, free)
-  local names, stored = state.read(jids)
-  return {
-    queue = queue, key = key, offset = offset,
-    jids = jids, names = names, stored = stored, lease_ms = line.lease_ms, due = line.due, free = free,
-    payloads = nil,
-  }
-end
-
--- A payload that does not ride with its record; some at a time, as a reply has an end.
-local SOME_PAYLOADS = 8
-
-local function payload_apart(slice, index)
-  local jids, payloads = slice.jids, slice.payloads or {}
-  slice.payloads = payloads
-  if not payloads[index] then
-    local names, last = {}, min(index + SOME_PAYLOADS - 1, #jids)
-    for at = index, last do
-      names[#names + 1] = keys.data(jids[at])
-    end
-    local found = call('MGET', unpack(names))
-    for at = index, last do
-      payloads[at] = found[at - index + 1] or 'null'
-    end
-  end
-  return payloads[index]
-end
-
--- Takes a job, or has it wait for the throttle that holds it back; false when there is no room for it.
-local function take_job(reservation, job, own, lease_ms)
-  local rare, full = job[RARE], throttle.take(reservation.rooms, own, job)
-  reservation.work = reservation.work - (rare and weight(rare) or 1)
-  if full then
-    reservation.look = reservation.look - 1
-    reservation.full = reservation.look < 0
-    if not reservation.full then
-      state.throttle(job, full)
-      reservation.throttled = true
-    end
-    return not reservation.full
-  end
-  local payload, more, count = record.payload(job), extra(job), reservation.count
-  local bytes = reservation.bytes + #payload + #more
-  reservation.full = (bytes > MAX_REPLY or reservation.work < 0) and count > 0
-  if reservation.full then
-    return false
-  end
-  state.run(job, reservation.token, reservation.request.worker, now + lease_ms)
-  append_view(reservation, job, payload, lease_ms, more)
-  reservation.count, reservation.bytes, reservation.jids[count + 1] = count + 1, bytes, job[JID]
-  return true
-end
-
--- Takes the plain jobs of a slice from `first` on, up to the first that is not; how many.
-local function take_plain(reservation, slice, first)
-  local queue, jids, names, stored, lease_ms = slice.queue, slice.jids, slice.names, slice.stored, slice.lease_ms
-  local reply, taken, count = reservation.reply, reservation.jids, reservation.count
-  local bytes, work, at, worker, lease_until = reservation.bytes, reservation.work, #reply, reservation.request.worker, now + lease_ms
-  local head, of_queue, kind_at, run_head
-  local way, passing, entries, texts, passed, written, lease_text, group
-  for index = first, #jids do
-    local old = stored[index]
-    if not old then
-      break
-    elseif not head or find(old, head, 1, true) ~= 1 then
-      head, of_queue = record.waiting_head(old)
-      if of_queue ~= queue then
-        break
-      end
-      kind_at, run_head = #head + 1, record.run_head(head, reservation.token, lease_until, worker, queue)
-    end
-    local kind, score, put_at, data_at = from_bytes(ABOUT, old, kind_at)
-    if score < 0 or score >= SEQ_SPAN then -- of another priority
-      break
-    end
-    local data = sub(old, data_at)
-    local payload = data ~= '' and data or payload_apart(slice, index)
-    bytes, work = bytes + #payload, work - 1
-    if (bytes > MAX_REPLY or work < 0) and count > 0 then
-      reservation.full = true
-      break
-    end
-    if not way then
-      way = state.way(slice.key, keys.running(queue), false, worker, RUNNING, queue, lease_until, slice.due)
-      passing, entries, texts = state.passing(way)
-      passed, written, lease_text = #passing, #texts, text(lease_until)
-      group = group_of(reservation, queue, lease_ms, '')
-      at = #reply
-    end
-    local jid = jids[index]
-    passed, count = passed + 1, count + 1
-    passing[passed] = jid
-    entries[2 * passed - 1] = lease_text
-    entries[2 * passed] = jid
-    texts[written + 1] = names[index]
-    texts[written + 2] = run_head .. sub(old, kind_at, data_at - 1) .. data
-    written = written + 2
-    taken[count] = jid
-    reply[at + 1] = jid
-    reply[at + 2] = kind
-    reply[at + 3] = payload
-    reply[at + 4] = put_at
-    at = at + 4
-  end
-  local more = count - reservation.count
-  if way then
-    reply[group] = reply[group] + more
-  end
-  if way and way.from_head == slice.offset + first - 1 then
-    way.from_head = way.from_head + more
-  end
-  reservation.count, reservation.bytes, reservation.work = count, bytes, work
-  return more
-end
-
--- Takes what it may of the jobs that stand in a queue one after the other; those that a throttle holds back wait for it.
-local function take_some(reservation, line, slice, own)
-  local count, passed, index = reservation.count, 0, 1
-  while index <= #slice.jids and not reservation.full do
-    local plainly = slice.free and take_plain(reservation, slice, index) or 0
-    index, passed = index + plainly, passed + plainly
-    local jid = slice.jids[index]
-    if jid and not reservation.full then
-      state.hold(jid, slice.names[index], slice.stored[index])
-      local job = state.job_of(slice.key, jid, jid)
-      if job and take_job(reservation, job, own, slice.lease_ms) then
-        passed = passed + 1
-      end
-      index = index + 1
-    end
-  end
-  line.passed, line.taken = line.passed + passed, line.taken + reservation.count - count
-end
-
--- Takes up to `most` jobs of `queue`, looking past those that a throttle holds back, but in all queues not past too many.
-local function take(reservation, queue, most)
-  local key, own, rooms = keys.waiting(queue), throttle.of_queue(queue), reservation.rooms
-  local line = line_of(reservation, queue)
-  local wanted = line.taken + most
-  repeat
-    local offset, slice = line.passed, min(wanted - line.taken, SLICE)
-    -- One more than may be taken tells whether there are more.
-    local jids = call('ZRANGE', key, text(offset), text(offset + slice))
-    line.more = #jids > slice
-    jids[slice + 1] = nil
-    if #jids > 0 then
-      rooms[own] = rooms[own] or throttle.room(own) or false
-      reservation.token = reservation.token or lease.new_token()
-      take_some(reservation, line, slice_of(queue, line, key, offset, jids, not (rooms[own] or meta.events)), own)
-    end
-    -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.
-    line.drained = not reservation.full and (not line.more or (rooms[own] or 1) <= 0)
-  until line.drained or reservation.full or line.taken >= wanted
 end
 
 -- How many of the queues have jobs that wait: one command, so that asking many idle queues costs hardly more than one.
@@ -331,7 +56,7 @@ local function take_from_all(reservation, open)
       local most = pass == 1 and min(shares and shares[queue] or share, rest) or rest
       local line = reservation.lines[queue]
       if most > 0 and not (line and line.drained) then
-        take(reservation, queue, most)
+        taking.take(reservation, queue, most)
       end
     end
   end
@@ -359,7 +84,7 @@ local function take_apart(reservation, open)
       warn('reserve of queue', queue, problem)
       state.begin()
       reservation.count, reservation.bytes, reservation.full, last_problem = count, bytes, full, problem
-      line_of(reservation, queue).taken, line_of(reservation, queue).drained = 0, true
+      taking.line_of(reservation, queue).taken, taking.line_of(reservation, queue).drained = 0, true
       cut(reservation.jids, count)
       cut(reservation.reply, length)
     end
@@ -372,10 +97,10 @@ end
 
 -- Takes what it may, with so much `work`, of the queues: the reservation. What failed was work too.
 local function take_of(request, open, work)
-  local reservation = new_reservation(request, work)
+  local reservation = taking.new(request, work)
   if #open > 0 and not pcall(take_and_commit, reservation, open) then
     state.begin()
-    reservation = new_reservation(request, work / 3)
+    reservation = taking.new(request, work / 3)
     take_apart(reservation, open)
   end
   return reservation
@@ -525,7 +250,7 @@ function reserve.replay(memo)
   for _, jid in ipairs(jids) do
     local job = lease.held(jid, tonumber(token))
     if job then
-      append_view(reservation, job, record.payload(job), max(0, job[LEASE_UNTIL] - now), extra(job))
+      reserve_reply.append(reservation, job, record.payload(job), max(0, job[LEASE_UNTIL] - now), reserve_reply.extra(job))
     end
   end
   return reservation.reply

@@ -12,6 +12,10 @@ local SOME = 100
 -- ones in order of first touch, those that want a new place in line, and the moves of those that have passed.
 local jobs, changed, placeless, moves
 
+-- Those that have passed and are not yet among `jobs`: from which place to which of a list of jids and one of new records; and
+-- those before them.
+local unseen
+
 -- Names and contents of what is to be written with the records; what is to be done after that.
 local texts, acts
 
@@ -23,7 +27,7 @@ function state.when_freed(act)
 end
 
 function state.begin()
-  jobs, moves, texts = {}, {}, {}
+  jobs, moves, texts, unseen = {}, {}, {}, nil
   if not changed or #changed > 0 or #placeless > 0 or #acts > 0 then
     changed, placeless, acts = {}, {}, {}
   end
@@ -33,10 +37,22 @@ function state.begin()
   event.begin()
 end
 
--- Refuses a bad jid.
+-- Refuses a bad jid: mostly it has only such bytes as no name is refused for.
+local PLAIN_JID = '^[\32-\126]+$'
+
 function state.check_jid(jid)
-  if not find(jid, '^[\32-\126]+$') or #jid > MAX_NAME then
+  if not find(jid, PLAIN_JID) or #jid > MAX_NAME then
     check.name(jid, 'jid') -- says what is wrong
+  end
+end
+
+-- The same of many, without a call for each.
+function state.check_jids(jids)
+  for index = 1, #jids do
+    local jid = jids[index]
+    if not find(jid, PLAIN_JID) or #jid > MAX_NAME then
+      check.name(jid, 'jid')
+    end
   end
 end
 
@@ -61,7 +77,20 @@ local function take_in_hand(jid, name, stored)
   return job
 end
 
+-- What has passed is in hand too, as the text it became, from when the unit looks at a job again.
+local function see_passed()
+  while unseen do
+    for index = unseen.first, unseen.last do
+      jobs[unseen.jids[index]] = unseen.records[index]
+    end
+    unseen = unseen.before
+  end
+end
+
 local function load_slice(jids, first, last)
+  if unseen then
+    see_passed()
+  end
   local prefix, names, wanted, count = keys.job(''), {}, {}, 0
   for index = first, last do
     local jid = jids[index]
@@ -109,6 +138,9 @@ end
 
 -- A job, loaded once a unit; nil when there is no such job.
 function state.load(jid)
+  if unseen then
+    see_passed()
+  end
   local job = jobs[jid]
   if job == nil then
     state.load_all({ jid })
@@ -285,26 +317,26 @@ end
 -- in hand: their records are rewritten as texts, and one move is noted for all. That saves a third of what put, reserve and
 -- complete cost. Events are made of jobs in hand: where there are any, none may pass.
 
--- The keys of the records of a batch; what is stored there, false where there is none; how many are not there. Refuses a bad
--- jid.
+-- The keys of the records of a batch; what is stored there, false where there is none. Refuses a bad jid.
 function state.read(jids)
   local prefix, names = keys.job(''), {}
   for index = 1, #jids do
     names[index] = prefix .. jids[index]
   end
   local stored = #names > 0 and call('MGET', unpack(names)) or {}
-  local absent = 0
   for index = 1, #jids do
     if not stored[index] then
       state.check_jid(jids[index])
-      absent = absent + 1
     end
   end
-  return names, stored, absent
+  return names, stored
 end
 
 -- Takes in hand what was read.
 function state.hold(jid, name, stored)
+  if unseen then
+    see_passed()
+  end
   if jobs[jid] == nil then
     jobs[jid] = stored and take_in_hand(jid, name, stored)
   end
@@ -318,14 +350,29 @@ function state.way(from, to, left, joined, at, queue, earliest, due)
   return way
 end
 
--- What a loop adds to for each job that goes that way: the jids; its score and jid; of the whole unit, its key and new record.
-function state.passing(way)
-  return way.jids, way.entries, texts
+-- Those from place `first` to `last` of the jids, of their keys and of their new records go that way, no jid twice in a unit. All
+-- have the same score, a text; or, where there is none, each its place in the list after `seq`.
+function state.pass(way, first, last, jids, names, records, score_text, seq)
+  if first == 1 and last == #jids and #way.jids == 0 then
+    way.jids = jids -- a list need not be copied
+  end
+  local passing, entries, to_write, written = way.jids, way.entries, texts, #texts
+  local passed = passing == jids and 0 or #passing
+  for index = first, last do
+    local jid = jids[index]
+    passed, written = passed + 1, written + 2
+    passing[passed] = jid
+    entries[2 * passed - 1] = score_text or ordinal(seq + index)
+    entries[2 * passed] = jid
+    to_write[written - 1] = names[index]
+    to_write[written] = records[index]
+  end
+  unseen = { first = first, last = last, jids = jids, records = records, before = unseen }
 end
 
--- The jobs in hand, by jid; what has passed is there as its new record, if the unit looks at it again.
+-- The jobs in hand, by jid; nil when there are none.
 function state.in_hand()
-  return jobs
+  return next(jobs) and jobs
 end
 
 -- A plain job may go without a unit, by itself, where no event tells of it and nobody waits for a throttle that it lets go of.

@@ -141,6 +141,14 @@ local function write_links()
   dependency.link_all(links)
 end
 
+-- Those from `first` to `last` of a call's jobs, if there are any, wait in `queue` in the order of the list.
+local function pass_new(queue, first, last, jids, names, records, seq)
+  if queue then
+    local way = state.way(false, keys.waiting(queue), false, false, WAITING, queue, now)
+    state.pass(way, first, last, jids, names, records, nil, seq)
+  end
+end
+
 -- Puts jobs without options, each there once, if none of them exists yet. Whether it did.
 local function put_plain(argv, groups, jids)
   local count, prefix, names = #jids, keys.job(''), {}
@@ -150,37 +158,29 @@ local function put_plain(argv, groups, jids)
   if call('EXISTS', unpack(names)) > 0 then
     return false
   end
-  for index = 1, count do
-    state.check_jid(jids[index])
-  end
-  local score, index, queue = commit.draw_seq(count), 0, nil
-  local passing, entries, texts, passed, written
+  state.check_jids(jids)
+  local seq, index, records = commit.draw_seq(count), 0, {}
+  local queue, first, near_head, far_head
   for at = 1, #groups do
     local group = groups[at]
-    local near_head, far_head = record.new_heads(group.kind, group.queue)
+    local kind = group.kind
     if group.queue ~= queue then
-      queue = group.queue
-      passing, entries, texts = state.passing(state.way(false, keys.waiting(queue), false, false, WAITING, queue, now))
-      passed, written = #passing, #texts
+      pass_new(queue, first, index, jids, names, records, seq)
+      queue, first = group.queue, index + 1
+      near_head, far_head = record.new_heads(queue)
     end
     for item = group.first, group.last, WIDTH do
-      local jid, data = argv[item], argv[item + 1]
-      score, index, passed = score + 1, index + 1, passed + 1
-      passing[passed] = jid
-      entries[2 * passed - 1] = ordinal(score)
-      entries[2 * passed] = jid
-      texts[written + 1] = names[index]
+      local data = argv[item + 1]
+      index = index + 1
       if #data > INLINE_BYTES then
-        texts[written + 2] = far_head .. to_bytes(PLACE, score, now)
-        texts[written + 3] = keys.data(jid)
-        texts[written + 4] = data
-        written = written + 4
+        records[index] = far_head .. to_bytes(PLACE, seq + index, kind)
+        state.set_text(keys.data(jids[index]), data)
       else
-        texts[written + 2] = near_head .. to_bytes(PLACE, score, now) .. data
-        written = written + 2
+        records[index] = near_head .. to_bytes(PLACE, seq + index, kind) .. data
       end
     end
   end
+  pass_new(queue, first, index, jids, names, records, seq)
   return true
 end
 

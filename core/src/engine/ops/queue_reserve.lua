@@ -19,7 +19,7 @@
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:scheduled:<q> {ns}:due {ns}:paused
 --         {ns}:worker-jobs:<name> {ns}:workers {ns}:meta {ns}:wake:<q> {ns}:history:<jid> {ns}:failure:<jid> {ns}:stats:<day>:<q>
 operation('queue_reserve', 'write', function(argv)
-  local request = reserve.parse(argv, 3, 6, #argv)
+  local request = reserve_request.parse(argv, 3, 6, #argv)
   reserve.refuse_lost(request.worker)
   state.begin()
   return reserve.take(request)

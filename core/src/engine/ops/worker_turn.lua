@@ -24,7 +24,7 @@ local HEAD, WIDTH, MOST = 4, 3, 50
 
 operation('worker_turn', 'write', function(argv)
   local count = check.numeral(argv[6] or '', 'count', 1, 64)
-  local request = reserve.parse(argv, 3, 7, 6 + count)
+  local request = reserve_request.parse(argv, 3, 7, 6 + count)
   local items = outcome.begin()
   local _, begins = check.groups(argv, 7 + count, HEAD, WIDTH, MOST)
   for index = 1, #begins - 1 do

@@ -79,15 +79,12 @@ pub fn give(context: *mut c_void) {
     // SAFETY: the system hands a handler with SA_SIGINFO its context.
     let registers = registers(unsafe { &*context.cast::<libc::ucontext_t>() });
     REGISTERS.iter().zip(registers).for_each(|(place, value)| place.store(value, Ordering::Relaxed));
-    // SAFETY: errno is this thread's own, and whoever was interrupted finds it as it was. pwrite only reads the memory that there
-    // is, and writes where it ends no more.
-    let length = unsafe {
-        let errno = libc::__errno_location();
-        let before = *errno;
-        let length = libc::pwrite(FILE.load(Ordering::Relaxed), registers[1] as *const c_void, MOST, 0);
-        *errno = before;
-        length
+    let copy = || {
+        let start = registers[1] as *const c_void;
+        // SAFETY: pwrite only reads the memory that there is, and writes where it ends no more.
+        unsafe { libc::pwrite(FILE.load(Ordering::Relaxed), start, MOST, 0) }
     };
+    let length = native::keeping_errno(copy);
     LENGTH.store(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
     DONE.store(1, Ordering::Release);
     let _ = futex::wake(&DONE, futex::Flags::PRIVATE, 1);

@@ -1,0 +1,50 @@
+-- What a reservation answers: the jobs, in groups of those that have all in common but jid, kind, payload and when they were
+-- put (ops/queue_reserve.lua).
+local reserve_reply = {}
+
+local function has_extra(rare)
+  return rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]
+    or rare[HEADERS]
+end
+
+-- What is not so with most jobs: '' or JSON.
+function reserve_reply.extra(job)
+  local rare, priority = job[RARE], record.priority(job)
+  if priority == 0 and not (rare and has_extra(rare)) then
+    return ''
+  end
+  local more = encode_json({
+    priority = priority,
+    retries = record.retries(job),
+    remaining = record.remaining(job),
+    tags = record.rare(job, TAGS),
+    route = record.rare(job, ROUTE),
+    throttles = record.rare(job, THROTTLES),
+    parent = record.rare(job, PARENT),
+    tracked = record.rare(job, TRACKED),
+  })
+  local headers = rare and rare[HEADERS]
+  return headers and sub(more, 1, -2) .. ',"headers":' .. headers .. '}' or more
+end
+
+-- Where in the reply of a reservation the number of the jobs stands that have all this in common: those that follow each other
+-- are a group, of which it is said once. All is plain values, as a list in a list costs Redis more than its values.
+function reserve_reply.group_of(reservation, queue, lease_ms, more)
+  local reply, at = reservation.reply, reservation.group
+  if reply[at] and reply[at - 3] == queue and reply[at - 2] == lease_ms and reply[at - 1] == more then
+    return at
+  end
+  at = #reply + 4
+  reply[at - 3], reply[at - 2], reply[at - 1], reply[at] = queue, lease_ms, more, 0
+  reservation.group = at
+  return at
+end
+
+function reserve_reply.append(reservation, job, payload, lease_ms, more)
+  local reply, at = reservation.reply, reserve_reply.group_of(reservation, job[QUEUE], lease_ms, more)
+  local length = #reply
+  reply[length + 1], reply[length + 2], reply[length + 3], reply[length + 4] = job[JID], job[KIND], payload, job[PUT_AT]
+  reply[at] = reply[at] + 1
+end
+
+return reserve_reply
