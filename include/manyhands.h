@@ -818,6 +818,9 @@ mh_code mh_worker_resume(mh_worker *worker, mh_error **out_error);
  * and the signal's number; a second TERM or INT ends it at once. Either gives back what the handlers had begun, when every thread of
  * the process can be held for good before (or there is a master to do it).
  *
+ * Where there is no master, a handler that does not end after its timeout, see mh_worker_is_stuck(), ends the process so as well: with
+ * status 70, once the others have ended or the option "shutdown_timeout_ms" is over. Until then the worker takes no more jobs.
+ *
  * The program's own handlers of these signals, installed before, are called as well. When all workers that obey are freed,
  * and in a forked child, the signals do what they did before.
  *
@@ -1454,6 +1457,106 @@ mh_code mh_worker_drain(mh_worker *worker,
                         void *user_data,
                         size_t *out_count,
                         mh_error **out_error);
+
+/**
+ * Record what this client puts from now on, by mh_queue_put() and mh_queue_put_many(), instead of sending it; for tests. It needs
+ * no server. What was recorded before is forgotten.
+ *
+ * Wrong arguments are refused as far as that needs no server, defaults are those of mh_client_define(), and mh_client_hooks are
+ * told. Each job counts as new: MH_PLACED_PUT. What goes by mh_client_call() is no put: that is sent.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_record_puts(mh_client *client,
+                              mh_error **out_error);
+
+/**
+ * Perform what this client puts from now on at once; for tests. mh_queue_put() and mh_queue_put_many() return when what may run in
+ * the worker's queues is performed, also what the handlers put, as by mh_worker_drain(). A put does not fail when its job does,
+ * but with the codes of mh_worker_drain(); its jobs are put then all the same.
+ *
+ * perform    As of mh_worker_drain(). It may put by this client: that is performed before its put returns.
+ * user_data  Given to it.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT naming the argument that is NULL.
+ *
+ * Ownership: `worker` may be freed: puts then return MH_CODE_CLOSED until mh_client_send_puts(). What user_data points to must last
+ *            until that.
+ * Threads:   any; from then on one at a time puts by this client, and `perform` is called on it.
+ * Blocking:  no.
+ */
+mh_code mh_client_perform_inline(mh_client *client,
+                                 mh_worker *worker,
+                                 void (*perform)(mh_job *job, void *user_data),
+                                 void *user_data,
+                                 mh_error **out_error);
+
+/**
+ * Send what this client puts from now on to the server, and no more: the end of mh_client_record_puts() and
+ * mh_client_perform_inline(). What was recorded can still be asked for.
+ *
+ * Returns MH_CODE_OK, or MH_CODE_INVALID_ARGUMENT when `client` is NULL.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_send_puts(mh_client *client, mh_error **out_error);
+
+/**
+ * What was put since mh_client_record_puts(), or a part of it.
+ *
+ * kind           Only jobs of this kind. NULL: of any.
+ * expected_json  Only jobs that agree with this JSON object in all that it has; NULL: any. "queue", "data" (the whole of it,
+ *                whatever the order of its members) and the options of mh_queue_put(), of which those that a put did not say have
+ *                their defaults.
+ *
+ * Returns MH_CODE_OK and sets *out_puts_json to a JSON array of them in their order, each an object of "jid", "queue", "kind",
+ * "data" and all options, and *out_count to how many there are.
+ * Returns MH_CODE_INVALID_ARGUMENT naming what no put has; MH_CODE_WRONG_STATE when none were recorded yet.
+ *
+ * Ownership: the caller frees *out_puts_json with mh_string_free(). Both may be NULL pointers when they are not wanted.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_recorded_puts(mh_client *client,
+                                const char *kind,
+                                const char *expected_json,
+                                char **out_puts_json,
+                                size_t *out_count,
+                                mh_error **out_error);
+
+/**
+ * Assert that such a job was put since mh_client_record_puts().
+ *
+ * kind, expected_json  As of mh_client_recorded_puts().
+ *
+ * Returns MH_CODE_OK when there is one.
+ * Returns MH_CODE_JOB_NOT_FOUND when there is none: mh_error_message() says what was asked for, and what was put. Else as
+ * mh_client_recorded_puts().
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_assert_put(mh_client *client,
+                             const char *kind,
+                             const char *expected_json,
+                             mh_error **out_error);
+
+/**
+ * Assert that no such job was put since mh_client_record_puts().
+ *
+ * kind, expected_json  As of mh_client_recorded_puts().
+ *
+ * Returns MH_CODE_OK when there is none.
+ * Returns MH_CODE_JOB_EXISTS when there is one: mh_error_message() says which. Else as mh_client_recorded_puts().
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+mh_code mh_client_assert_not_put(mh_client *client, const char *kind, const char *expected_json, mh_error **out_error);
 
 #ifdef __cplusplus
 }  // extern "C"

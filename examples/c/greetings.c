@@ -1,13 +1,16 @@
-/* How a program that uses Manyhands is tested: each check ends it when it fails. Needs no server: `embedded:DIR` starts a private one
- * there. */
+/* How a program that uses Manyhands is tested: each check ends it when it fails, and says why. Needs no server: `embedded:DIR`
+ * starts a private one there. */
 #include <manyhands.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition) \
-    ((condition) ? (void)0 : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), exit(1)))
-#define CHECK_OK(call) CHECK((call) == MH_CODE_OK)
+/* Where the calls put what went wrong. */
+static mh_error *error = NULL;
+
+#define FAIL(why) (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, why), exit(1))
+#define CHECK(condition) ((condition) ? (void)0 : FAIL(#condition))
+#define CHECK_OK(call) ((call) == MH_CODE_OK ? (void)0 : FAIL(mh_error_message(error)))
 
 /* The program: who signs up is greeted. */
 static void greet(mh_job *job, void *user_data)
@@ -24,66 +27,69 @@ static mh_code sign_up(mh_client *client, const char *name)
     char data[96], options[96];
     snprintf(data, sizeof data, "\"%s\"", name);
     snprintf(options, sizeof options, "{\"jid\": \"greet-%s\", \"retries\": 3}", name);
-    return mh_queue_put(client, "mail", "greet", data, options, NULL, NULL, NULL);
+    return mh_queue_put(client, "mail", "greet", data, options, NULL, NULL, &error);
 }
 
 static void test_a_handler_without_a_server(void)
 {
     mh_job *job = NULL;
-    CHECK_OK(mh_job_build("greet", "\"Ada\"", "{\"retries\": 3}", &job, NULL));
+    CHECK_OK(mh_job_build("greet", "\"Ada\"", "{\"retries\": 3}", &job, &error));
     greet(job, NULL);
     CHECK(strcmp(mh_job_outcome_json(job), "{\"complete\":{\"result\":\"Hello, Ada!\"}}") == 0);
     mh_job_free(job);
 }
 
-/* The last put, as mh_client_hooks tells it. */
-static void record(void *user_data, const char *jobs_json)
+static void test_what_is_put_without_a_server(mh_client *client)
 {
-    snprintf((char *)user_data, 512, "%s", jobs_json);
-}
-
-static void test_what_is_put(mh_client *client)
-{
-    char put[512] = "";
-    mh_client_hooks hooks = {put, record, NULL};
-    CHECK_OK(mh_client_hook(client, &hooks, NULL));
+    size_t count = 0;
+    CHECK_OK(mh_client_record_puts(client, &error));
     CHECK_OK(sign_up(client, "Ada"));
-    CHECK(strstr(put, "\"kind\":\"greet\"") != NULL);
-    CHECK(strstr(put, "\"retries\":3") != NULL);
+    CHECK_OK(mh_client_assert_put(client, "greet", "{\"queue\": \"mail\", \"data\": \"Ada\", \"retries\": 3}", &error));
+    CHECK_OK(mh_client_assert_not_put(client, "greet", "{\"data\": \"Grace\"}", &error));
+    CHECK_OK(mh_client_recorded_puts(client, NULL, NULL, NULL, &count, &error));
+    CHECK(count == 1);
+    CHECK_OK(mh_client_send_puts(client, &error));
 }
 
-static void test_performed_when_asked(mh_client *client)
+static void check_greeted(mh_client *client, const char *name)
 {
-    mh_worker *worker = NULL;
+    char arguments[96], result[96];
     char *job = NULL;
+    snprintf(arguments, sizeof arguments, "{\"jid\": \"greet-%s\"}", name);
+    snprintf(result, sizeof result, "\"result\":\"Hello, %s!\"", name);
+    CHECK_OK(mh_client_call(client, "job_get", arguments, &job, &error));
+    CHECK(strstr(job, result) != NULL);
+    mh_string_free(job);
+}
+
+static void test_performed_when_asked(mh_client *client, mh_worker *worker)
+{
     size_t count = 0;
     CHECK_OK(sign_up(client, "Grace"));
-    CHECK_OK(mh_worker_open(client, "{\"queues\": [\"mail\"]}", &worker, NULL));
-    CHECK_OK(mh_worker_drain(worker, greet, NULL, &count, NULL));
+    CHECK_OK(mh_worker_drain(worker, greet, NULL, &count, &error));
     CHECK(count == 1);
-    CHECK_OK(mh_client_call(client, "job_get", "{\"jid\": \"greet-Grace\"}", &job, NULL));
-    CHECK(strstr(job, "\"result\":\"Hello, Grace!\"") != NULL);
-    mh_string_free(job);
-    mh_worker_free(worker);
+    check_greeted(client, "Grace");
 }
 
-/* A client of the test's own. */
-static mh_client *open_client(const char *test)
+static void test_performed_at_once(mh_client *client, mh_worker *worker)
 {
-    mh_client *client = NULL;
-    char options[96];
-    snprintf(options, sizeof options, "{\"namespace\": \"test-%s\"}", test);
-    CHECK_OK(mh_client_open("embedded:.manyhands", options, &client, NULL));
-    return client;
+    CHECK_OK(mh_client_perform_inline(client, worker, greet, NULL, &error));
+    CHECK_OK(sign_up(client, "Joan"));
+    check_greeted(client, "Joan");
+    CHECK_OK(mh_client_send_puts(client, &error));
 }
 
 int main(void)
 {
-    mh_client *putting = open_client("puts"), *draining = open_client("drains");
+    mh_client *client = NULL;
+    mh_worker *worker = NULL;
+    CHECK_OK(mh_client_open("embedded:.manyhands", "{\"namespace\": \"test\"}", &client, &error));
+    CHECK_OK(mh_worker_open(client, "{\"queues\": [\"mail\"]}", &worker, &error));
     test_a_handler_without_a_server();
-    test_what_is_put(putting);
-    test_performed_when_asked(draining);
-    mh_client_free(draining);
-    mh_client_free(putting);
+    test_what_is_put_without_a_server(client);
+    test_performed_when_asked(client, worker);
+    test_performed_at_once(client, worker);
+    mh_worker_free(worker);
+    mh_client_free(client);
     return 0;
 }

@@ -9,6 +9,7 @@ use manyhands::{Client, Result, WorkSettings};
 use crate::error::{mh_code, mh_error};
 use crate::hooks::mh_client_hooks;
 use crate::kind::Kinds;
+use crate::testing::Diversion;
 use crate::text::Text;
 
 /// A client: it sends operations to the engine in Redis, over a small pool of connections.
@@ -22,6 +23,7 @@ pub struct mh_client {
     namespace: Text,
     hooks: RwLock<Vec<mh_client_hooks>>,
     kinds: Kinds,
+    diversion: Diversion,
 }
 
 impl mh_client {
@@ -30,11 +32,27 @@ impl mh_client {
         let client = client.map_err(|error| error.renamed(&[("options ", "options_json ")]))?;
         let url = Text::new(client.url().to_owned(), "url")?;
         let namespace = Text::new(client.namespace().to_owned(), "options.namespace")?;
-        Ok(mh_client { client, url, namespace, hooks: RwLock::default(), kinds: Kinds::default() })
+        Ok(mh_client {
+            client,
+            url,
+            namespace,
+            hooks: RwLock::default(),
+            kinds: Kinds::default(),
+            diversion: Diversion::default(),
+        })
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What puts are done by.
+    pub(crate) fn putting(&self) -> Client {
+        self.diversion.client().unwrap_or_else(|| self.client.clone())
+    }
+
+    pub(crate) fn diversion(&self) -> &Diversion {
+        &self.diversion
     }
 
     pub(crate) fn kinds(&self) -> &Kinds {

@@ -91,7 +91,7 @@ pub unsafe extern "C" fn mh_queue_put(
 ) -> mh_code {
     fallible!(out_error, QueuePut::OPERATION, {
         let handle = handle!(client)?;
-        let (client, hooks) = (handle.client(), handle.hooks());
+        let (client, hooks) = (handle.putting(), handle.hooks());
         let (queue, kind) = (optional_text!(queue)?, text!(kind)?);
         let (data, options) = (optional_text!(data_json)?, optional_text!(options_json)?);
         let defined = handle.kinds().get(kind);
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn mh_queue_put_many(
 ) -> mh_code {
     fallible!(out_error, QueuePut::OPERATION, {
         let handle = handle!(client)?;
-        let (client, hooks) = (handle.client(), handle.hooks());
+        let (client, hooks) = (handle.putting(), handle.hooks());
         let jobs = text!(jobs_json)?;
         let out_reply_json = optional_output!(out_reply_json);
         if !hooks.is_empty() {

@@ -252,6 +252,9 @@ pub unsafe extern "C" fn mh_worker_resume(worker: *mut mh_worker, out_error: *mu
 /// and the signal's number; a second TERM or INT ends it at once. Either gives back what the handlers had begun, when every thread of
 /// the process can be held for good before (or there is a master to do it).
 ///
+/// Where there is no master, a handler that does not end after its timeout, see mh_worker_is_stuck(), ends the process so as well: with
+/// status 70, once the others have ended or the option "shutdown_timeout_ms" is over. Until then the worker takes no more jobs.
+///
 /// The program's own handlers of these signals, installed before, are called as well. When all workers that obey are freed,
 /// and in a forked child, the signals do what they did before.
 ///

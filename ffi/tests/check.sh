@@ -189,7 +189,7 @@ for name in errors trace; do
   build "$name" 'gcc -std=c11' "${sanitize[@]}" "${cflags[@]}" "../examples/c/$name.c" "${shared[@]}"
   begin "$name, sanitizers" "$name" "$box/$name"
 done
-build worker 'gcc -std=c11' "${cflags[@]}" ../examples/c/worker.c "${shared[@]}" # cli/tests runs it
+build worker 'gcc -std=c11' "${cflags[@]}" ../examples/c/{worker,serve}.c "${shared[@]}" # cli/tests runs it
 begin 'exported functions' exports
 begin 'staged install' staging
 

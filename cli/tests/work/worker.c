@@ -1,9 +1,9 @@
-/* The program of these tests in C: what `worker` in main.rs does, kind by kind. */
+/* The program of these tests in C: what `worker` in main.rs does, kind by kind, as the example of a worker serves. */
+#include "../../../examples/c/serve.h"
+
 #include <fcntl.h>
 #include <libgen.h>
-#include <manyhands.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 16, LEAK = 200 * 1000 };
-
-static mh_worker *worker = NULL;
-
-static void must(mh_code code, mh_error **error)
-{
-    if (code != MH_CODE_OK) {
-        fprintf(stderr, "worker: %s: %s\n", mh_error_name(*error), mh_error_message(*error));
-        exit(1);
-    }
-}
+enum { LEAK = 200 * 1000 };
 
 /* What the system is asked for is there. */
 static void need(int is_there, const char *what)
@@ -59,13 +49,6 @@ static int hold(const mh_job *job, int is_heedless)
     return is_done;
 }
 
-static void stay(const mh_job *job)
-{
-    say_held(job);
-    for (;;)
-        pause();
-}
-
 /* One write: processes write to the same file. */
 static void note_begun(const mh_job *job)
 {
@@ -79,66 +62,62 @@ static void note_begun(const mh_job *job)
     close(file);
 }
 
-static mh_code perform(mh_job *job, mh_error **error)
+static const char *done(mh_job *job)
 {
-    const char *kind = mh_job_kind(job);
-    char result[32];
-    snprintf(result, sizeof result, "%d", (int)getpid());
-    if (strcmp(kind, "hold") == 0 && !hold(job, 0))
-        return mh_job_release(job, error);
-    if (strcmp(kind, "heedless") == 0)
-        hold(job, 1);
-    if (strcmp(kind, "stubborn") == 0)
-        stay(job);
-    if (strcmp(kind, "crash") == 0)
-        abort();
-    if (strcmp(kind, "work") == 0 || strcmp(kind, "leak") == 0)
-        note_begun(job);
-    if (strcmp(kind, "leak") == 0)
-        memset(malloc(LEAK), 1, LEAK);
-    return mh_job_complete(job, result, NULL, error);
+    (void)job;
+    return NULL;
 }
 
-static void *perform_all(void *unused)
+static const char *held(mh_job *job)
 {
-    mh_job *job = NULL;
-    mh_error *error = NULL;
-    mh_code code;
-    while ((code = mh_worker_next(worker, UINT64_MAX, &job, &error)) == MH_CODE_OK) {
-        code = perform(job, &error);
-        if (code != MH_CODE_LOCK_LOST && code != MH_CODE_CLOSED)
-            must(code, &error);
-        mh_error_free(error);
-        error = NULL;
-        mh_job_free(job);
-    }
-    if (code != MH_CODE_CLOSED)
-        must(code, &error);
-    mh_error_free(error);
-    return unused;
+    return hold(job, 0) ? NULL : "interrupted";
 }
+
+/* Its result tells which process it was. */
+static const char *heedless(mh_job *job)
+{
+    char result[32];
+    hold(job, 1);
+    snprintf(result, sizeof result, "%d", (int)getpid());
+    mh_job_complete(job, result, NULL, NULL);
+    return NULL;
+}
+
+static const char *stubborn(mh_job *job)
+{
+    int held = say_held(job);
+    while (held >= 0)
+        pause();
+    return NULL;
+}
+
+static const char *crash(mh_job *job)
+{
+    (void)job;
+    abort();
+}
+
+static const char *work(mh_job *job)
+{
+    note_begun(job);
+    return NULL;
+}
+
+static const char *leak(mh_job *job)
+{
+    note_begun(job);
+    memset(malloc(LEAK), 1, LEAK);
+    return NULL;
+}
+
+static const struct kind kinds[] = {
+    {"done", NULL, done},   {"hold", NULL, held}, {"heedless", NULL, heedless}, {"stubborn", NULL, stubborn},
+    {"crash", NULL, crash}, {"work", NULL, work}, {"leak", NULL, leak},         {"stuck", "{\"timeout_ms\": 50}", stubborn},
+};
 
 int main(void)
 {
-    mh_client *client = NULL;
-    mh_error *error = NULL;
-    pthread_t threads[MOST_THREADS];
-    size_t count;
-    must(mh_client_open_under_settings(NULL, &client, &error), &error);
-    must(mh_worker_open_under_settings(client,
-                                       "{\"queues\": [\"q\"], \"kill_timeout_ms\": 50, \"kinds\": [\"done\", \"hold\", "
-                                       "\"heedless\", \"stubborn\", \"crash\", \"work\", \"leak\"]}",
-                                       &worker, &error),
-         &error);
-    must(mh_worker_obey_signals(worker, &error), &error);
-    count = mh_worker_threads(worker);
-    need(count <= MOST_THREADS, "threads");
-    for (size_t at = 0; at < count; at++)
-        need(pthread_create(&threads[at], NULL, perform_all, NULL) == 0, "thread");
-    for (size_t at = 0; at < count; at++)
-        pthread_join(threads[at], NULL);
-    must(mh_worker_stop(worker, 5000, &error), &error);
-    mh_worker_free(worker);
-    mh_client_free(client);
-    return 0;
+    return serve(kinds, sizeof kinds / sizeof *kinds,
+                 "{\"queues\": [\"q\"], \"kill_timeout_ms\": 50, \"kinds\": [\"done\", \"hold\", \"heedless\", \"stubborn\", "
+                 "\"crash\", \"work\", \"leak\", \"stuck\"]}");
 }

@@ -1,10 +1,14 @@
 /* The worker: jobs come, outcomes go. */
 #include "harness.h"
 
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 static void stop_and_free(mh_worker *worker, mh_client *client)
 {
@@ -220,25 +224,102 @@ static void handlers_are_told_to_end(void)
     stop_and_free(worker, client);
 }
 
-static void an_operator_orders(void)
+/* Another client asks it of the worker. */
+static void order(const mh_client *client, mh_worker *worker, const char *what)
 {
-    mh_client *client = open_client();
-    mh_worker *worker = open_worker(client, "q", 1);
+    mh_client *another = open_client_again(client, 60000);
     char arguments[600];
     char *reply = NULL;
     mh_job *job = NULL;
-    CHECK(mh_worker_ordered(worker) == NULL);
-    snprintf(arguments, sizeof arguments, "{\"worker\":\"%s\",\"order\":\"stop\"}", mh_worker_name(worker));
+    snprintf(arguments, sizeof arguments, "{\"worker\":\"%s\",\"order\":\"%s\"}", mh_worker_name(worker), what);
     /* The worker is known from its first pulse on. */
     do {
         mh_string_free(reply);
         CHECK_OK(mh_worker_next(worker, 10, &job, &failure));
-        CHECK_OK(mh_client_call(client, "worker_order", arguments, &reply, &failure));
+        CHECK(job == NULL);
+        CHECK_OK(mh_client_call(another, "worker_order", arguments, &reply, &failure));
     } while (strcmp(reply, "0") == 0);
     CHECK_TEXT(reply, "1");
     mh_string_free(reply);
+    mh_client_free(another);
+}
+
+static void an_operator_orders(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_job *job = NULL;
+    CHECK(mh_worker_ordered(worker) == NULL);
+    order(client, worker, "stop");
     CHECK_ERROR(mh_worker_next(worker, 10000, &job, &failure), MH_CODE_CLOSED, "no more jobs");
     CHECK_TEXT(mh_worker_ordered(worker), "stop");
+    stop_and_free(worker, client);
+}
+
+static void what_an_operator_makes_quiet_takes_no_more_jobs(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = open_worker(client, "q", 2), *another = open_worker(client, "q", 1);
+    char *jid = put(client, "q", "work", NULL, NULL), *later, *workers;
+    mh_job *job = next(worker), *none = NULL;
+    order(client, worker, "quiet");
+    while (mh_worker_ordered(worker) == NULL)
+        CHECK_OK(mh_worker_next(worker, 10, &none, &failure));
+    CHECK_TEXT(mh_worker_ordered(worker), "quiet");
+    CHECK_OK(mh_worker_resume(worker, &failure));
+    /* What comes now is another's, and what it has goes on. */
+    later = put(client, "q", "work", NULL, NULL);
+    CHECK_OK(mh_worker_next(worker, 0, &none, &failure));
+    CHECK(none == NULL);
+    mh_job *taken = next(another);
+    CHECK_TEXT(mh_job_jid(taken), later);
+    CHECK_OK(mh_job_complete(taken, NULL, NULL, &failure));
+    CHECK(mh_job_interrupted(job) == NULL);
+    CHECK_OK(mh_job_finish(job, "{\"complete\":{}}", NULL, &failure));
+    check_job(client, jid, "\"state\":\"completed\"");
+    workers = call(client, "worker_list", "{}");
+    for (int rounds = 0; rounds < 1000 && strstr(workers, "\"quiet\":true") == NULL; rounds++) {
+        mh_string_free(workers);
+        CHECK_OK(mh_worker_next(worker, 10, &none, &failure));
+        workers = call(client, "worker_list", "{}");
+    }
+    CHECK_CONTAINS(workers, "\"quiet\":true");
+    mh_string_free(workers);
+    mh_string_free(later);
+    mh_string_free(jid);
+    mh_job_free(taken);
+    mh_job_free(job);
+    CHECK_OK(mh_worker_stop(another, -1, &failure));
+    mh_worker_free(another);
+    stop_and_free(worker, client);
+}
+
+static void figures_go_to_statsd(void)
+{
+    mh_client *client = open_client();
+    mh_worker *worker = NULL;
+    struct sockaddr_in address;
+    struct timeval patience = {10, 0};
+    socklen_t size = sizeof address;
+    char options[160], figures[512] = "";
+    int receiver = socket(AF_INET, SOCK_DGRAM, 0);
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(receiver >= 0 && bind(receiver, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK_NUMBER(getsockname(receiver, (struct sockaddr *)&address, &size), 0);
+    CHECK_NUMBER(setsockopt(receiver, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    snprintf(options, sizeof options, "{\"queues\":[\"q\"],\"statsd\":{\"host\":\"127.0.0.1\",\"port\":%d,\"key\":\"app\"}}",
+             ntohs(address.sin_port));
+    CHECK_OK(mh_worker_open(client, options, &worker, &failure));
+    mh_string_free(put(client, "q", "Send::Mail", NULL, NULL));
+    mh_job *job = next(worker);
+    CHECK_OK(mh_job_error(job, "EIO", "disk", NULL, &failure));
+    mh_job_free(job);
+    CHECK(recv(receiver, figures, sizeof figures - 1, 0) > 0);
+    CHECK_CONTAINS(figures, "app.Send__Mail.count:1|c\napp.Send__Mail.error:1|c\napp.Send__Mail.time:");
+    CHECK_TEXT(strrchr(figures, '|'), "|ms");
+    close(receiver);
     stop_and_free(worker, client);
 }
 
@@ -344,6 +425,8 @@ const struct test worker_tests[] = {
     {"the pulse tells of a lost job", the_pulse_tells_of_a_lost_job},
     {"handlers are told to end, and a pause holds jobs back", handlers_are_told_to_end},
     {"a worker obeys an operator", an_operator_orders},
+    {"what an operator makes quiet takes no more jobs", what_an_operator_makes_quiet_takes_no_more_jobs},
+    {"figures go to StatsD", figures_go_to_statsd},
     {"stop leaves what is not ended to its lease", stop_leaves_what_is_not_ended_to_its_lease},
     {"a job may outlive its worker", a_job_may_outlive_its_worker},
     {"a worker takes every option", takes_every_option},
