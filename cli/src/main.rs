@@ -26,7 +26,7 @@ struct Target {
     /// embedded:.manyhands
     #[arg(long, global = true)]
     url: Option<String>,
-    /// The namespace. Default: mh
+    /// The namespace of the jobs. Default: NAMESPACE, else mh
     #[arg(long, global = true)]
     namespace: Option<String>,
 }
@@ -42,12 +42,15 @@ enum Action {
 }
 
 impl Target {
+    /// An empty variable counts as absent, as for workers.
     fn open(&self) -> manyhands::Result<Client> {
-        let options = match &self.namespace {
-            Some(namespace) => serde_json::json!({ "namespace": namespace }).to_string(),
-            None => String::new(),
+        let variable = std::env::var("NAMESPACE").ok().filter(|namespace| !namespace.is_empty());
+        let said = [("--namespace", self.namespace.clone()), ("NAMESPACE", variable)];
+        let Some((place, namespace)) = said.into_iter().find_map(|(place, name)| Some((place, name?))) else {
+            return Client::open(self.url.as_deref(), "");
         };
-        Client::open(self.url.as_deref(), &options)
+        let options = serde_json::json!({ "namespace": namespace }).to_string();
+        Client::open(self.url.as_deref(), &options).map_err(|error| error.renamed(&[("options.namespace", place)]))
     }
 }
 

@@ -54,6 +54,36 @@ fn the_nanny_does_what_falls_due_and_ends_at_term() {
 }
 
 #[test]
+fn the_namespace_is_the_flags_else_that_of_the_environment() {
+    let server = Server::start();
+    for (arguments, variable, namespace) in [
+        (["nanny"].as_slice(), "ours", "ours"),
+        (&["nanny", "--namespace", "yours"], "ours", "yours"),
+        (&["nanny"], "", "mh"),
+    ] {
+        let mut nanny = program(&server, arguments).env("NAMESPACE", variable).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(nanny.stderr.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(first.starts_with(&format!("manyhands nanny: looks after {namespace} at unix:")), "{first}");
+        ask_to_stop(&nanny);
+        assert!(nanny.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn a_wrong_namespace_is_refused_by_the_name_it_was_written_under() {
+    let server = Server::start();
+    for (arguments, variable, place) in
+        [(["check", "--namespace", "a:b"].as_slice(), "ours", "--namespace"), (&["check"], "a:b", "NAMESPACE")]
+    {
+        let output = program(&server, arguments).env("NAMESPACE", variable).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("{place} \"a:b\" is not 1 to 64 ")), "{said}");
+    }
+}
+
+#[test]
 fn a_nanny_whose_log_nobody_reads_does_its_work_and_ends() {
     let server = Server::start();
     let client = server.client();

@@ -74,9 +74,8 @@ fn a_busy_process_with_too_much_memory_is_killed_at_the_cost_of_the_job_it_ran()
 }
 
 // A2: the neighbours of a job that kills its process are run again until it has failed.
-#[test]
-fn neighbours_survive_a_job_that_always_crashes() {
-    let master = Master::start(&["--thread-count", "2"]);
+fn neighbours_survive_a_job_that_always_crashes(program: Program) {
+    let master = Master::of(program, Server::start(), &["--thread-count", "2"], &[]);
     let neighbour = master.put_one("hold", 5);
     let mut held = master.held();
     let crash = master.put_one("crash", 2);
@@ -90,11 +89,43 @@ fn neighbours_survive_a_job_that_always_crashes() {
 }
 
 of_each_program! {
+    neighbours_survive_a_job_that_always_crashes
+    a_stuck_handler_ends_a_process_without_a_master_when_the_neighbour_has_finished
+    a_stuck_handler_and_its_neighbour_end_with_their_process_after_the_shutdown_timeout
     a_killed_process_costs_its_job_a_retry_and_no_time
     when_the_master_is_killed_its_processes_end_by_themselves
     what_runs_when_master_and_process_are_killed_together_runs_again
     one_that_sleeps_beyond_its_lease_does_not_succeed_a_second_time
     a_restart_of_redis_under_load_loses_nothing_and_repeats_nothing
+}
+
+/// A process alone in which a job of `neighbour` runs, and beside it one that outlasts its timeout: the first has said that it runs.
+fn alone_with_a_stuck_job(program: Program, neighbour: &str, shutdown_timeout: &str) -> (Master, Held, String) {
+    let options = ["--run-as-single-process", "--thread-count", "2"];
+    let variables = [("KILL_TIMEOUT", "0.05"), ("SHUTDOWN_TIMEOUT", shutdown_timeout)];
+    let alone = Master::of(program, Server::start(), &options, &variables);
+    alone.put_one(neighbour, 1);
+    let held = alone.held();
+    let stuck = alone.put_one("stuck", 1);
+    (alone, held, stuck)
+}
+
+fn a_stuck_handler_ends_a_process_without_a_master_when_the_neighbour_has_finished(program: Program) {
+    let (mut alone, neighbour, stuck) = alone_with_a_stuck_job(program, "hold", "25");
+    let _held = alone.held();
+    until("it takes no more jobs", || alone.all_quiet());
+    let jid = neighbour.jid.clone();
+    neighbour.finish();
+    assert_eq!(alone.status(), 70);
+    assert_eq!(alone.view(&jid, "/state"), "completed");
+    // Given back at the cost of a retry.
+    assert_eq!((alone.view(&stuck, "/remaining"), alone.counts()), (json!(0), (1, 0)));
+}
+
+fn a_stuck_handler_and_its_neighbour_end_with_their_process_after_the_shutdown_timeout(program: Program) {
+    let (mut alone, _neighbour, stuck) = alone_with_a_stuck_job(program, "stubborn", "0.2");
+    assert_eq!(alone.status(), 70);
+    assert_eq!((alone.view(&stuck, "/remaining"), alone.counts()), (json!(0), (2, 0)));
 }
 
 // A2: the retry is spent, and the job is elsewhere within a second.

@@ -20,7 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use manyhands::{Client, Outcome, Put, WorkSettings, Worker};
+use manyhands::{Client, Outcome, Put, WORK_SETTINGS, WorkSetting, WorkSettings, Worker};
 use master::{BEGUN, HOLD, Held, Master, PATIENCE, is_gone, kill, until, until_some};
 use support::Server;
 
@@ -132,18 +132,20 @@ fn as_many_processes_as_asked_for_appear_and_quit_lets_jobs_finish() {
 
 // A5
 #[test]
-fn term_releases_what_runs_for_free_and_ends_in_time() {
-    let mut master = Master::start(&["--worker-count", "2"]);
-    master.put("hold", 3);
-    let (mut first, mut second) = (master.held(), master.held());
-    let begun = Instant::now();
-    master.signal(libc::SIGTERM);
-    first.ended();
-    second.ended();
-    assert_eq!(master.status(), 0);
-    assert!(begun.elapsed() < Duration::from_secs(3));
-    assert_eq!(master.counts(), (3, 0));
-    assert_eq!(master.view(&first.jid, "/remaining"), 2, "free of charge");
+fn term_and_int_release_what_runs_for_free_and_end_in_time() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let mut master = Master::start(&["--worker-count", "2"]);
+        master.put("hold", 3);
+        let (mut first, mut second) = (master.held(), master.held());
+        let begun = Instant::now();
+        master.signal(signal);
+        first.ended();
+        second.ended();
+        assert_eq!(master.status(), 0);
+        assert!(begun.elapsed() < Duration::from_secs(3));
+        assert_eq!(master.counts(), (3, 0));
+        assert_eq!(master.view(&first.jid, "/remaining"), 2, "free of charge");
+    }
 }
 
 #[test]
@@ -348,6 +350,26 @@ fn a_master_whose_log_nobody_reads_does_its_work_and_ends() {
     kill(pid, libc::SIGTERM);
     let status = until_some("the master has ended", || child.0.borrow_mut().try_wait().unwrap());
     assert_eq!(status.code(), Some(0));
+}
+
+// A1
+#[test]
+fn help_names_every_setting_with_its_unit_and_default() {
+    let output = Command::new(env!("CARGO_BIN_EXE_manyhands")).args(["work", "--help"]).output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    for setting in WORK_SETTINGS {
+        let parts = [&format!("--{} ", setting.flag), setting.name, setting.unit, setting.default];
+        assert!(parts.iter().all(|part| said.contains(part)), "{}: {said}", setting.name);
+        let is_own = !["MANYHANDS_URL", "NAMESPACE"].contains(&setting.name);
+        assert!(!is_own || said.contains(&setting_help(&setting)), "{}: {said}", setting.name);
+    }
+}
+
+/// What it is for, what it is when nobody says, and its variable.
+fn setting_help(setting: &WorkSetting) -> String {
+    let default = if setting.default.is_empty() { String::new() } else { format!(" Default: {}", setting.default) };
+    format!("{}{default} [{}]", setting.help, setting.name)
 }
 
 #[test]

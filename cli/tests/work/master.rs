@@ -145,13 +145,15 @@ impl Master {
         children.chain([master]).map(resident).sum()
     }
 
+    /// Of a process that was killed before it could say so nothing is heard.
     pub fn held(&self) -> Held {
-        let stream = until_some("a handler says that it runs", || Some(self.holds.accept().ok()?.0));
-        let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        stream.read_line(&mut line).unwrap();
-        let (jid, pid) = line.trim_end().split_once(' ').unwrap();
-        Held { jid: jid.to_owned(), pid: pid.parse().unwrap(), stream }
+        until_some("a handler says that it runs", || {
+            let mut stream = BufReader::new(self.holds.accept().ok()?.0);
+            let mut line = String::new();
+            stream.read_line(&mut line).ok()?;
+            let (jid, pid) = line.trim_end().split_once(' ')?;
+            Some(Held { jid: jid.to_owned(), pid: pid.parse().unwrap(), stream })
+        })
     }
 
     /// What the workers there are now say of themselves.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 pub enum Program {
     /// This very test's, see `worker` in `main`.
     Rust,
-    /// The same in `worker.c`.
+    /// The same handlers in `worker.c`, served as those of the example.
     C,
 }
 
@@ -58,7 +58,7 @@ pub fn succeed(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Builds a program in C, as users do: against the installed library.
+/// Builds a worker in C, as users do: against the installed library.
 pub fn c(source: &str, name: &str) -> PathBuf {
     static PREFIX: LazyLock<PathBuf> = LazyLock::new(|| {
         let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
@@ -69,7 +69,8 @@ pub fn c(source: &str, name: &str) -> PathBuf {
     });
     let program = PREFIX.join(name);
     let mut compiler = Command::new("cc");
-    compiler.args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&program).arg(root().join(source));
+    compiler.args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&program);
+    compiler.arg(root().join(source)).arg(root().join("examples/c/serve.c"));
     compiler.arg("-I").arg(PREFIX.join("include")).arg("-L").arg(PREFIX.join("lib")).arg("-lmanyhands");
     succeed(compiler.arg(format!("-Wl,-rpath,{}/lib", PREFIX.display())));
     program

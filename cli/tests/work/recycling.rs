@@ -9,6 +9,8 @@ use crate::support::Server;
 /// Bytes that a job of kind `leak` keeps for ever: 20 MB in the life of a process.
 pub const LEAK: usize = 200_000;
 
+const JOBS: usize = 10_000;
+
 const PER_FORK: usize = 100;
 
 /// Most that the tree may have beside what it began with: the leaks of two processes, and what two successors are.
@@ -18,30 +20,24 @@ of_each_program! {
     a_leak_stays_small_and_every_job_is_performed_once
 }
 
-/// How many jobs leak. `make -C ffi prove` has the 10,000 of the promise.
-fn leaking_jobs() -> usize {
-    std::env::var("LEAKING_JOBS").map_or(2_000, |jobs| jobs.parse().unwrap())
-}
-
 // A2 A3
 fn a_leak_stays_small_and_every_job_is_performed_once(program: Program) {
-    let jobs = leaking_jobs();
     let options = ["--jobs-per-fork", &PER_FORK.to_string(), "--thread-count", "2"];
     let mut master = Master::of(program, Server::start(), &options, &[]);
     until("it serves", || master.workers().len() == 1);
     let before = master.memory();
-    master.client.queue("q").put_many((0..jobs).map(|_| Put::new("leak").retries(0))).unwrap();
+    master.client.queue("q").put_many((0..JOBS).map(|_| Put::new("leak").retries(0))).unwrap();
     let mut most = 0;
-    for done in (PER_FORK / 4..=jobs).step_by(PER_FORK / 4) {
+    for done in (PER_FORK / 4..=JOBS).step_by(PER_FORK / 4) {
         until("some are done", || master.ended_runs() >= done as u64);
         most = master.memory().max(most);
     }
-    println!("{program:?}: {before} bytes before, at most {most} of {} leaked", jobs * LEAK);
+    println!("{program:?}: {before} bytes before, at most {most} of {} leaked", JOBS * LEAK);
     assert!(most > before + (PER_FORK * LEAK / 2) as u64, "it was seen");
     assert!(most < before + ROOM, "{most} bytes, and {before} before");
     master.signal(libc::SIGQUIT);
     assert_eq!((master.status(), master.counts()), (0, (0, 0)));
-    let of_process = master.each_began_once(jobs);
+    let of_process = master.each_began_once(JOBS);
     assert!(of_process.values().all(|jobs| *jobs <= PER_FORK), "{of_process:?}");
-    assert!(of_process.len() >= jobs / PER_FORK);
+    assert!(of_process.len() >= JOBS / PER_FORK);
 }
