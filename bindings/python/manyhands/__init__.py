@@ -54,9 +54,10 @@ from manyhands.outcome import Fail, Retry, Snooze
 from manyhands.page import Jids, Page, WorkerJobs
 from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
 from manyhands.put import Placed, Put, PutOptions
-from manyhands.queue import Counts, Queue, QueueCounts, Sample, Stats
+from manyhands.queue import Queue
 from manyhands.recurring import Recurring, RecurringOptions
 from manyhands.retry_rules import Backoff, RetryRules
+from manyhands.stats import Counts, QueueCounts, Sample, Stats
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
 from manyhands.throttle import Throttle, ThrottleCounts
 from manyhands.worker import Worker

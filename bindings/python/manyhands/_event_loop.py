@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 _log = logging.getLogger("manyhands")
@@ -133,21 +134,27 @@ def event_loop() -> EventLoop:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    while not _has_run(loop):
+    while not _has_run(loop.run_forever):
         pass
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
+    ended = loop.create_task(_end_what_is_left(loop))
+    while not ended.done():
+        _has_run(partial(loop.run_until_complete, ended))
     loop.close()
 
 
-def _has_run(loop: asyncio.AbstractEventLoop) -> bool:
-    """Run it; whether it was stopped. Else what a handler left running has ended it, though others still need it."""
+async def _end_what_is_left(loop: asyncio.AbstractEventLoop) -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
+
+
+def _has_run(run: Callable[[], object]) -> bool:
+    """Run the loop; whether it came to an end. Else what a handler left running has ended it, though others need it."""
     try:
-        loop.run_forever()
+        run()
     except BaseException as error:  # noqa: BLE001  asyncio lets a task's SystemExit through
         _log.warning("something on the event loop raised %s; it goes on", type(error).__name__, exc_info=error)
         return False

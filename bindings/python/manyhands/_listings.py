@@ -8,7 +8,7 @@ from manyhands.page import Jids, Page, WorkerJobs, page_of, page_of_jids
 
 if TYPE_CHECKING:
     from manyhands.client import Client
-    from manyhands.queue import QueueCounts
+    from manyhands.stats import QueueCounts
     from manyhands.status import WorkerStatus
     from manyhands.throttle import ThrottleCounts
 
@@ -70,7 +70,7 @@ class Listings:
         return page_of_jids(self._self(), "tag_jobs", {"tag": tag, "offset": offset, "limit": limit})
 
     def queues(self, offset: int = 0, limit: int = 25) -> Page[QueueCounts]:
-        """The queues in the order they were first used: each its name under `queue`, and its counts.
+        """The queues in the order they were first used: each its name and its counts.
 
         Source: core/src/engine/ops/queue_list.lua
         """

@@ -29,7 +29,7 @@ _log = logging.getLogger("manyhands")
 
 KILLED, TIMEOUT = "killed", "timeout"
 
-_ENDS = SystemExit, KeyboardInterrupt
+ENDS = SystemExit, KeyboardInterrupt
 """What ends the worker too; any other exception is its job's affair, asyncio.CancelledError too."""
 
 
@@ -53,7 +53,7 @@ class Performer:
             except JobInterrupted as error:
                 return self._interrupted(running, error)
             except BaseException as error:  # noqa: BLE001  a handler's SystemExit is raised when its job is told
-                if isinstance(error, _ENDS):
+                if isinstance(error, ENDS):
                     ended = error
                 return RELEASE if running.reason == KILLED and ended is None else self.failed(job, error)
 
@@ -125,7 +125,7 @@ class Performer:
 
     def failed(self, job: Job, error: BaseException) -> Ending:
         """Tell of what a run raised; its outcome."""
-        if not isinstance(error, _ENDS):
+        if not isinstance(error, ENDS):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
         job._failed = None  # what it raised says more
         self._duties.hooks.tell("failure", job, error, job=job)

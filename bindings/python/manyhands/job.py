@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from manyhands._holder import ClientHolder, Holder
 from manyhands._managed import Managed
-from manyhands._wire import UNCHANGED, in_seconds, json_text, milliseconds, renamed, texts, view_fields
+from manyhands._viewed import Viewed
+from manyhands._wire import UNCHANGED, json_text, milliseconds, renamed, texts, view_fields
 from manyhands.errors import WrongState
 from manyhands.outcome import Fail
 
@@ -39,7 +40,7 @@ class Progress(TypedDict):
     at: float
 
 
-class Job(Managed):
+class Job(Managed, Viewed):
     """One unit of work. Comes from a worker, `Queue.reserve`, `Client.job` or `Job.build`.
 
     jid, kind, queue: its id, the name of its handler, where it is (text).
@@ -163,53 +164,6 @@ class Job(Managed):
         if self._locals is None:
             self._locals = {}
         return self._locals
-
-    @property
-    def result(self) -> Any:
-        """What its handler returned when it was last completed, or None. May ask Redis (see `history`)."""
-        return self._details().get("result")
-
-    @property
-    def failure(self) -> Failure | None:
-        """Why it failed or was run again last, or None. May ask Redis (see `history`)."""
-        return cast("Failure | None", in_seconds(self._details().get("failure")))
-
-    @property
-    def due_at(self) -> float | None:
-        """When a scheduled job becomes due, epoch seconds, or None. May ask Redis (see `history`)."""
-        return self._instant("due_at_ms")
-
-    @property
-    def lease_until(self) -> float | None:
-        """When a running job's lease ends, epoch seconds, or None. May ask Redis (see `history`)."""
-        return self._instant("lease_until_ms")
-
-    @property
-    def dependencies(self) -> list[str]:
-        """The jids it still waits for, at most 256. May ask Redis (see `history`)."""
-        return list(self._details().get("dependencies", []))
-
-    @property
-    def dependents(self) -> list[str]:
-        """The jids that wait for it, the first 256. May ask Redis (see `history`)."""
-        return list(self._details().get("dependents", []))
-
-    @property
-    def progressed(self) -> Progress | None:
-        """What `progress` said last, or None. May ask Redis (see `history`)."""
-        return cast("Progress | None", in_seconds(self._details().get("progress")))
-
-    @property
-    def history(self) -> list[dict[str, Any]]:
-        """What happened to it, oldest first, at most 100 entries: `what`, `at` (epoch seconds) and what belongs to it.
-
-        A job in hand does not carry this: the first of result, failure, due_at, lease_until, dependencies, dependents,
-        progressed and history that is asked for reads them all in one call, which releases the GIL. Empty for a job
-        that exists no more.
-
-        Source: core/src/engine/ops/job_get.lua
-        """
-        return [_entry(entry) for entry in self._details().get("history", [])]
 
     @property
     def lost(self) -> str | None:
@@ -368,21 +322,5 @@ class Job(Managed):
             raise WrongState(message, operation=operation, jid=self.jid)
         return self._holder, self.token
 
-    def _instant(self, name: str) -> float | None:
-        at_ms: int | None = self._details().get(name)
-        return None if at_ms is None else at_ms / 1000
-
-    def _details(self) -> dict[str, Any]:
-        if self._view is None:
-            found = self._client and self._client.job(self.jid)
-            self._view = found._view if found else {}
-        return self._view or {}
-
     def __repr__(self) -> str:
         return f"<manyhands.Job {self.jid} {self.kind!r} in {self.queue!r}, {self.state}>"
-
-
-def _entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry of the history in seconds, but for the data of a log entry, which is the user's."""
-    own = {"data": entry["data"]} if "data" in entry else {}
-    return {**in_seconds({name: value for name, value in entry.items() if name != "data"}), **own}

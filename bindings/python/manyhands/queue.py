@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from manyhands import _native
 from manyhands._wire import given, in_seconds, integer, object_text, refuse_unknown, renamed, text
@@ -16,6 +16,7 @@ from manyhands.page import Jids, Page, page_of_jids
 from manyhands.put import OPERATION as _PUT
 from manyhands.put import Placed, Put
 from manyhands.recurring import Recurring, recurring_fields
+from manyhands.stats import Counts, Stats
 from manyhands.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -25,46 +26,6 @@ if TYPE_CHECKING:
 _RESERVE = "queue_reserve"
 
 ListedState = Literal["waiting", "scheduled", "blocked", "throttled", "running", "stalled", "recurring"]
-
-
-class Counts(TypedDict):
-    """How many jobs of a queue are in each state; stalled ones, whose lease ran out, are not among the running."""
-
-    waiting: int
-    scheduled: int
-    blocked: int
-    throttled: int
-    running: int
-    stalled: int
-    recurring: int
-    paused: bool
-
-
-class QueueCounts(Counts):
-    """The same with the queue's name."""
-
-    name: str
-
-
-class Sample(TypedDict):
-    """Times of the jobs of one day, in seconds; histogram: (upper end of the bucket, jobs in it)."""
-
-    count: int
-    mean: float
-    deviation: float
-    p50: float
-    p99: float
-    histogram: list[tuple[float | None, int]]
-
-
-class Stats(TypedDict):
-    """A queue's day: how long jobs waited and ran, how many failed (and are failed still) or were run again."""
-
-    wait: Sample
-    run: Sample
-    failures: int
-    failed: int
-    retries: int
 
 
 class Queue:

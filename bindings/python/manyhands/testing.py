@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from manyhands import _native
 from manyhands._outcomes import failure_group
-from manyhands._performer import Performer
+from manyhands._performer import ENDS, Performer
 from manyhands._wire import UNCHANGED, json_text, object_text, text
 from manyhands.client import Client
 from manyhands.errors import InvalidArgument
@@ -61,7 +61,7 @@ def drain(worker: Worker, *, raises: bool = True) -> int:
     worker: not started. Its queues are asked in order, or in that of the saved priorities where it has patterns, which
         are followed.
     raises: raise the first exception of a handler, when its job has been told of it. Default True. Else it is only the
-        job's affair, as in `Worker.run`.
+        job's affair, as in `Worker.run`, which SystemExit and KeyboardInterrupt end too.
 
     Returns how many were performed. Jobs that are not due, throttled or in a paused queue stay where they are; one of a
     kind without a handler fails in the group `unknown-kind:<kind>`.
@@ -72,7 +72,7 @@ def drain(worker: Worker, *, raises: bool = True) -> int:
         while (job := _next(worker)) is not None:
             performed += 1
             error = _perform(worker, job)
-            if error is not None and raises:
+            if error is not None and (raises or isinstance(error, ENDS)):
                 raise error
     return performed
 
@@ -172,13 +172,13 @@ def _next(worker: Worker) -> Job | None:
     return None
 
 
-def _perform(worker: Worker, job: Job) -> Exception | None:
+def _perform(worker: Worker, job: Job) -> BaseException | None:
     """Perform a job and tell what became of it; what its handler raised."""
     performer = Performer(worker._native, worker._duties)
-    raised: Exception | None = None
+    raised: BaseException | None = None
     try:
         ending = performer.outcome_of(job, lambda run: run(job))
-    except Exception as error:  # noqa: BLE001  a handler may raise anything
+    except BaseException as error:  # noqa: BLE001  a handler may raise anything
         raised, ending = error, performer.failed(job, error)
     if not job.in_hand:
         performer.tell_failed(job)

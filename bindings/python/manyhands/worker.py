@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeVar
@@ -123,6 +124,7 @@ class Worker(Registering):
         self._duties = Duties()
         self._orders = Orders()
         self._started = self._over = False
+        self._runs = threading.Lock()
         self._show: Show | None = None
         self._open()
 
@@ -179,45 +181,17 @@ class Worker(Registering):
         exits, if all threads can be held for that. In one that lives on or is killed, the job is performed again when
         its lease runs out, which spends a retry.
 
-        Raises Closed when the worker has stopped before or was used before a fork; Unavailable when the last outcomes
-        did not reach Redis; SystemExit(70) when a handler goes on after its `timeout`; and what keeps it from working
-        at all, such as Denied. Of several that end it, the first is raised.
+        Raises WrongState when it runs already; Closed when it has stopped before or was used before a fork; Unavailable
+        when the last outcomes did not reach Redis; SystemExit(70) when a handler goes on after its `timeout`; and what
+        keeps it from working at all, such as Denied. Of several that end it, the first is raised.
 
         Source: core/src/worker/mod.rs
         """
         if self._over:
             raise Closed("the worker has stopped; make another one", operation="worker_run")
         self._refuse_loading()
-        self._begin()
-        display = None if self._show is None else Display(self._show, self._orders)
-        performer = Performer(self._native, self._duties, display)
-        times = self._options.shutdown_timeout, self._options.kill_timeout
-        crew = Crew(self._native, performer, self._orders, *times, display=display)
-        _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
-        with (
-            obeying_signals(self._native, self._orders, self._orders.listen(self._native), *times),
-            self._duties.awaiting(),
-        ):
-            try:
-                self._duties.hooks.tell("start", self)
-                crew.work(self._options.threads, self.next)
-                if crew.is_left:
-                    _native.end_at_exit()
-                self._end(0)
-                if crew.stuck:
-                    raise SystemExit(_STUCK)  # noqa: TRY301  a handler that will not end ends the process
-            except BaseException as error:
-                with suppress(Error):
-                    self._end(0)
-                if crew.crashes and isinstance(error, Error):
-                    raise crew.crashes[0] from error
-                raise
-            finally:
-                performer.report_refused()
-                self._duties.hooks.tell("stop", self)
-                _log.info("worker %s stopped", self.name)
-        if crew.crashes:
-            raise crew.crashes[0]
+        with self._alone():
+            self._run()
 
     def stop(self) -> None:
         """Ask `run` to end: no new jobs, `shutdown_timeout` seconds for running handlers. Returns at once.
@@ -282,6 +256,50 @@ class Worker(Registering):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two runs would take each other's interrupts. In a forked child the native half refuses it."""
+        mine = self._runs.acquire(blocking=False)
+        if not mine and self._pid == os.getpid():
+            raise WrongState("the worker runs already", operation="worker_run")
+        try:
+            yield
+        finally:
+            if mine:
+                self._runs.release()
+
+    def _run(self) -> None:
+        self._begin()
+        display = None if self._show is None else Display(self._show, self._orders)
+        performer = Performer(self._native, self._duties, display)
+        times = self._options.shutdown_timeout, self._options.kill_timeout
+        crew = Crew(self._native, performer, self._orders, *times, display=display)
+        _log.info("worker %s started: queues %s, kinds %s", self.name, self._options.queues, self._duties.kinds)
+        with (
+            obeying_signals(self._native, self._orders, self._orders.listen(self._native), *times),
+            self._duties.awaiting(),
+        ):
+            try:
+                self._duties.hooks.tell("start", self)
+                crew.work(self._options.threads, self.next)
+                if crew.is_left:
+                    _native.end_at_exit()
+                self._end(0)
+                if crew.stuck:
+                    raise SystemExit(_STUCK)  # noqa: TRY301  a handler that will not end ends the process
+            except BaseException as error:
+                with suppress(Error):
+                    self._end(0)
+                if crew.crashes and isinstance(error, Error):
+                    raise crew.crashes[0] from error
+                raise
+            finally:
+                performer.report_refused()
+                self._duties.hooks.tell("stop", self)
+                _log.info("worker %s stopped", self.name)
+        if crew.crashes:
+            raise crew.crashes[0]
 
     def _end(self, timeout_ms: int) -> None:
         self._begin()

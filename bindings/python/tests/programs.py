@@ -108,7 +108,8 @@ def keeps_the_gil(client: Client, seconds: str) -> None:
 
     def work(_job: Job) -> None:
         native.write(1, b"started\n", 8)
-        native.pause()
+        while True:  # a signal that comes while the main thread takes another one ends a pause on this one
+            native.pause()
 
     worker.perform("work")(work)
     worker.perform("late", timeout=0.05)(work)

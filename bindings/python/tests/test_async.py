@@ -146,6 +146,36 @@ def test_a_system_exit_of_what_a_handler_left_running_ends_nothing(
     assert "something on the event loop raised SystemExit; it goes on" in [it.getMessage() for it in caplog.records]
 
 
+def test_the_loop_ends_well_whatever_a_task_raises_then(client: Client) -> None:
+    client.queue("q").put("k")
+    worker = Worker(client, ["q"])
+    left: list[asyncio.Task[None]] = []
+    tidied: list[str] = []
+
+    async def leaves() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            sys.exit(3)
+
+    async def tidies() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            tidied.append("up")
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> None:
+        left.extend(asyncio.create_task(one) for one in (leaves(), tidies()))
+        await asyncio.sleep(0)  # they run
+        worker.stop()
+
+    worker.run()
+    assert tidied == ["up"]
+    assert left[0].get_loop().is_closed()
+
+
 def test_a_killed_async_handler_is_cancelled(client: Client) -> None:
     client.queue("q").put("k", jid="a", retries=0)
     worker = Worker(client, ["q"])

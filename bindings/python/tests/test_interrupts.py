@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -134,6 +135,52 @@ def test_a_lost_job_interrupts_its_handler(client: Client, asynchronous: bool) -
     client.cancel([placed.jid])
     thread.join()
     assert (reasons, raised) == ([(placed.jid, "cancelled")], [])
+
+
+CAUSES: dict[str, Callable[[Client, Worker], object]] = {
+    "cancelled": lambda client, _worker: client.cancel(["a"]),
+    "expired": lambda client, _worker: found(client, "a").timeout(),
+    "replaced": lambda client, _worker: found(client, "a").requeue("elsewhere"),
+    "killed": lambda _client, worker: worker.kill_running(),
+    "timeout": lambda _client, _worker: None,
+}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("reason", CAUSES)
+def test_an_interrupt_comes_soon_after_its_cause(client: Client, reason: str, asynchronous: bool) -> None:
+    # Two seconds are promised; who asked for news only when a lease is half over would come too late on any machine.
+    client.config.set("heartbeat", 3_600)
+    client.queue("q").put("k", jid="a")
+    worker = Worker(client, ["q"], timeout=0.05 if reason == "timeout" else None)
+    entered: SimpleQueue[int] = SimpleQueue()
+    told: SimpleQueue[tuple[str | None, float]] = SimpleQueue()
+
+    def handler(_job: Job) -> None:
+        try:
+            entered.put(1)
+            spin()
+        except JobInterrupted as interrupted:
+            told.put((interrupted.reason, time.monotonic()))
+        worker.stop()
+
+    async def async_handler(_job: Job) -> None:
+        try:
+            entered.put(1)
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as interrupted:
+            told.put((interrupted.args[0], time.monotonic()))
+        worker.stop()
+
+    worker.perform("k")(async_handler if asynchronous else handler)
+    thread, raised = run_beside(worker)
+    entered.get()
+    since = time.monotonic()
+    CAUSES[reason](client, worker)
+    heard, at = told.get(timeout=60)
+    thread.join()
+    assert (heard, raised) == (reason, [])
+    assert at - since < 10
 
 
 def test_a_run_past_its_time_spends_a_retry(client: Client) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from servers import wait_for_line
+from working import until
 
 from manyhands import Client, Worker
 
@@ -90,6 +91,18 @@ def test_a_second_term_ends_the_process_at_once_although_a_handler_keeps_the_gil
         pass
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == -signal.SIGTERM
+    assert given_back(client) == 5
+
+
+def test_terms_that_do_not_cease_end_it_no_worse(client: Client, program: Program) -> None:
+    process = started_deaf(client, program, "work", 60)
+
+    def ended() -> bool:
+        process.send_signal(signal.SIGTERM)
+        return process.poll() is not None
+
+    until("it has ended", ended)
+    assert process.returncode == -signal.SIGTERM
     assert given_back(client) == 5
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from performing import raising
 
 from manyhands import Client, Fail, InvalidArgument, Job, Next, Placed, Put, Snooze, Worker
 from manyhands.testing import drain, inline, perform, recorded_puts
@@ -103,6 +104,20 @@ def test_what_cannot_be_kept_is_the_handlers_error(client: Client, kind: str, sa
     assert isinstance(told[-1], InvalidArgument)
     client.queue("q").put(kind)
     assert drain(worker, raises=False) == 1
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit(), SystemExit(3)])
+def test_an_exception_of_any_base_is_told_to_its_job(client: Client, error: BaseException, raises: bool) -> None:
+    worker = Worker(client, ["q"])
+    worker.perform("k")(raising(error))
+    placed = client.queue("q").put("k", retries=0)
+    if raises or isinstance(error, SystemExit):  # as a worker ends with that
+        with pytest.raises(type(error)):
+            drain(worker, raises=raises)
+    else:
+        assert drain(worker, raises=False) == 1
+    assert states(client, [placed.jid]) == ["failed"]
 
 
 def test_the_group_of_a_long_kind_is_cut(client: Client) -> None:

@@ -84,11 +84,14 @@ def test_term_and_int_end_now(run: Run, tier: Tier, number: Signals) -> None:
 
 def test_handlers_have_the_time_to_end_that_their_program_gives_them(run: Run) -> None:
     command = run(app="working_app:patient")
-    jid = command.put("slow", 3.5)  # more than a master leaves them that nobody told
-    command.started(jid)
+    command.ready(1)
+    command.hold("a", "slow")
     command.signal(SIGTERM)
+    command.says("interrupted killed a")
+    command.pulses(5)  # one a second, and a master that nobody told leaves them three
+    command.finish("a")
     assert command.status() == 0
-    assert command.job(jid).state == "completed"
+    assert command.job("a").state == "completed"
 
 
 @TIERS
@@ -144,6 +147,7 @@ def test_a_second_term_ends_at_once(run: Run, tier: Tier) -> None:
     command.signal(SIGINT, to)  # two equal ones may become one
     if tier == "one":
         assert command.started(jid) != pid
+        assert (is_gone(pid), command.job(jid).remaining) == (True, 3)
     else:
         assert command.status() in ([1] if tier == "master" else [-SIGTERM, -SIGINT])
         assert (command.job(jid).state, command.job(jid).remaining) == ("waiting", 3)
@@ -176,6 +180,16 @@ def test_a_handler_that_ignores_its_shutdown_ends_with_its_process(run: Run, fla
     assert command.status() == 0
     assert is_gone(pid)
     assert (command.job(jid).state, command.job(jid).remaining) == ("waiting", 3)
+
+
+@pytest.mark.parametrize("number", [SIGTERM, SIGQUIT])
+def test_a_handler_that_keeps_the_gil_ends_with_its_process_free_of_charge(run: Run, number: Signals) -> None:
+    command = run("--shutdown-timeout=0.1", "--kill-timeout=0.1")
+    jid = command.put("deaf", retries=3)
+    pid = command.started(jid)
+    command.signal(number, pid)
+    assert command.started(jid) != pid
+    assert (is_gone(pid), command.job(jid).remaining) == (True, 3)
 
 
 def test_a_handler_that_ignores_its_timeout_loses_its_job_and_its_process(run: Run) -> None:

@@ -110,9 +110,9 @@ class Command:
         """Put a job; its jid."""
         return self.client.queue("q").put(kind, data, **options).jid
 
-    def hold(self, jid: str, **options: Any) -> int:
+    def hold(self, jid: str, kind: str = "hold", **options: Any) -> int:
         """Put a job that runs until `finish`; the process that performs it."""
-        self.put("hold", str(self._folder / jid), jid=jid, **options)
+        self.put(kind, str(self._folder / jid), jid=jid, **options)
         return self.started(jid)
 
     def started(self, jid: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -111,21 +113,25 @@ def hold(job: Job) -> int:
     """Runs until there is a file, or until it is interrupted."""
     try:
         say("started", job.jid)
-        while not Path(job.data).exists():
-            threading.Event().wait(0.01)
+        until_there_is(job.data)
     except JobInterrupted as interrupted:
         say("interrupted", interrupted.reason, job.jid)
         raise
     return os.getpid()
 
 
+def until_there_is(file: str) -> None:
+    """Wait for it in steps between which interrupts are raised."""
+    while not Path(file).exists():
+        threading.Event().wait(0.01)
+
+
 def slow(job: Job) -> None:
-    """Has so much to put in order when it is told to end that it takes that many seconds."""
-    with suppress(JobInterrupted):
-        say("started", job.jid)
-        while True:
-            threading.Event().wait(0.01)
-    threading.Event().wait(job.data)
+    """Has much to put in order when it is told to end: that takes until there is a file."""
+    try:
+        hold(job)
+    except JobInterrupted:
+        until_there_is(job.data)
 
 
 def hang(job: Job) -> None:
@@ -139,6 +145,16 @@ def hang(job: Job) -> None:
 
 worker.perform("hang")(hang)
 worker.perform("late", timeout=0.1)(hang)
+
+
+@worker.perform("deaf")
+def deaf(job: Job) -> None:
+    """Lets no Python code run any more."""
+    say("started", job.jid)
+    sys.setswitchinterval(3_600)
+    native = ctypes.PyDLL(None)
+    while True:
+        native.pause()
 
 
 @worker.perform("crash")
