@@ -71,15 +71,8 @@ export type {
   SharedOptions,
 } from "./put.js";
 export type { Put, PutMiddleware } from "./putting.js";
-export type {
-  Queue,
-  QueueCounts,
-  QueueState,
-  QueueStats,
-  QueueSummary,
-  QueueTimes,
-  ReserveOptions,
-} from "./queue.js";
+export type { Queue, QueueState, ReserveOptions } from "./queue.js";
+export type { QueueCounts, QueueStats, QueueSummary, QueueTimes } from "./queue-figures.js";
 export type { Recurring, RecurringOptions, RecurringUpdate } from "./recurring.js";
 export { type ErrorClass, type RetryRules, retryRules } from "./retry-rules.js";
 export type { Run, RunEnd } from "./run.js";

@@ -5,7 +5,7 @@ import { Hooks } from "./hooks.js";
 import { camelCase } from "./json.js";
 import { coreOptions, text } from "./options.js";
 import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
-import type { QueueCounts, QueueSummary } from "./queue.js";
+import type { QueueCounts, QueueSummary } from "./queue-figures.js";
 import type { ThrottleCounts } from "./throttle.js";
 import type { WorkerStatus } from "./worker-options.js";
 

@@ -1,6 +1,7 @@
 import { Backoff } from "./backoff.js";
 import { chosenEnding, described, type Ending, errorEnding, failureGroup } from "./ending.js";
 import type { Hands } from "./hands.js";
+import type { JobInterrupted } from "./interrupted.js";
 import { Job } from "./job.js";
 import { type Middleware, through } from "./middleware.js";
 import { Outcome } from "./outcome.js";
@@ -30,8 +31,8 @@ export class Performing {
     this.#listener = listener;
   }
 
-  /** Never throws. */
-  async perform(job: Job, hands: Hands): Promise<void> {
+  /** Calls `ended` at the end. Never throws. */
+  async perform(job: Job, hands: Hands, ended: () => void): Promise<void> {
     hands.running.add(job);
     const ending = await this.run(job);
     hands.running.delete(job);
@@ -39,6 +40,7 @@ export class Performing {
       hands.handOver(job, ending);
     }
     this.over(job, ending);
+    ended();
   }
 
   /** Its run has ended so, and the outcome is on its way. */
@@ -99,7 +101,7 @@ export class Performing {
     if (interrupted?.reason === "killed") {
       return { verb: "release", fields: {}, raw: {} };
     }
-    if (error === interrupted && Job.isLost(job)) {
+    if (Job.isLost(job) && isOf(error, interrupted)) {
       // That it was lost has been told, and whatever is handed over now is refused.
       return errorEnding(error);
     }
@@ -116,6 +118,13 @@ export class Performing {
     const delay_ms = backoff === undefined ? undefined : Backoff.after(backoff, job);
     return delay_ms === undefined ? null : { error, verb: "retry", fields: { delay_ms } };
   }
+}
+
+/** Thrown as it is, as fetch does, or as the cause of an AbortError, as Node's own functions do. */
+function isOf(error: unknown, interrupted: JobInterrupted | null): boolean {
+  return (
+    error === interrupted || (error instanceof Error && error.name === "AbortError" && error.cause === interrupted)
+  );
 }
 
 /** An error whose rule says what becomes of the job: grouped as without a rule. */

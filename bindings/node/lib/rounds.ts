@@ -88,7 +88,7 @@ export class Rounds {
   #start(jobs: readonly NativeJob[]): void {
     this.#listener.began();
     for (const job of jobs) {
-      void this.#performing.perform(this.#hands.reserved(job), this.#hands).then(this.#ended);
+      void this.#performing.perform(this.#hands.reserved(job), this.#hands, this.#ended);
     }
   }
 

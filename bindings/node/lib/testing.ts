@@ -190,7 +190,6 @@ async function nextOf(client: Client, queues: readonly string[]): Promise<Job | 
   return undefined;
 }
 
-/** What the worker runtime would make of it. */
 /** Stores how its run ended; what was refused of that, such as a result that is too large, as an error of its handler. */
 async function settle(client: Client, job: Job, ending: Ending): Promise<{ readonly error: unknown } | undefined> {
   const door = Client.door(client);
@@ -206,6 +205,7 @@ async function settle(client: Client, job: Job, ending: Ending): Promise<{ reado
   }
 }
 
+/** What the worker runtime would make of it. */
 function asOperation(job: Job, ending: Ending): Ending {
   if (ending.verb === "unknown_kind") {
     return { verb: "fail", fields: { group: failureGroup("unknown-kind", job.kind) }, raw: {} };

@@ -5,9 +5,12 @@ const MOST = 5;
 
 const STATES = { stops: " stopping", "is paused": " paused", "takes jobs": "" };
 
+/** What a worker is doing. */
+export type WorkerState = keyof typeof STATES;
+
 /** What process listings (`ps`) show of a worker: its role, its queues, what it does and for whom. The system cuts what is too long. */
 export function workerTitle(
-  state: keyof typeof STATES,
+  state: WorkerState,
   queues: readonly string[],
   threads: number,
   running: ReadonlySet<Job>,

@@ -1,9 +1,10 @@
 import { isMainThread } from "node:worker_threads";
+import { type Attended, Attending } from "./attending.js";
 import { Client } from "./client.js";
 import { closed, invalidArgument, settled, sync, wrongState } from "./errors.js";
 import { Hands } from "./hands.js";
 import { Hooks } from "./hooks.js";
-import { Job } from "./job.js";
+import type { Job } from "./job.js";
 import { JobClass } from "./job-class.js";
 import type { Middleware } from "./middleware.js";
 import { type NativeWorker, native } from "./native.js";
@@ -12,8 +13,8 @@ import { Performing } from "./performing.js";
 import { onExit, onSignal } from "./process.js";
 import { Rounds } from "./rounds.js";
 import { Setup } from "./setup.js";
-import { describedJob, describedLoop, obeying, type Signalled } from "./signals.js";
-import { workerTitle } from "./title.js";
+import { Taking } from "./taking.js";
+import { type WorkerState, workerTitle } from "./title.js";
 import { type Pace, Watch } from "./watch.js";
 import {
   type Handler,
@@ -25,9 +26,6 @@ import {
   type WorkerEvents,
   type WorkerOptions,
 } from "./worker-options.js";
-
-/** Milliseconds. How often a strategy that is a function is asked while {@link Worker.next} waits. */
-const ASK_EVERY = 1_000;
 
 /** The status of a process that ends because of a handler that does not. */
 const STUCK = 70;
@@ -52,22 +50,15 @@ export class Worker extends Hooks<WorkerEvents> {
   #performing: Performing;
   #hands: Hands;
   #rounds: Rounds;
+  #taking: Taking;
+  #attending: Attending;
   /** Whether it has begun to take jobs. */
   #begun = false;
   #ran = false;
   #stopping: Promise<void> | undefined;
   /** Looks for what {@link run} must do. */
   #watch = new Watch(() => this.#seen(), true);
-  /** Looks for losses among the jobs that {@link next} gave; while there are none, the garbage collector may have the worker. */
-  #takenWatch = new Watch(() => this.#look(), false);
-  /** Shows what it does. */
-  #shown: () => void = () => {};
-  /** Does what a signal says. */
-  #obey = obeying(this.#signalled());
-  #unwatchExit: (() => void) | undefined;
   #paused = false;
-  /** Whether a handler will not end. */
-  #stuck = false;
 
   /**
    * Checks the options; takes no job before {@link run}.
@@ -90,6 +81,8 @@ export class Worker extends Hooks<WorkerEvents> {
       before: () => this.#setup.order?.arrange(this.#hands.native),
       began: () => this.#watch.hurry(),
     });
+    this.#taking = new Taking(this.#setup, this.#hands);
+    this.#attending = new Attending(this.#attended(), this.#hands);
   }
 
   /** Its name as others see it: host:pid:8 hex digits. Another one once {@link run} or {@link next} begins. */
@@ -194,23 +187,10 @@ export class Worker extends Hooks<WorkerEvents> {
 
   /** @internal For the command. Shows what process listings are to say of it, from now on whenever that has changed. */
   static entitle(worker: Worker, show: (title: string) => void): void {
-    let shown = "";
-    worker.#shown = () => {
-      const title = Worker.#title(worker);
-      if (title !== shown) {
-        show(title);
-        shown = title;
-      }
-    };
-    worker.#shown();
+    worker.#attending.entitle(show);
   }
 
-  static #title(worker: Worker): string {
-    const { queues, threads } = worker.#setup;
-    return workerTitle(worker.#state(), queues, threads, worker.#hands.running);
-  }
-
-  #state(): "stops" | "is paused" | "takes jobs" {
+  get #state(): WorkerState {
     return this.#stopping !== undefined ? "stops" : this.paused ? "is paused" : "takes jobs";
   }
 
@@ -224,13 +204,16 @@ export class Worker extends Hooks<WorkerEvents> {
    * Reserve and perform jobs until the worker is stopped; at once, when that was before.
    *
    * @returns resolves when it has stopped: outcomes stored, unstarted jobs given back.
-   * @throws InvalidArgument for an unknown option; Closed when it was run before.
+   * @throws InvalidArgument for an unknown option; WrongState while it runs; Closed when it was run or stopped before.
    */
   async run(options: RunOptions = {}): Promise<void> {
     const operation = "worker_run";
     const { signals = true } = coreOptions(options, { signals: "signals" }, operation);
     if (typeof signals !== "boolean") {
       throw invalidArgument("signals must be true or false", operation);
+    }
+    if (this.#ran && this.#stopping === undefined) {
+      throw wrongState("the worker runs already", operation, null);
     }
     if (this.#ran || (this.#begun && this.#stopping !== undefined)) {
       throw closed("the worker was run or stopped before; make another one", operation);
@@ -242,7 +225,7 @@ export class Worker extends Hooks<WorkerEvents> {
     this.#begin();
     this.#ran = true;
     sync(() => this.#hands.native.tellNews(() => this.#watch.call()));
-    const unwatchSignals = signals && isMainThread ? onSignal(this.#obey) : undefined;
+    const unwatchSignals = signals && isMainThread ? onSignal(this.#attending.obey) : undefined;
     // process.exit ends no environment, so the native half would not hear of it.
     const unwatchExit = onExit(() => this.#hands.native.end());
     this.#watch.hurry();
@@ -257,13 +240,13 @@ export class Worker extends Hooks<WorkerEvents> {
         this.#hands.native.unwatchHost();
         unwatchSignals?.();
         unwatchExit();
-        this.#look();
+        this.#hands.look();
         this.#hands.native.hush();
       });
       if (isMainThread && this.#hands.running.size > 0) {
         native.endAtExit();
       }
-      if (this.#stuck) {
+      if (this.#attending.stuck) {
         process.exit(STUCK);
       }
     }
@@ -290,21 +273,7 @@ export class Worker extends Hooks<WorkerEvents> {
       return null;
     }
     this.#begin();
-    if (this.#unwatchExit === undefined) {
-      // The native half of a worker that nobody stops is freed with it.
-      const native = new WeakRef(this.#hands.native);
-      this.#unwatchExit = onExit(() => native.deref()?.end());
-    }
-    this.#setup.order?.arrange(this.#hands.native);
-    let [native] = this.#hands.native.take(1);
-    if (native === undefined) {
-      const arrange = () => this.#setup.order?.arrange(this.#hands.native);
-      const asked = this.#setup.order && setInterval(arrange, ASK_EVERY);
-      [native] = await settled(() => this.#hands.native.nextOne(timeout_ms as number | null)).finally(() =>
-        clearInterval(asked),
-      );
-    }
-    return native === undefined ? null : this.#take(this.#hands.reserved(native));
+    return this.#taking.next(timeout_ms as number | null);
   }
 
   /**
@@ -346,7 +315,7 @@ export class Worker extends Hooks<WorkerEvents> {
    */
   killRunning(): void {
     this.#hands.native.killRunning();
-    this.#look();
+    this.#hands.look();
   }
 
   /** A later call can only shorten the time. */
@@ -360,43 +329,32 @@ export class Worker extends Hooks<WorkerEvents> {
     return this.#stopping;
   }
 
-  #signalled(): Signalled {
+  #attended(): Attended {
+    const worker = this;
     return {
-      stop: () => void this.stop(),
+      get name() {
+        return worker.name;
+      },
+      get state() {
+        return worker.#state;
+      },
+      get title() {
+        const { queues, threads } = worker.#setup;
+        return workerTitle(worker.#state, queues, threads, worker.#hands.running);
+      },
+      stop: () => this.#stopTold(this.#hands.native.shutdownTimeout()),
       stopNow: () => {
-        void this.#stopWithin(this.#setup.killTimeout);
+        this.#stopTold(this.#setup.killTimeout);
         this.killRunning();
       },
       pause: () => this.pause(),
       resume: () => this.resume(),
-      described: () => this.#described(),
     };
   }
 
-  #described(): string[] {
-    const jobs = [...this.#hands.running].map((job) => describedJob(job, Job.run(job)));
-    return [`worker ${this.name} ${this.#state()}; under way: ${jobs.length}`, ...jobs, describedLoop()];
-  }
-
-  /** What an operator or the master wants, as far as the native half cannot do it alone. */
-  #obeyOthers(): void {
-    if (this.#stopping === undefined && this.#hands.native.ordered() === "stop") {
-      // What it rejects with is told by run.
-      this.stop().catch(() => {});
-    }
-    for (let name = this.#hands.native.takeSignal(); name !== null; name = this.#hands.native.takeSignal()) {
-      this.#obey(`SIG${name}`);
-    }
-  }
-
-  /** A handler that does not end is left behind with the process: its neighbours are waited for. */
-  #leaveStuck(): void {
-    if (!this.#stuck && this.#hands.native.isStuck()) {
-      this.#stuck = true;
-      console.error("manyhands: a handler did not end after its timeout: the worker stops, and the process with it");
-      // What it rejects with is told by run.
-      this.stop().catch(() => {});
-    }
+  /** Who tells it to stop does not wait; what the stop rejects with is told by run. */
+  #stopTold(grace: number): void {
+    this.#stopWithin(grace).catch(() => {});
   }
 
   /** Opened again, as others are told the kinds, which are known only now. */
@@ -422,39 +380,24 @@ export class Worker extends Hooks<WorkerEvents> {
     try {
       if (this.#begun) {
         this.#hands.native.quiet();
-        await this.#rounds.untilHandlersEnd(() => this.#stuck);
+        await this.#rounds.untilHandlersEnd(() => this.#attending.stuck);
         // Handlers that are still under way have had their time; what `next` gave has what is left of it.
-        const waits = this.#unwatchExit !== undefined && this.#hands.running.size === 0;
+        const waits = this.#taking.begun && this.#hands.running.size === 0;
         await settled(() => this.#hands.native.stop(waits ? this.#rounds.left : 0));
       }
     } finally {
-      this.#unwatchExit?.();
-      this.#takenWatch.end();
-      this.#look();
+      this.#taking.end();
+      this.#hands.look();
       if (this.#begun) {
         this.tell("stop");
       }
     }
   }
 
-  #take(job: Job): Job {
-    this.#hands.taken.add(job);
-    this.#takenWatch.hurry();
-    return job;
-  }
-
-  /** Of the jobs in hand. */
-  #look(): Pace {
-    this.#hands.look();
-    return this.#hands.taken.size > 0 ? "often" : "called";
-  }
-
   #seen(): Pace {
-    this.#look();
+    this.#hands.look();
     this.#setup.order?.arrange(this.#hands.native);
-    this.#leaveStuck();
-    this.#obeyOthers();
-    this.#shown();
+    this.#attending.look();
     if (this.running > 0 || this.#hands.waits || this.#stopping !== undefined) {
       return "often";
     }

@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use crate::errors::thrown;
 use crate::events::Events;
-use crate::job::{Job, View, Views};
+use crate::job::{Batch, Job, View, Views};
 use crate::pool::{self, Apart, Line};
 
 /// A connection to one namespace.
@@ -72,11 +72,11 @@ impl Client {
         queue: String,
         limit: i64,
         worker: Option<String>,
-    ) -> napi::Result<PromiseRaw<'env, Vec<Job>>> {
+    ) -> napi::Result<PromiseRaw<'env, Batch>> {
         let core = self.core.clone();
         pool::call(env, &self.line, move || {
             let reserved = core.queue(queue).reserve_as(worker.as_deref(), limit)?;
-            Ok(reserved.jobs.into_iter().map(Job::from).collect())
+            Ok(Batch(reserved.jobs.into_iter().map(Job::from).collect()))
         })
     }
 

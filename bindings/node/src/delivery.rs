@@ -12,14 +12,14 @@ use manyhands::{Error, Next, Outcome};
 use napi::Env;
 use napi::bindgen_prelude::ToNapiValue;
 
-use crate::job::Job;
+use crate::job::{Batch, Job};
 use crate::pool::{self, Apart, Pending};
 
 /// Longest single wait for a job. The runtime ends it when the worker stops, so it only has to be long.
 const LONG: Duration = Duration::from_secs(3_600);
 
 /// Jobs, or None once the worker is stopped.
-pub type Jobs = Option<Vec<Job>>;
+pub type Jobs = Option<Batch>;
 
 /// Wants at least one job and at most so many.
 pub struct Wanted {
@@ -97,7 +97,7 @@ pub fn start_waiter(shared: &Arc<Shared>) -> manyhands::Result<Sender<Wanted>> {
     let (sender, receiver) = mpsc::channel();
     let shared = Arc::clone(shared);
     let deliver = move |Wanted { most, jobs }: Wanted| {
-        shared.deliver(jobs, |core| wait(core, most), |jobs| jobs.as_deref().unwrap_or_default());
+        shared.deliver(jobs, |core| wait(core, most), |jobs| jobs.as_ref().map_or(&[], |Batch(jobs)| jobs));
     };
     pool::start("manyhands-next", move || receiver.into_iter().for_each(deliver))
         .map_err(|error| Error::internal(format!("cannot start the thread that waits for jobs: {error}")))?;
@@ -109,7 +109,7 @@ fn wait(core: &manyhands::Worker, most: usize) -> manyhands::Result<Jobs> {
     let Some(first) = first(core, None)? else { return Ok(None) };
     let mut jobs = vec![Job::from(first)];
     jobs.append(&mut in_hand(core, most.saturating_sub(1)));
-    Ok(Some(jobs))
+    Ok(Some(Batch(jobs)))
 }
 
 /// Waits for one job. None when that time is over, or the worker is stopped.

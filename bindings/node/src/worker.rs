@@ -12,7 +12,7 @@ use napi_derive::napi;
 use crate::client::Client;
 use crate::delivery::{Jobs, Shared, Wanted, end_with_environment, first, in_hand, start_waiter};
 use crate::errors::thrown;
-use crate::job::Job;
+use crate::job::{Batch, Job};
 use crate::news::News;
 use crate::pool::{self, Line, Pending};
 
@@ -77,9 +77,9 @@ impl Worker {
 
     /// Jobs to start that are in hand already, at most `most`. Never waits.
     #[napi(catch_unwind)]
-    pub fn take(&self, most: u32) -> Vec<Job> {
+    pub fn take(&self, most: u32) -> Batch {
         // Before a first one was waited for there are none, and a fault or a stop is told by the wait.
-        if self.begun.get().is_some() { in_hand(&self.shared.core, most as usize) } else { Vec::new() }
+        Batch(if self.begun.get().is_some() { in_hand(&self.shared.core, most as usize) } else { Vec::new() })
     }
 
     /// Jobs to start, at least one and at most `most`; null once the worker is stopped.
@@ -103,12 +103,14 @@ impl Worker {
     /// One job to start, waited for at most so long; none when the time is over or the worker is stopped. Any number may be
     /// waited for at once.
     #[napi(catch_unwind)]
-    pub fn next_one<'env>(&self, env: &'env Env, timeout_ms: Option<f64>) -> napi::Result<PromiseRaw<'env, Vec<Job>>> {
+    pub fn next_one<'env>(&self, env: &'env Env, timeout_ms: Option<f64>) -> napi::Result<PromiseRaw<'env, Batch>> {
         self.begin(env)?;
         let until = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms as u64)));
         let shared = Arc::clone(&self.shared);
-        let wait = move |core: &manyhands::Worker| Ok(first(core, until)?.map(Job::from).into_iter().collect());
-        pool::keep_apart(env, "manyhands-next", move |job: Pending<Vec<Job>>| shared.deliver(job, wait, Vec::as_slice))
+        let wait = move |core: &manyhands::Worker| Ok(Batch(first(core, until)?.map(Job::from).into_iter().collect()));
+        pool::keep_apart(env, "manyhands-next", move |job: Pending<Batch>| {
+            shared.deliver(job, wait, |Batch(jobs)| jobs)
+        })
     }
 
     /// Hands an outcome over; it is sent with the next turn. None: completed without a result.

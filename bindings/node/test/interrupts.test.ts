@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { defineJob, InvalidArgument, Job, JobInterrupted, Worker } from "manyhands";
 import { Hands } from "../node_modules/manyhands/dist/hands.js";
-import { freshClient, start, written } from "./server.js";
+import { clientOf, freshClient, start, written } from "./server.js";
+import { started } from "./service.js";
 
 test("a killed handler's job is given back once it has ended, no retry spent; one that returns is done", async (t) => {
   const lines = written(t);
@@ -83,6 +84,36 @@ test("a handler that runs longer than its timeout is interrupted, and spends a r
   assert.throws(() => defineJob({ kind: "k", timeout: -1 }, wait), /timeout -1 is negative/);
 });
 
+test("what should end a handler reaches it with the next pulse or look", async (t) => {
+  // The lease is of an hour, so that nothing is heard by renewing it; the pulse comes each second, the look ten times in one. So
+  // it takes less than two seconds on a machine that does nothing else; the bound is for one that does.
+  const service = await started(["--thread-count", "2"]);
+  const queue = service.client.queue("q");
+  await service.client.config.set("heartbeat", 3_600_000);
+  const causes: [reason: string, kind: string, cause: (job: Job) => unknown][] = [
+    ["cancelled", "hold", (job) => job.cancel()],
+    ["expired", "hold", (job) => job.timeout()],
+    ["replaced", "hold", ({ jid }) => queue.put("hold", null, { jid, onConflict: "move", delay: 3_600_000 })],
+    ["timeout", "late", () => {}],
+    ["killed", "hold", () => service.signal("SIGUSR1")],
+  ];
+  for (const [reason, kind, cause] of causes) {
+    const { jid } = await queue.put(kind, null, { retries: 0 });
+    const held = await service.held();
+    await cause(await service.job(jid));
+    const caused = performance.now();
+    await service.program.line(`${jid} is interrupted: ${reason}`);
+    const took = performance.now() - caused;
+    t.diagnostic(`${reason}: ${Math.round(took)} ms`);
+    assert.ok(took < 10_000, `${reason} took ${took} ms`);
+    await held.ended;
+  }
+  // The one that was killed runs again.
+  (await service.held()).finish();
+  service.signal("SIGQUIT");
+  assert.equal(await service.program.ended, 0);
+});
+
 test("a handler that does not end after its timeout takes the process with it, after its neighbours", async () => {
   const client = freshClient();
   await client.queue("q").put("stuck", null, { jid: "stuck" });
@@ -133,6 +164,37 @@ test("a worker is paused, resumed and stopped from afar", async () => {
   await until(false);
   assert.equal(await client.order(worker.name, "stop"), 1);
   await run;
+});
+
+test("a worker that another client tells to be quiet takes no jobs any more, and lives on until it is told to stop", async () => {
+  const client = freshClient();
+  const operator = clientOf(client.namespace);
+  const worker = new Worker(client, { queues: ["q"], concurrency: 2 });
+  const told = new EventEmitter();
+  const performed: string[] = [];
+  worker.perform("k", async (job) => {
+    performed.push(job.jid);
+    told.emit("begun");
+    await once(told, "end");
+  });
+  let runs = true;
+  const run = worker.run().finally(() => {
+    runs = false;
+  });
+  const begun = once(told, "begun");
+  const { jid } = await client.queue("q").put("k");
+  await begun;
+  assert.equal(await operator.order(worker.name, "quiet"), 1);
+  while ((await operator.workers()).items[0]?.status?.quiet !== true) {}
+  const late = await client.queue("q").put("k");
+  const ended = once(worker, "afterPerform");
+  told.emit("end");
+  await ended;
+  while ((await operator.job(jid))?.state !== "completed") {}
+  assert.deepEqual([performed, runs, (await operator.job(late.jid))?.state], [[jid], true, "waiting"]);
+  assert.equal(await operator.order(worker.name, "stop"), 1);
+  await run;
+  assert.deepEqual([performed, (await operator.job(late.jid))?.state], [[jid], "waiting"]);
 });
 
 test("a program that runs its worker itself obeys signals too: TTIN writes what is under way, TERM interrupts it", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import {
@@ -54,6 +54,37 @@ test("a handler whose lease is lost hears of it within 2 s, and its outcome coun
   await run;
   const now = await client.job("one");
   assert.deepEqual([now?.state, now?.data, now?.rawResult], ["scheduled", "new", null]);
+});
+
+test("a handler that ends because its job is lost has not failed, whatever brings it the reason", async (t) => {
+  const lines = written(t);
+  const { client, worker, replace } = await scene();
+  await client.queue("q").put("k", "old", { jid: "other" });
+  const ends: [(job: Job) => unknown, () => Promise<unknown>][] = [
+    [({ signal }) => once(new EventEmitter(), "never", { signal }), replace],
+    [
+      ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+      async () => client.cancel(["other"]),
+    ],
+  ];
+  worker.perform("k", async (job) => {
+    const [end, lose] = ends.shift() as (typeof ends)[number];
+    await lose();
+    await end(job);
+  });
+  worker.on("failure", () => assert.fail("it is no failure"));
+  let left = ends.length;
+  worker.on("afterPerform", () => {
+    left -= 1;
+    if (left === 0) {
+      worker.stop();
+    }
+  });
+  await worker.run();
+  assert.deepEqual(
+    lines.map((line) => line.slice(0, line.indexOf(":", 12))),
+    ["manyhands: lock lost (replaced)", "manyhands: lock lost (cancelled)"],
+  );
 });
 
 test("an outcome that is refused is told, though the handler has ended", async () => {

@@ -111,6 +111,24 @@ export async function ownServer(): Promise<{ client: Client; restart(): Promise<
   return { client, restart };
 }
 
+/** Listens as a service manager does, on a socket of datagrams, which Node has not: its path, and what waits for the next such news. */
+export async function serviceManager(): Promise<{ path: string; told(news: string): Promise<void> }> {
+  const path = join(await freshFolder(), "manager");
+  const program = new URL("./programs/manager.py", import.meta.url).pathname;
+  const child = spawn("python3", [program, path], { stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const told = async (news: string) => {
+    for (let line = await lines.next(); line.value !== news; line = await lines.next()) {
+      if (line.done) {
+        throw new Error(`the manager ended before it was told ${news}`);
+      }
+    }
+  };
+  await told("listening");
+  return { path, told };
+}
+
 let namespaces = 0;
 
 /** A client of a namespace that nobody else uses; closed at the end. */

@@ -1,11 +1,13 @@
 // The command `manyhands work`: what it is told, what it refuses, what it shows.
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { version } from "manyhands";
-import { startCommand, url } from "./server.js";
-import { application, example, fate, SINGLE, started } from "./service.js";
+import { serviceManager, startCommand, url } from "./server.js";
+import { application, example, fate, SINGLE, start, started } from "./service.js";
 
 test("nonsense is refused by the name under which it was written, status 2", async () => {
   const cases: [string[], NodeJS.ProcessEnv, RegExp][] = [
@@ -109,6 +111,34 @@ test("the title of a process says what it does", async () => {
   while (!(await shown(held.pid)).startsWith(`manyhands worker [q] 1/2 hold ${held.jid}`)) {}
   while (!(await shown(service.program.child.pid as number)).startsWith("manyhands master [q] 1 of 1 processes")) {}
   held.finish();
+  service.signal("SIGQUIT");
+  assert.equal(await service.program.ended, 0);
+});
+
+test("the service manager learns when the service is up, that it lives, and when it ends", async () => {
+  const manager = await serviceManager();
+  const service = await start(["--worker-count", "2"], { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "20000" });
+  for (const news of ["READY=1", "STATUS=2 of 2 processes serve", "WATCHDOG=1", "WATCHDOG=1"]) {
+    await manager.told(news);
+  }
+  service.signal("SIGQUIT");
+  await manager.told("STOPPING=1");
+  assert.equal(await service.program.ended, 0);
+});
+
+test("figures of the jobs go where STATSD_HOST, STATSD_PORT and STATSD_KEY say", async () => {
+  const statsd = createSocket("udp4");
+  statsd.bind(0, "127.0.0.1");
+  await once(statsd, "listening");
+  const variables = { STATSD_HOST: "127.0.0.1", STATSD_PORT: String(statsd.address().port), STATSD_KEY: "tests" };
+  const service = await started([], variables);
+  const figures: string[] = [];
+  statsd.on("message", (message) => figures.push(...String(message).split("\n")));
+  await service.put("put");
+  while (!figures.includes("tests.put.count:1|c")) {
+    await once(statsd, "message");
+  }
+  statsd.close();
   service.signal("SIGQUIT");
   assert.equal(await service.program.ended, 0);
 });

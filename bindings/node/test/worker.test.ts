@@ -147,7 +147,11 @@ test("a worker is run once; one that was stopped before returns at once; handler
   const worker = new Worker(client, { queues: ["q"] });
   const run = worker.run();
   assert.throws(() => worker.perform("k", () => {}), WrongState);
-  await assert.rejects(worker.run(), (error) => error instanceof Closed && error.operation === "worker_run");
+  await assert.rejects(worker.run(), (error) => {
+    assert(error instanceof WrongState);
+    assert.deepEqual([error.message, error.operation], ["the worker runs already", "worker_run"]);
+    return true;
+  });
   await worker.stop();
   await run;
   await assert.rejects(worker.run(), Closed);

@@ -14,14 +14,20 @@ function sayHeld(job: Job): Socket {
   return test;
 }
 
-worker.perform("hold", async (job) => {
+async function hold(job: Job): Promise<void> {
   const test = sayHeld(job);
   try {
     await once(test, "data", { signal: job.signal });
   } finally {
+    if (job.signal.aborted) {
+      console.log(`${job.jid} is interrupted: ${job.signal.reason.reason}`);
+    }
     test.destroy();
   }
-});
+}
+
+worker.perform("hold", hold);
+worker.perform("late", hold, { timeout: 50 });
 worker.perform("stubborn", async (job) => {
   await once(sayHeld(job), "data");
 });

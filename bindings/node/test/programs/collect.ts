@@ -16,6 +16,9 @@ async function use(): Promise<void> {
   const queue = client.queue("q");
   const worker = new Worker(client, { queues: ["q"] }).perform("k", () => {});
   registry.register(worker, undefined);
+  const loop = new Worker(client, { queues: ["another"] });
+  registry.register(loop, undefined);
+  await loop.next({ timeout: 0 });
   registry.register(await client.events().ready(), undefined);
   await queue.put("k", "x".repeat(1000));
   const [job] = await queue.reserve();
@@ -26,7 +29,7 @@ async function use(): Promise<void> {
 for (let round = 0; round < rounds; round += 1) {
   await use();
 }
-while (collected < 3 * rounds - 3) {
+while (collected < 4 * rounds - 4) {
   collect();
   await setImmediate();
 }
