@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use magnus::{Error, RArray, RModule, Ruby, function, method, prelude::*};
+use magnus::{Error, RArray, RClass, RModule, Ruby, function, method, prelude::*};
 use manyhands::Code;
 use manyhands::ops::{Placed, QueuePut};
 
@@ -55,15 +55,15 @@ impl Client {
         gvl::call(ruby, || client.call(&operation, &arguments))
     }
 
-    /// Puts the jobs of a JSON list. Of each: its jid, the outcome, and the dependencies that it need not wait for. `one`:
-    /// there is one, whose refusal is an error.
-    fn put(ruby: &Ruby, this: &Client, jobs: String, one: bool) -> Result<RArray, Error> {
+    /// Puts the jobs of a JSON list. Of each, as a `class`: its jid, the outcome, and the dependencies that it need not wait for.
+    /// `one`: there is one, whose refusal is an error.
+    fn put(ruby: &Ruby, this: &Client, jobs: String, one: bool, class: RClass) -> Result<RArray, Error> {
         let client = this.core(ruby)?.clone();
         let placed = gvl::call(ruby, || {
             let placed = client.put_all(QueuePut::from_list(&jobs)?)?;
             if one { placed.into_iter().map(Placed::accepted).collect() } else { Ok(placed) }
         })?;
-        job::placed(ruby, placed)
+        job::placed(ruby, placed, class)
     }
 
     /// Takes up to `limit` jobs of one queue; `worker` nil: in the client's own name.
@@ -101,7 +101,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_singleton_method("open", function!(Client::open, 2))?;
     class.define_method("call", method!(Client::call, 2))?;
-    class.define_method("put", method!(Client::put, 2))?;
+    class.define_method("put", method!(Client::put, 3))?;
     class.define_method("reserve", method!(Client::reserve, 3))?;
     class.define_method("close", method!(Client::close, 0))?;
     class.define_method("url", method!(Client::url, 0))?;

@@ -1,6 +1,6 @@
 //! A reserved job as a list of texts, numbers and lists; data stays the text it is.
 
-use magnus::{Error, IntoValue, RArray, Ruby};
+use magnus::{Error, RArray, RClass, Ruby, prelude::*};
 use manyhands::Job;
 use manyhands::ops::Placed;
 
@@ -29,13 +29,23 @@ pub fn fields(ruby: &Ruby, job: Job) -> Result<RArray, Error> {
     Ok(fields)
 }
 
-/// What became of puts, each as the list of which lib/manyhands/put.rb makes a Placed.
-pub fn placed(ruby: &Ruby, placed: Vec<Placed>) -> Result<RArray, Error> {
-    let rows = ruby.ary_new_capa(placed.len());
+/// What became of puts, each an object of `class`: a frozen `Placed` (lib/manyhands/put.rb).
+pub fn placed(ruby: &Ruby, placed: Vec<Placed>, class: RClass) -> Result<RArray, Error> {
+    let list = ruby.ary_new_capa(placed.len());
+    // Nearly all say the same: they share it.
+    let none = ruby.ary_new();
+    none.freeze();
+    let mut said = (String::new(), ruby.str_new(""));
     for Placed { jid, outcome, satisfied } in placed {
-        let satisfied = ruby.ary_from_iter(satisfied);
-        let row = [jid.into_value_with(ruby), outcome.into_value_with(ruby), satisfied.into_value_with(ruby)];
-        rows.push(ruby.ary_new_from_values(&row))?;
+        if outcome != said.0 {
+            let text = ruby.str_new(&outcome);
+            text.freeze();
+            said = (outcome, text);
+        }
+        let satisfied = if satisfied.is_empty() { none } else { ruby.ary_from_iter(satisfied) };
+        let one = class.new_instance((jid, said.1, satisfied))?;
+        one.freeze();
+        list.push(one)?;
     }
-    Ok(rows)
+    Ok(list)
 }

@@ -69,11 +69,18 @@ impl Worker {
             .map_err(|error| errors::exception(ruby, error))
     }
 
-    /// Hands an outcome over and waits for the job's new state.
+    /// Hands an outcome over and waits for the job's new state. After an interrupt nobody waits; the outcome stays handed over.
     fn finish_wait(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<String, Error> {
-        let worker = this.core(ruby)?.clone();
-        let outcome = Outcome::from_json(&outcome).map_err(|error| errors::exception(ruby, error))?;
-        gvl::aside(ruby, move || worker.finish_wait(&jid, &token, outcome))
+        let worker = this.core(ruby)?;
+        let awaited = Outcome::from_json(&outcome)
+            .and_then(|outcome| worker.finish_awaited(&jid, &token, outcome))
+            .map_err(|error| errors::exception(ruby, error))?;
+        loop {
+            match gvl::release(|| awaited.within(gvl::SLICE)).flatten() {
+                Some(answer) => return answer.map_err(|error| errors::exception(ruby, error)),
+                None => ruby.thread_check_ints()?,
+            }
+        }
     }
 
     fn heartbeat(ruby: &Ruby, this: &Worker, jid: String, token: String) -> Result<u64, Error> {

@@ -119,6 +119,22 @@ class InterruptsTest < Case
     assert_raises(Manyhands::Error) { lonely.close || lonely.queue("q").counts }
   end
 
+  def test_a_killed_wait_for_the_engine_s_word_on_a_job_ends_soon
+    server = RedisServer.start
+    lonely = Manyhands::Client.new(server.url)
+    lonely.queue("q").put("k")
+    worker = Manyhands::Worker.new(lonely, queues: ["q"])
+    job = worker.next(timeout: PATIENCE)
+    capture_subprocess_io do
+      server.stop
+      ending = Thread.new { job.complete }
+      eventually { ending.status == "sleep" }
+      ending.kill
+      assert ending.join(PATIENCE)
+      assert_raises(Manyhands::Unavailable) { worker.close(timeout: 0) }
+    end
+  end
+
   def test_traps_run_while_a_call_waits_for_an_absent_server
     lonely = deserted
     trapped = Thread::Queue.new

@@ -38,6 +38,43 @@ class RecoveryTest < Case
     assert_state "completed", "j"
   end
 
+  # A handler that waits in native code with the GVL, and tells how often another thread ran meanwhile.
+  HOLDING = <<~RUBY
+    require "fiddle"
+    types = [Fiddle::TYPE_INT, Fiddle::TYPE_VOIDP, Fiddle::TYPE_SIZE_T]
+    read = Fiddle::Function.new(Fiddle.dlopen(nil)["read"], types, Fiddle::TYPE_INT, need_gvl: true)
+    turns = 0
+    Thread.new { loop { sleep(0.001) && turns += 1 } }
+    worker = Manyhands::Worker.new(CLIENT, queues: ["q"], max_jobs: 1)
+    worker.perform("k") do
+      puts "started"
+      before = turns
+      read.call(0, " ", 1)
+      turns - before
+    end
+    worker.run
+  RUBY
+
+  # Several times as long as lease and grace together.
+  def test_a_lease_is_kept_while_a_handler_never_gives_the_gvl_back
+    client.config.set("heartbeat", 1)
+    client.config.set("grace-period", 0.2)
+    queue.put("k", jid: "j")
+    output = program(HOLDING)
+    assert_equal "started\n", output.gets
+    first = client.job("j").lease_until
+    others = Thread::Queue.new
+    running(new_worker.perform("k") { |job| (others << job.jid) && nil }) do
+      eventually { client.job("j").lease_until > first + 4 }
+      output.print("\n")
+      eventually { client.job("j").state == "completed" }
+    end
+    output.close
+    assert_empty others
+    assert_equal(%w[put reserved completed], client.job("j").history.map { |entry| entry[:what] })
+    assert_operator client.job("j").result, :<, 10
+  end
+
   def test_a_worker_outlives_its_server
     server = RedisServer.start
     lasting = Manyhands::Client.new(server.url)

@@ -29,12 +29,25 @@ class WorkCase < Case
           sleep
         end
       end
-      # Has so much to put in order when it is to end that it takes that many seconds.
+      # Has so much to put in order when it is to end that it takes until the test says so.
       worker.perform("slow") do |job|
-        UNIXSocket.new(ENV.fetch("HOLD")).puts("\#{job.jid} \#{Process.pid}")
+        test = UNIXSocket.new(ENV.fetch("HOLD"))
+        test.puts("\#{job.jid} \#{Process.pid}")
         sleep
-      rescue Manyhands::JobInterrupted
-        sleep job.data
+      rescue Manyhands::JobInterrupted => e
+        test.puts(e.reason)
+        test.gets
+      end
+      # Ends its job itself, whatever it is told, and says what came of it.
+      worker.perform("deaf") do |job|
+        Thread.handle_interrupt(Manyhands::JobInterrupted => :never) do
+          test = UNIXSocket.new(ENV.fetch("HOLD"))
+          test.puts("\#{job.jid} \#{Process.pid}")
+          test.gets
+          test.puts(job.complete)
+        rescue Manyhands::LockLost => e
+          test.puts("refused: \#{e.reason}")
+        end
       end
       worker.perform("crash") { Process.kill("KILL", Process.pid) && sleep }
       kept = []
@@ -44,10 +57,11 @@ class WorkCase < Case
     end
   RUBY
 
-  # A handler of kind hold that runs.
+  # A handler that runs.
   Held = Struct.new(:jid, :pid, :socket) do
     def finish = socket.puts("done")
-    # How it ended, when the test did not say so: the reason of its interrupt, or nil when its process died.
+    # How it ended, when the test did not say so: the reason of its interrupt, or nil when its process died. Of kind
+    # deaf: what came of its job.
     def ended = socket.gets&.chomp
   end
 
@@ -101,7 +115,7 @@ class WorkCase < Case
     $CHILD_STATUS
   end
 
-  # The next handler of kind hold or stubborn that begins.
+  # The next handler of kind hold, stubborn, slow or deaf that begins.
   def held
     assert @holds.wait_readable(PATIENCE), "no handler began"
     socket = @holds.accept
@@ -126,10 +140,10 @@ class WorkCase < Case
     true
   end
 
-  # Shortens leases: whoever is silent for so long has lost its jobs.
+  # How long leases are: whoever is silent for so long, and a little more, has lost its jobs.
   def lease(seconds)
     client.config.set("heartbeat", seconds, queue: "q")
-    client.config.set("grace-period", 0, queue: "q")
+    client.config.set("grace-period", 0.2, queue: "q")
   end
 
   def remaining(jid) = client.job(jid).then { |job| [job.state, job.remaining] }

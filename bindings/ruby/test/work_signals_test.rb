@@ -148,12 +148,25 @@ class WorkSignalsTest < WorkCase
   end
 
   def test_a_program_says_itself_how_long_its_handlers_may_take_to_end
-    queue.put("slow", 3.5, jid: "s") # more than a master leaves them that nobody told
+    queue.put("slow", jid: "s")
     program = work(text: APPLICATION.sub("queues:", "kill_timeout: 30, queues:"))
-    held
+    slow = held
     Process.kill("TERM", program.pid)
+    assert_equal "killed", slow.ended
+    # What a master leaves handlers that nobody told is over sooner, though it begins later.
+    assert_term_kills_the_stubborn
+    slow.finish
     assert_predicate status(program), :success?
     assert_state "completed", "s"
+  end
+
+  def assert_term_kills_the_stubborn
+    queue.put("stubborn")
+    program = work
+    stubborn = held
+    Process.kill("TERM", program.pid)
+    assert_nil stubborn.ended
+    assert_equal 1, status(program).exitstatus
   end
 
   def test_a_process_that_is_not_ready_yet_is_ended_too

@@ -23,6 +23,23 @@ class WorkerTest < Case
     assert_operator performed.map(&:last).uniq.size, :>, 1
   end
 
+  def test_a_second_run_is_refused_while_the_first_goes_on
+    queue.put("k", jid: "j")
+    worker = new_worker
+    refused = Thread::Queue.new
+    worker.perform("k") do
+      worker.run
+    rescue Manyhands::Error => e
+      refused << e
+      nil
+    end
+    running(worker) { eventually { client.job("j").state == "completed" } }
+    error = refused.pop
+    assert_instance_of Manyhands::WrongState, error
+    assert_equal "WRONG_STATE: the worker runs already (during worker_run)", error.message
+    assert_raises(Manyhands::Closed) { worker.run }
+  end
+
   def test_it_starts_a_job_put_while_it_waits
     done = Thread::Queue.new
     worker = new_worker.perform("k") { |job| (done << job.data) && nil }

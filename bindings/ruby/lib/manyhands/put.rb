@@ -20,8 +20,8 @@ module Manyhands
     OPTIONS = %i[
       kind data jid priority delay retries tags route throttles headers dependencies missing on_conflict
     ].freeze
-    # And the one that says where to.
-    WITH_QUEUE = [*OPTIONS, :queue].freeze
+    # And the one that says where to; first, as every put has it, and it is looked for from the front.
+    WITH_QUEUE = [:queue, *OPTIONS].freeze
     OPERATION = "queue_put"
     # Whether a refusal is raised, or told as an outcome among others.
     ONE = true
@@ -36,12 +36,14 @@ module Manyhands
     def self.puts(queue, jobs)
       Wire.refuse("jobs must be an Array, not #{jobs.class}", OPERATION) unless jobs.is_a?(Array)
 
-      jobs.each_with_index do |job, index|
-        Wire.refuse("jobs[#{index}] must be a Hash, not #{job.class}", OPERATION) unless job.is_a?(Hash)
+      unless jobs.all?(Hash)
+        index = jobs.index { |job| !job.is_a?(Hash) }
+        Wire.refuse("jobs[#{index}] must be a Hash, not #{jobs[index].class}", OPERATION)
       end
+      to = { queue: }.freeze
       each_placed(jobs) do |job, within|
         Wire.check_options(job, OPTIONS, OPERATION, within)
-        { **job, queue: }
+        job.merge(to)
       end
     end
 
@@ -52,10 +54,14 @@ module Manyhands
     # @raise [InvalidArgument] for what can be told here to be wrong
     def self.items(puts)
       each_placed(puts) do |put, within|
-        delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION)
-        Wire.check_options(put, WITH_QUEUE, OPERATION, within)
-        item = put.key?(:delay) ? { **put.except(:delay), delay_ms: } : put
-        item.each { |option, value| Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION) }
+        delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION) if put.key?(:delay)
+        put.each do |option, value|
+          Wire.refuse_option(option, OPERATION, within) unless WITH_QUEUE.include?(option)
+          next if option == :delay
+
+          Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION)
+        end
+        put.key?(:delay) ? { **put.except(:delay), delay_ms: } : put
       end
     end
 
@@ -83,7 +89,7 @@ module Manyhands
     # @return [Array<Placed>] one per job, in order
     def around_put(puts)
       jobs = JSON.generate(Placing.items(puts), max_nesting: 0)
-      @native.put(jobs, @one).map { |jid, outcome, satisfied| Placed.new(jid, outcome, satisfied).freeze }
+      @native.put(jobs, @one, Placed)
     end
   end
   private_constant :Placing

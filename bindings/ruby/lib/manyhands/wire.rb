@@ -182,12 +182,17 @@ module Manyhands
       # @param within [String] what errors put before the option's name
       # @raise [InvalidArgument]
       def check_options(options, known, operation, within = "")
-        options.each_key do |name|
-          next if known.include?(name)
+        options.each_key { |name| refuse_option(name, operation, within) unless known.include?(name) }
+      end
 
-          why = name.is_a?(Symbol) ? "is unknown" : "is named by a #{name.class}; options are named by Symbols"
-          refuse("#{within}#{name} #{why}", operation)
-        end
+      # Nobody knows an option of that name.
+      #
+      # @param name [Object]
+      # @param within [String] as in {.check_options}
+      # @raise [InvalidArgument]
+      def refuse_option(name, operation, within)
+        why = name.is_a?(Symbol) ? "is unknown" : "is named by a #{name.class}; options are named by Symbols"
+        refuse("#{within}#{name} #{why}", operation)
       end
 
       # An argument is wrong.

@@ -88,6 +88,7 @@ module Manyhands
       @duties = Duties.new
       @watch = Watch.new(logger, method(:obey))
       @performer = nil
+      @running = Mutex.new
       @started = @ended = false
       open
     end

@@ -32,6 +32,7 @@ module Manyhands
     # Thread#kill) ends it at once: handlers are killed, their jobs given back. An outage of Redis does not end it.
     #
     # @return [void]
+    # @raise [WrongState] while it runs already
     # @raise [Closed] when the worker was stopped before
     # @raise [Error] what keeps it from working and cannot pass by itself: {Denied}, {SchemaMismatch}, ...
     # @raise [Unavailable] when outcomes did not reach Redis before the end; their jobs run again
@@ -42,6 +43,7 @@ module Manyhands
       raise Closed.new("the worker was stopped; make another one", operation: "worker_run") if @ended
 
       begin_work
+      refuse_second_run
       performer = @performer = Performer.new(@native, @duties, @logger)
       crew = Crew.new(performer, @watch) { take(nil)&.tap { @watch.stir_idle } }
       # Signals first: one that came while threads are hired would be an exception that leaves them behind.
@@ -80,6 +82,13 @@ module Manyhands
     def kill_running = @native.kill_running
 
     private
+
+    # The lock is held to the end of the worker: one that has run is closed. In a forked child the native half says so.
+    def refuse_second_run
+      return if @running.try_lock || @pid != Process.pid
+
+      raise WrongState.new("the worker runs already", operation: "worker_run")
+    end
 
     def work(crew, performer)
       # Then a handler that holds the GVL for ever does not outlast signals either.
