@@ -6,22 +6,26 @@ use crate::table::{Table, shown};
 
 const ROW: usize = 22;
 const HEAD: usize = 48;
-const NAMES: usize = 190;
+const FOOT: usize = 30;
+const NAMES: usize = 200;
 const BARS: usize = 300;
 const PANEL: usize = BARS + 80;
 
-/// A panel beside the other for each of `columns`; rows whose names begin with `ours` stand out.
-pub fn chart(table: &Table, columns: &[(&str, &str)], ours: &str) -> String {
+/// A panel beside the other for each of `columns`; rows whose names begin with `ours` stand out. Those that have nothing in the
+/// column `told` get a mark, which `foot` explains.
+pub fn chart(table: &Table, columns: &[(&str, &str)], ours: &str, (told, foot): (&str, &str)) -> String {
     let rows = table.names().len();
-    let (width, height) = (NAMES + columns.len() * PANEL, HEAD + rows * ROW + 10);
+    let (width, height) = (NAMES + columns.len() * PANEL, HEAD + rows * ROW + FOOT);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
     );
     for (row, name) in table.names().into_iter().enumerate() {
         let y = HEAD + row * ROW + 15;
-        let _ = writeln!(svg, "<text x=\"{}\" y=\"{y}\" text-anchor=\"end\">{}</text>", NAMES - 8, escaped(name));
+        let mark = if table.figure(name, told).is_nan() { " †" } else { "" };
+        let _ = writeln!(svg, "<text x=\"{}\" y=\"{y}\" text-anchor=\"end\">{}{mark}</text>", NAMES - 8, escaped(name));
     }
+    let _ = writeln!(svg, "<text x=\"{NAMES}\" y=\"{}\" font-size=\"11\">† {}</text>", height - 10, escaped(foot));
     for (panel, (column, title)) in columns.iter().enumerate() {
         let left = NAMES + panel * PANEL;
         let figures = table.column(column);

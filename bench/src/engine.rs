@@ -1,14 +1,11 @@
-//! Redis CPU per job for put + reserve + complete, in batches of 50, pipelined, history and stats on.
+//! Jobs that pass through the engine, in batches of 50, pipelined, history and stats on.
 
 use redis::Value;
 
-use crate::Tables;
-use crate::server::{Meters, Pipeline, Server};
-use crate::table::{Table, median};
+use crate::server::Pipeline;
 
-const JOBS: usize = 20_000;
-const BATCH: usize = 50;
-const ROUNDS: usize = 5;
+/// How many jobs a call has.
+pub const BATCH: usize = 50;
 const WORKER: &str = "bench-host:4242:0123abcd";
 
 /// In the reply of a reserve whose jobs are all alike: the values before the first job, and those of each.
@@ -51,49 +48,4 @@ fn completions(reply: &Value) -> Vec<String> {
 
 fn text(value: &Value) -> String {
     redis::from_redis_value_ref(value).unwrap_or_default()
-}
-
-/// A line per payload size: the median of several rounds.
-pub fn run() -> Tables {
-    let mut table = Table::new(
-        format!(
-            "Redis CPU per job in µs: put + reserve + complete, batches of {BATCH}, pipelined, {JOBS} jobs, median of {ROUNDS}; by used_cpu, and\n\
-             together also by commandstats"
-        ),
-        ["put", "reserve", "complete", "used_cpu", "commandstats"],
-    );
-    for size in [60, 1000] {
-        let mut rounds = Vec::new();
-        for round in 0..ROUNDS {
-            rounds.push(one_round(size, round)?);
-        }
-        let figures = (0..5).map(|column| median(rounds.iter().map(|round| round[column]).collect()));
-        table.row(format!("{size} B"), figures.collect::<Vec<f64>>());
-    }
-    Ok(vec![table])
-}
-
-/// put, reserve, complete, all by used_cpu, and all by commandstats: microseconds per job.
-fn one_round(size: usize, round: usize) -> Result<[f64; 5], Box<dyn std::error::Error>> {
-    let server = Server::start("engine")?;
-    manyhands::Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
-    let mut connection = server.connect()?;
-    let mut pipeline = Pipeline::new(&mut connection);
-    Meters(pipeline.connection()).reset()?;
-    let mut cpu = vec![Meters(pipeline.connection()).used_cpu()?];
-    put(&mut pipeline, JOBS, size, round)?;
-    cpu.push(Meters(pipeline.connection()).used_cpu()?);
-    let reserved = reserve(&mut pipeline, JOBS)?;
-    cpu.push(Meters(pipeline.connection()).used_cpu()?);
-    complete(&mut pipeline, &reserved)?;
-    cpu.push(Meters(pipeline.connection()).used_cpu()?);
-    let fcall = Meters(pipeline.connection()).fcall_usec()?;
-    let per_job = |seconds: f64| seconds * 1e6 / JOBS as f64;
-    Ok([
-        per_job(cpu[1] - cpu[0]),
-        per_job(cpu[2] - cpu[1]),
-        per_job(cpu[3] - cpu[2]),
-        per_job(cpu[3] - cpu[0]),
-        fcall / JOBS as f64,
-    ])
 }

@@ -71,7 +71,7 @@ pub fn run() -> Tables {
     for language in &LANGUAGES {
         match Watched::start(language) {
             Ok(one) => watched.push(one),
-            Err(error) => println!("{} is not measured: {error}", language.name),
+            Err(error) => table.note(format!("– {}: {error}", language.name)),
         }
     }
     std::thread::sleep(SETTLING);

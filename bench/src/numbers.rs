@@ -15,32 +15,37 @@ pub fn markdown(tables: &[Table]) -> String {
     lines.add(
         "Redis CPU per job: put + reserve + complete, batches of 50, pipelined, 60 B payload",
         "used_cpu",
-        &[("60 B", "used_cpu")],
+        &[("60 B ours", "used_cpu")],
         " µs",
     );
-    lines.add("the same with 1 kB", "used_cpu", &[("1000 B", "used_cpu")], " µs");
-    lines.add("the same with 60 B, against the least there can be in Lua", "used_cpu", &[("60 B", "bare Lua")], " ×");
+    lines.add("the same with 1 kB", "used_cpu", &[("1000 B ours", "used_cpu")], " µs");
+    let least = "the same with 60 B, 1 kB, against the least there can be in Lua";
+    lines.add(least, "used_cpu", &["60 B", "1000 B"].map(|size| (size, "used_cpu: bare")), " ×");
+    lines.add("one job per call: a put, then a turn", "commandstats", &[("put + turn", "commandstats")], " µs");
     let languages = LANGUAGES.join(", ");
-    let drains = LANGUAGES.map(|language| format!("{language} 1×1"));
-    lines.add(
-        &format!("no-op jobs drained by one worker process on one thread: {languages}"),
-        "Redis's clock",
-        &drains.each_ref().map(|row| (row.as_str(), "jobs/s")),
-        " a second",
-    );
+    let drains = format!("no-op jobs drained by one worker process on one thread: {languages}");
+    let clock = "Redis's clock";
+    lines.of_each(&drains, clock, "{} 1×1", "jobs/s", " a second");
+    lines.of_each("the same by 2 processes of 8 threads", clock, "{} 2×8", "jobs/s", " a second");
+    let runtime = "processor time of the worker process per job, 1 thread, in that order";
+    lines.of_each(runtime, "/proc stat", "{} 1×1", "runtime µs", " µs");
+    let cycle = "a process replaced, 100 jobs each, in that order";
+    lines.of_each(cycle, clock, "{} 100 a process", "ms a process", " ms");
     WITH_PEERS.iter().for_each(|ours| lines.against(ours));
-    lines.add("idle put → start, Rust: p50, p99", "wall clock", &[("Rust", "p50"), ("Rust", "p99")], " ms");
+    let starts = format!("put → start in an idle worker process: {languages}, p50");
+    lines.of_each(&starts, "wall clock", "Manyhands {}", "start p50 ms", " ms");
+    lines.of_each("the same, p99", "wall clock", "Manyhands {}", "start p99 ms", " ms");
     for load in ["1,000 a second", "1 a second"] {
-        let figure = format!("lateness of scheduled jobs, {load} due: p50, p99");
-        lines.add(&figure, "wall clock", &[(load, "p50"), (load, "p99")], " ms");
+        let figure = format!("lateness of scheduled jobs, {load} due: p50, p99, most");
+        lines.add(&figure, "wall clock", &["p50", "p99", "most"].map(|share| (load, share)), " ms");
     }
     let sizes = |state| ["60 B", "200 B", "1000 B"].map(|size| (size, state));
     let waiting = "Redis memory per waiting job with a payload of 60, 200, 1,000 bytes";
     lines.add(waiting, "used_memory", &sizes("waiting"), " bytes");
     lines.add("the same, completed", "used_memory", &sizes("completed"), " bytes");
     let idle = format!("idle worker process over the bare interpreter: {languages}");
-    lines.add(&idle, "VmRSS", &LANGUAGES.map(|language| (language, "over MB")), " MB");
-    lines.add("its CPU, in the same order", "schedstat", &LANGUAGES.map(|language| (language, "CPU %")), " %");
+    lines.of_each(&idle, "VmRSS", "{}", "over MB", " MB");
+    lines.of_each("its CPU, in the same order", "schedstat", "{}", "CPU %", " %");
     lines.add("cost per job behind very many, against 10,000", "used_cpu", &[("ratio", "all")], " ×");
     if lines.written.is_empty() {
         return lines.written;
@@ -71,6 +76,12 @@ impl Lines<'_> {
             found.unwrap_or(f64::NAN)
         };
         self.write(figure, meter, &cells.iter().map(of).collect::<Vec<f64>>(), unit);
+    }
+
+    /// A line of the figures of a column in the rows of our languages; `{}` in `row` is the language.
+    fn of_each(&mut self, figure: &str, meter: &str, row: &str, column: &str, unit: &str) {
+        let rows = LANGUAGES.map(|language| row.replace("{}", language));
+        self.add(figure, meter, &rows.each_ref().map(|row| (row.as_str(), column)), unit);
     }
 
     /// A line for each peer in a language of ours: what ours is as a multiple of it, in the same run.

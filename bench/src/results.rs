@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -33,8 +34,13 @@ fn folder() -> PathBuf {
     repository().join(if quick() { "target/bench/quick" } else { "bench/results" })
 }
 
-/// What it was measured on.
-pub fn machine() -> Value {
+/// What it is measured on, with the load when this was first asked.
+pub fn machine() -> &'static Value {
+    static MACHINE: OnceLock<Value> = OnceLock::new();
+    MACHINE.get_or_init(read_machine)
+}
+
+fn read_machine() -> Value {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processor = file("/proc/cpuinfo");
     let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

@@ -81,15 +81,6 @@ impl Meters<'_> {
         self.field("memory", "used_memory")
     }
 
-    /// Microseconds spent inside FCALL (commandstats), since the last reset.
-    pub fn fcall_usec(&mut self) -> redis::RedisResult<f64> {
-        let info = self.info("commandstats")?;
-        let usec = info.lines().find_map(|line| {
-            line.strip_prefix("cmdstat_fcall:")?.split(',').find_map(|part| part.strip_prefix("usec="))
-        });
-        Ok(usec.and_then(|text| text.parse().ok()).unwrap_or(0.0))
-    }
-
     /// How many commands were called (commandstats), those within scripts too, since the last reset.
     pub fn commands(&mut self) -> redis::RedisResult<f64> {
         let info = self.info("commandstats")?;
@@ -101,12 +92,6 @@ impl Meters<'_> {
     /// Begins its counts of commands anew.
     pub fn forget(&mut self) -> redis::RedisResult<()> {
         redis::cmd("CONFIG").arg("RESETSTAT").exec(self.0)
-    }
-
-    /// Empties the server and begins its counts anew; the engine stays loaded.
-    pub fn reset(&mut self) -> redis::RedisResult<()> {
-        redis::cmd("FLUSHALL").exec(self.0)?;
-        self.forget()
     }
 }
 

@@ -54,10 +54,7 @@ pub fn run() -> Tables {
         }
         rounds.push(round);
     }
-    for (number, error) in &missing {
-        println!("{} is not measured: {error}", LANGUAGES[*number].name);
-    }
-    Ok(vec![shapes(&rounds, &missing), cycles(&rounds, &missing)?])
+    Ok(vec![shapes(&rounds, &missing), cycles(&rounds, &missing)])
 }
 
 type Rounds = [BTreeMap<(usize, usize), Drain>];
@@ -71,24 +68,31 @@ fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
     let mut table = Table::new(
         format!(
             "no-op jobs of {} waiting, by the worker command, medians of {} rounds. jobs/s: between the first and the last\n\
-             completion by Redis's clock; of Rust: of its 1×1 in the same round; µs a job: processor time of the command with its\n\
+             completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the language's own there; of ceiling: of\n\
+             what the server could have done, were it never idle (used_cpu); µs a job: processor time of the command with its\n\
              processes (/proc stat) and of the server (used_cpu)",
             extent(JOBS),
             extent(ROUNDS)
         ),
-        ["jobs/s", "of Rust %", "runtime µs", "server µs"],
+        ["jobs/s", "of Rust %", "of 1×8 %", "of ceiling %", "runtime µs", "server µs"],
     );
+    missing.iter().for_each(|(number, error)| table.note(format!("– {}: {error}", LANGUAGES[*number].name)));
     for (number, language) in LANGUAGES.iter().enumerate().filter(|(number, _)| !missing.contains_key(number)) {
         for (shape, (processes, threads)) in SHAPES.into_iter().enumerate() {
             let at = (number, shape);
+            let share = |other: (usize, usize)| {
+                of_rounds(rounds, |round| match round.get(&other) {
+                    Some(other) => round[&at].jobs_per_second / other.jobs_per_second * 100.0,
+                    None => f64::NAN,
+                })
+            };
             table.row(
                 format!("{} {processes}×{threads}", language.name),
                 [
                     of_rounds(rounds, |round| round[&at].jobs_per_second),
-                    of_rounds(rounds, |round| match round.get(&(0, 0)) {
-                        Some(rust) => round[&at].jobs_per_second / rust.jobs_per_second * 100.0,
-                        None => f64::NAN,
-                    }),
+                    share((0, 0)),
+                    share((number, 1)),
+                    of_rounds(rounds, |round| round[&at].jobs_per_second * round[&at].server * 100.0),
                     of_rounds(rounds, |round| round[&at].runtime * 1e6),
                     of_rounds(rounds, |round| round[&at].server * 1e6),
                 ],
@@ -99,7 +103,7 @@ fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
 }
 
 /// Against the drains with 1×1 without a limit.
-fn cycles(rounds: &Rounds, missing: &Missing) -> Result<Table, Box<dyn std::error::Error>> {
+fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
     let mut table = Table::new(
         format!(
             "JOBS_PER_FORK, 1×1, {} processes one after another. ms a process: what the drain takes longer than without a limit;\n\
@@ -112,10 +116,17 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Result<Table, Box<dyn std::erro
     for (number, language) in LANGUAGES.iter().enumerate().filter(|(number, _)| !missing.contains_key(number)) {
         let unlimited = |figure: fn(&Drain) -> f64| of_rounds(rounds, |round| figure(&round[&(number, 0)]));
         for per_fork in PER_FORK {
-            let drain = drain(language, 1, 1, per_fork, per_fork * extent(CYCLES))?;
+            let name = format!("{} {per_fork} a process", language.name);
+            let drain = match drain(language, 1, 1, per_fork, per_fork * extent(CYCLES)) {
+                Ok(drain) => drain,
+                Err(error) => {
+                    table.note(format!("– {name}: {error}"));
+                    continue;
+                }
+            };
             let a_process = |per_job: f64, unlimited: f64| (per_job - unlimited) * per_fork as f64 * 1e3;
             table.row(
-                format!("{} {per_fork} a process", language.name),
+                name,
                 [
                     drain.jobs_per_second,
                     a_process(1.0 / drain.jobs_per_second, 1.0 / unlimited(|drain| drain.jobs_per_second)),
@@ -127,7 +138,7 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Result<Table, Box<dyn std::erro
             );
         }
     }
-    Ok(table)
+    table
 }
 
 fn drain(

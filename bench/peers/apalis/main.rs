@@ -1,6 +1,7 @@
 //! apalis with its storage in Redis: events and the locks of jobs off (these look through the whole queue, and are not needed by
-//! jobs shorter than a heartbeat), 100 jobs fetched and performed at once, each a task of its own. Results are kept, by default:
-//! without them it acknowledges nothing.
+//! jobs shorter than a heartbeat), 100 jobs fetched and performed at once, each a task of its own: the documentation of
+//! `apalis_redis::Config`, batch_size, lock_tasks and emit_events, and the README of apalis. Results are kept, by default: without
+//! them it acknowledges nothing.
 
 mod leases;
 mod protocol;
@@ -14,6 +15,8 @@ use protocol::Protocol;
 
 const PERFORM_AT_ONCE: usize = 100;
 const PUT_AT_ONCE: usize = 500;
+/// By itself an idle worker looks for jobs at its heartbeats alone: the documentation of `apalis_core::backend::ext::poll_strategy`.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -42,7 +45,7 @@ fn main() -> Result<(), Failure> {
     }
     let name = format!("bench-{}", std::process::id());
     let worker = WorkerBuilder::new(name)
-        .backend(storage)
+        .backend(PollWith::new(storage, IntervalStrategy::new(LOOK_EVERY)))
         .data(Arc::clone(&protocol))
         .concurrency(PERFORM_AT_ONCE)
         .parallelize(tokio::spawn)

@@ -1,4 +1,8 @@
-"""arq has no bulk call: 100 puts are under way at once. It looks for jobs every 10 ms, by default every half second."""
+"""arq has no bulk call: 100 puts are under way at once.
+
+100 jobs run at once, it looks for jobs every 10 ms (by default every half second), no results are kept or logged: the
+documentation of `arq.worker.Worker`, max_jobs, poll_delay, keep_result, log_results. It reads 500 at a time by itself.
+"""
 
 import asyncio
 import os

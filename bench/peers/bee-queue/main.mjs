@@ -1,7 +1,7 @@
 import Queue from "bee-queue";
 import { payload, put, puts, shortLeases, socket, start } from "./protocol.mjs";
 
-// No events, and jobs are removed when they end: what it offers for speed.
+// No events, and jobs are removed when they end. Its README: "Optimizing Redis Connections", "Settings", "Under the hood".
 const queue = new Queue("bench", {
   redis: { path: socket },
   isWorker: !puts,
@@ -13,6 +13,7 @@ const queue = new Queue("bench", {
 });
 
 if (puts) {
+  // Its README: "Advanced: Bulk-Creating Jobs".
   await put(
     1000,
     (count) => queue.saveAll(Array.from({ length: count }, () => queue.createJob({ payload }))),
@@ -23,5 +24,6 @@ if (puts) {
   if (shortLeases) {
     queue.checkStalledJobs(1000);
   }
+  // Its README: "Processing Jobs"; its own benchmarks have it vary.
   queue.process(100, async () => start(() => queue.close()));
 }

@@ -1,5 +1,8 @@
-"""Celery has no bulk call for Redis. One process is its pool "solo"; no results and a large
-prefetch are its advice for short tasks.
+"""Celery has no bulk call for Redis.
+
+One process is its pool "solo": its user guide, "Concurrency". A large prefetch is its advice for short tasks:
+"Optimizing", "Prefetch Limits"; no results: "Tasks", "Tips and Best Practices"; no rate limits: "Configuration and
+defaults", worker_disable_rate_limits. Producers are taken from the pool: "Calling Tasks", "Connections".
 
 By default a task is acknowledged before it runs, though this pool sends that only when it has returned. With
 ACKS_LATE=1 it is acknowledged when it has ended. What was not comes back after the visibility timeout, which is looked
@@ -13,7 +16,8 @@ import protocol
 from celery import Celery
 
 app = Celery("bench", broker=f"redis+socket://{protocol.SOCKET}")
-app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1000, worker_redirect_stdouts=False)
+app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=1000, worker_disable_rate_limits=True)
+app.conf.update(worker_redirect_stdouts=False)
 if "ACKS_LATE" in os.environ:
     app.conf.update(task_acks_late=True)
 if protocol.SHORT_LEASES:

@@ -1,4 +1,9 @@
-"""Dramatiq has no bulk call. Its worker processes are this Worker with 8 threads, as its command makes them."""
+"""Dramatiq has no bulk call.
+
+Its worker processes are this Worker with 8 threads, as its command makes them: its user guide, "Workers". The harness
+sets dramatiq_queue_prefetch to 1,000: "API Reference", "Environment Variables". Its consumer sleeps when it has so many
+unacknowledged.
+"""
 
 import threading
 

@@ -27,9 +27,9 @@ import (
 )
 
 const (
-	putAtOnce     = 1000
-	performAtOnce = 20 // of its README
-	shortest      = 60 // seconds that a job can be reserved for
+	putAtOnce     = 1000 // by client.PushBulk
+	performAtOnce = 20   // of the README of faktory_worker_go, "Usage"
+	shortest      = 60   // seconds that a job can be reserved for
 )
 
 func seconds() float64 {

@@ -1,6 +1,8 @@
 """Huey has no bulk call, and no leases: a job is off its list before it runs.
 
-One thread, as threads of one process take turns. Results are off.
+Results are off: its documentation, "Huey's API". One thread, its default, or WORKERS, which it advises for throughput,
+though threads of one process take turns; no periodic tasks and no health check: "Consuming Tasks", "Options for the
+consumer".
 """
 
 import os
@@ -9,6 +11,7 @@ import signal
 import protocol
 from huey import RedisHuey
 
+WORKERS = int(os.environ.get("WORKERS", "1"))
 huey = RedisHuey("bench", url=f"unix://{protocol.SOCKET}", results=False)
 
 
@@ -25,4 +28,4 @@ def put_all() -> None:
 if protocol.PUTS:
     protocol.put(put_all, lambda: noop(protocol.PAYLOAD))
 else:
-    huey.create_consumer(workers=1, periodic=False).run()
+    huey.create_consumer(workers=WORKERS, periodic=False, check_worker_health=False).run()

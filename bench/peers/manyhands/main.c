@@ -46,20 +46,21 @@ static void put_all(mh_client *client, long jobs, const char *data) {
 static void perform(mh_client *client, long jobs, const char *mode) {
   mh_worker *worker = NULL;
   double begun = 0;
+  int drains = strcmp(mode, "drain") == 0;
   if (strcmp(mode, "hold") == 0 || strcmp(mode, "rescue") == 0) {
     check(mh_client_call(client, "config_set", "{\"name\": \"heartbeat\", \"value\": 1000}", NULL, &error));
     check(mh_client_call(client, "config_set", "{\"name\": \"grace-period\", \"value\": 0}", NULL, &error));
   }
   check(mh_worker_open(client, "{\"queues\": [\"bench\"], \"threads\": 1}", &worker, &error));
-  for (long started = 0; strcmp(mode, "drain") != 0 || started < jobs;) {
+  for (long started = 0; !drains || started < jobs;) {
     mh_job *job = NULL;
     check(mh_worker_next(worker, 1000, &job, &error));
     if (job == NULL) continue;
     double now = seconds();
-    if (strcmp(mode, "drain") != 0) say(now);
+    if (!drains) say(now);
     if (strcmp(mode, "hold") == 0) sleep(3600);
     if (started++ == 0) begun = now;
-    if (started == jobs) say(now - begun);
+    if (drains && started == jobs) say(now - begun);
     check(mh_job_complete(job, NULL, NULL, &error));
     mh_job_free(job);
   }

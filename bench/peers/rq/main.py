@@ -1,4 +1,5 @@
-"""RQ's worker that forks no process per job is its quicker one.
+"""RQ's worker that forks no process per job is its quicker one: its documentation, "Workers", "Performance Notes" and
+"Custom Worker Classes". Its bulk call: "Queues", "Bulk Job Enqueueing". Results are not kept: "Results".
 
 A job whose worker died is given up, but with RETRY=1 it runs again: a minute after its time limit, when somebody looks,
 which is as often as can be set where a worker is killed.

@@ -1,4 +1,6 @@
-//! rusty-sidekiq has no bulk call: 50 tasks put at once. A job is off its list before it runs: one whose worker dies is lost.
+//! rusty-sidekiq has no bulk call: 50 tasks put at once. 50 workers, as what waits for Redis may have more than there are
+//! processors, and as many connections: the documentation of `sidekiq::ProcessorConfig` and its README, "Customization
+//! Details". A job is off its list before it runs: one whose worker dies is lost.
 
 mod protocol;
 

@@ -7,6 +7,8 @@ use std::fmt;
 
 use redis::{Connection, RedisResult};
 
+use crate::table::Table;
+
 /// What no single call may take.
 const MOST_USEC: f64 = 10_000.0;
 
@@ -61,37 +63,33 @@ pub fn processor_time(info: &str) -> f64 {
     seconds.filter_map(|text| text.trim().parse::<f64>().ok()).sum::<f64>() * 1e6
 }
 
-/// The rows of several runs in one.
-#[derive(Default)]
-pub struct Table {
-    rows: Vec<Row>,
+/// Adds the rows of another run. Of each kind the smaller figures count: what is above them came from elsewhere.
+pub fn merge(rows: &mut Vec<Row>, others: Vec<Row>) {
+    if rows.is_empty() {
+        *rows = others;
+        return;
+    }
+    for (mine, other) in rows.iter_mut().zip(others) {
+        mine.median = mine.median.min(other.median);
+        mine.longest = mine.longest.min(other.longest);
+        mine.busiest = mine.busiest.min(other.busiest);
+    }
 }
 
-impl Table {
-    /// Of each kind the smaller figures count: what is above them came from elsewhere.
-    pub fn add(&mut self, rows: Vec<Row>) {
-        if self.rows.is_empty() {
-            self.rows = rows;
-            return;
-        }
-        for (mine, other) in self.rows.iter_mut().zip(rows) {
-            mine.median = mine.median.min(other.median);
-            mine.longest = mine.longest.min(other.longest);
-            mine.busiest = mine.busiest.min(other.busiest);
-        }
+/// One line a row, and which are above the limit.
+pub fn table(rows: &[Row], runs: usize) -> Table {
+    let mut table = Table::new(
+        format!(
+            "µs inside Redis per call: median and longest by latencystats, cpu: longest by the processor time of its main thread; of\n\
+             {runs} runs the least of each, as what is above it came from elsewhere"
+        ),
+        ["calls", "median", "longest", "cpu"],
+    );
+    for Row { name, calls, median, longest, busiest } in rows {
+        table.row(name.as_str(), [*calls as f64, *median, *longest, *busiest]);
     }
-
-    /// One line a row, those above the limit marked.
-    pub fn print(&self, runs: usize) {
-        println!(
-            "µs inside Redis per call: median and longest by latencystats, cpu: longest by the processor time of its main"
-        );
-        println!("thread; of {runs} runs the least of each, as what is above it came from elsewhere");
-        println!("{:<58} {:>7} {:>9} {:>9} {:>9}", "call", "calls", "median", "longest", "cpu");
-        for row in &self.rows {
-            println!("{row}");
-        }
-        let above = self.rows.iter().filter(|row| row.busiest > MOST_USEC).count();
-        println!("{above} of {} kinds of calls above 10 ms of processor time", self.rows.len());
-    }
+    let above: Vec<&str> = rows.iter().filter(|row| row.busiest > MOST_USEC).map(|row| row.name.as_str()).collect();
+    let kinds = rows.len();
+    table.note(format!("{} of {kinds} kinds of calls above 10 ms of processor time {}", above.len(), above.join("; ")));
+    table
 }

@@ -8,29 +8,29 @@ mod fair;
 mod figures;
 mod steps;
 
-use crate::Tables;
+use crate::{Tables, extent};
 use crowd::Crowd;
-use figures::Table;
 
 const RUNS: usize = 3;
 
-/// Prints a line for each kind of call. RUNS: how often; VERBOSE: each line also at once.
+/// A line for each kind of call. RUNS: how often; VERBOSE: each line also at once.
 pub fn run() -> Tables {
-    let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
-    let mut table = Table::default();
+    let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(extent(RUNS));
+    let mut rows = Vec::new();
+    let mut tables = Vec::new();
     for run in 0..runs {
         let mut crowd = Crowd::gather(run)?;
         steps::laden(&mut crowd)?;
         steps::idle(&mut crowd)?;
         steps::build(&mut crowd)?;
-        fair::beside_a_million(&mut crowd)?;
+        let beside = fair::beside_a_million(&mut crowd)?;
         steps::look(&mut crowd)?;
         steps::walk(&mut crowd, "check of 1,600,000 jobs, steps of 250", 250)?;
         steps::change(&mut crowd)?;
         steps::drain(&mut crowd)?;
         steps::verify(&mut crowd)?;
-        table.add(crowd.figures());
+        figures::merge(&mut rows, crowd.figures());
+        tables = vec![figures::table(&rows, runs), beside];
     }
-    table.print(runs);
-    Ok(Vec::new())
+    Ok(tables)
 }

@@ -103,7 +103,7 @@ pub fn build(crowd: &mut Crowd) -> Step {
     let chain: Vec<String> = jids("c", 0, HALF);
     let linked = chain.iter().enumerate().flat_map(|(index, jid)| {
         let before = if index > 0 { json!({"dependencies": [chain[index - 1]]}).to_string() } else { String::new() };
-        [jid.clone(), "chain".into(), "echo".into(), "1".into(), before]
+        ["chain".into(), "echo".into(), before, "1".into(), jid.clone(), "1".into()]
     });
     put(crowd, "put a chain of 125", vec![linked.collect()])?;
     put(crowd, "put 250 again (replaced)", puts("w", 20 * BATCH, BATCH, queue("big"), &Json::Null))?;

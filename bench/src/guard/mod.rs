@@ -9,8 +9,8 @@ use baseline::Figure;
 use counted::Counted;
 
 use crate::Tables;
-use crate::engine;
-use crate::limit::{self, BATCH, Passage, Way};
+use crate::engine::{self, BATCH};
+use crate::limit::{self, Passage, Way};
 use crate::master::repository;
 use crate::server::{Pipeline, Server};
 use crate::table::median;

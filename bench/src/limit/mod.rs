@@ -5,9 +5,9 @@ mod ways;
 use manyhands::Client;
 use redis::{Connection, Value};
 
-pub use ways::{BATCH, Passage, Way};
+pub use ways::{Passage, Way};
 
-use crate::engine::{REPLY_HEAD, REPLY_WIDTH};
+use crate::engine::{BATCH, REPLY_HEAD, REPLY_WIDTH};
 use crate::server::{Meters, Pipeline, Server};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
@@ -40,7 +40,7 @@ impl Cost {
 pub fn run() -> Tables {
     let mut costs = Table::new(
         format!(
-            "Redis µs per job: put + reserve + complete, batches of {BATCH}, pipelined, {} jobs, medians of {} rounds, the ways in turn.\n\
+            "Redis µs per job: put + reserve + complete, batches of {BATCH}, pipelined, {} jobs, medians of {} rounds, sizes and ways in turn.\n\
              put, reserve, complete, used_cpu: used_cpu; inside: within the commands, by commandstats; commands: calls per job by\n\
              commandstats, those within functions too",
             extent(JOBS),
@@ -50,17 +50,19 @@ pub fn run() -> Tables {
     );
     let mut ratios = Table::new(
         "ours as a multiple of the others, medians of the rounds' own ratios",
-        ["used_cpu: raw", "bare Lua", "inside: raw", "bare Lua"],
+        ["used_cpu: raw", "used_cpu: bare", "inside: raw", "inside: bare"],
     );
-    for size in SIZES {
-        let mut rounds = Vec::new();
-        for _ in 0..extent(ROUNDS) {
+    let mut found = SIZES.map(|_| Vec::new());
+    for _ in 0..extent(ROUNDS) {
+        for (size, rounds) in SIZES.into_iter().zip(&mut found) {
             rounds.push([
                 passage(Way::Raw, extent(JOBS), size)?,
                 passage(Way::Bare, extent(JOBS), size)?,
                 passage(Way::Ours, extent(JOBS), size)?,
             ]);
         }
+    }
+    for (size, rounds) in SIZES.into_iter().zip(found) {
         let of_rounds = |figure: &dyn Fn(&[Cost; 3]) -> f64| median(rounds.iter().map(figure).collect());
         for (index, way) in Way::ALL.into_iter().enumerate() {
             let step = |step: usize| of_rounds(&|round| round[index].steps[step]);

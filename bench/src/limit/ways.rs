@@ -4,11 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use redis::{Connection, RedisResult, Value, from_redis_value};
 
-use crate::engine;
+use crate::engine::{self, BATCH};
 use crate::server::Pipeline;
 
-/// How many jobs a call has.
-pub const BATCH: usize = 50;
 /// How many calls are sent before their replies are read.
 const AT_ONCE: usize = 20;
 const LEASE_MS: u128 = 60_000;

@@ -1,10 +1,13 @@
 //! Brings the packages of a program into target/bench/peers, from their registry, once for each list of versions.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::list::{Peer, Source};
 use crate::master::repository;
+
+/// How many seconds a package manager or a compiler may take.
+const PATIENCE: &str = "1200";
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -59,7 +62,7 @@ pub fn install(peer: &Peer) -> Done<PathBuf> {
 fn every_time(source: &Source, root: &Path, dir: &Path) -> Done {
     let modules = dir.join("node_modules");
     match source {
-        Source::Ours if !modules.exists() => {
+        Source::Ours if !modules.is_symlink() => {
             std::os::unix::fs::symlink(root.join("target/node/fresh/node_modules"), modules)?
         }
         Source::Go => call(dir, "go", &["build", "-o", "main", "."])?,
@@ -71,8 +74,9 @@ fn every_time(source: &Source, root: &Path, dir: &Path) -> Done {
 
 fn call<'a>(dir: &Path, program: &str, arguments: impl IntoIterator<Item = &'a &'a str>) -> Done {
     let path = if program.contains('/') { dir.join(program) } else { program.into() };
-    let output =
-        Command::new(path).args(arguments).current_dir(dir).output().map_err(|error| format!("{program}: {error}"))?;
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE).arg(path).args(arguments).current_dir(dir).stdin(Stdio::null());
+    let output = command.output().map_err(|error| format!("timeout: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -81,6 +81,7 @@ const fn python(name: &'static str, folder: &'static str, packages: &'static [&'
 }
 
 const OFF_ITS_LIST: &str = "it is off its list before it runs";
+const HUEY: &[&str] = &["huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"];
 const CELERY: &[&str] = &["celery[redis]==5.7.0", "hiredis==3.5.0"];
 const RQ: &[&str] = &["rq==3.0.0", "redis==8.1.0", "hiredis==3.5.0"];
 
@@ -118,9 +119,11 @@ pub const PEERS: &[Peer] = &[
             15_000,
         )
     },
+    Peer { loses: OFF_ITS_LIST, ..python("huey (Python)", "huey", HUEY, 10_000) },
     Peer {
+        environment: &[("WORKERS", "8")],
         loses: OFF_ITS_LIST,
-        ..python("huey (Python)", "huey", &["huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"], 10_000)
+        ..python("huey 8 threads (Python)", "huey", HUEY, 10_000)
     },
     Peer {
         environment: &[("dramatiq_queue_prefetch", "1000")],

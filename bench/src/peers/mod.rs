@@ -86,9 +86,10 @@ fn measure(wanted: impl Fn(&Peer) -> bool) -> Table {
     let mut table = Table::new(
         format!(
             "one worker process of each, medians of {} rounds. put: by its bulk call, drain: no-op jobs from the first start to the last,\n\
-             60 B, by the program's clock; Redis µs: used_cpu of the server per job for put and drain; commands: per job by commandstats,\n\
+             60 B; Redis µs: used_cpu of the server per job for put and drain; commands: per job by commandstats,\n\
              those within scripts too; bytes: used_memory per waiting job of 60 B; start: from the call that puts one to its start in an\n\
-             idle worker process; rescued: until a job runs again whose worker got SIGKILL in the middle of it; –: see below the table",
+             idle worker process; rescued: until a job runs again whose worker got SIGKILL in the middle of it; put, drain, start and\n\
+             rescued are wall clock; –: see below the table",
             extent(ROUNDS)
         ),
         COLUMNS,
@@ -175,7 +176,7 @@ fn round(program: &Program<'_>, jobs: usize, size: usize, missing: &mut Vec<Stri
         let commands = Meters(&mut connection).commands()?;
         let of_both = |figure: f64| if drain.is_nan() { drain } else { figure / jobs as f64 };
         Ok(Round {
-            put: jobs as f64 / put,
+            put: (jobs - 1) as f64 / put,
             drain: (jobs - 1) as f64 / drain,
             server: of_both(used * 1e6),
             commands: of_both(commands),
