@@ -4,8 +4,8 @@
 #   make test              sets up, then lints and tests everything
 #   make test-fast         the part of it that answers in minutes
 #   make lint              formatting and static checks
-#   make bench             the figures of bench/, beside some peers: about 10 minutes   [PARTS="engine peers"]
-#   make bench-all         the same with every peer, and how long a call keeps Redis busy: as long as it takes
+#   make bench             the figures of bench/, beside some peers: about 10 minutes   [PARTS="limit peers"]
+#   make bench-all         the same with every peer, late and idle workers, 10,000,000 waiting, the longest calls: an hour
 #   make bench-guard       whether the hot paths became dearer, by instructions and commands: below a minute
 #   make setup             installs what is missing (the others call it)
 #   make install           the C library, its header and pkg-config file   [PREFIX=/usr/local] [DESTDIR=]
@@ -31,7 +31,7 @@ bench: setup
 	@$(MAKE) --no-print-directory -C bench run
 
 bench-all: setup
-	@$(MAKE) --no-print-directory -C bench run PARTS="engine memory latency tiers all-peers limit late idle scale bounded"
+	@$(MAKE) --no-print-directory -C bench run PARTS=all
 
 bench-guard: setup
 	@$(MAKE) --no-print-directory -C bench guard

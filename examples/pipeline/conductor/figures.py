@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from manyhands import Client
-from manyhands.queue import Sample
+from manyhands import Client, Sample
 
 from journeys import Journey
 from stages import STAGES, Stage
