@@ -575,6 +575,13 @@ void mh_client_free(mh_client *client);
  *               "throttles"     a list of at most 32 throttles: the job runs only while it holds all of them.
  *               "headers"       an object of at most 32 texts, 4 KiB with their names, that go with the job through all
  *                               stages, such as a trace's context.
+ *               "timeout_ms"    how long a run of it may take before mh_job_interrupted() says "timeout", 1 or more. Default: as
+ *                               mh_client_define() says of the kind, or the options of the worker that performs it.
+ *               "backoff_ms"    how long it waits before the next run after an mh_job_error() whose class "retry_on" of
+ *                               mh_client_define() does not name: milliseconds; a list of at most 64, one after the other and
+ *                               the last for all that follow; or an object of "first" and, if they are to differ, "factor" (2;
+ *                               1 to 1000), "most" (3600000) and "jitter" (0.1; 0 to 1), or of "list" and "jitter" (0). Default:
+ *                               as there.
  *               "dependencies"  a list of at most 256 jids: the job waits until these are completed. Those that are
  *                               completed already, or unknown, it need not wait for.
  *               "missing"       what an unknown dependency is: "satisfied", or "reject": an error. Default "satisfied".
@@ -665,12 +672,11 @@ mh_code mh_queue_reserve(mh_client *client,
  *                               A recurring job has no delay.
  *               For the runs of workers that are opened, and of jobs that mh_queue_reserve() takes, with this client later:
  *               "timeout_ms"    how long a handler may run before mh_job_interrupted() says "timeout", 1 or more. Default: as
- *                               the worker's options say; its "timeouts" come before this.
+ *                               the worker's options say; its "timeouts" come before this, and a put's own before both.
  *               "retry_on"      an object: how long to wait before the next run after mh_job_error(), by class_name. Each
- *                               is milliseconds; a list of them, one after the other and the last for all that follow; or an
- *                               object of "first" and, if they are to differ, "factor" (2; 1 to 1000), "most" (3600000)
- *                               and "jitter" (0.1; 0 to 1): a wait that grows.
- *               "backoff_ms"    the same for all other classes. Default: 1 s doubling to 1 h, ±10 %.
+ *                               is as "backoff_ms" of mh_queue_put().
+ *               "backoff_ms"    the same for all other classes; a put's own comes before it. Default: 1 s doubling to 1 h,
+ *                               ±10 %.
  *               "discard_on"    a list of classes after which the job fails at once, whatever retries are left.
  *
  * Returns MH_CODE_OK.
@@ -1108,6 +1114,25 @@ const char *mh_job_throttles_json(const mh_job *job);
 const char *mh_job_headers_json(const mh_job *job);
 
 /**
+ * How many milliseconds a run of it may take as its put says; 0 when that says nothing, and for NULL: then mh_client_define() or
+ * the worker's options say it.
+ *
+ * Threads:   any.
+ * Blocking:  no.
+ */
+int64_t mh_job_timeout_ms(const mh_job *job);
+
+/**
+ * How long it waits after an error as its put says: JSON, as "backoff_ms" of mh_queue_put(). NULL when that says nothing, and for
+ * NULL: then mh_client_define() says it.
+ *
+ * Ownership: the text belongs to `job`.
+ * Threads:   any.
+ * Blocking:  no.
+ */
+const char *mh_job_backoff_json(const mh_job *job);
+
+/**
  * The jid of the recurring job that put it, or NULL when it was put by itself, and for NULL.
  *
  * Ownership: the text belongs to `job`.
@@ -1408,7 +1433,7 @@ mh_code mh_client_hook(mh_client *client, const mh_client_hooks *hooks, mh_error
  * kind          The name of the handler that performs it.
  * data_json     Its data, one JSON value. NULL: JSON null.
  * options_json  A JSON object, or NULL for none: "jid" and "queue" (default "built"), "priority", "retries", "tags", "route",
- *               "throttles" and "headers" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
+ *               "throttles", "headers", "timeout_ms" and "backoff_ms" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
  *               "tracked".
  *
  * Returns MH_CODE_OK and sets *out_job to a new job.

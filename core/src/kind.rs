@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::backoff::Backoff;
 use crate::check;
 use crate::client::{Client, Recurring, RecurringPut};
 use crate::error::{Error, Result};
 use crate::json::Fields;
-use crate::middleware::{Backoff, RetryRules};
+use crate::middleware::RetryRules;
 use crate::ops::{Placed, Put, QueuePut};
 use crate::request::Request;
 use crate::worker::Outcome;
@@ -108,13 +109,13 @@ impl JobKind {
         self.with(|job| job.headers(headers))
     }
 
-    /// How long a handler may run, in whole milliseconds from 1. Default: as the worker says.
+    /// How long a handler may run, in whole milliseconds from 1. Default: as the worker says. A put's own timeout comes before it.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> JobKind {
         JobKind { timeout: Some(timeout), ..self }
     }
 
-    /// How long its jobs wait after an error that no rule names. Default: 1 s doubling to an hour.
+    /// How long its jobs wait after an error that no rule names. Default: 1 s doubling to an hour. A put's own comes before it.
     #[must_use]
     pub fn backoff(self, backoff: Backoff) -> JobKind {
         JobKind { rules: self.rules.otherwise(backoff), ..self }
@@ -262,10 +263,10 @@ impl JobKind {
         self.timeout
     }
 
-    /// What becomes of one of its jobs, which had spent so many retries before, after such a run. For who ends a job without a
-    /// worker.
-    pub fn ruled(&self, spent: u32, outcome: Outcome) -> Outcome {
-        self.rules.apply(self.name(), spent, outcome)
+    /// What becomes of one of its jobs, which had spent so many retries before and has a backoff of its own or none, after such a
+    /// run. For who ends a job without a worker.
+    pub fn ruled(&self, spent: u32, own: Option<&Backoff>, outcome: Outcome) -> Outcome {
+        self.rules.apply(self.name(), spent, own, outcome)
     }
 
     fn without_queue(&self) -> Error {

@@ -5,6 +5,7 @@
 //!
 //! With the feature `async` there are also `AsyncClient`, `Worker::run_async` and `Worker::serve_async`, for programs that run on tokio.
 
+mod backoff;
 mod check;
 mod client;
 mod embedded;
@@ -26,6 +27,7 @@ mod tls;
 mod url;
 mod worker;
 
+pub use backoff::Backoff;
 pub use check::MAX_SPAN_MS;
 #[cfg(feature = "async")]
 pub use client::AsyncClient;
@@ -39,7 +41,7 @@ pub use error::{Code, Error, Result};
 pub use kind::JobKind;
 #[doc(hidden)] // for the program `manyhands`
 pub use middleware::Lines;
-pub use middleware::{Around, AroundPut, Backoff, Hooks, Locals, Middleware, PutMiddleware, RetryRules, Run};
+pub use middleware::{Around, AroundPut, Hooks, Locals, Middleware, PutMiddleware, RetryRules, Run};
 #[cfg(feature = "async")]
 pub use middleware::{AsyncAround, AsyncAroundPut, AsyncLocals, AsyncMiddleware, AsyncPutMiddleware};
 pub use nanny::{Nanny, NannyNews};

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use manyhands::{Client, Error, Job, JobKind, Result, Worker};
+use manyhands::{Backoff, Client, Error, Job, JobKind, Result, Worker};
 
 use crate::client::mh_client;
 use crate::text::Text;
@@ -31,6 +31,9 @@ pub struct mh_job {
     route_json: Text,
     throttles_json: Text,
     headers_json: Text,
+    timeout_ms: i64,
+    pub(crate) backoff: Option<Backoff>,
+    backoff_json: Option<Text>,
     parent: Option<Text>,
     tracked: bool,
     priority: i32,
@@ -86,6 +89,9 @@ impl mh_job {
             route_json: json(job.route, "route")?,
             throttles_json: json(job.throttles, "throttles")?,
             headers_json: Text::new(serde_json::Value::from_iter(job.headers).to_string(), "headers")?,
+            timeout_ms: job.timeout_ms.unwrap_or(0),
+            backoff_json: job.backoff.as_ref().map(|it| Text::new(it.to_json(), "backoff_ms")).transpose()?,
+            backoff: job.backoff,
             parent: job.parent.map(|parent| Text::new(parent, "parent")).transpose()?,
             tracked: job.tracked,
             priority: narrow(job.priority, "priority")?,
@@ -253,6 +259,27 @@ pub unsafe extern "C" fn mh_job_throttles_json(job: *const mh_job) -> *const c_c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mh_job_headers_json(job: *const mh_job) -> *const c_char {
     read!(job, ptr::null(), |job: &mh_job| job.headers_json.as_ptr())
+}
+
+/// How many milliseconds a run of it may take as its put says; 0 when that says nothing, and for NULL: then mh_client_define() or
+/// the worker's options say it.
+///
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_timeout_ms(job: *const mh_job) -> i64 {
+    read!(job, 0, |job: &mh_job| job.timeout_ms)
+}
+
+/// How long it waits after an error as its put says: JSON, as "backoff_ms" of mh_queue_put(). NULL when that says nothing, and for
+/// NULL: then mh_client_define() says it.
+///
+/// Ownership: the text belongs to `job`.
+/// Threads:   any.
+/// Blocking:  no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mh_job_backoff_json(job: *const mh_job) -> *const c_char {
+    read!(job, ptr::null(), |job: &mh_job| job.backoff_json.as_ref().map_or(ptr::null(), Text::as_ptr))
 }
 
 /// The jid of the recurring job that put it, or NULL when it was put by itself, and for NULL.

@@ -77,12 +77,11 @@ impl Kinds {
 ///                               A recurring job has no delay.
 ///               For the runs of workers that are opened, and of jobs that mh_queue_reserve() takes, with this client later:
 ///               "timeout_ms"    how long a handler may run before mh_job_interrupted() says "timeout", 1 or more. Default: as
-///                               the worker's options say; its "timeouts" come before this.
+///                               the worker's options say; its "timeouts" come before this, and a put's own before both.
 ///               "retry_on"      an object: how long to wait before the next run after mh_job_error(), by class_name. Each
-///                               is milliseconds; a list of them, one after the other and the last for all that follow; or an
-///                               object of "first" and, if they are to differ, "factor" (2; 1 to 1000), "most" (3600000)
-///                               and "jitter" (0.1; 0 to 1): a wait that grows.
-///               "backoff_ms"    the same for all other classes. Default: 1 s doubling to 1 h, ±10 %.
+///                               is as "backoff_ms" of mh_queue_put().
+///               "backoff_ms"    the same for all other classes; a put's own comes before it. Default: 1 s doubling to 1 h,
+///                               ±10 %.
 ///               "discard_on"    a list of classes after which the job fails at once, whatever retries are left.
 ///
 /// Returns MH_CODE_OK.

@@ -38,10 +38,8 @@ impl mh_job {
 
     fn deliver(&self, client: &Client, kind: Option<&JobKind>, outcome: Outcome) -> Result<String> {
         let spent = u32::try_from(self.retries - self.remaining).unwrap_or(0);
-        let outcome = match kind {
-            Some(kind) => kind.ruled(spent, outcome),
-            None => outcome,
-        };
+        let unsaid = JobKind::new(self.kind.as_str());
+        let outcome = kind.unwrap_or(&unsaid).ruled(spent, self.backoff.as_ref(), outcome);
         match outcome.into_ending(self.kind.as_str(), spent) {
             Ending::Complete(how) => self.send(client, JobComplete { jobs: vec![self.ended(how)] }),
             Ending::Fail(how) => self.send(client, JobFail { jobs: vec![self.ended(how)] }),

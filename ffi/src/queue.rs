@@ -62,6 +62,13 @@ fn described(queue: &str, kind: &str, data: Option<&str>, options: Option<&str>)
 ///               "throttles"     a list of at most 32 throttles: the job runs only while it holds all of them.
 ///               "headers"       an object of at most 32 texts, 4 KiB with their names, that go with the job through all
 ///                               stages, such as a trace's context.
+///               "timeout_ms"    how long a run of it may take before mh_job_interrupted() says "timeout", 1 or more. Default: as
+///                               mh_client_define() says of the kind, or the options of the worker that performs it.
+///               "backoff_ms"    how long it waits before the next run after an mh_job_error() whose class "retry_on" of
+///                               mh_client_define() does not name: milliseconds; a list of at most 64, one after the other and
+///                               the last for all that follow; or an object of "first" and, if they are to differ, "factor" (2;
+///                               1 to 1000), "most" (3600000) and "jitter" (0.1; 0 to 1), or of "list" and "jitter" (0). Default:
+///                               as there.
 ///               "dependencies"  a list of at most 256 jids: the job waits until these are completed. Those that are
 ///                               completed already, or unknown, it need not wait for.
 ///               "missing"       what an unknown dependency is: "satisfied", or "reject": an error. Default "satisfied".

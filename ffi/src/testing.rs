@@ -148,7 +148,7 @@ impl Performer {
 /// kind          The name of the handler that performs it.
 /// data_json     Its data, one JSON value. NULL: JSON null.
 /// options_json  A JSON object, or NULL for none: "jid" and "queue" (default "built"), "priority", "retries", "tags", "route",
-///               "throttles" and "headers" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
+///               "throttles", "headers", "timeout_ms" and "backoff_ms" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
 ///               "tracked".
 ///
 /// Returns MH_CODE_OK and sets *out_job to a new job.

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::blocking::Client;
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::json::{self, Fields};
 
@@ -36,6 +37,13 @@ impl Arguments {
         let Some(text) = text else { return Ok(self) };
         json::check(text, name)?;
         Ok(self.member(name, text))
+    }
+
+    /// A backoff of jobs, checked; left out when there is none.
+    pub fn with_backoff(self, backoff: Option<&Backoff>) -> Result<Arguments> {
+        let Some(backoff) = backoff else { return Ok(self) };
+        backoff.check("backoff_ms")?;
+        Ok(self.with("backoff_ms", backoff.value()))
     }
 
     /// As JSON.

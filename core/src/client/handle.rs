@@ -8,6 +8,7 @@ use super::ask::{Arguments, texts};
 use super::blocking::Client;
 use super::explain::Explanation;
 use super::job::JobView;
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::ops::{Job, Missing};
 
@@ -41,6 +42,10 @@ pub struct Requeue {
     pub route: Option<Vec<String>>,
     /// The texts that go with it.
     pub headers: Option<BTreeMap<String, String>>,
+    /// Milliseconds that a run of it may take, 1 or more.
+    pub timeout_ms: Option<i64>,
+    /// How long it waits after an error that no rule names by its class.
+    pub backoff: Option<Backoff>,
     /// The jids it waits for, at most 256, instead of those it waits for now.
     pub dependencies: Option<Vec<String>>,
     /// What a dependency is that does not exist; satisfied.
@@ -118,6 +123,9 @@ impl JobHandle {
             .with_some("throttles", changes.throttles)
             .with_some("route", changes.route)
             .with_some("headers", changes.headers.map(Json::from_iter))
+            .with_some("timeout_ms", changes.timeout_ms)
+            .with_backoff(changes.backoff.as_ref())
+            .map_err(|error| error.during("job_requeue"))?
             .with_some("dependencies", changes.dependencies)
             .with_some("missing", changes.missing.map(Missing::name))
             .with_json("data", changes.data.as_deref())

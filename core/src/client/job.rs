@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ask::number;
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::json::Fields;
 
@@ -47,6 +48,10 @@ pub struct JobView {
     pub throttles: Vec<String>,
     /// The texts that go with it through all stages.
     pub headers: BTreeMap<String, String>,
+    /// Milliseconds that a run of it may take, if its put said so.
+    pub timeout_ms: Option<i64>,
+    /// How long it waits after an error that no rule names by its class, if its put said so.
+    pub backoff: Option<Backoff>,
     /// The jids it still waits for, the first 256.
     pub dependencies: Vec<String>,
     /// The jids that wait for it, the first 256.
@@ -138,6 +143,8 @@ impl JobView {
             route: fields.texts("route")?.unwrap_or_default(),
             throttles: fields.texts("throttles")?.unwrap_or_default(),
             headers: fields.text_map("headers")?.unwrap_or_default(),
+            timeout_ms: fields.integer("timeout_ms")?,
+            backoff: Backoff::take(&mut fields, "backoff_ms")?,
             dependencies: fields.texts("dependencies")?.unwrap_or_default(),
             dependents: fields.texts("dependents")?.unwrap_or_default(),
             tracked: fields.boolean("tracked")?.unwrap_or(false),

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::ask::{Arguments, Page, natural, number, texts};
 use super::blocking::Client;
 use super::queue::Queue;
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::json::Fields;
@@ -38,6 +39,10 @@ pub struct RecurringPut {
     pub route: Vec<String>,
     /// The texts that go with its jobs.
     pub headers: BTreeMap<String, String>,
+    /// Milliseconds that a run of them may take, 1 or more. Default: as their kind or the worker says.
+    pub timeout_ms: Option<i64>,
+    /// How long they wait after an error that no rule names by its class. Default: as their kind or the worker says.
+    pub backoff: Option<Backoff>,
 }
 
 /// What [`Recurring::update`] changes, from the next job on; what is None stays as it is.
@@ -65,6 +70,10 @@ pub struct RecurringUpdate {
     pub route: Option<Vec<String>>,
     /// The texts that go with them.
     pub headers: Option<BTreeMap<String, String>>,
+    /// Milliseconds that a run of them may take.
+    pub timeout_ms: Option<i64>,
+    /// How long they wait after an error that no rule names by its class.
+    pub backoff: Option<Backoff>,
 }
 
 /// A recurring job as it stood when it was looked at, to call its operations by.
@@ -101,6 +110,10 @@ pub struct Recurring {
     pub route: Vec<String>,
     /// The texts that go with them.
     pub headers: BTreeMap<String, String>,
+    /// Milliseconds that a run of them may take, if it was said.
+    pub timeout_ms: Option<i64>,
+    /// How long they wait after an error that no rule names by its class, if it was said.
+    pub backoff: Option<Backoff>,
 }
 
 impl RecurringPut {
@@ -119,6 +132,8 @@ impl RecurringPut {
             throttles: Vec::new(),
             route: Vec::new(),
             headers: BTreeMap::new(),
+            timeout_ms: None,
+            backoff: None,
         }
     }
 
@@ -179,6 +194,18 @@ impl RecurringPut {
         self
     }
 
+    /// Sets the milliseconds that a run of its jobs may take, 1 or more.
+    pub fn timeout_ms(mut self, timeout_ms: i64) -> RecurringPut {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+
+    /// Sets how long its jobs wait after an error.
+    pub fn backoff(mut self, backoff: Backoff) -> RecurringPut {
+        self.backoff = Some(backoff);
+        self
+    }
+
     /// Sets the queues its jobs go through after the first.
     pub fn route<T: Into<String>>(mut self, queues: impl IntoIterator<Item = T>) -> RecurringPut {
         self.route = texts(queues);
@@ -230,6 +257,9 @@ impl Queue {
             .with("throttles", job.throttles)
             .with("route", job.route)
             .with("headers", Json::from_iter(job.headers))
+            .with_some("timeout_ms", job.timeout_ms)
+            .with_backoff(job.backoff.as_ref())
+            .map_err(|error| error.during("recurring_put"))?
             .with_json("data", Some(&job.data))
             .map_err(|error| error.during("recurring_put"))?;
         self.client().ask("recurring_put", arguments)?.done();
@@ -267,6 +297,8 @@ impl Recurring {
             throttles: fields.texts("throttles")?.unwrap_or_default(),
             route: fields.texts("route")?.unwrap_or_default(),
             headers: fields.text_map("headers")?.unwrap_or_default(),
+            timeout_ms: fields.integer("timeout_ms")?,
+            backoff: Backoff::take(&mut fields, "backoff_ms")?,
         })
     }
 
@@ -289,6 +321,9 @@ impl Recurring {
             .with_some("throttles", changes.throttles)
             .with_some("route", changes.route)
             .with_some("headers", changes.headers.map(Json::from_iter))
+            .with_some("timeout_ms", changes.timeout_ms)
+            .with_backoff(changes.backoff.as_ref())
+            .map_err(|error| error.during("recurring_update"))?
             .with_json("data", changes.data.as_deref())
             .map_err(|error| error.during("recurring_update"))?;
         self.client.ask("recurring_update", arguments)?.done();

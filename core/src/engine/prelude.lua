@@ -33,7 +33,7 @@ local HISTORY_COUNT, SNOOZES, TAGS, ROUTE, GROUP = 6, 7, 8, 9, 10
 local THROTTLES, PENDING, PARENT, TRACKED, PROGRESS = 11, 12, 13, 14, 15
 local HAS_DEPENDENCIES, HAS_DEPENDENTS = 16, 17
 local CANCELLED = 18 -- only as a job disappears
-local HEADERS = 19 -- as JSON
+local HEADERS, TIMEOUT_MS, BACKOFF_MS = 19, 20, 21 -- HEADERS and BACKOFF_MS as JSON
 local RETRIES_DEFAULT = 5
 
 -- Payloads up to this size ride with the record; larger ones would be copied at every transition.

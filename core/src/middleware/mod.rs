@@ -30,6 +30,6 @@ pub(crate) use log::{Format, Log};
 pub(crate) use perform::Handler;
 pub use perform::{Around, Middleware};
 pub use put::{AroundPut, PutMiddleware};
+pub use retry_rules::RetryRules;
 pub(crate) use retry_rules::Ruled;
-pub use retry_rules::{Backoff, RetryRules};
 pub(crate) use statsd::{DEFAULT_KEY, Statsd, StatsdOptions, check_key};

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::put::{Put, RETRIES_DEFAULT};
 use super::reply;
+use crate::backoff::Backoff;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::{self, Fields};
@@ -44,6 +45,10 @@ pub struct Job {
     pub throttles: Vec<String>,
     /// The texts that go with it through all stages.
     pub headers: BTreeMap<String, String>,
+    /// Milliseconds that a run of it may take, if its put said so; else it is as its kind or the worker says.
+    pub timeout_ms: Option<i64>,
+    /// How long it waits after an error that no rule names by its class, if its put said so.
+    pub backoff: Option<Backoff>,
     /// The recurring job that put it.
     pub parent: Option<String>,
     /// Whether events tell what happens to it.
@@ -64,7 +69,7 @@ impl Job {
     }
 
     /// The same with options, a JSON object of `jid`, `queue`, `priority`, `retries`, `remaining` (default: `retries`), `tags`,
-    /// `route`, `throttles`, `headers`, `parent` and `tracked`; an empty text stands for no options.
+    /// `route`, `throttles`, `headers`, `timeout_ms`, `backoff_ms`, `parent` and `tracked`; an empty text stands for no options.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming what is wrong or unknown, or what no put could have.
@@ -78,7 +83,7 @@ impl Job {
         fields.end()?;
         let put = Put::new(kind).queue(&job.queue).data(data).jid(&job.jid).priority(job.priority).retries(job.retries);
         let put = put.tags(&job.tags).route(&job.route).throttles(&job.throttles).headers(job.headers.clone());
-        put.check()?;
+        Put { timeout_ms: job.timeout_ms, backoff: job.backoff.clone(), ..put }.check()?;
         let remaining = remaining.unwrap_or(job.retries);
         check::integer(remaining, "remaining", 0, job.retries)?;
         Ok(Job { remaining, ..job })
@@ -101,6 +106,8 @@ impl Job {
             route: Vec::new(),
             throttles: Vec::new(),
             headers: BTreeMap::new(),
+            timeout_ms: None,
+            backoff: None,
             parent: None,
             tracked: false,
         }
@@ -113,6 +120,8 @@ impl Job {
             && parent.is_none()
             && [&self.tags, &self.route, &self.throttles].iter().all(|list| list.is_empty())
             && self.headers.is_empty()
+            && self.timeout_ms.is_none()
+            && self.backoff.is_none()
     }
 }
 
@@ -161,6 +170,8 @@ impl Job {
             route: fields.texts("route")?.unwrap_or_default(),
             throttles: fields.texts("throttles")?.unwrap_or_default(),
             headers: fields.text_map("headers")?.unwrap_or_default(),
+            timeout_ms: fields.integer("timeout_ms")?,
+            backoff: Backoff::take(fields, "backoff_ms")?,
             parent: fields.text("parent")?,
             tracked: fields.boolean("tracked")?.unwrap_or(false),
             ..self
@@ -174,7 +185,7 @@ impl Job {
         format!(
             "{{\"jid\":{},\"kind\":{},\"queue\":{},\"data\":{},\"priority\":{},\"retries\":{},\"remaining\":{},\
              \"token\":{},\"lease_ms\":{},\"put_at_ms\":{},\"worker\":{},\"tags\":{},\"route\":{},\
-             \"throttles\":{},\"headers\":{},\"parent\":{},\"tracked\":{}}}",
+             \"throttles\":{},\"headers\":{},\"timeout_ms\":{},\"backoff_ms\":{},\"parent\":{},\"tracked\":{}}}",
             quote(&self.jid),
             quote(&self.kind),
             quote(&self.queue),
@@ -190,6 +201,8 @@ impl Job {
             list(&self.route),
             list(&self.throttles),
             Json::from_iter(self.headers.clone()),
+            Json::from(self.timeout_ms),
+            self.backoff.as_ref().map_or(Json::Null, Backoff::value),
             self.parent.as_deref().map_or("null".to_owned(), quote),
             self.tracked,
         )

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
+use crate::backoff::Backoff;
 use crate::check;
 use crate::error::{Error, Result};
 use crate::json::{self, Fields};
@@ -108,6 +109,10 @@ pub struct Put {
     pub throttles: Vec<String>,
     /// Texts that go with it through all stages, such as a trace's context: at most 32, with 4 KiB in all, names too.
     pub headers: BTreeMap<String, String>,
+    /// Milliseconds that a run of it may take, 1 or more. Default: as its kind or the worker says.
+    pub timeout_ms: Option<i64>,
+    /// How long it waits after an error that no rule names by its class. Default: as its kind or the worker says.
+    pub backoff: Option<Backoff>,
     /// The jids it waits for, at most 256; earlier jobs of the same call count as existing.
     pub dependencies: Vec<String>,
     /// What a dependency is that does not exist. Default [`Missing::Satisfied`].
@@ -135,6 +140,8 @@ impl Put {
             route: Vec::new(),
             throttles: Vec::new(),
             headers: BTreeMap::new(),
+            timeout_ms: None,
+            backoff: None,
             dependencies: Vec::new(),
             missing: Missing::Satisfied,
             on_conflict: OnConflict::Replace,
@@ -201,6 +208,18 @@ impl Put {
         self
     }
 
+    /// Sets the milliseconds that a run of the job may take, 1 or more.
+    pub fn timeout_ms(mut self, timeout_ms: i64) -> Put {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+
+    /// Sets how long the job waits after an error.
+    pub fn backoff(mut self, backoff: Backoff) -> Put {
+        self.backoff = Some(backoff);
+        self
+    }
+
     /// Sets the jids the job waits for.
     pub fn dependencies<T: Into<String>>(mut self, jids: impl IntoIterator<Item = T>) -> Put {
         self.dependencies = jids.into_iter().map(Into::into).collect();
@@ -220,7 +239,8 @@ impl Put {
     }
 
     /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `throttles`,
-    /// `headers`, `dependencies`, `missing`, `on_conflict`; what is absent or null stays. An empty text stands for no options.
+    /// `headers`, `timeout_ms`, `backoff_ms` (as with [`JobKind::from_json`](crate::JobKind::from_json)), `dependencies`, `missing`,
+    /// `on_conflict`; what is absent or null stays. An empty text stands for no options.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option that is wrong or unknown; its range is checked when the job is put.
@@ -240,6 +260,8 @@ impl Put {
         set(&mut self.route, fields.texts("route")?);
         set(&mut self.throttles, fields.texts("throttles")?);
         set(&mut self.headers, fields.text_map("headers")?);
+        set(&mut self.timeout_ms, fields.integer("timeout_ms")?.map(Some));
+        set(&mut self.backoff, Backoff::take(fields, "backoff_ms")?.map(Some));
         set(&mut self.dependencies, fields.texts("dependencies")?);
         if let Some(name) = fields.text("missing")? {
             self.missing = Missing::from_name(&name, &fields.path("missing"))?;
@@ -257,7 +279,7 @@ impl Put {
         let list = |texts: &[String]| Json::from(texts.to_vec()).to_string();
         format!(
             "{{\"jid\":{},\"queue\":{},\"kind\":{},\"data\":{},\"priority\":{},\"delay_ms\":{},\"retries\":{},\"tags\":{},\
-             \"route\":{},\"throttles\":{},\"headers\":{},\"dependencies\":{},\"missing\":{},\"on_conflict\":{}}}",
+             \"route\":{},\"throttles\":{},\"headers\":{},\"timeout_ms\":{},\"backoff_ms\":{},\"dependencies\":{},\"missing\":{},\"on_conflict\":{}}}",
             self.jid.as_deref().map_or("null".to_owned(), quote),
             quote(&self.queue),
             quote(&self.kind),
@@ -269,6 +291,8 @@ impl Put {
             list(&self.route),
             list(&self.throttles),
             json!(self.headers),
+            json!(self.timeout_ms),
+            json!(self.backoff.as_ref().map(Backoff::value)),
             list(&self.dependencies),
             quote(self.missing.name()),
             quote(self.on_conflict.name()),
@@ -326,6 +350,10 @@ impl Put {
         check::names(&self.route, "route", MAX_ROUTE)?;
         check::names(&self.throttles, "throttles", MAX_THROTTLES)?;
         check::headers(&self.headers, "headers")?;
+        if let Some(timeout_ms) = self.timeout_ms {
+            check::integer(timeout_ms, "timeout_ms", 1, check::MAX_SPAN_MS)?;
+        }
+        self.backoff.as_ref().map_or(Ok(()), |backoff| backoff.check("backoff_ms"))?;
         check::names(&self.dependencies, "dependencies", MAX_DEPENDENCIES)
     }
 
@@ -354,6 +382,12 @@ impl Put {
         }
         if !self.headers.is_empty() {
             options.insert("headers".into(), json!(self.headers));
+        }
+        if let Some(timeout_ms) = self.timeout_ms {
+            options.insert("timeout_ms".into(), timeout_ms.into());
+        }
+        if let Some(backoff) = &self.backoff {
+            options.insert("backoff_ms".into(), backoff.value());
         }
         if self.missing != Missing::Satisfied {
             options.insert("missing".into(), self.missing.name().into());

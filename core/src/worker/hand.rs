@@ -9,6 +9,7 @@ use super::kinds::Kinds;
 use super::marks::{Mark, Region};
 use super::pace::{KindId, Pace};
 use super::timeouts::{TIMEOUT, Timeouts};
+use crate::backoff::Backoff;
 use crate::middleware::{About, attempt};
 use crate::ops::{Job, Lease};
 
@@ -34,6 +35,8 @@ pub struct Started {
     attempt: u32,
     /// Retries spent before this run.
     pub spent: u32,
+    /// Its own, if its put said one.
+    pub backoff: Option<Backoff>,
     pace: KindId,
     since: Instant,
     lease_ms: u64,
@@ -94,7 +97,7 @@ impl Hand {
         let Unstarted { job, pace, .. } = self.unstarted.pop_front()?;
         let spent = u32::try_from(job.retries.saturating_sub(job.remaining)).unwrap_or(0);
         let mark = self.marks.as_mut().and_then(|marks| marks.begin(&job.jid));
-        let ends_by = self.timeouts.of(&job.kind, self.kinds.timeout(&job.kind)).and_then(|span| now.checked_add(span));
+        let ends_by = self.timeout_of(&job).and_then(|span| now.checked_add(span));
         if let Some(by) = ends_by.filter(|by| self.look_at.is_none_or(|at| *by < at)) {
             (self.look_at, self.sooner) = (Some(by), true);
         }
@@ -103,6 +106,7 @@ impl Hand {
             queue: job.queue.clone(),
             attempt: attempt(&job),
             spent,
+            backoff: job.backoff.clone(),
             pace,
             since: now,
             lease_ms: job.lease_ms,
@@ -115,6 +119,11 @@ impl Hand {
         };
         self.started.insert(lease(&job), started);
         Some(job)
+    }
+
+    fn timeout_of(&self, job: &Job) -> Option<Duration> {
+        let own = job.timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+        own.or_else(|| self.timeouts.of(&job.kind, self.kinds.timeout(&job.kind)))
     }
 
     /// Takes a started job back from its handler, with how long it ran; None when it is not in hand.

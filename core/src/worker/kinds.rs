@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::{Outcome, Worker};
+use crate::backoff::Backoff;
 #[cfg(feature = "async")]
 use crate::error::Code;
 use crate::error::{Error, Result};
@@ -49,11 +50,11 @@ impl Kinds {
         self.0.get(kind)?.timeout
     }
 
-    /// What becomes of a job of this kind after such a run.
-    pub fn ruled(&self, kind: &str, spent: u32, outcome: Outcome) -> Outcome {
+    /// What becomes of a job of this kind after such a run. `own`: the job's backoff.
+    pub fn ruled(&self, kind: &str, spent: u32, own: Option<&Backoff>, outcome: Outcome) -> Outcome {
         match self.0.get(kind) {
-            Some(known) => known.rules.apply(kind, spent, outcome),
-            None => outcome,
+            Some(known) => known.rules.apply(kind, spent, own, outcome),
+            None => RetryRules::new().apply(kind, spent, own, outcome),
         }
     }
 
@@ -67,8 +68,9 @@ impl Kinds {
 }
 
 impl Worker {
-    /// Runs of this kind that begin from now on have its timeout, unless the option `timeouts` names the kind; and its retry rules
-    /// say what follows their errors, unless [`RetryRules`] around the handler did. Hooks and the log hear of the error itself.
+    /// Runs of this kind that begin from now on have its timeout, unless their put or the option `timeouts` says another; and its
+    /// retry rules say what follows their errors, unless [`RetryRules`] around the handler did; of a job with a backoff of its own
+    /// they say so of the classes that they name. Hooks and the log hear of the error itself.
     ///
     /// For whoever performs jobs by [`Worker::next`] or [`Worker::run`]; [`Worker::perform`] does it too.
     ///

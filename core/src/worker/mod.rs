@@ -7,7 +7,6 @@
 
 #[cfg(feature = "async")]
 mod asynchronous;
-mod backoff;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), path = "backtrace/none.rs")]
 mod backtrace;
 mod caller;
@@ -21,6 +20,7 @@ mod following;
 mod hand;
 mod hearing;
 mod interrupts;
+mod jitter;
 mod kinds;
 mod last_resort;
 mod marks;
@@ -69,10 +69,10 @@ use options::WorkerOptions;
 use shared::Shared;
 use threads::Threads;
 
-pub(crate) use backoff::draw;
 pub use ending::End;
 pub use finish::Awaited;
 pub use interrupts::Interrupt;
+pub(crate) use jitter::draw;
 pub use next::Next;
 pub use outcome::Outcome;
 pub(crate) use outcome::failure_group;

@@ -2,7 +2,8 @@
 
 mod json;
 
-use super::backoff;
+use super::jitter;
+use crate::backoff::Backoff;
 use crate::check;
 use crate::error::Result;
 use crate::json as text;
@@ -165,7 +166,8 @@ impl Outcome {
             }
             Outcome::Snooze { delay_ms } => Ending::Snooze(Pause { delay_ms }),
             Outcome::Error { class, message, trace } => {
-                let delay_ms = backoff::delay_ms(spent, backoff::draw());
+                let wait = Backoff::default().delay(spent.saturating_add(1), jitter::draw());
+                let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 Ending::Retry(Again { delay_ms, group: failure_group(kind, &class), message, trace })
             }
             Outcome::Release => Ending::Release,

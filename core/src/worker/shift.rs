@@ -285,7 +285,7 @@ impl Shift {
     /// Takes a job back from its handler; false when it is not in hand.
     pub fn finish(&mut self, lease: &Lease, outcome: Outcome, answer: Option<AnswerTo>, now: Instant) -> bool {
         let Some((started, run)) = self.hand.finish(lease, now) else { return false };
-        let outcome = self.hand.kinds.ruled(&started.kind, started.spent, outcome);
+        let outcome = self.hand.kinds.ruled(&started.kind, started.spent, started.backoff.as_ref(), outcome);
         let ended = Ended {
             jid: lease.jid.clone(),
             token: lease.token.clone(),

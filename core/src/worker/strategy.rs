@@ -11,7 +11,7 @@ mod sight;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::backoff;
+use super::jitter;
 use super::patterns::{self, Served};
 use super::random::Random;
 use super::window::{self, Window};
@@ -125,7 +125,7 @@ impl Queues {
     /// How long the next wait for a token lasts at most: ±10 %, chosen by 16 random bits, so that workers which fell idle together
     /// do not look together.
     pub fn longest_wait(&self, draw: u16) -> Duration {
-        Duration::from_millis(backoff::jittered(self.look_after.as_millis() as u64, draw))
+        Duration::from_millis(jitter::jittered(self.look_after.as_millis() as u64, draw))
     }
 
     /// The same with the weights of its queues, for [`Strategy::Weighted`].

@@ -46,7 +46,8 @@ impl Timeouts {
         Ok(Timeouts { all, kinds, kill: kill.unwrap_or(Timeouts::default().kill) })
     }
 
-    /// How long a handler of this kind may run, whose definition says `defined`; None: as long as it likes.
+    /// How long a handler of this kind may run, whose definition says `defined`, when its job does not say; None: as long as it
+    /// likes.
     pub fn of(&self, kind: &str, defined: Option<Duration>) -> Option<Duration> {
         self.kinds.get(kind).copied().or(defined).or(self.all)
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::backoff;
+use super::jitter;
 use crate::error::{Code, Error};
 
 /// The wait before the second try, in milliseconds; it doubles from there.
@@ -54,7 +54,7 @@ impl Trouble {
     fn put_off(&mut self, now: Instant) {
         let wait = (FIRST_MS << self.tries.min(LONGEST_MS.ilog2())).min(LONGEST_MS);
         self.tries += 1;
-        self.retry_at = now + Duration::from_millis(backoff::jittered(wait, backoff::draw()));
+        self.retry_at = now + Duration::from_millis(jitter::jittered(wait, jitter::draw()));
     }
 
     /// True when waiting will not help: somebody has to put something right.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::backoff;
+use super::jitter;
 use super::shared::Shared;
 use crate::client::Lane;
 use crate::error::Result;
@@ -93,7 +93,7 @@ impl Waiter {
     fn block(&mut self, keys: &[String]) -> Result<Option<String>> {
         let connection = self.lane.client_id()?;
         self.shared.blocked.store(connection, Ordering::Release);
-        let wait = self.shared.shift().fetch.longest_wait(backoff::draw());
+        let wait = self.shared.shift().fetch.longest_wait(jitter::draw());
         self.lane.block_pop(keys, wait)
     }
 

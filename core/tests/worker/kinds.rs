@@ -210,3 +210,33 @@ fn its_timeout_is_that_of_its_runs_unless_the_worker_names_the_kind() {
     }
     worker.stop(LONG).unwrap();
 }
+
+#[test]
+fn a_puts_own_timeout_and_backoff_come_before_all() {
+    let server = Server::start();
+    let client = server.client();
+    let rules = RetryRules::new().retry_on("Busy", Backoff::fixed(MINUTE * 10)).otherwise(Backoff::fixed(MINUTE * 20));
+    let kind = JobKind::new("k").queue("q").timeout(MINUTE * 60).rules(rules);
+    let own = |job: Put| job.timeout_ms(1).backoff(Backoff::list([MINUTE, MINUTE * 2])).route(["q"]);
+    let late = kind.put_with(&client, "\"late\"", own).unwrap().jid;
+    let busy = kind.put_with(&client, "\"Busy\"", |job| job.backoff(Backoff::fixed(MINUTE))).unwrap().jid;
+    let free =
+        client.queue("q").put(Put::new("free").data("\"Else\"").backoff(Backoff::fixed(MINUTE * 3))).unwrap().jid;
+    let plain = kind.put(&client, "\"Else\"").unwrap().jid;
+    let worker = worker(&client, r#","threads":4,"timeouts":{"k":3600000}"#);
+    worker.define(&kind).unwrap();
+    let jobs = [next(&worker), next(&worker), next(&worker), next(&worker)];
+    assert_eq!((jobs[0].timeout_ms, jobs[3].timeout_ms), (Some(1), None));
+    let interrupted = std::cell::RefCell::new(None);
+    until("a handler is told that its time is over", || {
+        interrupted.replace(worker.take_interrupt().map(|interrupt| (interrupt.jid, interrupt.reason)));
+        interrupted.borrow().is_some()
+    });
+    assert_eq!(interrupted.into_inner(), Some((late.clone(), "timeout".to_owned())));
+    for job in &jobs {
+        finish(&worker, job, Outcome::thrown(job.data.trim_matches('"'), "on purpose"));
+    }
+    worker.stop(LONG).unwrap();
+    let minutes = [&late, &busy, &free, &plain].map(|jid| (due_in(&client, jid) / 60_000.0).ceil());
+    assert_eq!(minutes, [1.0, 10.0, 3.0, 20.0]);
+}

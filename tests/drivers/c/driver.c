@@ -105,6 +105,12 @@ static void print_job(const mh_job *job, const char *worker) {
   }
   printf("\"data\":%s,\"tags\":%s,\"route\":%s,", mh_job_data(job), mh_job_tags_json(job), mh_job_route_json(job));
   printf("\"headers\":%s,", mh_job_headers_json(job));
+  const char *backoff = mh_job_backoff_json(job);
+  if (mh_job_timeout_ms(job) > 0)
+    printf("\"timeout_ms\":%lld,", (long long)mh_job_timeout_ms(job));
+  else
+    printf("\"timeout_ms\":null,");
+  printf("\"backoff_ms\":%s,", backoff != NULL ? backoff : "null");
   printf("\"throttles\":%s,\"tracked\":%s,\"parent\":", mh_job_throttles_json(job), mh_job_tracked(job) ? "true" : "false");
   mh_job_parent(job) ? json_write_text(stdout, mh_job_parent(job)) : (void)fputs("null", stdout);
   fputc(',', stdout);

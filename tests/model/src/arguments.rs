@@ -125,6 +125,8 @@ pub fn shared() -> Vec<(&'static str, f64, Any)> {
         ("route", 0.2, list(queue(), 0, 2)),
         ("throttles", 0.4, list(one_of(&THROTTLES), 0, 2)),
         ("headers", 0.2, one_of(&["a", "b"]).prop_map(|value| json!({"h": value})).boxed()),
+        ("timeout_ms", 0.1, number(1_000..=1_002)),
+        ("backoff_ms", 0.1, prop_oneof![number(0..=2), list(number(0..=2), 2, 3)].boxed()),
     ]
 }
 

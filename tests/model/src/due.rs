@@ -10,7 +10,7 @@ use crate::world::{Template, World};
 pub const SWEEP: usize = 100;
 
 const RAN_OUT: &str = "the lease of worker {} ran out";
-const SHARED: [&str; 6] = ["priority", "retries", "tags", "throttles", "route", "headers"];
+const SHARED: [&str; 8] = ["priority", "retries", "tags", "throttles", "route", "headers", "timeout_ms", "backoff_ms"];
 
 impl World {
     pub fn due<K: Ord>(&self, at: impl Fn(&Job) -> Option<i64>, order: impl Fn(&str, &Job) -> K) -> Vec<String> {

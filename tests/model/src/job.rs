@@ -66,6 +66,8 @@ pub struct Job {
     pub tags: Vec<String>,
     pub route: Vec<String>,
     pub headers: Json,
+    pub timeout: Json,
+    pub backoff: Json,
     pub throttles: Vec<String>,
     /// The throttle it waits for, while throttled.
     pub pending: Option<String>,
@@ -105,6 +107,8 @@ impl Job {
             tags: vec![],
             route: vec![],
             headers: json!({}),
+            timeout: Json::Null,
+            backoff: Json::Null,
             throttles: vec![],
             pending: None,
             tracked: false,

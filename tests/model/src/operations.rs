@@ -82,6 +82,12 @@ pub fn take_shared(job: &mut Job, given: &dyn Fn(&str) -> Option<Json>) {
     if let Some(headers) = given("headers") {
         job.headers = headers;
     }
+    if let Some(timeout) = given("timeout_ms") {
+        job.timeout = timeout;
+    }
+    if let Some(backoff) = given("backoff_ms") {
+        job.backoff = backoff;
+    }
     if let Some(throttles) = given("throttles") {
         job.set_throttles(texts(&throttles));
     }

@@ -209,6 +209,7 @@ impl World {
             "jid": jid, "kind": job.kind, "queue": job.queue, "data": job.data, "priority": job.priority,
             "retries": job.retries, "remaining": job.remaining, "token": token.to_string(), "lease_ms": lease,
             "put_at_ms": job.put_at, "worker": worker, "tags": job.tags, "route": job.route, "headers": job.headers,
+            "timeout_ms": job.timeout, "backoff_ms": job.backoff,
         })
     }
 

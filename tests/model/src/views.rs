@@ -192,7 +192,7 @@ fn template(jid: &str, template: &Template) -> Json {
         "backlog": template.backlog, "count": template.count, "paused": template.paused,
         "next_at_ms": if template.paused { Json::Null } else { template.next_at.into() },
         "priority": sample.priority, "retries": sample.retries, "tags": sample.tags, "throttles": sample.throttles,
-        "route": sample.route, "headers": sample.headers,
+        "route": sample.route, "headers": sample.headers, "timeout_ms": sample.timeout, "backoff_ms": sample.backoff,
     })
 }
 
@@ -207,6 +207,7 @@ fn job(world: &World, jid: &str) -> Json {
         "remaining": job.remaining, "put_at_ms": job.put_at, "due_at_ms": when(later, job.ready_at.into()),
         "worker": when(running, job.worker.clone().into()), "token": when(running, job.token.to_string().into()),
         "lease_until_ms": when(running, job.lease_until.into()), "tags": job.tags, "route": job.route, "headers": job.headers,
+        "timeout_ms": job.timeout, "backoff_ms": job.backoff,
         "throttles": job.throttles, "dependencies": {"$in_any_order": world.dependencies(jid)},
         "dependents": {"$in_any_order": first(world.dependents(jid), SHOWN)},
         "tracked": job.tracked, "parent": job.parent, "progress": job.progress, "failure": job.failure,

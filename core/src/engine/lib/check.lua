@@ -85,6 +85,16 @@ function check.numeral(value, name, least, most)
   return check.integer(number or value, name, least, most)
 end
 
+-- A number of JSON.
+function check.number(number, name, least, most)
+  if type(number) ~= 'number' then
+    refuse(name, 'must be a number')
+  elseif not (number >= least and number <= most) then
+    refuse(name, format('%g is outside %g..%g', number, least, most))
+  end
+  return number
+end
+
 -- The number of a lease's token, in JSON too a text.
 function check.token(value)
   if value == nil or value ~= last_token then
@@ -175,6 +185,15 @@ function check.some_names(value, name, most)
   return value
 end
 
+-- Refuses an object that has another member than `known` has.
+function check.members(object, name, known)
+  for key in pairs(object) do
+    if not known[key] then
+      refuse(name, 'has the unknown key ' .. tostring(key))
+    end
+  end
+end
+
 -- A JSON object whose keys are all in `known`; '' is the empty object. Only where `known` says 'boolean' it has true or false.
 function check.object(value, name, known)
   if value == nil or value == '' then
@@ -184,10 +203,8 @@ function check.object(value, name, known)
   if not ok or not find(value, '^%s*{') then
     refuse(name, 'must be a JSON object')
   end
+  check.members(object, name, known)
   for key, item in pairs(object) do
-    if not known[key] then
-      refuse(name, 'has the unknown key ' .. tostring(key))
-    end
     if item == null then
       object[key] = nil
     elseif (type(item) == 'boolean') ~= (known[key] == 'boolean') then

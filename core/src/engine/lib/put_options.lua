@@ -4,7 +4,7 @@ local put_options = {}
 local MAX_ROUTE, MAX_RETRIES, MAX_HEADERS, MAX_HEADER_BYTES = 64, 255, 32, 4096
 
 -- What jobs and recurring jobs alike may say of themselves.
-put_options.SHARED = { 'priority', 'retries', 'tags', 'throttles', 'route', 'headers' }
+put_options.SHARED = { 'priority', 'retries', 'tags', 'throttles', 'route', 'headers', 'timeout_ms', 'backoff_ms' }
 
 -- `known` and the names of the lists, for check.object. While the library loads there is no ipairs.
 function put_options.known(known, ...)
@@ -54,6 +54,10 @@ function put_options.headers(value)
   return count > 0 and encode_json(value) or nil, count
 end
 
+function put_options.timeout(value)
+  return value ~= nil and check.integer(value, 'timeout_ms', 1, check.LONGEST_MS) or nil
+end
+
 -- The shared ones, with their defaults.
 function put_options.parse(options)
   local retries = put_options.retries(options.retries or RETRIES_DEFAULT)
@@ -66,6 +70,8 @@ function put_options.parse(options)
     tags = texts.distinct(check.names(options.tags or {}, 'tags', tags.most)),
     throttles = throttle.ids(options.throttles, 'throttles'),
     route = put_options.route(options.route),
+    timeout_ms = put_options.timeout(options.timeout_ms),
+    backoff_ms = backoff.parse(options.backoff_ms),
   }
 end
 
@@ -76,6 +82,8 @@ function put_options.apply(job, options)
   record.set_rare(job, THROTTLES, options.throttles)
   record.set_rare(job, ROUTE, options.route)
   record.set_rare(job, HEADERS, options.headers)
+  record.set_rare(job, TIMEOUT_MS, options.timeout_ms)
+  record.set_rare(job, BACKOFF_MS, options.backoff_ms)
 end
 
 function put_options.check_data(data, max_data, name)

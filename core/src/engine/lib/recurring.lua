@@ -101,6 +101,7 @@ function recurring.view(template)
       next_at_ms = template.paused and null or template.next_at,
       priority = options.priority or 0, retries = options.retries or RETRIES_DEFAULT, tags = options.tags or {},
       throttles = options.throttles or {}, route = options.route or {}, headers = view.headers(options.headers),
+      timeout_ms = options.timeout_ms or null, backoff_ms = view.json(options.backoff_ms or 'null'),
     },
   }
 end

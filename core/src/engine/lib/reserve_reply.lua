@@ -4,7 +4,12 @@ local reserve_reply = {}
 
 local function has_extra(rare)
   return rare[RETRIES] or rare[REMAINING] or rare[TAGS] or rare[ROUTE] or rare[THROTTLES] or rare[PARENT] or rare[TRACKED]
-    or rare[HEADERS]
+    or rare[HEADERS] or rare[TIMEOUT_MS] or rare[BACKOFF_MS]
+end
+
+-- The JSON object `object`, with one more member if there is one.
+local function with_json(object, name, value)
+  return value and sub(object, 1, -2) .. ',"' .. name .. '":' .. value .. '}' or object
 end
 
 -- What is not so with most jobs: '' or JSON.
@@ -22,9 +27,9 @@ function reserve_reply.extra(job)
     throttles = record.rare(job, THROTTLES),
     parent = record.rare(job, PARENT),
     tracked = record.rare(job, TRACKED),
+    timeout_ms = record.rare(job, TIMEOUT_MS),
   })
-  local headers = rare and rare[HEADERS]
-  return headers and sub(more, 1, -2) .. ',"headers":' .. headers .. '}' or more
+  return with_json(with_json(more, 'headers', record.rare(job, HEADERS)), 'backoff_ms', record.rare(job, BACKOFF_MS))
 end
 
 -- Where in the reply of a reservation the number of the jobs stands that have all this in common: those that follow each other

@@ -55,6 +55,8 @@ function view.job(job)
       route = rare[ROUTE] or {},
       throttles = rare[THROTTLES] or {},
       headers = view.headers(rare[HEADERS]),
+      timeout_ms = rare[TIMEOUT_MS] or null,
+      backoff_ms = view.json(rare[BACKOFF_MS] or 'null'),
       dependencies = links(job, HAS_DEPENDENCIES, keys.dependencies(jid)),
       dependents = links(job, HAS_DEPENDENTS, keys.dependents(jid)),
       tracked = rare[TRACKED] ~= nil,
@@ -63,7 +65,7 @@ function view.job(job)
       failure = problem,
       history = past,
     },
-  }, JOB_BYTES + #payload + #(rare[HEADERS] or '')
+  }, JOB_BYTES + #payload + #(rare[HEADERS] or '') + #(rare[BACKOFF_MS] or '')
     + (result and #result or 0) + past_bytes + problem_bytes, 1 + (rare[HISTORY_COUNT] or 0) / 10
 end
 

@@ -2,7 +2,8 @@
 --
 -- args    JSON  jid      text
 -- reply   map   jid kind queue state stalled data result priority retries remaining put_at_ms due_at_ms worker token
---               lease_until_ms tags route throttles dependencies (still waited for) dependents (the first 256) tracked
+--               lease_until_ms tags route throttles headers timeout_ms backoff_ms (of the job itself)
+--               dependencies (still waited for) dependents (the first 256) tracked
 --               parent (the recurring job that put it) progress {value note at_ms} failure {group message trace at_ms worker}
 --               history [{what at_ms …}]; nil when there is no such job. data and result are the JSON as it was given.
 --               history  what: put (queue) reserved (worker) completed (run_ms) retried (group) snoozed failed (group) lost

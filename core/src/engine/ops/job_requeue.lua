@@ -5,7 +5,7 @@
 --               queue         text     (the one it is in)
 --               data          text     JSON, its new data
 --               delay_ms      integer  (0)
---               priority retries tags throttles route headers  as in queue_put
+--               priority retries tags throttles route headers timeout_ms backoff_ms  as in queue_put
 --               dependencies  list of at most 256 jids to wait for; replaces those it has
 --               missing       satisfied | reject, as in queue_put
 -- reply   text    waiting | scheduled | blocked
@@ -26,7 +26,10 @@ end
 
 -- Those of `options` that were given.
 local function apply_options(job, args, options)
-  local fields = { retries = RETRIES, tags = TAGS, throttles = THROTTLES, route = ROUTE, headers = HEADERS }
+  local fields = {
+    retries = RETRIES, tags = TAGS, throttles = THROTTLES, route = ROUTE, headers = HEADERS, timeout_ms = TIMEOUT_MS,
+    backoff_ms = BACKOFF_MS,
+  }
   for name, place in pairs(fields) do
     if args[name] ~= nil then
       state.set_rare(job, place, options[name])

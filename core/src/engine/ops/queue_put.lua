@@ -5,6 +5,9 @@
 --                    options  text     '' or a JSON object: priority -128..127 (0), delay_ms (0), retries 0..255 (5),
 --                                      tags (at most 32), route (queues of the later stages, at most 64),
 --                                      throttles (at most 32), headers (an object of at most 32 texts, 4 KiB with their names),
+--                                      timeout_ms (1 or more; how long a run may take), backoff_ms (how long it waits after an
+--                                      error: ms; a list of at most 64, the last for all that follow; an object of first,
+--                                      factor 1..1000 (2), most (3600000) and jitter 0..1 (0.1), or of list and jitter (0)),
 --                                      dependencies (jids to wait for, at most 256),
 --                                      missing satisfied | reject (satisfied: what a dependency is that does not exist),
 --                                      on_conflict replace | keep | reject | move (replace)

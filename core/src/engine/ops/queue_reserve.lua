@@ -11,7 +11,7 @@
 --         queue lease_ms extra count  what so many jobs have in common that follow, and then of each
 --         jid kind data put_at_ms
 --         (extra: '' for priority 0, 5 of 5 retries left and nothing else to say, else JSON: priority retries remaining tags
---         route throttles parent tracked headers)
+--         route throttles parent tracked headers timeout_ms backoff_ms)
 --         First hands on jobs whose lease and grace ended and promotes what is due, at most 100.
 --         Fewer than `limit` come when the queues hold fewer, after much housekeeping, when the jobs have options or many
 --         are throttled, and above 8 MiB of data; while jobs are left, a wake token is.

@@ -9,7 +9,7 @@
 --               interval_ms  integer  1 or more
 --               offset_ms    integer  until the first (0: now)
 --               backlog      integer  of those missed, at most so many are put (0: all)
---               priority retries tags throttles route headers  of the jobs, as in queue_put
+--               priority retries tags throttles route headers timeout_ms backoff_ms  of the jobs, as in queue_put
 -- reply   OK
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:template:<jid> {ns}:recurring:<q> {ns}:due {ns}:queues {ns}:wake:<q>

@@ -2,7 +2,8 @@
 -- interval changes: then it is counted from now.
 --
 -- args    JSON  jid          text
---               interval_ms queue kind data backlog priority retries tags throttles route headers  as in recurring_put
+--               interval_ms queue kind data backlog priority retries tags throttles route headers timeout_ms backoff_ms  as in
+--               recurring_put
 -- reply   OK
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
 -- keys    those of recurring_put

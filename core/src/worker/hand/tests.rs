@@ -21,6 +21,8 @@ pub fn job(jid: &str, kind: &str) -> Job {
         route: Vec::new(),
         throttles: Vec::new(),
         headers: Default::default(),
+        timeout_ms: None,
+        backoff: None,
         parent: None,
         tracked: false,
     }

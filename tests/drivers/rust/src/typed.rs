@@ -8,7 +8,7 @@ mod queue;
 use std::collections::BTreeMap;
 
 use manyhands::ops::Missing;
-use manyhands::{Client, Page, Result};
+use manyhands::{Backoff, Client, Page, Result};
 use serde_json::{Map, Value as Json, json};
 
 /// The arguments, taken by name; None where one is of another type than the method takes.
@@ -66,6 +66,14 @@ fn as_text(value: &Json) -> Option<String> {
 
 fn as_text_map(value: &Json) -> Option<BTreeMap<String, String>> {
     value.as_object()?.iter().map(|(name, text)| Some((name.clone(), as_text(text)?))).collect()
+}
+
+fn as_backoff(value: &Json) -> Option<Backoff> {
+    Backoff::from_json(&value.to_string()).ok()
+}
+
+fn backoff(backoff: &Backoff) -> Json {
+    parsed(&backoff.to_json())
 }
 
 fn as_texts(value: &Json) -> Option<Texts> {

@@ -4,7 +4,7 @@ use manyhands::ops::Missing;
 use manyhands::{Client, Explanation, HistoryEntry, JobHandle, JobView, Reason, Requeue, Result};
 use serde_json::{Value as Json, json};
 
-use super::{Args, as_json, as_text, as_text_map, as_texts, done, jids, parsed, reply};
+use super::{Args, as_backoff, as_json, as_text, as_text_map, as_texts, backoff, done, jids, parsed, reply};
 
 fn entry(entry: HistoryEntry) -> Json {
     let mut fields = json!({"what": entry.what, "at_ms": entry.at_ms});
@@ -30,7 +30,8 @@ pub fn view(job: JobView) -> Json {
         "data": parsed(&job.data), "result": job.result.as_deref().map(parsed), "priority": job.priority,
         "retries": job.retries, "remaining": job.remaining, "put_at_ms": job.put_at_ms, "due_at_ms": job.due_at_ms,
         "worker": job.worker, "token": job.token, "lease_until_ms": job.lease_until_ms, "tags": job.tags,
-        "route": job.route, "throttles": job.throttles, "headers": job.headers, "dependencies": job.dependencies,
+        "route": job.route, "throttles": job.throttles, "headers": job.headers, "timeout_ms": job.timeout_ms,
+        "backoff_ms": job.backoff.as_ref().map(backoff), "dependencies": job.dependencies,
         "dependents": job.dependents, "tracked": job.tracked, "parent": job.parent, "progress": progress,
         "failure": failure, "history": job.history.into_iter().map(entry).collect::<Vec<_>>(),
     })
@@ -172,6 +173,8 @@ fn of_one_job(job: &JobHandle, verb: &str, a: &mut Args) -> Option<Result<Json>>
                 throttles: a.some("throttles", as_texts)?,
                 route: a.some("route", as_texts)?,
                 headers: a.some("headers", as_text_map)?,
+                timeout_ms: a.some("timeout_ms", Json::as_i64)?,
+                backoff: a.some("backoff_ms", as_backoff)?,
                 dependencies: a.some("dependencies", as_texts)?,
                 missing: a.missing()?,
             };

@@ -6,7 +6,9 @@ use manyhands::{
 use serde_json::{Value as Json, json};
 
 use super::job::view;
-use super::{Args, as_json, as_text, as_text_map, as_texts, changed, done, jids, page, parsed, reply};
+use super::{
+    Args, as_backoff, as_json, as_text, as_text_map, as_texts, backoff, changed, done, jids, page, parsed, reply,
+};
 
 fn counts(counts: &Counts) -> Json {
     json!({
@@ -34,7 +36,8 @@ fn recurring_view(job: Recurring) -> Json {
         "jid": job.jid, "kind": job.kind, "queue": job.queue, "data": parsed(&job.data),
         "interval_ms": job.interval_ms, "backlog": job.backlog, "count": job.count, "paused": job.paused,
         "next_at_ms": job.next_at_ms, "priority": job.priority, "retries": job.retries, "tags": job.tags,
-        "throttles": job.throttles, "route": job.route, "headers": job.headers,
+        "throttles": job.throttles, "route": job.route, "headers": job.headers, "timeout_ms": job.timeout_ms,
+        "backoff_ms": job.backoff.as_ref().map(backoff),
     })
 }
 
@@ -122,6 +125,8 @@ pub fn recurring(client: &Client, verb: &str, a: &mut Args) -> Option<Result<Jso
                 throttles: a.some("throttles", as_texts)?.unwrap_or_default(),
                 route: a.some("route", as_texts)?.unwrap_or_default(),
                 headers: a.some("headers", as_text_map)?.unwrap_or_default(),
+                timeout_ms: a.some("timeout_ms", Json::as_i64)?,
+                backoff: a.some("backoff_ms", as_backoff)?,
             };
             a.end()?;
             return Some(done(queue.put_recurring(job).map(drop)));
@@ -175,6 +180,8 @@ pub fn recurring(client: &Client, verb: &str, a: &mut Args) -> Option<Result<Jso
                 throttles: a.some("throttles", as_texts)?,
                 route: a.some("route", as_texts)?,
                 headers: a.some("headers", as_text_map)?,
+                timeout_ms: a.some("timeout_ms", Json::as_i64)?,
+                backoff: a.some("backoff_ms", as_backoff)?,
             };
             a.end()?;
             done(job.update(changes).map(drop))
