@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use manyhands::{Backoff, Client, Error, Job, JobKind, Result, Worker};
 
@@ -127,7 +127,8 @@ impl mh_job {
                 lost => Some(self.note_lost(lost).as_ptr()),
             },
             Holder::Client(_, kind) => {
-                let timeout = kind.as_ref()?.default_timeout()?;
+                let own = u64::try_from(self.timeout_ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis);
+                let timeout = own.or_else(|| kind.as_ref()?.default_timeout())?;
                 (self.since.elapsed() >= timeout).then_some(c"timeout".as_ptr())
             }
             Holder::Built(_) => None,

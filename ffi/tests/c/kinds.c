@@ -113,6 +113,14 @@ static void what_no_put_could_have_is_refused(void)
     mh_client_free(client);
 }
 
+/* Waits for the time of a run, of a millisecond, to be over. */
+static void outlast(const mh_job *job)
+{
+    while (mh_job_interrupted(job) == NULL)
+        ;
+    CHECK_TEXT(mh_job_interrupted(job), "timeout");
+}
+
 /* Ends the run of the next job by an error of this class. */
 static void perform_badly(mh_worker *worker, const char *class_name)
 {
@@ -131,9 +139,7 @@ static void runs_follow_its_rules(void)
     mh_worker *worker = open_worker(client, "q", 1);
     mh_string_free(put(client, NULL, "k", NULL, "{\"jid\":\"late\"}"));
     mh_job *job = next(worker);
-    while (mh_job_interrupted(job) == NULL)
-        ; /* for a millisecond: the time of its kind */
-    CHECK_TEXT(mh_job_interrupted(job), "timeout");
+    outlast(job); /* the time of its kind */
     CHECK_OK(mh_job_complete(job, NULL, NULL, &failure));
     mh_job_free(job);
 
@@ -170,13 +176,52 @@ static void runs_without_a_worker_follow_its_rules(void)
     snprintf(rules, sizeof rules, RULES, "1");
     CHECK_OK(mh_client_define(client, "k", rules, &failure));
     job = reserve(client, "q");
-    while (mh_job_interrupted(job) == NULL)
-        ; /* for a millisecond: the time of its kind */
-    CHECK_TEXT(mh_job_interrupted(job), "timeout");
+    outlast(job); /* the time of its kind */
     CHECK_OK(mh_job_error(job, "ENOENT", "on purpose", NULL, &failure));
     mh_job_free(job);
     check_job(client, "a", "\"state\":\"failed\"");
     check_job(client, "a", "\"group\":\"k:ENOENT\"");
+    mh_client_free(client);
+}
+
+static void a_puts_own_timeout_and_backoff_come_first(void)
+{
+    mh_client *client = open_client();
+    CHECK_OK(mh_client_define(client, "k",
+                              "{\"queue\":\"q\",\"timeout_ms\":3600000,\"retry_on\":{\"EAGAIN\":0},\"backoff_ms\":0}",
+                              &failure));
+    mh_worker *worker = open_worker(client, "q", 1);
+    mh_string_free(put(client, NULL, "k", NULL, "{\"jid\":\"own\",\"timeout_ms\":1,\"backoff_ms\":[3600000,7200000]}"));
+    mh_job *job = next(worker);
+    CHECK_NUMBER(mh_job_timeout_ms(job), 1);
+    CHECK_TEXT(mh_job_backoff_json(job), "[3600000,7200000]");
+    outlast(job);
+    CHECK_OK(mh_job_error(job, "EAGAIN", "on purpose", NULL, &failure)); /* the rule by class comes before both */
+    mh_job_free(job);
+    perform_badly(worker, "EIO"); /* and runs again in two hours */
+    mh_string_free(put(client, NULL, "k", NULL, "{\"jid\":\"plain\",\"retries\":1}"));
+    perform_badly(worker, "EIO");
+    perform_badly(worker, "EIO");
+    CHECK_OK(mh_worker_stop(worker, -1, &failure));
+    mh_worker_free(worker);
+    check_job(client, "own", "\"state\":\"scheduled\"");
+    check_job(client, "plain", "\"state\":\"failed\"");
+
+    /* Without a worker too. */
+    CHECK_OK(mh_client_define(client, "k", "{\"queue\":\"p\",\"timeout_ms\":3600000,\"backoff_ms\":0}", &failure));
+    static const char *const KINDS[] = {"k", "unsaid"};
+    for (size_t index = 0; index < 2; index++) {
+        char *jid = put(client, "p", KINDS[index], NULL, "{\"timeout_ms\":1,\"backoff_ms\":3600000}");
+        job = reserve(client, "p");
+        outlast(job);
+        CHECK_OK(mh_job_error(job, "EIO", "on purpose", NULL, &failure));
+        mh_job_free(job);
+        check_job(client, jid, "\"state\":\"scheduled\"");
+        check_job(client, jid, "\"backoff_ms\":3600000");
+        mh_string_free(jid);
+    }
+    CHECK_INVALID(mh_queue_put(client, "q", "k", NULL, "{\"timeout_ms\":0}", NULL, NULL, &failure), "timeout_ms 0 is outside 1");
+    CHECK_INVALID(mh_queue_put(client, "q", "k", NULL, "{\"backoff_ms\":\"1s\"}", NULL, NULL, &failure), "backoff_ms");
     mh_client_free(client);
 }
 
@@ -187,5 +232,6 @@ const struct test kind_tests[] = {
     {"what no put could have is refused", what_no_put_could_have_is_refused},
     {"runs follow its rules", runs_follow_its_rules},
     {"runs without a worker follow its rules", runs_without_a_worker_follow_its_rules},
+    {"a put's own timeout and backoff come first", a_puts_own_timeout_and_backoff_come_first},
     END_OF_TESTS,
 };

@@ -13,12 +13,15 @@ static void jobs_are_built_without_a_server(void)
     CHECK_TEXT(mh_job_queue(job), "built");
     CHECK_TEXT(mh_job_data(job), "null");
     CHECK_NUMBER(mh_job_retries(job), 5);
+    CHECK_NUMBER(mh_job_timeout_ms(job), 0);
+    CHECK(mh_job_backoff_json(job) == NULL);
     CHECK(mh_job_outcome_json(job) == NULL && mh_job_lost(job) == NULL && mh_job_interrupted(job) == NULL);
     mh_job_free(job); /* nothing need have ended it */
 
     CHECK_OK(mh_job_build("k", "[1.50]",
                           "{\"jid\":\"j\",\"queue\":\"q\",\"priority\":-3,\"retries\":2,\"remaining\":1,\"tags\":[\"t\"],"
-                          "\"route\":[\"r\"],\"throttles\":[\"l\"],\"headers\":{\"a\":\"b\"},\"parent\":\"p\",\"tracked\":true}",
+                          "\"route\":[\"r\"],\"throttles\":[\"l\"],\"headers\":{\"a\":\"b\"},\"parent\":\"p\",\"tracked\":true,"
+                          "\"timeout_ms\":9,\"backoff_ms\":{\"list\":[1],\"jitter\":0.5}}",
                           &job, &failure));
     CHECK_TEXT(mh_job_jid(job), "j");
     CHECK_TEXT(mh_job_queue(job), "q");
@@ -31,6 +34,8 @@ static void jobs_are_built_without_a_server(void)
     CHECK_TEXT(mh_job_throttles_json(job), "[\"l\"]");
     CHECK_TEXT(mh_job_headers_json(job), "{\"a\":\"b\"}");
     CHECK_TEXT(mh_job_parent(job), "p");
+    CHECK_NUMBER(mh_job_timeout_ms(job), 9);
+    CHECK_TEXT(mh_job_backoff_json(job), "{\"jitter\":0.5,\"list\":[1]}");
     CHECK(mh_job_tracked(job));
     uint64_t lease_ms = 1;
     CHECK_OK(mh_job_heartbeat(job, &lease_ms, &failure));
@@ -146,7 +151,8 @@ static void puts_are_recorded_and_go_no_further(void)
     CHECK_NUMBER(count, 2);
     CHECK_OK(mh_client_recorded_puts(client, NULL, "{\"retries\":5}", &puts, NULL, &failure));
     CHECK_TEXT(puts, "[{\"jid\":\"o\",\"queue\":\"q\",\"kind\":\"other\",\"data\":null,\"priority\":0,\"delay_ms\":0,\"retries\":5,"
-                     "\"tags\":[],\"route\":[],\"throttles\":[],\"headers\":{},\"dependencies\":[],\"missing\":\"satisfied\","
+                     "\"tags\":[],\"route\":[],\"throttles\":[],\"headers\":{},\"timeout_ms\":null,\"backoff_ms\":null,"
+                     "\"dependencies\":[],\"missing\":\"satisfied\","
                      "\"on_conflict\":\"replace\"}]");
     mh_string_free(puts);
     CHECK_OK(mh_client_recorded_puts(client, "welcome", "{\"data\":{\"b\":[null],\"a\":1}}", &puts, &count, &failure));
