@@ -175,6 +175,7 @@ impl Backoff {
                 let at = (errors as usize - 1).min(waits.len().saturating_sub(1));
                 waits.get(at).copied().unwrap_or_default().as_secs_f64()
             }
+            Wait::Growing { first, .. } if first.is_zero() => 0.0,
             Wait::Growing { first, factor, most } => {
                 let steps = i32::try_from(errors - 1).unwrap_or(i32::MAX);
                 // Too large a number is infinite, and so more than the most.
@@ -232,6 +233,7 @@ mod tests {
         let growing = Backoff::exponential(S).jitter(0.0);
         assert_eq!(of(&growing), [S, S * 2, S * 4, S * 8, S * 3_600]);
         assert_eq!(of(&growing.growing(3.0, S * 20)), [S, S * 3, S * 9, S * 20, S * 20]);
+        assert_eq!(of(&Backoff::exponential(Duration::ZERO)), [Duration::ZERO; 5]);
     }
 
     #[test]
