@@ -3,6 +3,7 @@
 //! Everything a Python program sees is in `manyhands/*.py`; this module has no defaults and no opinions.
 
 mod bell;
+mod calls;
 mod client;
 mod errors;
 mod events;

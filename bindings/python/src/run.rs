@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::calls;
+
 /// Where a run stands. Only ever looked at with the interpreter lock held.
 enum Stage {
     /// Not begun; with what is to be raised at once when it begins.
@@ -59,9 +61,9 @@ impl Run {
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Stage::Before(Some(exception)) = self.turn(Stage::Inside { raised: false }) {
             self.turn(Stage::After);
-            return Err(PyErr::from_type(exception.into_bound(py), ()));
+            return Err(PyErr::from_value(calls::call_empty(exception.bind(py))?));
         }
-        let answer = function.call1((about,));
+        let answer = calls::call(function, about);
         if let Stage::Inside { raised: true } = self.turn(Stage::After) {
             self.send(py, None);
         }
@@ -78,7 +80,7 @@ impl Run {
                 return Ok(None);
             }
         }
-        let answer = function.call0();
+        let answer = calls::call_empty(function);
         self.turn(Stage::Inside { raised: false });
         answer.map(Some)
     }

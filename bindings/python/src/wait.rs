@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::calls;
+
 /// Longest wait of the main thread between two looks at its signals.
 const SLICE: Duration = Duration::from_millis(100);
 /// Longest single wait of any other thread.
@@ -33,7 +35,7 @@ pub fn until<T: Send>(
         if let Some(found) = py.detach(|| wait(left)) {
             return Ok(Some(found));
         }
-        py.check_signals()?;
+        look_at_signals(py)?;
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(None);
         }
@@ -49,7 +51,7 @@ thread_local! {
 ///
 /// The core asks this between two tries to reach Redis.
 pub fn interrupted() -> bool {
-    let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+    let raised = Python::try_attach(|py| look_at_signals(py).err()).flatten();
     raised.is_some_and(|raised| {
         RAISED.set(Some(raised));
         true
@@ -115,6 +117,11 @@ thread_local! {
     static IS_MAIN: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
 }
 
+/// Lets Python's signal handlers run, on the main thread. On any other this could only collect garbage.
+fn look_at_signals(py: Python<'_>) -> PyResult<()> {
+    if is_main_thread(py)? { py.check_signals() } else { Ok(()) }
+}
+
 /// True on the one thread that Python runs signal handlers on.
 fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     let pid = process::id();
@@ -123,8 +130,8 @@ fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     {
         return Ok(is_main);
     }
-    let threading = py.import("threading")?;
-    let is_main = threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?);
+    let thread = |which| calls::call_empty(&calls::function(py, c"threading", which)?);
+    let is_main = thread("current_thread")?.is(&thread("main_thread")?);
     IS_MAIN.set(Some((pid, is_main)));
     Ok(is_main)
 }

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from plain_redis import PlainRedis
 from servers import redis_server
-from working import Command
+from working import PATIENCE, Command
 
 import manyhands
 from manyhands import Client
@@ -78,6 +79,16 @@ def run(client: Client, tmp_path: Path) -> Iterator[Callable[..., Command]]:
     yield start
     for command in started:
         command.end()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """The threads that a test begins end with it: a handler that went on would disturb all tests after it."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), f"{thread.name} is left"
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,12 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
-from manyhands import Client, Job, JobInterrupted, Worker
+from manyhands import Client, Job, JobInterrupted, Worker, _native, errors
 
 
 class SaysOrders(logging.Handler):
@@ -147,6 +150,79 @@ def leaves_everything_open(client: Client) -> None:
 
     threading.Thread(target=worker.run, daemon=True).start()
     client.queue("q").put("work")
+    entered.wait()
+    print("leaving", flush=True)
+
+
+Act = Callable[[], object]
+
+
+def _spin() -> NoReturn:
+    while True:
+        pass
+
+
+def _sleep() -> NoReturn:
+    while True:
+        time.sleep(0)
+
+
+def _wait_for_a_lock() -> NoReturn:
+    lock = threading.Lock()
+    lock.acquire()
+    while True:
+        lock.acquire(timeout=1e-6)
+
+
+def _handler(client: Client, act: Act) -> None:
+    worker = Worker(client, ["q"])
+    worker.perform("work")(lambda _job: act())
+    client.queue("q").put("work")
+    worker.run()
+
+
+def _wait_in_a_run(_client: Client, act: Act) -> None:
+    run = _native.Run(threading.get_ident())
+    run.call(lambda _: run.wait(act), None)
+
+
+def _interrupt_of_a_run(_client: Client, act: Act) -> None:
+    class Interrupt(BaseException):
+        def __init__(self) -> None:
+            act()
+
+    run = _native.Run(threading.get_ident())
+    run.interrupt(Interrupt)
+    run.call(print, None)
+
+
+def _error(client: Client, act: Act) -> None:
+    errors.build = lambda *_: act()  # type: ignore[assignment]
+    client.queue("").put("work")
+
+
+def _look_for_the_main_thread(client: Client, act: Act) -> None:
+    main = threading.main_thread()
+
+    def act_here() -> threading.Thread:
+        if threading.current_thread() is not main:
+            act()
+        return main
+
+    threading.main_thread = act_here
+    client.events("put").next(0)
+
+
+def ends_in_the_middle(client: Client, where: str, what: str) -> None:
+    """A program that ends while a daemon thread runs Python code that native code has called."""
+    sys.setswitchinterval(1e-6)
+    entered = threading.Event()
+
+    def act() -> None:
+        entered.set()
+        globals()[f"_{what}"]()
+
+    threading.Thread(target=globals()[f"_{where}"], args=(client, act), daemon=True).start()
     entered.wait()
     print("leaving", flush=True)
 

@@ -196,3 +196,13 @@ def test_a_program_may_leave_everything_open(program: Program) -> None:
     process = program("leaves_everything_open")
     wait_for_line(process.stdout, "leaving")
     assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("what", ["spin", "sleep", "wait_for_a_lock"])
+@pytest.mark.parametrize(
+    "where", ["handler", "wait_in_a_run", "interrupt_of_a_run", "error", "look_for_the_main_thread"]
+)
+def test_a_program_may_end_whatever_its_threads_do(program: Program, where: str, what: str) -> None:
+    process = program("ends_in_the_middle", where, what)
+    wait_for_line(process.stdout, "leaving")
+    assert process.wait(10) == 0
