@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static void stop_and_free(mh_worker *worker, mh_client *client)
@@ -171,19 +172,35 @@ static void a_lost_job_is_told_and_its_outcome_refused(void)
     mh_client_free(client);
 }
 
-static void the_pulse_tells_of_a_lost_job(void)
+/* Milliseconds by a clock that nobody sets. */
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void the_pulse_tells_of_a_lost_job_within_two_seconds(void)
 {
     mh_client *client = open_client();
     mh_worker *worker = open_worker(client, "q", 2);
-    mh_string_free(put(client, "q", "work", "1", "{\"jid\":\"one\"}"));
-    mh_job *job = next(worker);
-    mh_string_free(put(client, "r", "work", "2", "{\"jid\":\"one\",\"on_conflict\":\"move\"}"));
-    /* Each round waits for a job that does not come. */
-    mh_job *none = NULL;
-    for (int rounds = 0; rounds < 100 && mh_job_lost(job) == NULL; rounds++)
-        CHECK_OK(mh_worker_next(worker, 100, &none, &failure));
-    CHECK_TEXT(mh_job_lost(job), "replaced");
-    mh_job_free(job);
+    int64_t least = INT64_MAX;
+    /* On a machine that is busy with other things one of three is in time. */
+    for (int tries = 0; tries < 3 && least > 2000; tries++) {
+        mh_string_free(put(client, "q", "work", "1", "{\"jid\":\"one\",\"on_conflict\":\"move\"}"));
+        mh_job *job = next(worker);
+        mh_string_free(put(client, "r", "work", "2", "{\"jid\":\"one\",\"on_conflict\":\"move\"}"));
+        const int64_t since = monotonic_ms();
+        /* Each round waits for a job that does not come. */
+        mh_job *none = NULL;
+        for (int rounds = 0; rounds < 600 && mh_job_lost(job) == NULL; rounds++)
+            CHECK_OK(mh_worker_next(worker, 50, &none, &failure));
+        CHECK_TEXT(mh_job_lost(job), "replaced");
+        const int64_t took = monotonic_ms() - since;
+        least = took < least ? took : least;
+        mh_job_free(job);
+    }
+    CHECK(least <= 2000);
     CHECK_OK(mh_worker_stop(worker, 0, &failure));
     mh_worker_free(worker);
     mh_client_free(client);
@@ -422,7 +439,7 @@ const struct test worker_tests[] = {
     {"finish says what became of a job", says_what_became_of_a_job},
     {"every verb reaches the engine", every_verb_reaches_the_engine},
     {"a lost job is told, and its outcome refused", a_lost_job_is_told_and_its_outcome_refused},
-    {"the pulse tells of a lost job", the_pulse_tells_of_a_lost_job},
+    {"the pulse tells of a lost job within two seconds", the_pulse_tells_of_a_lost_job_within_two_seconds},
     {"handlers are told to end, and a pause holds jobs back", handlers_are_told_to_end},
     {"a worker obeys an operator", an_operator_orders},
     {"what an operator makes quiet takes no more jobs", what_an_operator_makes_quiet_takes_no_more_jobs},
