@@ -69,7 +69,7 @@ impl Backoff {
     /// The same, longer or shorter at random by a share of up to this, 0 to 1.
     #[must_use]
     pub fn jitter(self, share: f64) -> Backoff {
-        Backoff { jitter: share.max(0.0).min(1.0), ..self }
+        Backoff { jitter: if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }, ..self }
     }
 
     /// Takes one from JSON, as [`Backoff::from_json`] reads it.

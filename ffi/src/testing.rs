@@ -87,9 +87,13 @@ impl<'a> Expected<'a> {
             return Err(Error::invalid(format!("expected_json.queue {queue} is not text")));
         }
         // What no put has would be agreed with by none, and missed by nobody.
-        Put::new("any")
+        let names: Vec<String> = options.keys().cloned().collect();
+        let like = Put::new("any")
             .with_options(&Value::Object(options).to_string())
             .map_err(|error| error.renamed(&[("options.", "expected_json.")]))?;
+        // As the put says it, with every member of a backoff.
+        let mut like: Map<String, Value> = serde_json::from_str(&like.to_json()).unwrap_or_default();
+        members.extend(names.into_iter().filter_map(|name| like.remove_entry(&name)));
         Ok(Expected { kind, members })
     }
 

@@ -163,6 +163,9 @@ static void puts_are_recorded_and_go_no_further(void)
 
     CHECK_OK(mh_client_assert_put(client, "welcome", "{\"queue\":\"mail\",\"priority\":10,\"retries\":3,\"tags\":null}", &failure));
     CHECK_OK(mh_client_assert_put(client, "welcome", "{\"data\":null}", &failure));
+    CHECK_OK(mh_queue_put(client, "q", "late", NULL, "{\"backoff_ms\":{\"first\":1000},\"timeout_ms\":7}", NULL, NULL, &failure));
+    CHECK_OK(mh_client_assert_put(client, "late", "{\"backoff_ms\":{\"first\":1000},\"timeout_ms\":7}", &failure));
+    CHECK_OK(mh_client_assert_not_put(client, "late", "{\"backoff_ms\":{\"first\":1001}}", &failure));
     CHECK_OK(mh_client_assert_not_put(client, "welcome", "{\"queue\":\"q\"}", &failure));
     CHECK_OK(mh_client_assert_not_put(client, "goodbye", NULL, &failure));
     CHECK_ERROR(mh_client_assert_put(client, "welcome", "{\"queue\":\"q\"}", &failure), MH_CODE_JOB_NOT_FOUND,
