@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Client } from "manyhands";
 import { freshClient, freshFolder, startCommand, url } from "./server.js";
 import { fate, type Held, isGone, type Service, SINGLE, started, TWO, untilState } from "./service.js";
 
@@ -75,14 +74,16 @@ async function givenBack(scene: Scene, status: number): Promise<void> {
   }
 }
 
-/** Milliseconds. How long the job runs, as its worker says. */
-async function runs(client: Client, jid: string): Promise<number> {
-  const { items } = await client.workers();
-  const jobs = items.flatMap(({ status }) => (status?.jobs ?? []) as { jid: string; since_ms: number }[]);
-  return jobs.find((job) => job.jid === jid)?.since_ms ?? 0;
+/** A master that nobody told how long its process may take to end, and a process that does not: after TERM it waits, and kills. */
+async function untoldMaster(): Promise<Service> {
+  const service = await started();
+  await service.put("hold");
+  process.kill((await service.held()).pid, "SIGSTOP");
+  return service;
 }
 
 test("handlers have the time to end that their application gives them, and its log keeps its format", async () => {
+  const untold = await untoldMaster();
   const client = freshClient();
   const patient = fileURLToPath(new URL("./programs/patient.js", import.meta.url));
   const program = startCommand(["work", "--verbose", patient], { MANYHANDS_URL: url, NAMESPACE: client.namespace });
@@ -92,11 +93,9 @@ test("handlers have the time to end that their application gives them, and its l
   await program.line(`started ${jid}`);
   program.child.kill("SIGTERM");
   await program.line("is told to end");
-  const told = await runs(client, jid);
-  // More than a master leaves them that nobody told.
-  while ((await runs(client, jid)) < told + 3_500) {
-    assert.equal(program.child.exitCode, null, "it ended before its time");
-  }
+  untold.signal("SIGTERM");
+  await Promise.race([untold.program.ended, program.ended]);
+  assert.equal(program.child.exitCode, null, "it ended before its time");
   await writeFile(pipe, "");
   await program.line(new RegExp(`^\\{.*"jid":"${jid}"`));
   assert.equal(await program.ended, 0);
