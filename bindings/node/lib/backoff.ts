@@ -20,24 +20,45 @@ const JITTER = { jitter: "jitter" };
 
 const EXPONENTIAL = { ...JITTER, factor: "factor", most: "most" };
 
+/** A wait that grows with each error; spans in milliseconds. */
+export interface GrowingWait {
+  /** After the first error. */
+  readonly first: number;
+  readonly factor: number;
+  /** The longest. */
+  readonly most: number;
+}
+
+/** What stands for a backoff that goes with a job: milliseconds for the same wait each time, an array for one after the other. */
+export type JobBackoff = Backoff | number | readonly number[];
+
 /**
- * What stands for a backoff: milliseconds for the same wait each time, an array for one after the other, a function of the
- * number of errors (1 or more) for the milliseconds that it returns. When the function throws, the job waits as without one.
+ * What stands for a backoff: also a function of the number of errors (1 or more) for the milliseconds that it returns. When it
+ * throws, the job waits as without one.
  */
-export type BackoffLike = Backoff | number | readonly number[] | ((errors: number) => number);
+export type BackoffLike = JobBackoff | ((errors: number) => number);
+
+/** A backoff as jobs carry it, in whole milliseconds. */
+export type BackoffJson =
+  | number
+  | readonly number[]
+  | { readonly list: readonly number[]; readonly jitter: number }
+  | (GrowingWait & { readonly jitter: number });
 
 /** How long a job waits before it runs again after an error, by the number of its errors. */
 export class Backoff {
-  #delay: (errors: number) => number;
-  #jitter: number;
+  /** Milliseconds: one after the other, the last for all that follow; or what grows, or the function that says them. */
+  readonly wait: readonly number[] | GrowingWait | ((errors: number) => number);
+  /** How much longer or shorter a wait is at random, as a share of it: 0 to 1. */
+  readonly jitter: number;
 
   /** @internal */
-  constructor(delay: (errors: number) => number, jitter = 0) {
+  constructor(wait: Backoff["wait"], jitter = 0) {
     if (typeof jitter !== "number" || !(jitter >= 0 && jitter <= 1)) {
       throw invalidArgument(`jitter must be 0 to 1, not ${String(jitter)}`);
     }
-    this.#delay = delay;
-    this.#jitter = jitter;
+    this.wait = wait;
+    this.jitter = jitter;
   }
 
   /**
@@ -52,9 +73,7 @@ export class Backoff {
     if (typeof factor !== "number" || !(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
       throw invalidArgument(`factor must be 1 or more, not ${String(factor)}`);
     }
-    const [from, to] = [milliseconds(first, "first"), milliseconds(most, "most")];
-    // Powers may overflow to Infinity, which 0 would make NaN.
-    return new Backoff((errors) => (from === 0 ? 0 : Math.min(from * factor ** (errors - 1), to)), jitter);
+    return new Backoff({ first: milliseconds(first, "first"), factor, most: milliseconds(most, "most") }, jitter);
   }
 
   /**
@@ -64,7 +83,8 @@ export class Backoff {
    * @throws InvalidArgument for what is not in its range, and an unknown option.
    */
   static fixed(delay: number, options: JitterOption = {}): Backoff {
-    return Backoff.list([delay], options);
+    coreOptions(options, JITTER, null);
+    return new Backoff([milliseconds(delay, "delay")], options.jitter);
   }
 
   /**
@@ -78,23 +98,43 @@ export class Backoff {
     if (!Array.isArray(delays)) {
       throw invalidArgument(`delays must be an array, not ${typeof delays}`);
     }
-    const spans = delays.map((delay, index) => milliseconds(delay, `backoff[${index}]`));
-    const last = spans.at(-1);
-    if (last === undefined) {
-      throw invalidArgument("backoff is an empty list");
-    }
-    return new Backoff((errors) => spans[errors - 1] ?? last, options.jitter);
+    return new Backoff(spans(delays, "backoff", null), options.jitter);
   }
 
-  /** @internal */
-  static of(value: BackoffLike): Backoff {
+  /** @internal `name` says in errors what it is. */
+  static of(value: BackoffLike, name = "backoff", operation: string | null = null): Backoff {
     if (value instanceof Backoff) {
       return value;
     }
-    if (Array.isArray(value)) {
-      return Backoff.list(value);
+    if (typeof value === "function") {
+      return new Backoff(value);
     }
-    return typeof value === "function" ? new Backoff(value) : Backoff.fixed(value as number);
+    return new Backoff(Array.isArray(value) ? spans(value, name, operation) : [milliseconds(value, name, operation)]);
+  }
+
+  /** @internal The backoff that goes with a job, as JSON; the core checks its ranges. */
+  static carried(value: JobBackoff, name: string, operation: string | null): BackoffJson {
+    const json = Backoff.of(value, name, operation).toJSON();
+    if (json === undefined) {
+      const why = "it goes with the job to whatever program performs it; that of a kind may be one";
+      throw invalidArgument(`${name} must not be a function: ${why}`, operation);
+    }
+    return json;
+  }
+
+  /** @internal What a job carries; null for none. */
+  static read(json: BackoffJson | null): Backoff | null {
+    if (json === null) {
+      return null;
+    }
+    if (typeof json === "number") {
+      return new Backoff([json]);
+    }
+    if (!("jitter" in json)) {
+      return new Backoff(json);
+    }
+    const { jitter, ...wait } = json;
+    return new Backoff("list" in wait ? wait.list : wait, jitter);
   }
 
   /**
@@ -116,7 +156,40 @@ export class Backoff {
    * @returns Milliseconds.
    */
   delay(errors: number): number {
-    const shift = 1 + this.#jitter * (2 * Math.random() - 1);
-    return milliseconds(this.#delay(errors) * shift, "what the backoff gave");
+    const shift = 1 + this.jitter * (2 * Math.random() - 1);
+    return milliseconds(this.#wait(errors) * shift, "what the backoff gave");
   }
+
+  /** What JSON.stringify writes, and jobs carry: all but a function, for which it is undefined. */
+  toJSON(): BackoffJson | undefined {
+    const { wait, jitter } = this;
+    if (typeof wait === "function") {
+      return undefined;
+    }
+    if ("first" in wait) {
+      return { ...wait, jitter };
+    }
+    return jitter > 0 ? { list: wait, jitter } : wait.length > 1 ? wait : wait[0];
+  }
+
+  #wait(errors: number): number {
+    const { wait } = this;
+    if (typeof wait === "function") {
+      return wait(errors);
+    }
+    if ("first" in wait) {
+      // Powers may overflow to Infinity, which 0 would make NaN.
+      return wait.first === 0 ? 0 : Math.min(wait.first * wait.factor ** (errors - 1), wait.most);
+    }
+    return wait[errors - 1] ?? (wait.at(-1) as number);
+  }
+}
+
+/** Milliseconds, each; 1 or more. */
+function spans(delays: readonly number[], name: string, operation: string | null): number[] {
+  if (delays.length === 0) {
+    throw invalidArgument(`${name} is an empty list`, operation);
+  }
+  // Not `map`, which leaves out what is missing.
+  return Array.from(delays, (delay, index) => milliseconds(delay, `${name}[${index}]`, operation));
 }

@@ -4,7 +4,15 @@
  * Times are milliseconds throughout: spans as they are, instants since 1970 UTC by Redis's clock.
  */
 
-export { Backoff, type BackoffLike, type ExponentialOptions, type JitterOption } from "./backoff.js";
+export {
+  Backoff,
+  type BackoffJson,
+  type BackoffLike,
+  type ExponentialOptions,
+  type GrowingWait,
+  type JitterOption,
+  type JobBackoff,
+} from "./backoff.js";
 export type { CheckOptions, Violation } from "./check.js";
 export { Client } from "./client.js";
 export type { ClientEvents, ClientOptions, SweepOptions, Swept, TagCount, WorkerJobs } from "./client-options.js";

@@ -1,4 +1,4 @@
-import type { Backoff, BackoffLike } from "./backoff.js";
+import type { Backoff } from "./backoff.js";
 import { Client } from "./client.js";
 import { invalidArgument } from "./errors.js";
 import { type BuildOptions, Job } from "./job.js";
@@ -10,17 +10,13 @@ import type { Recurring, RecurringOptions } from "./recurring.js";
 import { type Handler, LIMITS, limitsOf, type PerformOptions } from "./worker-options.js";
 
 /** What {@link defineJob} is told: the kind, and options that its puts have unless they say otherwise. */
-export interface JobDefaults extends SharedOptions {
+export interface JobDefaults extends Omit<SharedOptions, keyof PerformOptions>, PerformOptions {
   /** Names the handler, 1 to 255 bytes. */
   kind: string;
   /** Where it is put. Default: each put names its queue. */
   queue?: string;
   /** Milliseconds. Before the job may run, 0 or more, a fraction is rounded. Default 0. */
   delay?: number;
-  /** Milliseconds. How long its handler may run, 1 or more. Default: the worker's `timeout`. */
-  timeout?: number;
-  /** How long its jobs wait after an error; {@link retryRules} come before it. Default: 1 s to 1 h, doubling. */
-  backoff?: BackoffLike;
 }
 
 const DEFAULTS = { kind: "kind", queue: "queue", ...SHARED_OPTIONS, delay: "delay_ms", ...LIMITS };
@@ -50,9 +46,9 @@ export class JobClass<Data = unknown> {
   readonly handler: Handler<Data>;
   /** What its puts have unless they say otherwise. */
   readonly defaults: Readonly<Omit<JobDefaults, "kind" | "timeout" | "backoff">>;
-  /** Milliseconds. How long the handler may run; undefined: as the worker says. */
+  /** Milliseconds. How long the handler may run, unless a put says otherwise; undefined: as the worker says. */
   readonly timeout: number | undefined;
-  /** How long its jobs wait after an error; undefined: 1 s to 1 h, doubling. */
+  /** How long its jobs wait after an error, unless their puts say otherwise; undefined: 1 s to 1 h, doubling. */
   readonly backoff: Backoff | undefined;
 
   /** @internal */

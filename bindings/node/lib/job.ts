@@ -1,9 +1,11 @@
+import { Backoff, type BackoffJson, type JobBackoff } from "./backoff.js";
 import type { JobFailure } from "./failure.js";
 import { Held } from "./held.js";
 import type { HistoryEntry, JobProgress } from "./history.js";
 import { camelCase, type RawJson, toJson } from "./json.js";
 import type { NativeJob, NativeSaid, NativeView } from "./native.js";
-import { coreOptions, text } from "./options.js";
+import { text } from "./options.js";
+import { jobOptions } from "./put.js";
 import type { Holder } from "./run.js";
 
 /** A stored state of a job. */
@@ -30,6 +32,10 @@ export interface BuildOptions {
   throttles?: readonly string[];
   /** Default none. */
   headers?: Readonly<Record<string, string>>;
+  /** Milliseconds. {@link Job.runTimeout}. Default none. */
+  timeout?: number;
+  /** Default none. */
+  backoff?: JobBackoff;
 }
 
 const BUILD_OPTIONS = {
@@ -41,7 +47,15 @@ const BUILD_OPTIONS = {
   route: "route",
   throttles: "throttles",
   headers: "headers",
+  timeout: "timeout_ms",
+  backoff: "backoff_ms",
 };
+
+/** What a put says of runs, under the names of the core. */
+interface CarriedLimits {
+  timeout_ms?: number;
+  backoff_ms?: BackoffJson;
+}
 
 /** What is the same for every job that begins its run, or is not read with it. */
 const UNREAD = {
@@ -85,6 +99,8 @@ type JobFields = Pick<
   | "route"
   | "throttles"
   | "headers"
+  | "runTimeout"
+  | "backoff"
   | "dependencies"
   | "dependents"
   | "tracked"
@@ -98,7 +114,11 @@ type JobFields = Pick<
 >;
 
 /** The same as the native half gives them: what a log entry holds is text. */
-type ViewFields = Omit<JobFields, "progressed"> & { progress: JobProgress | null };
+interface ViewFields extends Omit<JobFields, "progressed" | "runTimeout" | "backoff"> {
+  readonly progress: JobProgress | null;
+  readonly timeout: number | null;
+  readonly backoff: BackoffJson | null;
+}
 
 /**
  * One job: what a worker's handler is given, what {@link Queue.reserve} and {@link Worker.next} take, what {@link Client.job}
@@ -139,6 +159,10 @@ export class Job<Data = unknown> extends Held<Data> {
   readonly throttles: readonly string[];
   /** The texts that go with it through all stages. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds. How long a run may take as its put says, `timeout`; null: as its kind or the worker says. */
+  readonly runTimeout: number | null;
+  /** How long it waits after an error that no {@link retryRules} name, as its put says; null: as its kind says. */
+  readonly backoff: Backoff | null;
   /** The jids of the jobs that it still waits for; empty on a reserved job. */
   readonly dependencies: readonly string[];
   /** The jids of the jobs that wait for it, the first 256; empty on a reserved job, with which they are not read. */
@@ -178,6 +202,8 @@ export class Job<Data = unknown> extends Held<Data> {
     this.route = fields.route;
     this.throttles = fields.throttles;
     this.headers = fields.headers;
+    this.runTimeout = fields.runTimeout;
+    this.backoff = fields.backoff;
     this.dependencies = fields.dependencies;
     this.dependents = fields.dependents;
     this.tracked = fields.tracked;
@@ -203,12 +229,14 @@ export class Job<Data = unknown> extends Held<Data> {
     data: Data | RawJson | null = null,
     options: BuildOptions = {},
   ): Job<Data> {
-    const own = coreOptions(options, BUILD_OPTIONS, null) as BuildOptions;
+    const own = jobOptions(options, BUILD_OPTIONS, null) as BuildOptions & CarriedLimits;
     const { jid = "built", queue = "built", priority = 0, retries = 5, tags = [], route = [], throttles = [] } = own;
     const headers = own.headers ?? {};
     const named = { jid: text(jid, "jid"), kind: text(kind, "kind"), queue: text(queue, "queue") };
     const limits = { priority, retries, remaining: retries, tags, route, throttles, tracked: false, parent: null };
-    const fields = { ...named, ...limits, headers, ...UNREAD, token: null, worker: null, putAt: 0 };
+    const { timeout_ms: runTimeout = null, backoff_ms = null } = own;
+    const ownLimits = { runTimeout, backoff: Backoff.read(backoff_ms) };
+    const fields = { ...named, ...limits, ...ownLimits, headers, ...UNREAD, token: null, worker: null, putAt: 0 };
     return new Job<Data>(fields, toJson(data, "data"), null, null);
   }
 
@@ -232,6 +260,8 @@ export class Job<Data = unknown> extends Held<Data> {
       route: said.route,
       throttles: said.throttles,
       headers: said.headers,
+      runTimeout: said.timeoutMs ?? null,
+      backoff: said.backoff === undefined ? null : Backoff.read(JSON.parse(said.backoff)),
       tracked: said.tracked,
       parent: said.parent ?? null,
       putAt,
@@ -251,10 +281,11 @@ export class Job<Data = unknown> extends Held<Data> {
 
   /** @internal A job that was looked up. */
   static viewed(view: NativeView, holder: Holder): Job {
-    const { progress, history, ...others } = camelCase(JSON.parse(view.rest)) as ViewFields;
+    const { progress, history, timeout, backoff, ...others } = camelCase(JSON.parse(view.rest)) as ViewFields;
     const events = history.map((event) =>
       event.rawData === undefined ? event : { ...event, data: JSON.parse(event.rawData) },
     );
-    return new Job({ ...others, progressed: progress, history: events }, view.data, view.result ?? null, holder);
+    const own = { runTimeout: timeout, backoff: Backoff.read(backoff), progressed: progress, history: events };
+    return new Job({ ...others, ...own }, view.data, view.result ?? null, holder);
   }
 }

@@ -4,7 +4,7 @@ import type { Explanation } from "./explanation.js";
 import type { JobOutcome, JobState } from "./job.js";
 import { jsonObject, toJson } from "./json.js";
 import { coreOptions, optionsObject, plain, texts } from "./options.js";
-import { DEPEND_OPTIONS, type DependOptions, REQUEUE_OPTIONS, type RequeueOptions } from "./put.js";
+import { DEPEND_OPTIONS, type DependOptions, jobOptions, REQUEUE_OPTIONS, type RequeueOptions } from "./put.js";
 
 /** What anybody may do with a {@link Job}, whoever has it: these methods speak of the job of this jid as it is when they are called. */
 export abstract class Managed {
@@ -47,7 +47,7 @@ export abstract class Managed {
   async requeue(options: RequeueOptions = {}): Promise<JobOutcome> {
     const operation = "job_requeue";
     const { data, ...others } = optionsObject(options, operation);
-    const fields = { jid: this.jid, ...coreOptions(others, REQUEUE_OPTIONS, operation) };
+    const fields = { jid: this.jid, ...jobOptions(others, REQUEUE_OPTIONS, operation) };
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
     return this.ending("requeued", async () => {
       const state = await this.door(operation).call(operation, jsonObject(fields, raw), REQUEUE_OPTIONS);

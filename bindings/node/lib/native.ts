@@ -31,6 +31,10 @@ export interface NativeSaid {
   readonly route: readonly string[];
   readonly throttles: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
+  /** Absent when its put did not say how long a run may take. */
+  readonly timeoutMs?: number;
+  /** JSON. Absent when its put did not say how long it waits after an error. */
+  readonly backoff?: string;
   /** Absent when no recurring job put it. */
   readonly parent?: string;
   readonly tracked: boolean;

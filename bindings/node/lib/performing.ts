@@ -112,9 +112,9 @@ export class Performing {
     return rule === null ? ending : ruled(job, ending, rule);
   }
 
-  /** What the kind's own backoff says. */
+  /** What the kind's own backoff says; that of the job itself comes before it, and is the core's. */
   #ownRule(job: Job, error: unknown): ErrorRule | null {
-    const backoff = this.backoffs.get(job.kind);
+    const backoff = job.backoff === null ? this.backoffs.get(job.kind) : undefined;
     const delay_ms = backoff === undefined ? undefined : Backoff.after(backoff, job);
     return delay_ms === undefined ? null : { error, verb: "retry", fields: { delay_ms } };
   }

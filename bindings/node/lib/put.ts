@@ -1,4 +1,6 @@
-import type { ErrorFields } from "./errors.js";
+import { Backoff, type JobBackoff } from "./backoff.js";
+import { type ErrorFields, invalidArgument } from "./errors.js";
+import { coreOptions, type OptionNames } from "./options.js";
 
 /** What jobs and recurring jobs alike may have. */
 export interface SharedOptions {
@@ -14,6 +16,13 @@ export interface SharedOptions {
   route?: readonly string[];
   /** Texts that go with it through all stages, such as a trace's context: at most 32, 4 KiB with their names. Default none. */
   headers?: Readonly<Record<string, string>>;
+  /** Milliseconds. How long a run of it may take, 1 or more, a fraction is rounded. Default: as its kind or the worker says. */
+  timeout?: number;
+  /**
+   * How long it waits after an error that no {@link retryRules} name: no function, as it goes with the job; a list of at most 64, a
+   * factor of at most 1000. Default: as its kind says.
+   */
+  backoff?: JobBackoff;
 }
 
 export const SHARED_OPTIONS = {
@@ -23,7 +32,28 @@ export const SHARED_OPTIONS = {
   throttles: "throttles",
   route: "route",
   headers: "headers",
+  timeout: "timeout_ms",
+  backoff: "backoff_ms",
 };
+
+/** {@link coreOptions} of those who have a timeout of runs and a backoff among them. */
+export function jobOptions<Options extends Pick<SharedOptions, "timeout" | "backoff">>(
+  options: Options,
+  names: OptionNames<Options>,
+  operation: string | null,
+  within = "",
+): Record<string, unknown> {
+  const backoff = options?.backoff;
+  const others = backoff === undefined ? options : { ...options, backoff: undefined };
+  const fields = coreOptions(others, names, operation, within);
+  if (fields.timeout_ms === 0) {
+    throw invalidArgument(`${within}timeout must be 1 ms or more`, operation);
+  }
+  if (backoff !== undefined) {
+    fields.backoff_ms = Backoff.carried(backoff, `${within}backoff`, operation);
+  }
+  return fields;
+}
 
 /** What a job may wait for. */
 export interface DependOptions {

@@ -2,8 +2,8 @@ import type { Door } from "./door.js";
 import { errorOf, invalidArgument, wrongState } from "./errors.js";
 import { jsonObject, toJson } from "./json.js";
 import { through } from "./middleware.js";
-import { coreOptions, optionsObject, text } from "./options.js";
-import { type Placed, PUT_OPTIONS, type PutAnswer, type PutItem, type PutOptions } from "./put.js";
+import { optionsObject, text } from "./options.js";
+import { jobOptions, type Placed, PUT_OPTIONS, type PutAnswer, type PutItem, type PutOptions } from "./put.js";
 
 /** The operation. */
 const PUT = "queue_put";
@@ -112,5 +112,5 @@ function listed(queue: string, job: PutItem, index: number): Put {
 export function itemJson({ queue, kind, data, options }: Put, within: string): string {
   const fields = { queue: text(queue, `${within}queue`, PUT), kind: text(kind, `${within}kind`, PUT) };
   const json = toJson(data, `${within}data`, PUT);
-  return jsonObject({ ...fields, ...coreOptions(options, PUT_OPTIONS, PUT, within) }, { data: json });
+  return jsonObject({ ...fields, ...jobOptions(options, PUT_OPTIONS, PUT, within) }, { data: json });
 }

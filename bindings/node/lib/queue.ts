@@ -6,7 +6,7 @@ import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
 import type { NativeView } from "./native.js";
 import { coreOptions, milliseconds, text } from "./options.js";
 import { type JidPage, PAGE_OPTIONS, type Page, type PageOptions } from "./page.js";
-import type { Placed, PutItem, PutOptions } from "./put.js";
+import { jobOptions, type Placed, type PutItem, type PutOptions } from "./put.js";
 import type { QueueCounts, QueueStats } from "./queue-figures.js";
 import { RECURRING_NAMES, RECURRING_OPTIONS, Recurring, type RecurringOptions } from "./recurring.js";
 import { Throttle } from "./throttle.js";
@@ -215,7 +215,7 @@ export class Queue {
     const operation = "recurring_put";
     const fields = {
       jid: randomUUID().replaceAll("-", ""),
-      ...coreOptions(options, RECURRING_OPTIONS, operation),
+      ...jobOptions(options, RECURRING_OPTIONS, operation),
       queue: this.name,
       kind: text(kind, "kind", operation),
       interval_ms: milliseconds(interval, "interval", operation),

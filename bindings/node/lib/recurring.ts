@@ -1,8 +1,9 @@
+import { Backoff, type BackoffJson } from "./backoff.js";
 import type { Door } from "./door.js";
 import { camelCase, jsonObject, toJson } from "./json.js";
 import type { NativeView } from "./native.js";
-import { coreOptions, optionsObject, texts } from "./options.js";
-import { SHARED_OPTIONS, type SharedOptions } from "./put.js";
+import { optionsObject, texts } from "./options.js";
+import { jobOptions, SHARED_OPTIONS, type SharedOptions } from "./put.js";
 
 /** Options of {@link Queue.putRecurring}: those of its jobs, and when they come. */
 export interface RecurringOptions extends SharedOptions {
@@ -17,7 +18,12 @@ export interface RecurringOptions extends SharedOptions {
 export const RECURRING_OPTIONS = { jid: "jid", offset: "offset_ms", backlog: "backlog", ...SHARED_OPTIONS };
 
 /** What the core calls otherwise than this package, of all that makes a recurring job. */
-export const RECURRING_NAMES = { offset: "offset_ms", interval: "interval_ms" };
+export const RECURRING_NAMES = {
+  offset: "offset_ms",
+  interval: "interval_ms",
+  timeout: SHARED_OPTIONS.timeout,
+  backoff: SHARED_OPTIONS.backoff,
+};
 
 /** Options of {@link Recurring.update}. What is not given stays as it is. */
 export interface RecurringUpdate extends SharedOptions {
@@ -43,7 +49,7 @@ const UPDATE_OPTIONS = {
 };
 
 /** The fields of a recurring job as a look-up gives them. */
-type RecurringFields = Omit<Recurring, "data" | "rawData" | Methods>;
+type RecurringFields = Omit<Recurring, "data" | "rawData" | "backoff" | Methods> & { backoff: BackoffJson | null };
 type Methods = "update" | "cancel" | "tag" | "untag" | "pause" | "resume";
 
 /**
@@ -81,6 +87,10 @@ export class Recurring<Data = unknown> {
   readonly route: readonly string[];
   /** The texts that go with a job. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds. How long a run of a job may take; null: as its kind or the worker says. */
+  readonly timeout: number | null;
+  /** How long a job waits after an error that no {@link retryRules} name; null: as its kind says. */
+  readonly backoff: Backoff | null;
   /** The payload's JSON text, byte for byte as it was put. */
   readonly rawData: string;
 
@@ -103,6 +113,8 @@ export class Recurring<Data = unknown> {
     this.throttles = fields.throttles;
     this.route = fields.route;
     this.headers = fields.headers;
+    this.timeout = fields.timeout;
+    this.backoff = Backoff.read(fields.backoff);
     this.rawData = view.data;
     this.#door = door;
   }
@@ -123,7 +135,7 @@ export class Recurring<Data = unknown> {
     const operation = "recurring_update";
     const { data, ...others } = optionsObject(options, operation);
     const raw = { data: data === undefined ? undefined : toJson(data, "data", operation) };
-    const fields = { jid: this.jid, ...coreOptions(others, UPDATE_OPTIONS, operation) };
+    const fields = { jid: this.jid, ...jobOptions(others, UPDATE_OPTIONS, operation) };
     await this.#door.call(operation, jsonObject(fields, raw), RECURRING_NAMES);
   }
 

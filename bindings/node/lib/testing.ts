@@ -33,7 +33,7 @@ export interface DrainOptions {
   throws?: boolean;
 }
 
-/** How long a job waits after an error: as with any worker, but never longer or shorter at random. */
+/** How long a job waits after an error when nobody says: as with any worker, but never longer or shorter at random. */
 const BACKOFF = Backoff.exponential(1_000, { jitter: 0 });
 
 const DRAIN_OPTIONS = { queues: "queues", throws: "throws" };
@@ -214,7 +214,7 @@ function asOperation(job: Job, ending: Ending): Ending {
     return ending;
   }
   const { class: name, ...said } = ending.fields;
-  const delay_ms = Backoff.after(BACKOFF, job);
+  const delay_ms = Backoff.after(job.backoff ?? BACKOFF, job);
   return { verb: "retry", fields: { ...said, delay_ms, group: failureGroup(job.kind, String(name)) }, raw: {} };
 }
 

@@ -1,8 +1,8 @@
 import { Backoff, type BackoffLike } from "./backoff.js";
-import { invalidArgument } from "./errors.js";
 import type { Job } from "./job.js";
-import { coreOptions, optionsObject } from "./options.js";
+import { optionsObject } from "./options.js";
 import type { ChooseQueues } from "./order.js";
+import { jobOptions } from "./put.js";
 import type { RunEnd } from "./run.js";
 
 /** A StatsD server, and what it is sent: `<key>.<kind>.count`, `<key>.<kind>.<outcome>` and `<key>.<kind>.time`, in milliseconds. */
@@ -44,9 +44,10 @@ export interface WorkerOptions {
    */
   interval?: number;
   /**
-   * Milliseconds. How long a handler may run, 1 or more; one may have its own ({@link PerformOptions}). Then its signal is
-   * aborted, and it has `killTimeout` to end: what it throws spends a retry. One that does not end has {@link Worker.run} take
-   * no more jobs, leave the others `shutdownTimeout`, and end the process with status 70. Default: as long as it likes.
+   * Milliseconds. How long a handler may run, 1 or more; a put ({@link PutOptions}) and a handler ({@link PerformOptions}) may say
+   * otherwise. Then its signal is aborted, and it has `killTimeout` to end: what it throws spends a retry. One that does not end has
+   * {@link Worker.run} take no more jobs, leave the others `shutdownTimeout`, and end the process with status 70. Default: as long
+   * as it likes.
    */
   timeout?: number;
   /** Milliseconds. What is left to handlers after TERM, INT or their `timeout`, 0 or more. Default 2000. */
@@ -98,9 +99,12 @@ export const KIND_NAMES = { kind: "kinds[" };
 
 /** Options of {@link Worker.perform}. */
 export interface PerformOptions {
-  /** Milliseconds. How long this handler may run, 1 or more. Default: the worker's `timeout`. */
+  /** Milliseconds. How long its handler may run, 1 or more, unless a put says otherwise. Default: the worker's `timeout`. */
   timeout?: number;
-  /** How long its jobs wait after an error; {@link retryRules} come before it. Default: 1 s to 1 h, doubling. */
+  /**
+   * How long its jobs wait after an error, unless their puts say otherwise; {@link retryRules} come before both. Default: 1 s to 1 h,
+   * doubling.
+   */
   backoff?: BackoffLike;
 }
 
@@ -115,10 +119,7 @@ export interface KindLimits {
 /** Checked. */
 export function limitsOf(options: PerformOptions): KindLimits {
   const { backoff, ...others } = optionsObject(options, null);
-  const { timeout_ms } = coreOptions(others, LIMITS, null);
-  if (timeout_ms === 0) {
-    throw invalidArgument("timeout must be 1 ms or more");
-  }
+  const { timeout_ms } = jobOptions(others, LIMITS, null);
   return {
     timeout: timeout_ms as number | undefined,
     backoff: backoff === undefined ? undefined : Backoff.of(backoff),

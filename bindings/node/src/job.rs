@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use manyhands::Error;
+use manyhands::{Backoff, Error};
 use napi::bindgen_prelude::ToNapiValue;
 use napi::sys::{napi_env, napi_value};
 use napi_derive::napi;
@@ -90,6 +90,10 @@ pub struct Said {
     pub throttles: Vec<String>,
     /// The texts that go with it.
     pub headers: BTreeMap<String, String>,
+    /// How long a run of it may take.
+    pub timeout_ms: Option<i64>,
+    /// How long it waits after an error, as JSON.
+    pub backoff: Option<String>,
     /// The recurring job that put it.
     pub parent: Option<String>,
     /// Whether events tell of it.
@@ -106,6 +110,8 @@ impl From<manyhands::Job> for Job {
             route: job.route,
             throttles: job.throttles,
             headers: job.headers,
+            timeout_ms: job.timeout_ms,
+            backoff: job.backoff.as_ref().map(Backoff::to_json),
             parent: job.parent,
             tracked: job.tracked,
         });

@@ -130,8 +130,10 @@ test("what is wrong with rules is said at once", () => {
   refused({ retryOn: [[Error]] }, /^retryOn must be a list of pairs/);
   refused({ retryOn: { Error: 5 } }, /^retryOn must be a list, not object/);
   refused({ discardOn: Error }, /^discardOn must be a list, not function/);
-  refused({ retryOn: [[Error, -5]] }, /backoff\[0\] -5 is negative/);
+  refused({ retryOn: [[Error, -5]] }, /^backoff -5 is negative/);
+  refused({ retryOn: [[Error, [5, -5]]] }, /^backoff\[1\] -5 is negative/);
   refused({ retryOn: [[Error, []]] }, /empty list/);
+  assert.throws(() => Backoff.fixed(-5), /delay -5 is negative/);
   assert.throws(() => Backoff.fixed(5, { jitter: 2 }), /jitter must be 0 to 1/);
   assert.throws(() => Backoff.exponential(5, { factor: 0 }), /factor must be 1 or more/);
   assert.throws(

@@ -1,13 +1,15 @@
 // Answers the scenario runner through the Node package's public surface. The protocol: tests/README.md.
 import { createInterface } from "node:readline";
-import { Client, ManyhandsError, RawJson } from "manyhands";
+import { Backoff, Client, ManyhandsError, RawJson } from "manyhands";
 
 const NAMED = ["jid", "kind", "queue", "data", "priority", "retries", "remaining", "token", "worker", "tags", "route"];
-const TAKEN = [...NAMED, "putAt", "throttles", "headers", "tracked", "parent"];
+const TAKEN = [...NAMED, "putAt", "throttles", "headers", "runTimeout", "backoff", "tracked", "parent"];
 const LINKED = ["dependencies", "dependents", "progressed"];
 const VIEWED = [...TAKEN, ...LINKED, "state", "stalled", "result", "dueAt", "leaseUntil", "failure", "history"];
-const SHARED = ["priority", "retries", "tags", "throttles", "route", "headers"];
-const TEMPLATE = ["jid", "kind", "queue", "data", "interval", "backlog", "count", "paused", "nextAt", ...SHARED];
+const LISTED = ["priority", "retries", "tags", "throttles", "route", "headers"];
+const TIMES_OF_JOB = ["interval", "nextAt", "timeout", "backoff"];
+const TEMPLATE = ["jid", "kind", "queue", "data", "backlog", "count", "paused", ...TIMES_OF_JOB, ...LISTED];
+const SHARED = [...LISTED, "timeout_ms", "backoff_ms"];
 const PAGE = ["offset", "limit"];
 
 // Names of the core and of this package, whose spans and instants are milliseconds as well.
@@ -19,6 +21,9 @@ const INSTANTS = {
   at: "at_ms",
   run: "run_ms",
   interval: "interval_ms",
+  runTimeout: "timeout_ms",
+  timeout: "timeout_ms",
+  backoff: "backoff_ms",
   progressed: "progress",
 };
 const TIMES = { mean: "mean_ms", deviation: "deviation_ms", p50: "p50_ms", p99: "p99_ms" };
@@ -29,6 +34,7 @@ const OPTIONS = {
   offset_ms: "offset",
   expires_ms: "expires",
   timeout_ms: "timeout",
+  backoff_ms: "backoff",
   on_conflict: "onConflict",
   engine_upgrade: "engineUpgrade",
 };
@@ -61,6 +67,13 @@ const held = new Map(); // reserved jobs that nobody ended
 
 function renamed(fields, names) {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [names[name] ?? name, value]));
+}
+
+/** Options of a job as a user writes them. */
+function typed({ backoff_ms: backoff, ...options }) {
+  const { list, first, ...others } = backoff ?? {};
+  const made = list ? Backoff.list(list, others) : first === undefined ? backoff : Backoff.exponential(first, others);
+  return renamed(made === undefined ? options : { ...options, backoff: made }, OPTIONS);
 }
 
 function described(job, names) {
@@ -99,7 +112,7 @@ async function put(client, _, { jobs }) {
     return call(client, "queue_put", { jobs });
   }
   const queue = client.queue(jobs[0].queue);
-  const items = jobs.map(({ queue: _, data = null, ...job }) => ({ ...renamed(job, OPTIONS), data: payload(data) }));
+  const items = jobs.map(({ queue: _, data = null, ...job }) => ({ ...typed(job), data: payload(data) }));
   if (items.length > 1) {
     return queue.putMany(items);
   }
@@ -203,7 +216,7 @@ async function list(client, _, args) {
 }
 
 async function putRecurring(client, { queue, kind, data = null, interval_ms, ...options }) {
-  await client.queue(queue).putRecurring(kind, payload(data), interval_ms, renamed(options, OPTIONS));
+  await client.queue(queue).putRecurring(kind, payload(data), interval_ms, typed(options));
 }
 
 async function cancelRecurring(client, _, args) {
@@ -280,9 +293,7 @@ const METHODS = {
     done((job, { progress, note }) => job.progress(progress, note)),
   ),
   job_release: end("release", () => []),
-  job_requeue: ofJob(PLACE, (job, { data, ...options }) =>
-    job.requeue({ ...renamed(options, OPTIONS), data: payload(data) }),
-  ),
+  job_requeue: ofJob(PLACE, (job, { data, ...options }) => job.requeue({ ...typed(options), data: payload(data) })),
   job_retry: end("retry", ({ delay, ...options }) => [delay, options]),
   job_save: ofHeld(["data"], (job, { data }) => job.heartbeat({ data: payload(data) })),
   job_snooze: end("snooze", ({ delay }) => [delay]),
@@ -323,7 +334,7 @@ const METHODS = {
   recurring_untag: ofTemplate(["tags"], tagging("untag")),
   recurring_update: ofTemplate(
     ["interval_ms", "queue", "kind", "data", "backlog", ...SHARED],
-    done((one, options) => one.update({ ...renamed(options, OPTIONS), data: payload(options.data) })),
+    done((one, options) => one.update({ ...typed(options), data: payload(options.data) })),
   ),
   sweep,
   tag_jobs: (client, _, { tag, ...page }) => client.tagged(tag, page),
