@@ -17,6 +17,7 @@ Times are seconds: numbers or timedelta in, epoch seconds out.
 """
 
 from manyhands._native import VERSION as __version__
+from manyhands.backoff import Backoff
 from manyhands.client import Client
 from manyhands.config import Config, Settings
 from manyhands.errors import (
@@ -56,7 +57,7 @@ from manyhands.patterns import PatternPriority, Patterns, SavedPatterns
 from manyhands.put import Placed, Put, PutOptions
 from manyhands.queue import Queue
 from manyhands.recurring import Recurring, RecurringOptions
-from manyhands.retry_rules import Backoff, RetryRules
+from manyhands.retry_rules import RetryRules
 from manyhands.stats import Counts, QueueCounts, Sample, Stats
 from manyhands.status import Explanation, Swept, Violation, WorkerStatus
 from manyhands.throttle import Throttle, ThrottleCounts

@@ -15,8 +15,8 @@ from manyhands.job_class import JobClass
 from manyhands.middleware import Middleware, chained, check_middleware, is_async, name_of
 
 if TYPE_CHECKING:
+    from manyhands.backoff import Backoff
     from manyhands.job import Job
-    from manyhands.retry_rules import Backoff
 
 Handler = Callable[["Job"], Any]
 

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from manyhands._own_limits import limits_in_milliseconds
 from manyhands._wire import UNCHANGED, given, json_text, milliseconds, refuse_unknown
+from manyhands.backoff import Backoff
 from manyhands.errors import WrongState
 
 if TYPE_CHECKING:
     from manyhands._holder import Holder
+    from manyhands.backoff import BackoffLike
     from manyhands.client import Client
     from manyhands.job import State
     from manyhands.status import Explanation
@@ -28,6 +31,8 @@ class Managed:
     route: list[str]
     throttles: list[str]
     headers: dict[str, str]
+    run_timeout: float | None
+    backoff: Backoff | None
     tracked: bool
     state: State
     stalled: bool
@@ -69,6 +74,8 @@ class Managed:
         throttles: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float | timedelta | None = None,
+        backoff: BackoffLike | None = None,
         dependencies: Sequence[str] | None = None,
         missing: str | None = None,
         **unknown: NoReturn,
@@ -80,7 +87,8 @@ class Managed:
         queue: where to. Default: the queue it is in.
         data: its new payload. Default: unchanged.
         delay: seconds before it may be reserved, 0 or more. Default 0.
-        priority, retries, tags, throttles, route, headers, missing: as in `Queue.put`. Default: unchanged.
+        priority, retries, tags, throttles, route, headers, timeout, backoff, missing: as in `Queue.put`. Default:
+            unchanged.
         dependencies: up to 256 jids to wait for, in place of those it has. Default: unchanged.
 
         Returns waiting, scheduled or blocked. Raises InvalidArgument, JobNotFound, UnknownDependency, Cycle, TooDeep,
@@ -92,7 +100,7 @@ class Managed:
         options: dict[str, Any] = {"queue": queue, "priority": priority, "retries": retries, "tags": tags}
         options |= {"throttles": throttles, "route": route, "headers": headers}
         options |= {"dependencies": dependencies, "missing": missing}
-        fields = given(options)
+        fields = {**given(options), **limits_in_milliseconds(timeout, backoff, "job_requeue")}
         if delay_ms := milliseconds(delay, "delay", "job_requeue"):
             fields["delay_ms"] = delay_ms
         raw_data = None if data is UNCHANGED else json_text(data, "data", "job_requeue")
@@ -105,6 +113,10 @@ class Managed:
         self.throttles = list(dict.fromkeys(fields.get("throttles", self.throttles)))
         self.route = list(fields.get("route", self.route))
         self.headers = dict(fields.get("headers", self.headers))
+        if timeout is not None:
+            self.run_timeout = fields["timeout_ms"] / 1000
+        if backoff is not None:
+            self.backoff = Backoff.of(backoff)
         if raw_data is not None:
             self._carry(raw_data)
         return state

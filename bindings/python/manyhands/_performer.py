@@ -132,7 +132,8 @@ class Performer:
         ruled, delay_ms = job._rule or (None, None)
         if ruled is error:
             return failed_by_rule(job.kind, error, delay_ms)
-        backoff = self._duties.backoffs.get(job.kind)
+        # The core reckons with what the job says itself.
+        backoff = self._duties.backoffs.get(job.kind) if job.backoff is None else None
         delay_ms = None if backoff is None else backoff._after_ms(job)
         return failed(error) if delay_ms is None else failed_by_rule(job.kind, error, delay_ms)
 

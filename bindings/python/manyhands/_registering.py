@@ -9,11 +9,11 @@ from typing import Literal, TypeVar, overload
 
 from manyhands._duties import Duties, Handler
 from manyhands._wire import milliseconds, text
+from manyhands.backoff import Backoff, BackoffLike
 from manyhands.errors import InvalidArgument, WrongState
 from manyhands.job import Job
 from manyhands.job_class import JobClass
 from manyhands.middleware import Middleware
-from manyhands.retry_rules import Backoff, BackoffLike
 
 _LockLost = TypeVar("_LockLost", bound=Callable[[Job, str], object])
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
@@ -45,7 +45,7 @@ class Registering(ABC):
         kind: 1 to 255 bytes; registering it again replaces the handler. Or a job class.
         timeout: seconds that the handler may run: see `Worker`. Default: the job class's, else the worker's.
         backoff: how long its jobs wait after an error that no RetryRules name: a Backoff, or seconds. Default: the job
-            class's, else 1 s doubling to an hour.
+            class's, else 1 s doubling to an hour. What a put says of its job comes before both (`Queue.put`).
 
         The handler, a function or `async def`, gets the Job. What it returns is stored as the job's result, and the job
         goes on along its route.

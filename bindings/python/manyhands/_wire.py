@@ -130,10 +130,10 @@ def object_text(members: Mapping[str, Any], operation: str | None, within: str =
 
 
 def view_fields(text: str) -> dict[str, Any]:
-    """A job's or recurring job's view: its members as Python values, but `data` as the JSON text it is."""
+    """A job's or recurring job's view: its members as Python values, but `data` and `backoff_ms` as their JSON text."""
     members = _native.members(text)
-    data = members.pop("data")
-    return {"data": data, **{name: json.loads(member) for name, member in members.items()}}
+    texts = {name: members.pop(name) for name in ("data", "backoff_ms")}
+    return {**texts, **{name: json.loads(member) for name, member in members.items()}}
 
 
 def in_seconds(value: Any) -> Any:

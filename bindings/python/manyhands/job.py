@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from manyhands._holder import ClientHolder, Holder
 from manyhands._managed import Managed
+from manyhands._own_limits import limits_in_milliseconds, limits_of
 from manyhands._viewed import Viewed
 from manyhands._wire import UNCHANGED, json_text, milliseconds, renamed, texts, view_fields
 from manyhands.errors import WrongState
 from manyhands.outcome import Fail
 
 if TYPE_CHECKING:
+    from manyhands.backoff import BackoffLike
     from manyhands.client import Client
 
 _NO_DELAY = 0
@@ -52,6 +54,8 @@ class Job(Managed, Viewed):
     worker, token: who holds it, and the text that proves it; None when nobody does.
     tags, route, throttles: its labels; the queues it still goes through; the limits it is held to (lists of text).
     headers: the texts that go with it through all stages, by name.
+    run_timeout, backoff: how many seconds a run of it may take, and how long it waits after an error (a Backoff), as
+        its put says; None where that says nothing: then its kind or worker does.
     parent: the recurring job that put it, or None. tracked: whether events tell of it.
     put_at: epoch seconds.
 
@@ -59,6 +63,8 @@ class Job(Managed, Viewed):
 
     Source: core/src/ops/job.rs
     """
+
+    run_timeout = backoff = None  # what most jobs have, at no cost
 
     def __init__(self, client: Client | None, holder: Holder | None, fields: dict[str, Any]) -> None:
         """For this package only: a program makes jobs by putting them, or by `Job.build`."""
@@ -84,6 +90,8 @@ class Job(Managed, Viewed):
         self.route: list[str] = fields["route"]
         self.throttles: list[str] = fields["throttles"]
         self.headers: dict[str, str] = fields["headers"]
+        if "backoff_ms" in fields:
+            self.run_timeout, self.backoff = limits_of(fields)
         self.parent: str | None = fields["parent"]
         self.tracked: bool = fields["tracked"]
         self.put_at: float = fields["put_at_ms"] / 1000
@@ -103,17 +111,22 @@ class Job(Managed, Viewed):
         route: Sequence[str] = (),
         throttles: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
+        timeout: float | timedelta | None = None,
+        backoff: BackoffLike | None = None,
     ) -> Job:
         """Make a job without a server, to test a handler with. Nobody holds it, so it cannot be completed.
 
-        kind, data, jid, queue, priority, retries, tags, route, throttles, headers: as in `Queue.put`.
+        kind, data, jid, queue, priority, retries, tags, route, throttles, headers, timeout, backoff: as in `Queue.put`.
 
-        Raises InvalidArgument for data that JSON cannot say.
+        Raises InvalidArgument for data that JSON cannot say, and for a timeout or backoff that no put could say.
         """
         fields = {"jid": jid, "kind": kind, "queue": queue, "data": json_text(data, "data", None), "priority": priority}
         fields |= {"retries": retries, "remaining": retries, "tags": texts(tags, "tags", None)}
         fields |= {"route": texts(route, "route", None), "throttles": texts(throttles, "throttles", None)}
         fields |= {"headers": dict(headers or {}), "parent": None, "tracked": False}
+        limits = limits_in_milliseconds(timeout, backoff, None)
+        backoff_ms = json_text(limits.get("backoff_ms"), "backoff", None)
+        fields |= {"timeout_ms": limits.get("timeout_ms"), "backoff_ms": backoff_ms}
         return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
 
     @classmethod

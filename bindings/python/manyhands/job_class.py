@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from manyhands import _native
 from manyhands._wire import given, milliseconds, object_text, refuse_unknown, text
+from manyhands.backoff import Backoff, BackoffLike
 from manyhands.client import Client
 from manyhands.errors import InvalidArgument
 from manyhands.put import OPERATION, Placed, in_milliseconds
-from manyhands.retry_rules import Backoff, BackoffLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -39,8 +39,8 @@ class JobClass:
     kind: names its jobs.
     handler: what was decorated, as a function of the Job.
     queue: where its jobs are put, or None.
-    timeout: seconds its handler may run in a worker, or None.
-    backoff: how long its jobs wait after an error, or None.
+    timeout: seconds its handler may run in a worker, or None. Kept by who performs it: a put sends only its own.
+    backoff: how long its jobs wait after an error, or None; kept so too.
     options: the other defaults of its puts, by the names of `Queue.put`.
     """
 
@@ -144,7 +144,8 @@ def job(
 
     kind: 1 to 255 bytes.
     queue: where its jobs are put. Default: each put says it.
-    timeout, backoff: seconds that the handler may run, and that its jobs wait after an error: see `Worker.perform`.
+    timeout, backoff: seconds that the handler may run, and that its jobs wait after an error: see `Worker.perform`. A
+        put's own come before them.
     priority, delay, retries, tags, route, throttles, headers: as in `Queue.put`.
 
     What is decorated may also be a class with a method `perform(job)`, of which each job gets an object. Type checkers

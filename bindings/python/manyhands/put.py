@@ -8,16 +8,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from manyhands._hooks import Hooks
+from manyhands._own_limits import limits_in_milliseconds
 from manyhands._wire import json_text, milliseconds, object_text
 from manyhands.errors import InvalidArgument, WrongState
 from manyhands.middleware import PutMiddleware, chained, check_middleware, is_async, name_of
 
 if TYPE_CHECKING:
+    from manyhands.backoff import BackoffLike
     from manyhands.client import Client
 
 OPERATION = "queue_put"
 
 _HOOKS = ("before_put", "after_put")
+
+_NO_OPTIONS = {
+    "queue": "it goes to the queue it is called on",
+    "delay_ms": "say delay, in seconds",
+    "timeout_ms": "say timeout, in seconds",
+    "backoff_ms": "say backoff, in seconds",
+}
+"""What the core would take, and what is said instead."""
 
 _placed: Callable[..., Placed] = tuple.__new__
 """Makes a Placed of a tuple: its own `__new__` is a Python function, which thousands of jobs feel."""
@@ -48,6 +58,8 @@ class PutOptions(TypedDict, total=False):
     route: Sequence[str] | None
     throttles: Sequence[str] | None
     headers: Mapping[str, str] | None
+    timeout: float | timedelta | None
+    backoff: BackoffLike | None
     dependencies: Sequence[str] | None
     missing: str | None
     on_conflict: str | None
@@ -70,11 +82,10 @@ class Put:
     def of(cls, queue: str, job: Mapping[str, Any], within: str = "") -> Put:
         """What a mapping with the arguments of `Queue.put` asks for. `within` says in errors which job it is."""
         options = dict(job)
-        if "queue" in options:
-            message = f"{within}queue is not an option of a put: it goes to the queue it is called on"
-            raise InvalidArgument(message, operation=OPERATION)
-        if "delay_ms" in options:
-            message = f"{within}delay_ms is not an option of a put: say delay, in seconds"
+        # One by one, here and below: through a set, making a put takes a quarter longer.
+        if "queue" in options or "delay_ms" in options or "timeout_ms" in options or "backoff_ms" in options:
+            name = next(name for name in _NO_OPTIONS if name in options)
+            message = f"{within}{name} is not an option of a put: {_NO_OPTIONS[name]}"
             raise InvalidArgument(message, operation=OPERATION)
         if "kind" not in options:
             raise InvalidArgument(f"{within}kind is missing", operation=OPERATION)
@@ -101,12 +112,13 @@ class Put:
 
 def in_milliseconds(options: Mapping[str, Any], within: str = "") -> Mapping[str, Any]:
     """The options of a put as the core knows them."""
-    if "delay" not in options:
+    if "delay" not in options and "timeout" not in options and "backoff" not in options:
         return options
     options = dict(options)
     if (delay := options.pop("delay", None)) is not None:
         options["delay_ms"] = milliseconds(delay, f"{within}delay", OPERATION)
-    return options
+    timeout, backoff = options.pop("timeout", None), options.pop("backoff", None)
+    return {**options, **limits_in_milliseconds(timeout, backoff, OPERATION, within)}
 
 
 class Putting:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from manyhands import _native
+from manyhands._own_limits import limits_in_milliseconds
 from manyhands._wire import given, in_seconds, integer, object_text, refuse_unknown, renamed, text
 from manyhands.errors import InvalidArgument
 from manyhands.job import Job
@@ -20,6 +21,7 @@ from manyhands.stats import Counts, Stats
 from manyhands.throttle import Throttle
 
 if TYPE_CHECKING:
+    from manyhands.backoff import BackoffLike
     from manyhands.client import Client
 
 
@@ -48,6 +50,8 @@ class Queue:
         route: Sequence[str] | None = None,
         throttles: Sequence[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float | timedelta | None = None,
+        backoff: BackoffLike | None = None,
         dependencies: Sequence[str] | None = None,
         missing: str | None = None,
         on_conflict: str | None = None,
@@ -66,6 +70,9 @@ class Queue:
         throttles: up to 32 limits it is held to besides the queue's own: see `Client.throttle`. Default none.
         headers: up to 32 texts by name, 4 KiB in all, that go with it through all stages, such as a trace's context.
             Default none.
+        timeout: seconds that a run of it may take, at least 0.001: see `Worker`. Default: as its kind or worker says.
+        backoff: how long it waits after an error that no RetryRules name: seconds, a list of at most 64, one after the
+            other, or a Backoff, but no function. Default: as its kind or worker says.
         dependencies: up to 256 jids of jobs that must be completed before it may be reserved. Default none.
         missing: what a dependency is that does not exist: satisfied, or reject to refuse the put. Default satisfied.
         on_conflict: when the jid exists: replace (unless it is running, then keep), move (always replace), keep or
@@ -89,6 +96,8 @@ class Queue:
             "route": route,
             "throttles": throttles,
             "headers": headers,
+            "timeout": timeout,
+            "backoff": backoff,
             "dependencies": dependencies,
             "missing": missing,
             "on_conflict": on_conflict,
@@ -248,6 +257,8 @@ class Queue:
         throttles: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float | timedelta | None = None,
+        backoff: BackoffLike | None = None,
         **unknown: NoReturn,
     ) -> Recurring:
         """From now on put a job into this queue every interval; one for each that passes, even when nobody looks.
@@ -258,7 +269,7 @@ class Queue:
             and counts on. Default: a new UUID.
         offset: seconds until the first, 0 or more. Default 0.
         backlog: how many of those missed are put at most; 0: all. Default 0.
-        priority, retries, tags, throttles, route, headers: of its jobs, as in `put`.
+        priority, retries, tags, throttles, route, headers, timeout, backoff: of its jobs, as in `put`.
 
         Raises InvalidArgument, naming the argument, before anything is written. Releases the GIL.
 
@@ -270,6 +281,7 @@ class Queue:
         options: dict[str, Any] = {"backlog": backlog, "priority": priority, "retries": retries, "tags": tags}
         options |= {"throttles": throttles, "route": route, "headers": headers}
         fields = recurring_fields("recurring_put", options, interval=interval, data=data, offset=offset)
+        fields |= limits_in_milliseconds(timeout, backoff, "recurring_put")
         jid = uuid.uuid4().hex if jid is None else jid
         self._client.call("recurring_put", {"jid": jid, "queue": self.name, "kind": kind, **fields})
         return Recurring(self._client, jid)

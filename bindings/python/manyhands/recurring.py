@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Optional, TypedDict, TypeVar, overload
 
+from manyhands._own_limits import limits_in_milliseconds
 from manyhands._wire import (
     UNCHANGED,
     given,
@@ -17,9 +18,11 @@ from manyhands._wire import (
     refuse_unknown,
     view_fields,
 )
+from manyhands.backoff import Backoff
 from manyhands.errors import JobNotFound
 
 if TYPE_CHECKING:
+    from manyhands.backoff import BackoffLike
     from manyhands.client import Client
 
 _T = TypeVar("_T")
@@ -37,6 +40,8 @@ class RecurringOptions(TypedDict, total=False):
     throttles: Sequence[str] | None
     route: Sequence[str] | None
     headers: Mapping[str, str] | None
+    timeout: float | timedelta | None
+    backoff: BackoffLike | None
 
 
 class _Field(Generic[_T]):
@@ -70,6 +75,7 @@ class Recurring:
     backlog: how many of those missed are put at most; 0: all. count: how many were put so far.
     paused: True while nothing is put.
     priority, retries, tags, throttles, route, headers: of its jobs, as in `Queue.put`.
+    timeout (seconds), backoff (a Backoff): of its jobs, or None where that was not said.
 
     Source: core/src/engine/ops/recurring_get.lua
     """
@@ -88,6 +94,8 @@ class Recurring:
     throttles = _Field["list[str]"]()
     route = _Field["list[str]"]()
     headers = _Field["dict[str, str]"]()
+    timeout = _Field["float | None"]()
+    backoff = _Field[Optional[Backoff]]()
 
     def __init__(self, client: Client, jid: str | None = None, *, view: str | None = None) -> None:
         """For this package only: a program makes recurring jobs by `Queue.put_recurring`."""
@@ -114,13 +122,15 @@ class Recurring:
         throttles: Sequence[str] | None = None,
         route: Sequence[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float | timedelta | None = None,
+        backoff: BackoffLike | None = None,
         **unknown: NoReturn,
     ) -> None:
         """Change what is given, from the next job on.
 
         interval: seconds, at least 0.001; the next job then comes one interval from now. Default: its time stays.
-        data, queue, kind, backlog, priority, retries, tags, throttles, route, headers: as in `Queue.put_recurring`.
-            Default: unchanged.
+        data, queue, kind, backlog, priority, retries, tags, throttles, route, headers, timeout, backoff: as in
+            `Queue.put_recurring`. Default: unchanged.
 
         Raises InvalidArgument, JobNotFound when it is cancelled. Releases the GIL.
 
@@ -129,7 +139,9 @@ class Recurring:
         refuse_unknown(unknown, "recurring_update")
         options: dict[str, Any] = {"queue": queue, "kind": kind, "backlog": backlog, "priority": priority}
         options |= {"retries": retries, "tags": tags, "throttles": throttles, "route": route, "headers": headers}
-        self._call("recurring_update", recurring_fields("recurring_update", options, interval=interval, data=data))
+        fields = recurring_fields("recurring_update", options, interval=interval, data=data)
+        fields |= limits_in_milliseconds(timeout, backoff, "recurring_update")
+        self._call("recurring_update", fields)
 
     def cancel(self) -> bool:
         """Put no more of these; jobs that were put stay.
@@ -222,6 +234,6 @@ def recurring_fields(
 
 def _picture(view: str) -> dict[str, Any]:
     fields = view_fields(view)
-    data = fields.pop("data")
+    data, backoff = fields.pop("data"), Backoff._of_json(fields.pop("backoff_ms"))
     picture: dict[str, Any] = in_seconds(fields)
-    return {**picture, "raw_data": data}
+    return {**picture, "raw_data": data, "backoff": backoff}

@@ -20,11 +20,11 @@ from manyhands import _native
 from manyhands._outcomes import failure_group
 from manyhands._performer import ENDS, Performer
 from manyhands._wire import UNCHANGED, json_text, object_text, text
+from manyhands.backoff import Backoff
 from manyhands.client import Client
 from manyhands.errors import InvalidArgument
 from manyhands.job import Job
 from manyhands.put import OPERATION, Placed, Put, in_milliseconds
-from manyhands.retry_rules import Backoff
 from manyhands.worker import Worker
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from manyhands.put import PutOptions
 
 _BACKOFF = Backoff.exponential(jitter=0)
-"""How long a job waits after an error: as with any worker, but never longer or shorter at random."""
+"""How long a job waits for which nobody says it: as with any worker, but never longer or shorter at random."""
 
 __all__ = ["RecordedPuts", "drain", "inline", "perform", "recorded_puts"]
 
@@ -195,7 +195,8 @@ def _settle(job: Job, verb: str, fields: dict[str, Any]) -> None:
     """End a job as a worker's runtime does."""
     if verb == "error":
         group = failure_group(job.kind, fields.pop("class"))
-        verb, fields = "retry", {"delay_ms": _BACKOFF._after_ms(job), "group": group, **fields}
+        backoff = _BACKOFF if job.backoff is None else job.backoff
+        verb, fields = "retry", {"delay_ms": backoff._after_ms(job), "group": group, **fields}
     elif verb == "unknown_kind":
         verb, fields = "fail", {"group": failure_group("unknown-kind", job.kind)}
     job._settle(verb, fields)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use manyhands::ops::{Placed, QueuePut};
-use manyhands::{Job, Put};
+use manyhands::{Backoff, Job, Put};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::errors::exception;
 
-/// A reserved job as the dict from which `manyhands.Job` is made.
+/// A reserved job as the dict from which `manyhands.Job` is made. The two that few jobs have are there only for these.
 pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item(intern!(py, "jid"), &job.jid)?;
@@ -30,6 +30,11 @@ pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
     fields.set_item(intern!(py, "headers"), &job.headers)?;
     fields.set_item(intern!(py, "parent"), &job.parent)?;
     fields.set_item(intern!(py, "tracked"), job.tracked)?;
+    if job.timeout_ms.is_some() || job.backoff.is_some() {
+        let backoff = job.backoff.as_ref().map_or_else(|| "null".to_owned(), Backoff::to_json);
+        fields.set_item(intern!(py, "timeout_ms"), job.timeout_ms)?;
+        fields.set_item(intern!(py, "backoff_ms"), backoff)?;
+    }
     Ok(fields)
 }
 

@@ -9,11 +9,11 @@ from units import SPANS, described, in_ms, in_seconds
 import manyhands
 
 NAMED = ["jid", "kind", "queue", "data", "priority", "retries", "remaining", "token", "put_at", "worker", "tags"]
-NAMED += ["route", "throttles", "headers", "parent", "tracked"]
+NAMED += ["route", "throttles", "headers", "run_timeout", "backoff", "parent", "tracked"]
 VIEWED = [*NAMED, "state", "stalled", "result", "due_at", "lease_until", "failure", "history"]
 VIEWED += ["dependencies", "dependents"]
 RECURRING = ["jid", "kind", "queue", "data", "interval", "backlog", "count", "paused", "next_at", "priority", "retries"]
-RECURRING += ["tags", "throttles", "route", "headers"]
+RECURRING += ["tags", "throttles", "route", "headers", "timeout", "backoff"]
 clients, held = {}, {}  # open clients by label; reserved jobs that nobody ended, by client, jid and token
 
 
