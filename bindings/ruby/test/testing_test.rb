@@ -120,6 +120,16 @@ class TestingTest < Case
     assert_state "waiting", "later"
   end
 
+  # It is shared by all threads that put, so a put may change nothing of it.
+  def test_inline_keeps_nothing_of_a_put
+    worker = new_worker.perform("k") { "done" }
+    inline = Manyhands::Testing.inline(worker).freeze
+    results = Array.new(2) { Thread.new { client.job(queue.put("k").jid).result } }.map(&:value)
+    assert_equal %w[done done], results
+  ensure
+    inline.stop
+  end
+
   def test_inline_lasts_until_its_stop
     worker = new_worker.perform("k") { "done" }
     inline = Manyhands::Testing.inline(worker)

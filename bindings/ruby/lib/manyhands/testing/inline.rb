@@ -4,6 +4,16 @@ module Manyhands
   module Testing
     # Lets each put perform what may run before it returns. Get it by {Testing.inline}.
     class Inline < Diversion
+      # Each put has its own: several threads may put.
+      OnePut = Struct.new(:worker, :placing) do
+        def around_put(puts)
+          placed = placing.around_put(puts)
+          Testing.drain(worker)
+          placed
+        end
+      end
+      private_constant :OnePut
+
       # @api private
       def initialize(worker)
         super(worker.client)
@@ -11,17 +21,7 @@ module Manyhands
       end
 
       # @api private
-      def in_place_of(placing)
-        @placing = placing
-        dup
-      end
-
-      # @api private
-      def around_put(puts)
-        placed = @placing.around_put(puts)
-        Testing.drain(@worker)
-        placed
-      end
+      def in_place_of(placing) = OnePut.new(@worker, placing)
     end
   end
 end
