@@ -5,7 +5,7 @@ use manyhands::Job;
 use manyhands::ops::Placed;
 
 /// The fields of `job` in the order of `FIELDS` in lib/manyhands/job.rb; nil for what is empty of lists and headers, which few
-/// handlers ask for.
+/// handlers ask for. Its own timeout and backoff follow only where there is any.
 pub fn fields(ruby: &Ruby, job: Job) -> Result<RArray, Error> {
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
     let headers = (!job.headers.is_empty()).then(|| ruby.hash_from_iter(job.headers));
@@ -26,6 +26,10 @@ pub fn fields(ruby: &Ruby, job: Job) -> Result<RArray, Error> {
     fields.push(headers)?;
     fields.push(job.parent)?;
     fields.push(job.tracked)?;
+    if job.timeout_ms.is_some() || job.backoff.is_some() {
+        fields.push(job.timeout_ms)?;
+        fields.push(job.backoff.map(|backoff| backoff.to_json()))?;
+    }
     Ok(fields)
 }
 

@@ -5,6 +5,7 @@ Thread.handle_interrupt(Object => :never) { require "manyhands/native" }
 require "manyhands/version"
 require "manyhands/errors"
 require "manyhands/wire"
+require "manyhands/backoff"
 require "manyhands/raised"
 require "manyhands/middleware"
 require "manyhands/hooks"

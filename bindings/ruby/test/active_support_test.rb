@@ -40,6 +40,7 @@ class ActiveSupportTest < Case
       queue.put("k", jid: "own")
       queue.put("ruled", jid: "ruled")
       queue.put("snoozed", jid: "snoozed")
+      queue.put("k", jid: "limited", delay: 5.minutes, timeout: 5.minutes, backoff: [5.minutes, 6.minutes])
       rules = Manyhands::RetryRules.new(retry_on: { KeyError => [5.minutes, 6.minutes] })
       options = { queues: ["q"], logger: Logger.new(File::NULL), max_jobs: 3, shutdown_timeout: 1.minutes }
       worker = Manyhands::Worker.new(CLIENT, **options).use(rules)
@@ -48,7 +49,9 @@ class ActiveSupportTest < Case
       worker.run
       puts %w[later own ruled snoozed].map { |jid| ((CLIENT.job(jid).due_at - Time.now) / 60).ceil }.inspect
       puts CLIENT.recurring("r").interval
+      limited = CLIENT.job("limited")
+      puts limited.run_timeout, limited.backoff.to_h
     RUBY
-    assert_equal ["[5, 5, 5, 5]", "300.0"], lines
+    assert_equal ["[5, 5, 5, 5]", "300.0", "300.0", { list: [300.0, 360.0], jitter: 0 }.to_s], lines
   end
 end

@@ -9,6 +9,9 @@ class ArgumentsTest < Case
   # Seconds: a little more than the hundred years that a span may last.
   LONG = 3_155_760_001
   SPAN = "delay must be 0 to 3155760000 seconds, not"
+  TIMEOUT = "timeout must be 0.001 to 3155760000 seconds, not"
+  FUNCTION = ->(errors) { errors }
+  NO_FUNCTION = "backoff is a function, which cannot go with a job: say seconds"
 
   # What is done to a job in hand, what the refusal says, and the operation.
   ENDS = [
@@ -41,6 +44,8 @@ class ArgumentsTest < Case
     [->(job) { job.requeue(priority: 500) }, "priority 500 is outside", "job_requeue"],
     [->(job) { job.requeue(queue: "") }, "queue is empty", "job_requeue"],
     [->(job) { job.requeue(delay_ms: 5) }, "delay_ms is unknown", "job_requeue"],
+    [->(job) { job.requeue(timeout: 0) }, "#{TIMEOUT} 0", "job_requeue"],
+    [->(job) { job.requeue(backoff: FUNCTION) }, NO_FUNCTION, "job_requeue"],
     [->(job) { job.prioritize(1.5) }, "priority must be a whole number", "job_prioritize"],
     [:tag.to_proc, "tags is empty", "job_tag"],
     [->(job) { job.tag("") }, "tags[0] is empty", "job_tag"],
@@ -64,7 +69,19 @@ class ArgumentsTest < Case
     [{ dependencies: ["a", ""] }, "dependencies[1] is empty"],
     [{ throttles: ["t"] * 33 }, "throttles has 33 entries"],
     [{ missing: "perhaps" }, 'missing "perhaps" is not one of satisfied, reject'],
-    [{ delay_ms: 5 }, "delay_ms is unknown"]
+    [{ delay_ms: 5 }, "delay_ms is unknown"],
+    [{ timeout: 0 }, "#{TIMEOUT} 0"],
+    [{ timeout: "soon" }, "timeout must be a number of seconds, not String"],
+    [{ timeout_ms: 5 }, "timeout_ms is unknown"],
+    [{ backoff: FUNCTION }, NO_FUNCTION],
+    [{ backoff: Manyhands::Backoff.new(&FUNCTION) }, "backoff is a function"],
+    [{ backoff: -1 }, "backoff must be 0 to 3155760000 seconds, not -1"],
+    [{ backoff: [1, LONG] }, "backoff[1] must be 0 to 3155760000 seconds, not #{LONG}"],
+    [{ backoff: [] }, "backoff is empty"],
+    [{ backoff: [1] * 65 }, "backoff has 65 entries, at most 64 are allowed"],
+    [{ backoff: Manyhands::Backoff.exponential(factor: 1001) }, "backoff grows by the factor 1001, at most 1000"],
+    [{ backoff: "soon" }, "backoff must be seconds, an Array of them or a Manyhands::Backoff, not \"soon\""],
+    [{ backoff_ms: 5 }, "backoff_ms is unknown"]
   ].freeze
 
   # Calls without a job, what the refusal says, and the operation.
@@ -168,6 +185,12 @@ class ArgumentsTest < Case
     [->(client) { repeat(client).update(interval: 0) }, "#{EVERY} 0", "recurring_update"],
     [->(client) { repeat(client).update(offset: 1) }, "offset is unknown", "recurring_update"],
     [->(client) { repeat(client).update(data: Object.new) }, "data holds a Object", "recurring_update"],
+    [->(client) { repeat(client, timeout: LONG) }, "#{TIMEOUT} #{LONG}", "recurring_put"],
+    [->(client) { repeat(client, backoff: FUNCTION) }, NO_FUNCTION, "recurring_put"],
+    [->(client) { repeat(client).update(timeout: 0) }, "#{TIMEOUT} 0", "recurring_update"],
+    [->(client) { repeat(client).update(backoff: [[1]]) }, "backoff[0] must be a number", "recurring_update"],
+    [->(_) { Manyhands::Job.build("k", timeout: 0) }, "#{TIMEOUT} 0", nil],
+    [->(_) { Manyhands::Job.build("k", backoff: FUNCTION) }, NO_FUNCTION, nil],
     [->(client) { repeat(client).tag }, "tags is empty", "recurring_tag"],
     [->(client) { client.events("complete") }, 'what[0] "complete" is no event: put,', "events_open"],
     [->(client) { client.events(worker: "") }, "worker is empty", "events_open"],

@@ -18,6 +18,22 @@ class RetryRulesTest < Case
     assert_operator seen.max - seen.min, :>, 10
   end
 
+  def test_what_a_backoff_is_made_of
+    listed = B.list([1, 60])
+    assert_equal({ list: [1, 60], jitter: 0 }, listed.to_h)
+    assert_equal({ first: 2, factor: 2, most: 3600, jitter: 0.1 }, B.exponential(2).to_h)
+    function = B.of(->(errors) { errors })
+    assert_equal({ jitter: 0 }, function.to_h)
+    assert_equal "#<Manyhands::Backoff of a function>", function.inspect
+    assert_equal "#<Manyhands::Backoff #{listed.to_h}>", listed.inspect
+    assert_equal listed, B.of([1.0, 60.0])
+    assert_equal function, function
+    [B.of([1]), B.list([1, 60], jitter: 0.1), B.exponential, function, B.of(->(errors) { errors }), nil].each do |other|
+      refute_equal listed, other
+      refute_equal B.of(->(errors) { errors }), other
+    end
+  end
+
   def delays(backoff, *errors) = errors.map { |n| backoff.delay(n) }
 
   # What became of a job of which each kind raises its own error, once.

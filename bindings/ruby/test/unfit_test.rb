@@ -95,8 +95,8 @@ class UnfitTest < Case
   end
 
   def test_what_is_no_rule_is_refused
-    assert_refused(Manyhands::InvalidArgument, "backoff must be 0 to") { B.list([1, -1]) }
-    assert_refused(Manyhands::InvalidArgument, "backoff has no seconds") { B.of([]) }
+    assert_refused(Manyhands::InvalidArgument, "backoff[1] must be 0 to") { B.list([1, -1]) }
+    assert_refused(Manyhands::InvalidArgument, "backoff is empty") { B.of([]) }
     assert_refused(Manyhands::InvalidArgument, "backoff must be an Array, not Integer") { B.list(5) }
     assert_refused(Manyhands::InvalidArgument, "retry_on must be a Hash, not Array") do
       Manyhands::RetryRules.new(retry_on: [KeyError])

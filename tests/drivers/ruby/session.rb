@@ -8,13 +8,14 @@ class Session
   include Units
 
   NAMED = %i[
-    jid kind queue data priority retries remaining token put_at worker tags route throttles headers parent
+    jid kind queue data priority retries remaining token put_at worker tags route throttles headers run_timeout backoff
+    parent
   ].freeze
   VIEWED = [
     *NAMED, :state, :result, :due_at, :lease_until, :failure, :history, :dependencies, :dependents, :progressed
   ].freeze
   REPEATED = %i[
-    jid kind queue data interval backlog count next_at priority retries tags throttles route headers
+    jid kind queue data interval backlog count next_at priority retries tags throttles route headers timeout backoff
   ].freeze
   SETTINGS_IN_SECONDS = %w[heartbeat grace-period jobs-history stats-history max-worker-age].freeze
   POSITIONAL = {
@@ -258,7 +259,9 @@ class Session
   # Whether a method performs it, and takes these arguments.
   def sayable?(operation, args)
     return false unless self.class.public_method_defined?(operation, false)
-    return false unless args.all? { |name, value| !name.end_with?("_ms") || value.is_a?(Integer) }
+
+    spans = args.select { |name, _| name.end_with?("_ms") }.except(:backoff_ms)
+    return false unless spans.values.all?(Integer)
     return false if args.key?(:id) && args.key?(:queue)
 
     parameters = method(operation).parameters
@@ -268,7 +271,7 @@ class Session
   end
 
   PAGE = %i[offset limit].freeze
-  SHARED = %i[priority retries tags throttles route headers].freeze
+  SHARED = %i[priority retries tags throttles route headers timeout_ms backoff_ms].freeze
   THROTTLE = %i[id queue].freeze
   OTHERS = {
     "queue_reserve" => %i[share weights draw], "job_progress" => %i[note], "job_log" => %i[data token],
@@ -312,8 +315,8 @@ class Session
   def described(job, names)
     fields = names.to_h { |name| [name, job.public_send(name)] }
     own = fields.slice(:data, :result)
-    in_ms(fields.except(*own.keys)).transform_keys(progressed: :progress)
-                                   .merge(own, stalled: job.stalled?, tracked: job.tracked?)
+    in_ms(fields.except(*own.keys).transform_keys(progressed: :progress, run_timeout: :timeout))
+      .merge(own, stalled: job.stalled?, tracked: job.tracked?)
   end
 
   def repeated(job)

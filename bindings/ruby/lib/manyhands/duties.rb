@@ -41,7 +41,7 @@ module Manyhands
     # @param handler [#perform, Class, #call] see {Worker#perform}, like the rest
     # @yield to try the new kinds; when it raises the old ones hold
     def add(kind, handler, timeout: nil, backoff: nil)
-      timeout_ms = Wire.span(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS)
+      timeout_ms = Wire.span(timeout, "timeout", nil, Wire::TIMEOUTS)
       backoff = Backoff.of(backoff) unless backoff.nil?
       handler = Handler.new(block_of(handler), backoff, timeout_ms)
       before = @handlers

@@ -8,12 +8,15 @@ module Manyhands
     # Means "not given" where nil is a value.
     UNCHANGED = Object.new.freeze
     RUNNING = "running"
-    # What it is made of, in this order. A job that was reserved comes without the last two.
+    # What it is made of, in this order. A job that was reserved comes without the last two, and most without the two
+    # before them.
     FIELDS = %i[
       jid kind queue data priority retries remaining token put_at_ms worker tags route throttles headers parent tracked
-      state stalled
+      timeout_ms backoff_ms state stalled
     ].freeze
-    private_constant :UNCHANGED, :RUNNING, :FIELDS
+    # What of a job view stays JSON text.
+    TEXTS = %w[data backoff_ms].freeze
+    private_constant :UNCHANGED, :RUNNING, :FIELDS, :TEXTS
 
     # @return [String] its id
     attr_reader :jid
@@ -31,6 +34,8 @@ module Manyhands
     attr_reader :worker
     # @return [String, nil] proves the lease; nil when nobody holds it
     attr_reader :token
+    # @return [Backoff, nil] how long it waits after a run that failed, when its put said so; nil: as its kind says
+    attr_reader :backoff
     # @return [String, nil] the recurring job that put it
     attr_reader :parent
     # @return [String] waiting, scheduled, blocked, throttled, running, failed or completed; of a job in hand: running,
@@ -58,18 +63,22 @@ module Manyhands
       # @param route [Array<String>]
       # @param throttles [Array<String>]
       # @param headers [Hash{String => String}]
+      # @param timeout [Numeric, nil]
+      # @param backoff [Backoff, Numeric, Array<Numeric>, nil]
       # @return [Job]
-      # @raise [InvalidArgument] for data that JSON cannot say
+      # @raise [InvalidArgument] for data that JSON cannot say, and for a timeout or backoff that no put may have
       # @example
       #   assert_equal "greeted ann", Welcome.perform(Manyhands::Job.build("welcome", { to: "ann" }))
       def build(kind, data = nil, jid: "built", queue: "built", priority: 0, retries: 5, tags: [], route: [],
-                throttles: [], headers: {})
+                throttles: [], headers: {}, timeout: nil, backoff: nil)
         names = { jid:, kind:, queue: }.to_h { |argument, text| [argument, Wire.text(text, argument.name, nil)] }
         lists = { tags:, route:, throttles: }.to_h do |argument, texts|
           [argument, texts.map { |text| Wire.text(text, argument.name, nil) }]
         end
         headers = headers.to_h { |name, text| [Wire.text(name, "headers", nil), Wire.text(text, "headers", nil)] }
-        fields = { **names, **lists, headers:, data: Wire.json(data, "data", nil), priority:, retries: }
+        limits = Wire.limits({ timeout:, backoff: }, nil)
+        limits[:backoff_ms] = Wire.json(limits[:backoff_ms], "backoff", nil)
+        fields = { **names, **lists, headers:, data: Wire.json(data, "data", nil), priority:, retries:, **limits }
         state = { remaining: retries, tracked: false, state: "running", stalled: false, put_at_ms: 0 }
         new({ **fields, **state }.values_at(*FIELDS), nil, NoServer.new)
       end
@@ -88,14 +97,15 @@ module Manyhands
       # @api private
       # @return [Hash{Symbol => Object}] the members of a job view; data stays text
       def view(reply)
-        Native.members(reply).to_h { |name, text| [name.to_sym, name == "data" ? text : Wire.parse(text)] }
+        Native.members(reply).to_h { |name, text| [name.to_sym, TEXTS.include?(name) ? text : Wire.parse(text)] }
       end
     end
 
     # @api private
     def initialize(fields, holder, native, view = nil)
       @jid, @kind, @queue, @raw_data, @priority, @retries, @remaining, @token, @put_at_ms, @worker, @tags, @route,
-        @throttles, @headers, @parent, @tracked, state, stalled = fields
+        @throttles, @headers, @parent, @tracked, @timeout_ms, backoff, state, stalled = fields
+      @backoff = backoff && Backoff.of_wire(backoff)
       @state = state || RUNNING # who reserved it knows that
       @stalled = stalled || false
       @holder = holder
@@ -116,6 +126,10 @@ module Manyhands
 
     # @return [Hash{String => String}] the texts that go with it through all stages
     def headers = @headers ||= {}
+
+    # @return [Float, nil] seconds that a run of it may take, when its put said so ({#timeout} ends a run); nil: as its
+    #   kind or the worker says
+    def run_timeout = Wire.seconds(@timeout_ms)
 
     # @return [Time] when it was put
     def put_at = Wire.time(@put_at_ms)

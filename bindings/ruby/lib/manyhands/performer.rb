@@ -161,9 +161,10 @@ module Manyhands
       waiting(job) { job.ruled(exception, described) } || again(job, described)
     end
 
-    # The outcome of a failed run that no rule is for: the job waits as its kind says, or longer each time.
+    # The outcome of a failed run that no rule is for: the job waits as it says itself, which the native worker sees to,
+    # else as its kind says, or longer each time.
     def again(job, described)
-      backoff = @duties.backoff(job.kind)
+      backoff = job.backoff ? nil : @duties.backoff(job.kind)
       (backoff && waiting(job) { job.after(backoff, described) }) || { error: described }
     end
 

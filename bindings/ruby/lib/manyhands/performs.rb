@@ -17,7 +17,7 @@ module Manyhands
   #   Welcome.put(client, { to: "ann@example.com" }, delay: 5)
   #   worker.perform(Welcome)
   module Performs
-    # What can be said of a kind. What is the worker's affair does not go with its puts.
+    # What can be said of a kind. What is the worker's affair goes with its puts only where they say it themselves.
     DEFAULTS = %i[queue priority delay retries tags route throttles headers timeout backoff].freeze
     OF_WORKER = %i[timeout backoff].freeze
     NOT_RECURRING = [*OF_WORKER, :delay].freeze

@@ -18,7 +18,7 @@ module Manyhands
   class Placing
     # The arguments of {Queue#put} by name.
     OPTIONS = %i[
-      kind data jid priority delay retries tags route throttles headers dependencies missing on_conflict
+      kind data jid priority delay retries tags route throttles headers timeout backoff dependencies missing on_conflict
     ].freeze
     # And the one that says where to; first, as every put has it, and it is looked for from the front.
     WITH_QUEUE = [:queue, *OPTIONS].freeze
@@ -54,16 +54,26 @@ module Manyhands
     # @raise [InvalidArgument] for what can be told here to be wrong
     def self.items(puts)
       each_placed(puts) do |put, within|
-        delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION) if put.key?(:delay)
+        as_it_is = true
         put.each do |option, value|
-          Wire.refuse_option(option, OPERATION, within) unless WITH_QUEUE.include?(option)
-          next if option == :delay
-
-          Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION)
+          case option
+          when :delay, :timeout, :backoff then as_it_is = false
+          else
+            Wire.refuse_option(option, OPERATION, within) unless WITH_QUEUE.include?(option)
+            Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION)
+          end
         end
-        put.key?(:delay) ? { **put.except(:delay), delay_ms: } : put
+        as_it_is ? put : in_core_units(put, within)
       end
     end
+
+    # Those that the core has in milliseconds are called otherwise there.
+    def self.in_core_units(put, within)
+      delay_ms = Wire.span(put[:delay], "#{within}delay", OPERATION)
+      limits = Wire.limits(put, OPERATION, within)
+      { **put.except(:delay, :timeout, :backoff), **{ delay_ms: }.compact, **limits }
+    end
+    private_class_method :in_core_units
 
     # Maps jobs. Only when one of several is wrong the block is told which it is: to say so costs as much as to look.
     #

@@ -31,6 +31,10 @@ module Manyhands
     #   runs. Default none
     # @option options [Hash{String => String}] :headers up to 32 texts, 4 KiB with their names, that go with it through
     #   all stages, such as a trace's context. Default none
+    # @option options [Numeric] :timeout seconds that a run of it may take, 0.001 or more, whatever its kind and worker
+    #   say; see {Worker#perform}. Default: as these say
+    # @option options [Backoff, Numeric, Array<Numeric>] :backoff how long it waits after a run that failed, before what
+    #   its kind says, but after {RetryRules}. Not a function. Default: as its kind says, else 1 s to 1 h, doubling
     # @option options [Array<String>] :dependencies jids of up to 256 jobs that must be completed before it may run;
     #   earlier jobs of the same call count as existing. Default none
     # @option options [String] :missing what a dependency is that does not exist: "satisfied" or "reject". Default
@@ -200,6 +204,8 @@ module Manyhands
     # @option options [Array<String>] :throttles
     # @option options [Array<String>] :route
     # @option options [Hash{String => String}] :headers
+    # @option options [Numeric] :timeout
+    # @option options [Backoff, Numeric, Array<Numeric>] :backoff
     # @return [Recurring]
     # @raise [InvalidArgument] naming the argument
     # @example

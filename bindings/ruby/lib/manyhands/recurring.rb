@@ -13,9 +13,11 @@ module Manyhands
   # Source: core/src/engine/lib/recurring.lua
   class Recurring
     # What can be said when it is put and, but for the offset, changed afterwards.
-    OPTIONS = %i[interval offset backlog priority retries tags throttles route headers].freeze
+    OPTIONS = %i[interval offset backlog priority retries tags throttles route headers timeout backoff].freeze
     CHANGES = [*(OPTIONS - [:offset]), :queue, :kind, :data].freeze
-    private_constant :OPTIONS, :CHANGES
+    # What of its view stays JSON text, which is read when it is asked for.
+    TEXTS = %w[data backoff_ms].freeze
+    private_constant :OPTIONS, :CHANGES, :TEXTS
 
     # @return [String] its id
     attr_reader :jid
@@ -25,7 +27,9 @@ module Manyhands
       # @param client [Client]
       # @param text [String] the JSON text of what recurring_get answers
       def of_view(client, text)
-        view = Native.members(text).to_h { |name, value| [name.to_sym, name == "data" ? value : Wire.parse(value)] }
+        view = Native.members(text).to_h do |name, value|
+          [name.to_sym, TEXTS.include?(name) ? value : Wire.parse(value)]
+        end
         new(client, view[:jid], view)
       end
 
@@ -49,7 +53,9 @@ module Manyhands
         interval, offset = options.values_at(:interval, :offset)
         interval_ms = Wire.span(interval, "interval", operation, 1..Native::MAX_SPAN_MS)
         offset_ms = Wire.span(offset, "offset", operation)
-        { **options.except(:interval, :offset, :data), interval_ms:, offset_ms: }.compact.merge(options.slice(:data))
+        others = options.except(:interval, :offset, :timeout, :backoff, :data)
+        given = { **others, interval_ms:, offset_ms:, **Wire.limits(options, operation) }.compact
+        given.merge(options.slice(:data))
       end
     end
 
@@ -105,11 +111,18 @@ module Manyhands
     # @return [Hash{String => String}, nil] the texts that go with its jobs
     def headers = view[:headers]
 
+    # @return [Float, nil] seconds that a run of its jobs may take; nil: as their kind or the worker says
+    def timeout = Wire.seconds(view[:timeout_ms])
+
+    # @return [Backoff, nil] how long its jobs wait after a run that failed; nil: as their kind says
+    def backoff = Backoff.of_wire(view[:backoff_ms])
+
     # Changes what is given, from its next job on. The time of that one stays, unless the interval changes: then it is
     # counted from now. Releases the GVL.
     #
     # @param changes [Hash] :interval (seconds), :queue, :kind, :data, :backlog, :priority, :retries, :tags, :throttles,
-    #   :route, :headers, as in {Queue#put_recurring}; nil is the same as not given, except for the data
+    #   :route, :headers, :timeout (seconds), :backoff, as in {Queue#put_recurring}; nil is the same as not given,
+    #   except for the data
     # @return [self]
     # @raise [InvalidArgument] naming the argument
     # @raise [JobNotFound] when it is cancelled

@@ -21,6 +21,8 @@ module Manyhands
 
     # Milliseconds.
     SPANS = (0..Native::MAX_SPAN_MS)
+    # The same of how long a handler may run.
+    TIMEOUTS = (1..Native::MAX_SPAN_MS)
 
     private_constant :DEPTH, :WRITER, :SECOND, :INSTANT, :SPANS
 
@@ -52,6 +54,20 @@ module Manyhands
       # @raise [InvalidArgument]
       # @see .milliseconds
       def span(seconds, ...) = seconds.nil? ? nil : milliseconds(seconds, ...)
+
+      # What a job says of its own runs. nil is the same as not given.
+      #
+      # @param options [Hash{Symbol => Object}] :timeout in seconds and :backoff, if they are given
+      # @param within [String] what errors put before the option's name
+      # @return [Hash{Symbol => Object}] :timeout_ms and :backoff_ms, those that are given
+      # @raise [InvalidArgument]
+      def limits(options, operation, within = "")
+        timeout, backoff = options.values_at(:timeout, :backoff)
+        timeout_ms = span(timeout, "#{within}timeout", operation, TIMEOUTS)
+        argument = "#{within}backoff"
+        backoff_ms = Backoff.of(backoff, argument, operation).to_wire(argument, operation) unless backoff.nil?
+        { timeout_ms:, backoff_ms: }.compact
+      end
 
       # Refuses what is no instance of a class.
       #

@@ -78,7 +78,7 @@ module Manyhands
       @logger = logger
       threads = Wire.integer(threads, "threads", nil)
       spans = { shutdown_timeout_ms: Wire.span(shutdown_timeout, "shutdown_timeout", nil),
-                timeout_ms: Wire.span(timeout, "timeout", nil, 1..Native::MAX_SPAN_MS),
+                timeout_ms: Wire.span(timeout, "timeout", nil, Wire::TIMEOUTS),
                 kill_timeout_ms: Wire.span(kill_timeout.nil? ? 2 : kill_timeout, "kill_timeout", nil),
                 interval_ms: Wire.span(interval, "interval", nil, INTERVALS) }
       @choose = strategy if strategy.respond_to?(:call)

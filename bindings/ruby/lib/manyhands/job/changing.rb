@@ -3,7 +3,9 @@
 module Manyhands
   # What anybody may do to a job, whoever holds it.
   class Job
-    REQUEUE = %i[queue data delay priority retries tags throttles route headers dependencies missing].freeze
+    REQUEUE = %i[
+      queue data delay priority retries tags throttles route headers timeout backoff dependencies missing
+    ].freeze
     private_constant :REQUEUE
 
     # Adds an entry to its history. While it is in this program's hands the lease has to hold. Releases the GVL.
@@ -46,6 +48,8 @@ module Manyhands
     # @option options [Array<String>] :throttles
     # @option options [Array<String>] :route
     # @option options [Hash{String => String}] :headers
+    # @option options [Numeric] :timeout
+    # @option options [Backoff, Numeric, Array<Numeric>] :backoff
     # @option options [Array<String>] :dependencies replaces those it has
     # @option options [String] :missing
     # @return [String] its new state: "waiting", "scheduled" or "blocked". Of this object, the rest stays as it was read
@@ -56,7 +60,8 @@ module Manyhands
       operation = "job_requeue"
       Wire.check_options(options, REQUEUE, operation)
       delay_ms = Wire.span(options[:delay], "delay", operation)
-      given = { **options.except(:delay, :data), delay_ms: }.compact
+      limits = Wire.limits(options, operation)
+      given = { **options.except(:delay, :timeout, :backoff, :data), delay_ms:, **limits }.compact
       state = ask(operation, jid:, **given, **options.slice(:data))
       @queue = Wire.text(given.fetch(:queue, queue), "queue", operation)
       drop(state)

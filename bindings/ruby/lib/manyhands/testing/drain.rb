@@ -8,7 +8,8 @@ module Manyhands
     class Drain
       # Where a performer tells outcomes: the engine hears of them at once.
       class Told
-        # How long a job waits after an error: as with any worker, but never longer or shorter at random.
+        # How long a job waits after an error unless it says so itself: as with any worker, but never longer or shorter
+        # at random.
         BACKOFF = Backoff.exponential(jitter: 0)
 
         def initialize(client)
@@ -33,7 +34,7 @@ module Manyhands
         def unknown_kind = ["fail", { group: @job.failure_group(@job.kind, "unknown-kind") }]
 
         def again(error)
-          delay_ms = Wire.milliseconds(BACKOFF.after(@job), "backoff", nil)
+          delay_ms = Wire.milliseconds((@job.backoff || BACKOFF).after(@job), "backoff", nil)
           ["retry", { delay_ms:, group: @job.failure_group(error["class"]), **error.slice("message", "trace") }]
         end
       end

@@ -122,7 +122,13 @@ module Manyhands
 
       def of(put, name) = normal(name, put.to_h.fetch(name) { put.options[name] })
 
-      def normal(name, value) = %i[queue kind].include?(name) ? value.to_s : as_sent(value)
+      def normal(name, value)
+        case name
+        when :queue, :kind then value.to_s
+        when :backoff then value && Backoff.of(value)
+        else as_sent(value)
+        end
+      end
 
       # As its handler will see it.
       def as_sent(value) = Wire.parse(Wire.json(value, "data", nil))

@@ -20,9 +20,10 @@ module Manyhands
     # @param kind [String, Symbol, Performs] 1 to 255 bytes
     # @param handler [#perform, Class, nil]
     # @param timeout [Numeric, nil] seconds that it may run, 0.001 or more; after them {JobInterrupted} is raised in it,
-    #   see {#run}. Default: that of {Performs}, else of the worker
+    #   see {#run}. Default: that of {Performs}, else of the worker. What a put says of its job comes first
     # @param backoff [Backoff, Numeric, Array<Numeric>, nil] how long its jobs wait after a run that failed, also by its
-    #   timeout or in middleware; {RetryRules} can say more. Default: that of {Performs}, else 1 s to 1 h, doubling
+    #   timeout or in middleware; {RetryRules} can say more. Default: that of {Performs}, else 1 s to 1 h, doubling.
+    #   What a put says of its job comes first
     # @yieldparam job [Job]
     # @yieldreturn [Object] the job's result
     # @return [self]
