@@ -165,7 +165,7 @@ pub unsafe extern "C" fn mh_queue_put_many(
         let filled = handle.kinds().fill(jobs);
         let jobs = filled.as_deref().unwrap_or(jobs);
         hooks.iter().for_each(|hooks| hooks.before_put(jobs));
-        let placed = QueuePut::from_list(jobs).and_then(|put| client.put_all(put));
+        let placed = QueuePut::from_list(jobs, None).and_then(|put| client.put_all(put));
         let placed = placed.map_err(|error| error.renamed(&[("jobs ", "jobs_json ")]))?;
         let reply = QueuePut::reply_json(&placed);
         hooks.iter().for_each(|hooks| hooks.after_put(jobs, &reply));

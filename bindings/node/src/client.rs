@@ -59,7 +59,7 @@ impl Client {
     pub fn put<'env>(&self, env: &'env Env, jobs: String) -> napi::Result<PromiseRaw<'env, String>> {
         let core = self.core.clone();
         pool::call(env, &self.line, move || {
-            let placed = core.put_all(QueuePut::from_list(&jobs)?)?;
+            let placed = core.put_all(QueuePut::from_list(&jobs, None)?)?;
             Ok(QueuePut::reply_json(&placed))
         })
     }

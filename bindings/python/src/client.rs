@@ -48,7 +48,7 @@ impl Client {
     /// `alone`: there is one, whose refusal is an error.
     fn put<'py>(&self, py: Python<'py>, jobs: &str, alone: bool) -> PyResult<Bound<'py, PyList>> {
         let put = || {
-            let placed = self.host.put_all(QueuePut::from_list(jobs)?)?;
+            let placed = self.host.put_all(QueuePut::from_list(jobs, None)?)?;
             if alone { placed.into_iter().map(Placed::accepted).collect() } else { Ok(placed) }
         };
         let placed = wait::interruptibly(py, put)?.map_err(|error| exception(py, error))?;

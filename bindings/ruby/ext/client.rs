@@ -55,12 +55,19 @@ impl Client {
         gvl::call(ruby, || client.call(&operation, &arguments))
     }
 
-    /// Puts the jobs of a JSON list. Of each, as a `class`: its jid, the outcome, and the dependencies that it need not wait for.
-    /// `one`: there is one, whose refusal is an error.
-    fn put(ruby: &Ruby, this: &Client, jobs: String, one: bool, class: RClass) -> Result<RArray, Error> {
+    /// Puts the jobs of a JSON list, into `queue` those that name none. Of each, as a `class`: its jid, the outcome, and the
+    /// dependencies that it need not wait for. `one`: there is one, whose refusal is an error.
+    fn put(
+        ruby: &Ruby,
+        this: &Client,
+        jobs: String,
+        queue: Option<String>,
+        one: bool,
+        class: RClass,
+    ) -> Result<RArray, Error> {
         let client = this.core(ruby)?.clone();
         let placed = gvl::call(ruby, || {
-            let placed = client.put_all(QueuePut::from_list(&jobs)?)?;
+            let placed = client.put_all(QueuePut::from_list(&jobs, queue.as_deref())?)?;
             if one { placed.into_iter().map(Placed::accepted).collect() } else { Ok(placed) }
         })?;
         job::placed(ruby, placed, class)
@@ -101,7 +108,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_singleton_method("open", function!(Client::open, 2))?;
     class.define_method("call", method!(Client::call, 2))?;
-    class.define_method("put", method!(Client::put, 3))?;
+    class.define_method("put", method!(Client::put, 4))?;
     class.define_method("reserve", method!(Client::reserve, 3))?;
     class.define_method("close", method!(Client::close, 0))?;
     class.define_method("url", method!(Client::url, 0))?;

@@ -37,6 +37,9 @@ class BadInputTest < Case
     define_method("test_put: #{naming}") do
       error = assert_refused(Manyhands::InvalidArgument, naming) { queue.put(kind, data, **options) }
       assert_equal 100, error.code
+      client.on(:after_put) { flunk } # puts that somebody sees go another way
+      seen = assert_refused(Manyhands::InvalidArgument, naming) { queue.put(kind, data, **options) }
+      assert_equal error.message, seen.message
       assert_equal 0, queue.counts[:waiting]
     end
   end
@@ -46,6 +49,13 @@ class BadInputTest < Case
   end
 
   def test_put_many_names_the_job_and_writes_none
+    assert_many_are_refused
+    client.on(:after_put) { flunk }
+    assert_many_are_refused
+    assert_equal 0, queue.counts[:waiting]
+  end
+
+  def assert_many_are_refused
     jobs = [{ kind: "k" }, { kind: "k", delay: -1 }]
     assert_refused(Manyhands::InvalidArgument, "jobs[1].delay") { queue.put_many(jobs) }
     jobs[1] = { kind: "k", priority: 500 }
@@ -54,7 +64,6 @@ class BadInputTest < Case
     assert_refused(Manyhands::InvalidArgument, "jobs[0] must be a Hash") { queue.put_many([1]) }
     assert_refused(Manyhands::InvalidArgument, "jobs must be an Array") { queue.put_many(1) }
     assert_refused(Manyhands::InvalidArgument, "jobs") { queue.put_many([]) }
-    assert_equal 0, queue.counts[:waiting]
   end
 
   def test_queue

@@ -14,7 +14,7 @@ pub(super) fn of_call<T>(text: &str, read: fn(Fields) -> Result<T>) -> Result<Ve
 }
 
 /// The `jobs` of a call. Errors say which one is at fault when there are several, as `in_item` does.
-pub(super) fn take<T>(fields: &mut Fields, read: fn(Fields) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn take<T>(fields: &mut Fields, read: impl Fn(Fields) -> Result<T>) -> Result<Vec<T>> {
     let items = fields.required_list("jobs")?;
     let alone = items.len() == 1;
     let items = items.into_iter().enumerate().map(|(index, item)| {

@@ -299,8 +299,15 @@ impl Put {
         )
     }
 
-    pub(super) fn from_fields(mut fields: Fields) -> Result<Put> {
-        let mut put = Put::new(fields.required_text("kind")?).queue(fields.required_text("queue")?);
+    /// `queue`: where it goes if it names none.
+    pub(super) fn from_fields(mut fields: Fields, queue: Option<&str>) -> Result<Put> {
+        let kind = fields.required_text("kind")?;
+        let queue = match (fields.text("queue")?, queue) {
+            (Some(own), _) => own,
+            (None, Some(queue)) => queue.to_owned(),
+            (None, None) => fields.required_text("queue")?,
+        };
+        let mut put = Put::new(kind).queue(queue);
         put.data = fields.raw("data")?.unwrap_or(put.data);
         put.take_options(&mut fields)?;
         fields.end()?;
@@ -309,11 +316,15 @@ impl Put {
 
     /// Each job of a list, all checked, in one pass; None when anything is wrong or written in an unusual way, about which
     /// [`Put::from_fields`] knows more.
-    pub(super) fn plainly(jobs_json: &str) -> Option<Vec<Put>> {
+    pub(super) fn plainly(jobs_json: &str, queue: Option<&str>) -> Option<Vec<Put>> {
         let jobs: Vec<BTreeMap<&str, &RawValue>> = serde_json::from_str(jobs_json).ok()?;
         let read = |mut members: BTreeMap<&str, &RawValue>| {
-            let mut text = |name| serde_json::from_str::<String>(members.remove(name)?.get()).ok();
-            let (queue, kind) = (text("queue")?, text("kind")?);
+            let text = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
+            let kind = text(members.remove("kind")?)?;
+            let queue = match members.remove("queue") {
+                Some(own) => text(own)?,
+                None => queue?.to_owned(),
+            };
             let mut put = Put::of(queue, kind, members.remove("data").map_or("null", RawValue::get).to_owned());
             if !members.is_empty() {
                 let mut options = Fields::of(members);

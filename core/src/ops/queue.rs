@@ -184,25 +184,29 @@ impl QueuePut {
     }
 
     pub(crate) fn from_json(text: &str) -> Result<QueuePut> {
+        QueuePut::from_json_to(text, None)
+    }
+
+    fn from_json_to(text: &str, queue: Option<&str>) -> Result<QueuePut> {
         let mut fields = Fields::parse(text, "")?;
-        let jobs = items::take(&mut fields, Put::from_fields)?;
+        let jobs = items::take(&mut fields, |job| Put::from_fields(job, queue))?;
         fields.end()?;
         Ok(QueuePut::new(jobs))
     }
 
     /// A put of the jobs of a JSON array: objects of `queue`, `kind`, `data` and the options of [`Put::with_options`]. For the
-    /// hosts, whose jobs are JSON already.
+    /// hosts, whose jobs are JSON already. `queue`: where those go that name none.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming the job and its argument.
-    pub fn from_list(jobs_json: &str) -> Result<QueuePut> {
-        if let Some(jobs) = Put::plainly(jobs_json).filter(|jobs| !jobs.is_empty()) {
+    pub fn from_list(jobs_json: &str, queue: Option<&str>) -> Result<QueuePut> {
+        if let Some(jobs) = Put::plainly(jobs_json, queue).filter(|jobs| !jobs.is_empty()) {
             return Ok(QueuePut::of(jobs, true));
         }
         // One value and no more, so that it can become a member.
         serde_json::from_str::<&RawValue>(jobs_json)
             .map_err(|error| Error::invalid(format!("jobs is not JSON: {error}")))
-            .and_then(|jobs| QueuePut::from_json(&format!("{{\"jobs\":{jobs}}}")))
+            .and_then(|jobs| QueuePut::from_json_to(&format!("{{\"jobs\":{jobs}}}"), queue))
             .map_err(|error| error.during(QueuePut::OPERATION))
     }
 
@@ -445,19 +449,29 @@ mod tests {
         for list in lists {
             let said = |put: Result<QueuePut>| put.and_then(QueuePut::split).map_err(|error| error.message);
             let whole = QueuePut::from_json(&format!("{{\"jobs\":{list}}}"));
-            assert_eq!(said(QueuePut::from_list(list)), said(whole), "{list}");
+            assert_eq!(said(QueuePut::from_list(list, None)), said(whole), "{list}");
         }
         for deep in [128, 129] {
             let data = format!("{}{}", "[".repeat(deep), "]".repeat(deep));
-            let put = QueuePut::from_list(&format!("[{{\"queue\":\"q\",\"kind\":\"k\",\"data\":{data}}}]"));
+            let put = QueuePut::from_list(&format!("[{{\"kind\":\"k\",\"data\":{data}}}]"), Some("q"));
             assert_eq!(put.and_then(QueuePut::split).is_ok(), deep == 128);
+        }
+    }
+
+    #[test]
+    fn a_job_goes_where_it_says_or_where_all_go() {
+        let queues = |list, queue| QueuePut::from_list(list, queue).map(|put| put.jobs[1].queue.clone());
+        // Read at once, and read by name: a member is written in an unusual way.
+        for list in [r#"[{"queue":"o","kind":"k"},{"kind":"k"}]"#, r#"[{"queue":"o","kind":"k"},{"\u006bind":"k"}]"#] {
+            assert_eq!(queues(list, Some("q")).unwrap(), "q");
+            assert_eq!(queues(list, None).unwrap_err().message, "jobs[1].queue is missing");
         }
     }
 
     #[test]
     fn what_is_no_list_cannot_say_other_arguments() {
         for text in ["[", "[],\"x\":1", "[{\"queue\":\"q\",\"kind\":\"k\",\"data\":NaN}]", "[] []"] {
-            let error = QueuePut::from_list(text).unwrap_err();
+            let error = QueuePut::from_list(text, None).unwrap_err();
             assert!(error.message.starts_with("jobs is not JSON: "), "{text}: {error}");
         }
     }

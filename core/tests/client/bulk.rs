@@ -44,7 +44,7 @@ fn so_do_those_of_json() {
     let client = server.client();
     let job = |number: &String| format!(r#"{{"queue":"q","kind":"k","jid":"{number}","data":[{number}, 1.0]}}"#);
     let list = format!("[{}]", numbers(700).iter().map(job).collect::<Vec<_>>().join(","));
-    all_are_put(&client, client.put_all(QueuePut::from_list(&list).unwrap()));
+    all_are_put(&client, client.put_all(QueuePut::from_list(&list, None).unwrap()));
     assert_eq!(client.job("251").unwrap().unwrap().data, "[251, 1.0]");
     let again =
         client.call("queue_put", &format!(r#"{{"jobs":{}}}"#, list.replace("\"k\"", "\"k\",\"tags\":[]"))).unwrap();
@@ -79,7 +79,7 @@ fn what_is_wrong_with_a_job_of_the_last_part_is_said_before_the_first_is_sent() 
     let error = client.queue("q").put_many(many).unwrap_err();
     assert_eq!(error.message, "jobs[699].priority 128 is outside -128..127");
     let list = format!(r#"[{}{{"queue":"q","kind":7}}]"#, r#"{"queue":"q","kind":"k"},"#.repeat(699));
-    let error = QueuePut::from_list(&list).unwrap_err();
+    let error = QueuePut::from_list(&list, None).unwrap_err();
     assert_eq!(error.message, "jobs[699].kind 7 is not a text");
     assert_eq!(waiting(&client), numbers(0));
 }

@@ -55,6 +55,9 @@ module Manyhands
       @links = [*@links, Class.new(Link) { include middleware }].freeze
     end
 
+    # @return [Boolean] whether there are modules
+    def any? = @links.any?
+
     # @param innermost [Object] has the call's method
     # @return [Object] has it too: the outermost of all
     def around(innermost)

@@ -34,12 +34,7 @@ module Manyhands
     # @return [Array<Hash{Symbol => Object}>] new ones, with their queue
     # @raise [InvalidArgument]
     def self.puts(queue, jobs)
-      Wire.refuse("jobs must be an Array, not #{jobs.class}", OPERATION) unless jobs.is_a?(Array)
-
-      unless jobs.all?(Hash)
-        index = jobs.index { |job| !job.is_a?(Hash) }
-        Wire.refuse("jobs[#{index}] must be a Hash, not #{jobs[index].class}", OPERATION)
-      end
+      check_list(jobs)
       to = { queue: }.freeze
       each_placed(jobs) do |job, within|
         Wire.check_options(job, OPTIONS, OPERATION, within)
@@ -47,19 +42,31 @@ module Manyhands
       end
     end
 
+    # Refuses what is no list of jobs.
+    #
+    # @raise [InvalidArgument]
+    def self.check_list(jobs)
+      Wire.refuse("jobs must be an Array, not #{jobs.class}", OPERATION) unless jobs.is_a?(Array)
+      return if jobs.all?(Hash)
+
+      index = jobs.index { |job| !job.is_a?(Hash) }
+      Wire.refuse("jobs[#{index}] must be a Hash, not #{jobs[index].class}", OPERATION)
+    end
+
     # The jobs as the core reads them.
     #
     # @param puts [Array<Hash{Symbol => Object}>]
+    # @param known [Array<Symbol>] their options
     # @return [Array<Hash{Symbol => Object}>]
     # @raise [InvalidArgument] for what can be told here to be wrong
-    def self.items(puts)
+    def self.items(puts, known = WITH_QUEUE)
       each_placed(puts) do |put, within|
         as_it_is = true
         put.each do |option, value|
           case option
           when :delay, :timeout, :backoff then as_it_is = false
           else
-            Wire.refuse_option(option, OPERATION, within) unless WITH_QUEUE.include?(option)
+            Wire.refuse_option(option, OPERATION, within) unless known.include?(option)
             Wire.check(value, within.empty? ? option.name : "#{within}#{option}", OPERATION)
           end
         end
@@ -97,10 +104,22 @@ module Manyhands
 
     # @param puts [Array<Hash{Symbol => Object}>]
     # @return [Array<Placed>] one per job, in order
-    def around_put(puts)
-      jobs = JSON.generate(Placing.items(puts), max_nesting: 0)
-      @native.put(jobs, @one, Placed)
+    def around_put(puts) = put(Placing.items(puts), nil)
+
+    # Puts what nobody is to see on its way: no job need say its queue.
+    #
+    # @param queue [String]
+    # @param jobs [Array<Hash{Symbol => Object}>] as the caller of {Queue#put_many} gave them
+    # @return [Array<Placed>] one per job, in order
+    # @raise [InvalidArgument]
+    def straight(queue, jobs)
+      Placing.check_list(jobs)
+      put(Placing.items(jobs, OPTIONS), Wire.text(queue, "queue", OPERATION))
     end
+
+    private
+
+    def put(items, queue) = @native.put(JSON.generate(items, max_nesting: 0), queue, @one, Placed)
   end
   private_constant :Placing
 
@@ -153,9 +172,11 @@ module Manyhands
     # @api private
     # @return [Array<Placed>]
     def place(queue, jobs, one)
+      placing = Placing.new(native, one)
+      return placing.straight(queue, jobs) unless watched?
+
       puts = Placing.puts(queue, jobs)
       tell_hooks(:before_put, puts)
-      placing = Placing.new(native, one)
       placed = @put_middleware.around(diversion ? diversion.in_place_of(placing) : placing).around_put(puts)
       unless placed.is_a?(Array)
         raise WrongState, "around_put returned #{placed.inspect}, not an Array such as super returns"
@@ -166,6 +187,11 @@ module Manyhands
     end
 
     private
+
+    # Whether anybody sees puts on their way.
+    def watched?
+      @put_hooks.any?(:before_put) || @put_hooks.any?(:after_put) || @put_middleware.any? || !diversion.nil?
+    end
 
     def tell_hooks(name, *about)
       @put_hooks.tell(name, *about) { |e| warn("manyhands: on_#{name} raised #{Raised.line(e)}") }
