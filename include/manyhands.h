@@ -716,7 +716,7 @@ mh_code mh_client_define(mh_client *client,
  *                                      86400000. Default 2000.
  *               "timeout_ms"           how long a handler may run before mh_job_interrupted() says "timeout". Default: for
  *                                      ever.
- *               "timeouts"             the same for some kinds: an object {kind: milliseconds}.
+ *               "timeouts"             the same for some kinds: an object {kind: milliseconds}. A put's own comes first.
  *               "kill_timeout_ms"      how long it may take to end then; see mh_worker_is_stuck(). Default 2000.
  *               "max_jobs"             how many jobs to start in all, before mh_worker_next() returns MH_CODE_CLOSED.
  *                                      Default 0: no limit.
@@ -1183,8 +1183,8 @@ const char *mh_job_lost(const mh_job *job);
  * Why its handler should end. NULL while it may go on, and for NULL.
  *
  * It is what mh_job_lost() says; or "killed" after mh_worker_kill_running(): the job is still ours then, and is given back
- * with mh_job_release(), which spends no retry; or "timeout", when it has run longer than the worker's option
- * "timeout_ms" or mh_client_define() allows: the job is still ours, and ends with mh_job_error(), which spends one.
+ * with mh_job_release(), which spends no retry; or "timeout", when it has run longer than its put, the
+ * worker's options or mh_client_define() allow: the job is still ours, and ends with mh_job_error(), which spends one.
  *
  * Ownership: the text belongs to `job`.
  * Threads:   any.
@@ -1433,8 +1433,8 @@ mh_code mh_client_hook(mh_client *client, const mh_client_hooks *hooks, mh_error
  * kind          The name of the handler that performs it.
  * data_json     Its data, one JSON value. NULL: JSON null.
  * options_json  A JSON object, or NULL for none: "jid" and "queue" (default "built"), "priority", "retries", "tags", "route",
- *               "throttles", "headers", "timeout_ms" and "backoff_ms" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
- *               "tracked".
+ *               "throttles", "headers", "timeout_ms" and "backoff_ms" as in mh_queue_put(), "remaining" (retries that are
+ *               left; default: all), "parent", "tracked".
  *
  * Returns MH_CODE_OK and sets *out_job to a new job.
  * Returns MH_CODE_INVALID_ARGUMENT naming the argument or option.

@@ -78,6 +78,11 @@ impl Backoff {
         given.map(|text| Backoff::read(&text, &fields.path(name))).transpose()
     }
 
+    /// What a job has that stands in Redis; None too for what only a newer program can read.
+    pub(crate) fn of_stored(fields: &mut Fields) -> Result<Option<Backoff>> {
+        Ok(fields.raw("backoff_ms")?.and_then(|text| Backoff::from_json(&text).ok()))
+    }
+
     fn read(text: &str, path: &str) -> Result<Backoff> {
         match text.as_bytes().first() {
             Some(b'{') => Backoff::take_object(Fields::parse(text, path)?),

@@ -129,9 +129,8 @@ impl JobKind {
     }
 
     /// The same from a JSON object, or an empty text: `queue`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `throttles`,
-    /// `headers`, `timeout_ms`; `backoff_ms`, which is a number, a list of such, or an object of `first` and, if they are to
-    /// differ, `factor` (2), `most` (3600000) and `jitter` (0.1); `retry_on`, an object of the same by class of error; `discard_on`,
-    /// a list of classes.
+    /// `headers`, `timeout_ms`; `backoff_ms`, as [`Backoff::from_json`] reads it; `retry_on`, an object of the same by class of
+    /// error; `discard_on`, a list of classes.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` naming what is wrong or unknown.

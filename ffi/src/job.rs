@@ -338,8 +338,8 @@ pub unsafe extern "C" fn mh_job_lost(job: *const mh_job) -> *const c_char {
 /// Why its handler should end. NULL while it may go on, and for NULL.
 ///
 /// It is what mh_job_lost() says; or "killed" after mh_worker_kill_running(): the job is still ours then, and is given back
-/// with mh_job_release(), which spends no retry; or "timeout", when it has run longer than the worker's option
-/// "timeout_ms" or mh_client_define() allows: the job is still ours, and ends with mh_job_error(), which spends one.
+/// with mh_job_release(), which spends no retry; or "timeout", when it has run longer than its put, the
+/// worker's options or mh_client_define() allow: the job is still ours, and ends with mh_job_error(), which spends one.
 ///
 /// Ownership: the text belongs to `job`.
 /// Threads:   any.

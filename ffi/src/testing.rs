@@ -152,8 +152,8 @@ impl Performer {
 /// kind          The name of the handler that performs it.
 /// data_json     Its data, one JSON value. NULL: JSON null.
 /// options_json  A JSON object, or NULL for none: "jid" and "queue" (default "built"), "priority", "retries", "tags", "route",
-///               "throttles", "headers", "timeout_ms" and "backoff_ms" as in mh_queue_put(), "remaining" (retries that are left; default: all), "parent",
-///               "tracked".
+///               "throttles", "headers", "timeout_ms" and "backoff_ms" as in mh_queue_put(), "remaining" (retries that are
+///               left; default: all), "parent", "tracked".
 ///
 /// Returns MH_CODE_OK and sets *out_job to a new job.
 /// Returns MH_CODE_INVALID_ARGUMENT naming the argument or option.

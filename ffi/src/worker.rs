@@ -98,7 +98,7 @@ fn no_more_jobs() -> Error {
 ///                                      86400000. Default 2000.
 ///               "timeout_ms"           how long a handler may run before mh_job_interrupted() says "timeout". Default: for
 ///                                      ever.
-///               "timeouts"             the same for some kinds: an object {kind: milliseconds}.
+///               "timeouts"             the same for some kinds: an object {kind: milliseconds}. A put's own comes first.
 ///               "kill_timeout_ms"      how long it may take to end then; see mh_worker_is_stuck(). Default 2000.
 ///               "max_jobs"             how many jobs to start in all, before mh_worker_next() returns MH_CODE_CLOSED.
 ///                                      Default 0: no limit.

@@ -144,7 +144,7 @@ impl JobView {
             throttles: fields.texts("throttles")?.unwrap_or_default(),
             headers: fields.text_map("headers")?.unwrap_or_default(),
             timeout_ms: fields.integer("timeout_ms")?,
-            backoff: Backoff::take(&mut fields, "backoff_ms")?,
+            backoff: Backoff::of_stored(&mut fields)?,
             dependencies: fields.texts("dependencies")?.unwrap_or_default(),
             dependents: fields.texts("dependents")?.unwrap_or_default(),
             tracked: fields.boolean("tracked")?.unwrap_or(false),

@@ -298,7 +298,7 @@ impl Recurring {
             route: fields.texts("route")?.unwrap_or_default(),
             headers: fields.text_map("headers")?.unwrap_or_default(),
             timeout_ms: fields.integer("timeout_ms")?,
-            backoff: Backoff::take(&mut fields, "backoff_ms")?,
+            backoff: Backoff::of_stored(&mut fields)?,
         })
     }
 

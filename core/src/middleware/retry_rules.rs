@@ -54,7 +54,7 @@ impl RetryRules {
         self
     }
 
-    /// The same for errors of all other classes.
+    /// The same for errors of all other classes, of jobs that have no backoff of their own.
     #[must_use]
     pub fn otherwise(self, backoff: Backoff) -> RetryRules {
         RetryRules { others: Some(backoff), ..self }
@@ -99,17 +99,15 @@ impl RetryRules {
     /// What they say of the error of a run, if it ended by one that they know.
     fn of_run(&self, job: &Job, outcome: &Outcome) -> Option<Ruled> {
         let Outcome::Error { class, .. } = outcome else { return None };
-        let rule = self.rule(class)?;
+        // A backoff of its own comes after the rules of its kind that name the class: who ends the run looks at these.
+        let others = self.others.as_ref().filter(|_| job.backoff.is_none());
+        let rule = self.named(class).or(others.map(Some))?;
         let errors = u32::try_from(job.retries.saturating_sub(job.remaining).saturating_add(1)).unwrap_or(u32::MAX);
         let again_after = rule.map(|backoff| backoff.delay(errors.max(1), draw()));
         Some(Ruled { error: outcome.clone(), again_after })
     }
 
-    fn rule(&self, class: &str) -> Option<Option<&Backoff>> {
-        self.named(class).or(self.others.as_ref().map(Some))
-    }
-
-    /// What is said of this very class.
+    /// What is said of this very class: to fail, or to wait.
     fn named(&self, class: &str) -> Option<Option<&Backoff>> {
         if self.discards.iter().any(|known| known == class) {
             return Some(None);
@@ -239,7 +237,8 @@ mod tests {
     fn discards_come_first_and_other_classes_last() {
         let [a, b] = [1, 2].map(|seconds| Backoff::fixed(S * seconds));
         let rules = RetryRules::new().retry_on("A", a.clone()).retry_on("B", a.clone()).discard_on("B");
-        assert_eq!((rules.rule("A"), rules.rule("B"), rules.rule("C")), (Some(Some(&a)), Some(None), None));
-        assert_eq!(rules.otherwise(b.clone()).rule("C"), Some(Some(&b)));
+        assert_eq!((rules.named("A"), rules.named("B"), rules.named("C")), (Some(Some(&a)), Some(None), None));
+        let outcome = rules.otherwise(b).apply("k", 0, None, Outcome::thrown("C", ""));
+        assert!(matches!(outcome, Outcome::Retry { delay_ms: 2_000, .. }));
     }
 }

@@ -158,7 +158,9 @@ impl Job {
 
     /// Members this client does not know belong to a newer engine and are skipped.
     fn with_extra(self, extra: &str) -> Result<Job> {
-        self.with_extra_fields(&mut Fields::parse(extra, "extra")?)
+        let mut fields = Fields::parse(extra, "extra")?;
+        let backoff = Backoff::of_stored(&mut fields)?;
+        Ok(Job { backoff, ..self.with_extra_fields(&mut fields)? })
     }
 
     fn with_extra_fields(self, fields: &mut Fields) -> Result<Job> {

@@ -239,7 +239,7 @@ impl Put {
     }
 
     /// Sets what a JSON object says: `jid`, `priority`, `delay_ms`, `retries`, `tags`, `route`, `throttles`,
-    /// `headers`, `timeout_ms`, `backoff_ms` (as with [`JobKind::from_json`](crate::JobKind::from_json)), `dependencies`, `missing`,
+    /// `headers`, `timeout_ms`, `backoff_ms` (see [`Backoff::from_json`]), `dependencies`, `missing`,
     /// `on_conflict`; what is absent or null stays. An empty text stands for no options.
     ///
     /// # Errors

@@ -115,8 +115,8 @@ impl Worker {
     /// handlers run at once, 1 (default) to 1000; `kinds`, the kinds that have handlers; `language`, for the worker's
     /// status (default `rust`); `shutdown_timeout_ms` (default 25000), see [`Worker::shutdown_timeout`]; `interval_ms`, how
     /// long an idle worker waits (±10 %) before it looks for what nobody told it, 10 to 86400000 (default 2000); `timeout_ms` (default
-    /// none) and `timeouts`, an object of kinds that have another: a handler that runs longer gets an interrupt `timeout`, and
-    /// has `kill_timeout_ms` (default 2000) to end, see [`Worker::is_stuck`]; `max_jobs` (default 0: no limit), the number of
+    /// none) and `timeouts`, an object of kinds that have another (that of a put comes first): a handler that runs longer gets an interrupt
+    /// `timeout`, and has `kill_timeout_ms` (default 2000) to end, see [`Worker::is_stuck`]; `max_jobs` (default 0: no limit), the number of
     /// jobs to start in all, see [`Worker::is_spent`]; `log` (`off`, the default, `text` or `json`): a line on standard error for
     /// each job that ends, and with `verbose` (default false) for each that starts; `logged` (default false; VERBOSE sets it):
     /// such lines, as text when `log` is off; `statsd`, an object of `host`, `port` (default 8125) and `key` (default `manyhands`): figures of the jobs that end, named `<key>.<kind>.count`,

@@ -54,6 +54,22 @@ fn what_is_said_of_the_kind_holds_for_its_runs() {
 }
 
 #[test]
+fn a_puts_own_timeout_and_backoff_come_before_those_of_its_kind() {
+    let server = Server::start();
+    let client = server.client();
+    let kind = JobKind::new("k").queue("q").timeout(LONG * 100).backoff(Backoff::fixed(Duration::ZERO));
+    let own = |job: Put| job.timeout_ms(1).backoff(Backoff::fixed(LONG * 100));
+    let jid = kind.put_with(&client, "null", own).unwrap().jid;
+    let options = r#","max_jobs":1,"timeouts":{"k":3600000}"#;
+    let worker = worker(&client, options).perform_async(&kind, |_| pending()).unwrap();
+    run(worker.serve_async()).unwrap();
+    worker.stop(LONG).unwrap();
+    assert_eq!(view(&client, &jid, "/failure/group"), "k:JobInterrupted");
+    let at = |pointer: &str| view(&client, &jid, pointer).as_u64().unwrap();
+    assert!(at("/due_at_ms") > at("/put_at_ms") + 1_000_000);
+}
+
+#[test]
 fn what_may_run_is_drained_by_them() {
     let server = Server::start();
     let client = server.client();

@@ -26,7 +26,7 @@ job_list: state! choice="completed", offset whole 0..9007199254740992, limit who
 job_log: jid! name, message! note 1..1024, data text="1", token token
 job_prioritize: jid! name, priority! whole -128..127
 job_progress: jid! name, token! token, progress! fraction, note note 0..1024
-job_requeue: jid! name, queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256, missing choice="reject", priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}
+job_requeue: jid! name, queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256, missing choice="reject", priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}, timeout_ms whole 1..3155760000000, backoff_ms backoff={"first":1,"factor":1.5,"most":2,"jitter":0.5}
 job_save: jid! name, token! token, data! data
 job_tag: jid! name, tags! names 1..32
 job_timeout: jid! name
@@ -51,11 +51,11 @@ recurring_cancel: jids! names 1..250
 recurring_get: jid! name
 recurring_list: queue! name, offset whole 0..9007199254740992, limit whole 1..250
 recurring_pause: jid! name
-recurring_put: jid! name, queue! name, kind! name, data data, interval_ms! whole 1..3155760000000, offset_ms whole 0..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}
+recurring_put: jid! name, queue! name, kind! name, data data, interval_ms! whole 1..3155760000000, offset_ms whole 0..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}, timeout_ms whole 1..3155760000000, backoff_ms backoff={"first":1,"factor":1.5,"most":2,"jitter":0.5}
 recurring_resume: jid! name
 recurring_tag: jid! name, tags! names 1..32
 recurring_untag: jid! name, tags! names 1..32
-recurring_update: jid! name, queue name, kind name, data data, interval_ms whole 1..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}
+recurring_update: jid! name, queue name, kind name, data data, interval_ms whole 1..3155760000000, backlog whole 0..1000000000, priority whole -128..127, retries whole 0..255, tags names 0..32, throttles names 0..32, route names 0..64, headers headers={"a":"b"}, timeout_ms whole 1..3155760000000, backoff_ms backoff={"first":1,"factor":1.5,"most":2,"jitter":0.5}
 sweep: limit whole 1..100
 tag_jobs: tag! name, offset whole 0..9007199254740992, limit whole 1..250
 tag_list: offset whole 0..9007199254740992, limit whole 1..250
@@ -86,7 +86,7 @@ job_heartbeat: | jid! name, token! token
 job_release: | jid! name, token! token
 job_retry: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, detail[group name, message text="m", trace text="t"]
 job_snooze: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
-queue_put: | queue! name, kind! name, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, headers headers={"a":"b"}, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"], count! whole 1..250, jid! name, data! data
+queue_put: | queue! name, kind! name, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, headers headers={"a":"b"}, timeout_ms whole 1..3155760000000, backoff_ms backoff={"first":1,"factor":1.5,"most":2,"jitter":0.5}, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"], count! whole 1..250, jid! name, data! data
 queue_reserve: worker! name, limit! whole 0..250, share! choice="0", queue! name |
 worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
@@ -289,6 +289,23 @@ impl Argument {
                     "null",
                 ];
                 values.extend(items.map(|item| format!("[{item}]")));
+                values
+            }
+            "backoff" => {
+                let mut values = types(&["1"]);
+                values.retain(|value| value != "[1]");
+                let many = vec!["1"; 65].join(",");
+                values.extend(["-1", "1.5", "[]", "{}", "[null]", "[-1]", "[1,1.5]"].map(str::to_owned));
+                values.extend([format!("[{many}]"), format!(r#"{{"list":[{many}]}}"#)]);
+                let spans = ["false", "null", "-1", "1.5", "\"1\"", "[1]"];
+                values.extend(spans.map(|span| format!(r#"{{"first":{span}}}"#)));
+                values.extend(spans.map(|span| format!(r#"{{"first":1,"most":{span}}}"#)));
+                let shares = ["false", "null", "\"1\"", "-0.1", "1e400"];
+                values.extend(shares.map(|share| format!(r#"{{"first":1,"factor":{share}}}"#)));
+                values.extend(shares.map(|share| format!(r#"{{"list":[1],"jitter":{share}}}"#)));
+                let objects = [r#"{"list":{}}"#, r#"{"list":[]}"#, r#"{"list":false}"#, r#"{"list":[1],"first":1}"#];
+                values.extend(objects.map(str::to_owned));
+                values.extend([r#"{"first":1,"factor":0.9}"#, r#"{"first":1,"jitter":1.1}"#].map(str::to_owned));
                 values
             }
             "unused" => Vec::new(),

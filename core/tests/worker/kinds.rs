@@ -240,3 +240,23 @@ fn a_puts_own_timeout_and_backoff_come_before_all() {
     let minutes = [&late, &busy, &free, &plain].map(|jid| (due_in(&client, jid) / 60_000.0).ceil());
     assert_eq!(minutes, [1.0, 10.0, 3.0, 20.0]);
 }
+
+#[test]
+fn a_puts_own_backoff_comes_after_the_rules_that_name_a_class_wherever_they_are() {
+    let server = Server::start();
+    let client = server.client();
+    let kind = JobKind::new("k").queue("q").rules(RetryRules::new().retry_on("Busy", Backoff::fixed(MINUTE * 10)));
+    let around =
+        RetryRules::new().retry_on("Named", Backoff::fixed(MINUTE * 20)).otherwise(Backoff::fixed(MINUTE * 30));
+    let own = |job: Put| job.backoff(Backoff::fixed(MINUTE));
+    let put = |class: &str| kind.put_with(&client, format!("\"{class}\""), own).unwrap().jid;
+    let jids = ["Named", "Busy", "Else"].map(put);
+    let plain = kind.put(&client, "\"Else\"").unwrap().jid;
+    let worker = worker(&client, r#","max_jobs":4"#).with(around);
+    let worker = worker.perform(&kind, |job| Outcome::thrown(job.data.trim_matches('"'), "on purpose")).unwrap();
+    worker.serve().unwrap();
+    worker.stop(LONG).unwrap();
+    let minutes = |jid: &str| (due_in(&client, jid) / 60_000.0).ceil();
+    assert_eq!(jids.each_ref().map(|jid| minutes(jid)), [20.0, 10.0, 1.0]);
+    assert_eq!(minutes(&plain), 30.0);
+}

@@ -6,43 +6,56 @@ local MAX_WAITS, MAX_FACTOR = 64, 1000
 local GROWING = { first = true, factor = true, most = true, jitter = true }
 local LISTED = { list = true, jitter = true }
 
-local function check_list(waits, name)
+-- Zero has no sign: not every language reads one.
+local function span(value, name)
+  return check.span(value, name) + 0
+end
+
+local function list(waits, name)
   if type(waits) ~= 'table' or #waits == 0 then
     fail('INVALID_ARGUMENT', name .. ' must be a list of milliseconds')
   elseif #waits > MAX_WAITS then
     fail('INVALID_ARGUMENT', name .. ' has ' .. #waits .. ' entries, at most ' .. MAX_WAITS .. ' are allowed')
   end
+  local spans = {}
   for index = 1, #waits do
-    check.span(waits[index], name .. '[' .. (index - 1) .. ']')
+    spans[index] = span(waits[index], name .. '[' .. (index - 1) .. ']')
   end
+  return spans
 end
 
-local function check_object(value)
-  check.members(value, 'backoff_ms', value.list and LISTED or GROWING)
+-- The member, or what it is when it is not said.
+local function member(value, name, default, parse, ...)
+  if value[name] == nil then
+    return default
+  end
+  return parse(value[name], 'backoff_ms.' .. name, ...)
+end
+
+local function object(value)
   if value.list then
-    check_list(value.list, 'backoff_ms.list')
-  else
-    check.span(value.first, 'backoff_ms.first')
-    check.span(value.most or 0, 'backoff_ms.most')
-    check.number(value.factor or 1, 'backoff_ms.factor', 1, MAX_FACTOR)
+    check.members(value, 'backoff_ms', LISTED)
+    return { list = list(value.list, 'backoff_ms.list'), jitter = member(value, 'jitter', 0, check.number, 0, 1) }
   end
-  check.number(value.jitter or 0, 'backoff_ms.jitter', 0, 1)
+  check.members(value, 'backoff_ms', GROWING)
+  return {
+    first = span(value.first, 'backoff_ms.first'),
+    factor = member(value, 'factor', 2, check.number, 1, MAX_FACTOR),
+    most = member(value, 'most', 3600000, span),
+    jitter = member(value, 'jitter', 0.1, check.number, 0, 1),
+  }
 end
 
--- As JSON, checked: only whoever performs the job looks into it. nil of nil.
+-- As JSON, an object with all of its members: only whoever performs the job looks into it. nil of nil.
 function backoff.parse(value)
   if value == nil then
     return nil
   elseif type(value) == 'number' then
-    check.span(value, 'backoff_ms')
+    return encode_json(span(value, 'backoff_ms'))
   elseif type(value) ~= 'table' then
     fail('INVALID_ARGUMENT', 'backoff_ms must be milliseconds, a list of them or an object')
-  elseif #value > 0 then
-    check_list(value, 'backoff_ms')
-  else
-    check_object(value)
   end
-  return encode_json(value)
+  return encode_json(#value > 0 and list(value, 'backoff_ms') or object(value))
 end
 
 return backoff
