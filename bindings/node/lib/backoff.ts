@@ -20,6 +20,9 @@ const JITTER = { jitter: "jitter" };
 
 const EXPONENTIAL = { ...JITTER, factor: "factor", most: "most" };
 
+/** What an exponential one is unless it says otherwise; so in every language. */
+const UNSAID = { factor: 2, most: 3_600_000, jitter: 0.1 };
+
 /** A wait that grows with each error; spans in milliseconds. */
 export interface GrowingWait {
   /** After the first error. */
@@ -38,12 +41,12 @@ export type JobBackoff = Backoff | number | readonly number[];
  */
 export type BackoffLike = JobBackoff | ((errors: number) => number);
 
-/** A backoff as jobs carry it, in whole milliseconds. */
+/** A backoff as jobs carry it, in whole milliseconds. Another program's may lack members: {@link Backoff.read}. */
 export type BackoffJson =
   | number
   | readonly number[]
-  | { readonly list: readonly number[]; readonly jitter: number }
-  | (GrowingWait & { readonly jitter: number });
+  | { readonly list: readonly number[]; readonly jitter?: number }
+  | (Pick<GrowingWait, "first"> & Partial<GrowingWait> & JitterOption);
 
 /** How long a job waits before it runs again after an error, by the number of its errors. */
 export class Backoff {
@@ -69,7 +72,7 @@ export class Backoff {
    */
   static exponential(first = 1_000, options: ExponentialOptions = {}): Backoff {
     coreOptions(options, EXPONENTIAL, null);
-    const { factor = 2, most = 3_600_000, jitter = 0.1 } = options;
+    const { factor = UNSAID.factor, most = UNSAID.most, jitter = UNSAID.jitter } = options;
     if (typeof factor !== "number" || !(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
       throw invalidArgument(`factor must be 1 or more, not ${String(factor)}`);
     }
@@ -130,11 +133,14 @@ export class Backoff {
     if (typeof json === "number") {
       return new Backoff([json]);
     }
-    if (!("jitter" in json)) {
+    if (!("list" in json || "first" in json)) {
       return new Backoff(json);
     }
-    const { jitter, ...wait } = json;
-    return new Backoff("list" in wait ? wait.list : wait, jitter);
+    if ("list" in json) {
+      return new Backoff(json.list, json.jitter);
+    }
+    const { first, factor, most, jitter } = { ...UNSAID, ...json };
+    return new Backoff({ first, factor, most }, jitter);
   }
 
   /**

@@ -259,6 +259,24 @@ test("a recorded put has them as they were given", async () => {
   await assert.rejects(client.queue("q").put("k", null, { backoff: (() => 1) as never }), InvalidArgument);
 });
 
+test("what a backoff leaves out that another program put is as everywhere", async () => {
+  const client = freshClient();
+  await client.queue("q").put("k", null, { jid: "a" });
+  const cases: [object, Backoff][] = [
+    [{ first: 5_000 }, Backoff.exponential(5_000)],
+    [{ first: 5_000, factor: 3 }, Backoff.exponential(5_000, { factor: 3 })],
+    [{ first: 5_000, jitter: 0 }, Backoff.exponential(5_000, { jitter: 0 })],
+    [{ list: [5_000] }, Backoff.fixed(5_000)],
+    [{ list: [5_000, 6_000] }, Backoff.list([5_000, 6_000])],
+  ];
+  for (const [backoff_ms, backoff] of cases) {
+    await client.call("job_requeue", { jid: "a", backoff_ms });
+    const job = await client.job("a");
+    assert.deepEqual(job?.backoff, backoff);
+    assert.ok((job?.backoff?.delay(1) as number) > 0);
+  }
+});
+
 test("a backoff says what it was made of, and is JSON as jobs carry it", () => {
   const json = [Backoff.fixed(5), Backoff.list([5, 6]), JITTERED, GROWING].map((backoff) => JSON.stringify(backoff));
   assert.deepEqual(json, [
