@@ -107,7 +107,7 @@ export class JobClass<Data = unknown> {
   /**
    * Make a job of this kind without a server, to test the handler with: `welcome.handler(welcome.build({ to: "ada" }))`.
    *
-   * @throws InvalidArgument for data that JSON cannot hold and an unknown option.
+   * @throws InvalidArgument for what a put would refuse.
    */
   build(...[data, options = {}]: WithData<Data, BuildOptions>): Job<Data> {
     const { delay: _, ...defaults } = this.defaults;

@@ -2,10 +2,10 @@ import { Backoff, type BackoffJson, type JobBackoff } from "./backoff.js";
 import type { JobFailure } from "./failure.js";
 import { Held } from "./held.js";
 import type { HistoryEntry, JobProgress } from "./history.js";
-import { camelCase, type RawJson, toJson } from "./json.js";
+import { camelCase, jsonObject, type RawJson, toJson } from "./json.js";
 import type { NativeJob, NativeSaid, NativeView } from "./native.js";
 import { text } from "./options.js";
-import { jobOptions } from "./put.js";
+import { checkPuts, jobOptions } from "./put.js";
 import type { Holder } from "./run.js";
 
 /** A stored state of a job. */
@@ -222,7 +222,7 @@ export class Job<Data = unknown> extends Held<Data> {
    *
    * @param kind names the handler.
    * @param data any JSON value or a RawJson. Default null.
-   * @throws InvalidArgument for data that JSON cannot hold and an unknown option.
+   * @throws InvalidArgument for what a put would refuse: data that JSON cannot hold, an unknown option or one out of its range.
    */
   static build<Data = unknown>(
     kind: string,
@@ -230,14 +230,16 @@ export class Job<Data = unknown> extends Held<Data> {
     options: BuildOptions = {},
   ): Job<Data> {
     const own = jobOptions(options, BUILD_OPTIONS, null) as BuildOptions & CarriedLimits;
+    const rawData = toJson(data, "data");
     const { jid = "built", queue = "built", priority = 0, retries = 5, tags = [], route = [], throttles = [] } = own;
     const headers = own.headers ?? {};
     const named = { jid: text(jid, "jid"), kind: text(kind, "kind"), queue: text(queue, "queue") };
+    checkPuts(`[${jsonObject({ ...own, ...named }, { data: rawData })}]`, BUILD_OPTIONS, null);
     const limits = { priority, retries, remaining: retries, tags, route, throttles, tracked: false, parent: null };
     const { timeout_ms: runTimeout = null, backoff_ms = null } = own;
     const ownLimits = { runTimeout, backoff: Backoff.read(backoff_ms) };
     const fields = { ...named, ...limits, ...ownLimits, headers, ...UNREAD, token: null, worker: null, putAt: 0 };
-    return new Job<Data>(fields, toJson(data, "data"), null, null);
+    return new Job<Data>(fields, rawData, null, null);
   }
 
   /** What the handler returned, parsed at each look; null when there is none. */

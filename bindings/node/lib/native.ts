@@ -171,6 +171,8 @@ export interface NativeSupervisor {
 interface NativeModule {
   version(): string;
   codes(): NativeCode[];
+  /** Refuses what a put of the jobs of a JSON list would refuse before it asks Redis. `operation`: what its errors say of where. */
+  checkPuts(jobs: string, operation: string | null): void;
   Client: new (url: string | null, options: string) => NativeClient;
   Worker: new (client: NativeClient, options: string) => NativeWorker;
   /** `flags`: a JSON object of texts. */

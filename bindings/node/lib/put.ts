@@ -1,5 +1,6 @@
 import { Backoff, type JobBackoff } from "./backoff.js";
-import { type ErrorFields, invalidArgument } from "./errors.js";
+import { type ErrorFields, invalidArgument, type Names, sync } from "./errors.js";
+import { native } from "./native.js";
 import { coreOptions, type OptionNames } from "./options.js";
 
 /** What jobs and recurring jobs alike may have. */
@@ -53,6 +54,11 @@ export function jobOptions<Options extends Pick<SharedOptions, "timeout" | "back
     fields.backoff_ms = Backoff.carried(backoff, `${within}backoff`, operation);
   }
   return fields;
+}
+
+/** Refuses what a put of the jobs of this JSON list would refuse before anything is sent to a server. */
+export function checkPuts(jobs: string, names: Names, operation: string | null): void {
+  sync(() => native.checkPuts(jobs, operation), names);
 }
 
 /** What a job may wait for. */

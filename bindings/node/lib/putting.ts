@@ -6,7 +6,7 @@ import { optionsObject, text } from "./options.js";
 import { jobOptions, type Placed, PUT_OPTIONS, type PutAnswer, type PutItem, type PutOptions } from "./put.js";
 
 /** The operation. */
-const PUT = "queue_put";
+export const PUT = "queue_put";
 
 /** One job that is about to be put, as {@link PutMiddleware} and the listeners of a {@link Client} see it. */
 export interface Put {
@@ -86,8 +86,7 @@ export class Putting {
   }
 
   async #put(puts: readonly Put[]): Promise<PutAnswer[]> {
-    const items = puts.map((put, index) => itemJson(put, puts.length === 1 ? "" : `jobs[${index}].`));
-    return JSON.parse(await this.#door.put(`[${items.join(",")}]`, PUT_OPTIONS)) as PutAnswer[];
+    return JSON.parse(await this.#door.put(itemsJson(puts), PUT_OPTIONS)) as PutAnswer[];
   }
 }
 
@@ -108,8 +107,14 @@ function listed(queue: string, job: PutItem, index: number): Put {
   return { queue, kind, data: Object.hasOwn(job, "data") ? data : null, options };
 }
 
-/** One job of a put as the core reads it. `within` says in errors which one it is. */
-export function itemJson({ queue, kind, data, options }: Put, within: string): string {
+/** The jobs of a put as the core reads them: a JSON list. */
+export function itemsJson(puts: readonly Put[]): string {
+  const items = puts.map((put, index) => itemJson(put, puts.length === 1 ? "" : `jobs[${index}].`));
+  return `[${items.join(",")}]`;
+}
+
+/** `within` says in errors which one it is. */
+function itemJson({ queue, kind, data, options }: Put, within: string): string {
   const fields = { queue: text(queue, `${within}queue`, PUT), kind: text(kind, `${within}kind`, PUT) };
   const json = toJson(data, `${within}data`, PUT);
   return jsonObject({ ...fields, ...jobOptions(options, PUT_OPTIONS, PUT, within) }, { data: json });

@@ -15,8 +15,8 @@ import { InvalidArgument, invalidArgument } from "./errors.js";
 import { Job } from "./job.js";
 import { toJson } from "./json.js";
 import { coreOptions } from "./options.js";
-import type { Placed } from "./put.js";
-import { itemJson, type Put, type PutMiddleware } from "./putting.js";
+import { checkPuts, jobOptions, type Placed, PUT_OPTIONS, type PutOptions } from "./put.js";
+import { itemsJson, PUT, type Put, type PutMiddleware } from "./putting.js";
 import { Worker } from "./worker.js";
 
 /** What is in force until it is ended: by `stop()`, or by leaving the block of a `using`. */
@@ -112,7 +112,7 @@ export interface ExpectedPut {
   queue?: string;
   /** The whole of it, deeply equal. */
   data?: unknown;
-  /** Those named here; others may be there. */
+  /** Those named here, as jobs carry them: `[5]` is `Backoff.fixed(5)`. Others may be there; one that is undefined may not. */
   options?: Readonly<Record<string, unknown>>;
 }
 
@@ -124,13 +124,13 @@ export interface RecordedPuts extends Mode {
    * There is such a put.
    *
    * @returns the first.
-   * @throws AssertionError that says what was put.
+   * @throws AssertionError that says what was put; InvalidArgument for options that no put has.
    */
   assertPut(expected: ExpectedPut): RecordedPut;
   /**
    * There is none.
    *
-   * @throws AssertionError that says what was put.
+   * @throws AssertionError that says what was put; InvalidArgument for options that no put has.
    */
   assertNotPut(expected?: ExpectedPut): void;
   /** Forgets those so far. */
@@ -144,11 +144,16 @@ export interface RecordedPuts extends Mode {
 export function recordedPuts(client: Client): RecordedPuts {
   const puts: RecordedPut[] = [];
   const mode = during(client, "innermost", async (asked) => {
-    const recorded = asked.map((put, index) => record(put, asked.length === 1 ? "" : `jobs[${index}].`));
+    checkPuts(itemsJson(asked), PUT_OPTIONS, PUT);
+    const recorded = asked.map(record);
     puts.push(...recorded);
     return recorded.map(({ jid }): Placed => ({ jid, outcome: "put", satisfied: [] }));
   });
-  const found = (expected: ExpectedPut) => puts.find((put) => agrees(put, expected));
+  const found = ({ options = {}, ...expected }: ExpectedPut) => {
+    const wanted = carried(options as PutOptions, options);
+    const all = (put: RecordedPut) => agrees(put, expected) && isDeepStrictEqual(carried(put.options, options), wanted);
+    return puts.find(all);
+  };
   return {
     ...mode,
     puts,
@@ -218,22 +223,24 @@ function asOperation(job: Job, ending: Ending): Ending {
   return { verb: "retry", fields: { ...said, delay_ms, group: failureGroup(job.kind, String(name)) }, raw: {} };
 }
 
-function record(put: Put, within: string): RecordedPut {
-  itemJson(put, within);
-  const { queue, kind, data, options } = put;
+function record({ queue, kind, data, options }: Put): RecordedPut {
   const jid = options.jid ?? randomUUID().replaceAll("-", "");
   return { jid, queue, kind, data: JSON.parse(toJson(data, "data")), options: { ...options } };
 }
 
-function agrees(put: RecordedPut, { kind, queue, options = {}, ...others }: ExpectedPut): boolean {
+function agrees(put: RecordedPut, { kind, queue, ...others }: Omit<ExpectedPut, "options">): boolean {
   return (
     (kind === undefined || kind === put.kind) &&
     (queue === undefined || queue === put.queue) &&
-    (!("data" in others) || isDeepStrictEqual(others.data, put.data)) &&
-    Object.entries(options).every(([name, value]) =>
-      isDeepStrictEqual(value, (put.options as Record<string, unknown>)[name]),
-    )
+    (!("data" in others) || isDeepStrictEqual(others.data, put.data))
   );
+}
+
+/** As the job has them, of these options those that are named: `[5]` and `Backoff.fixed(5)` are one, as are `5.4` ms and `5`. */
+function carried(options: PutOptions, named: object): Record<string, unknown> {
+  const fields = jobOptions(options, PUT_OPTIONS, null);
+  const names = Object.keys(named) as (keyof PutOptions)[];
+  return Object.fromEntries(names.map((name) => [name, fields[PUT_OPTIONS[name]]]));
 }
 
 function failed(what: string, expected: ExpectedPut, actual: readonly RecordedPut[], from: unknown): AssertionError {

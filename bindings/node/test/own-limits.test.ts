@@ -250,13 +250,28 @@ test("what no job can carry is refused by name before anything is written", asyn
   await queue.put("k", null, { backoff: () => 1 }).catch(() => {});
 });
 
-test("a recorded put has them as they were given", async () => {
+test("a recorded put has them as they were given, and is asserted by what jobs carry", async () => {
   const client = freshClient();
   using recorded = recordedPuts(client);
-  await client.queue("q").put("k", null, { timeout: 5, backoff: Backoff.fixed(6) });
-  recorded.assertPut({ options: { timeout: 5, backoff: Backoff.fixed(6) } });
-  recorded.assertNotPut({ options: { backoff: Backoff.fixed(7) } });
-  await assert.rejects(client.queue("q").put("k", null, { backoff: (() => 1) as never }), InvalidArgument);
+  const agreeing: [JobBackoff, JobBackoff][] = [
+    [6, Backoff.fixed(6)],
+    [Backoff.fixed(6), [6]],
+    [[1_000, 2_000], Backoff.list([1_000, 2_000])],
+    [Backoff.list([1_000, 2_000]), [1_000.4, 2_000]],
+    [GROWING, Backoff.exponential(2_000, { factor: 1.5, most: 60_000, jitter: 0.25 })],
+  ];
+  for (const [said, expected] of agreeing) {
+    await client.queue("q").put("k", null, { timeout: 5, backoff: said });
+    assert.deepEqual(recorded.assertPut({ options: { timeout: 5.4, backoff: expected } }).options.backoff, said);
+    recorded.assertNotPut({ options: { timeout: 6 } });
+    recorded.assertNotPut({ options: { backoff: JITTERED } });
+    recorded.assertNotPut({ options: { backoff: undefined } });
+    recorded.clear();
+  }
+  assert.throws(() => recorded.assertNotPut({ options: { dealy: 5 } }), /option dealy is unknown/);
+  await client.queue("q").put("k");
+  recorded.assertPut({ options: { backoff: undefined } });
+  recorded.assertNotPut({ options: { backoff: 0 } });
 });
 
 test("what a backoff leaves out that another program put is as everywhere", async () => {

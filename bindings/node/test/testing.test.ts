@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Client, defineJob, Fail, InvalidArgument, Job, Snooze, Worker } from "manyhands";
+import { Backoff, type BuildOptions, Client, defineJob, Fail, InvalidArgument, Job, Snooze, Worker } from "manyhands";
 import { drain, inline, perform, recordedPuts } from "manyhands/testing";
 import { freshClient, stopClock, written } from "./server.js";
 
@@ -209,6 +209,45 @@ test("recorded puts are not sent, are checked as ever, and can be asserted", asy
   recorded.stop();
   await assert.rejects(client.queue("mail").put("welcome"), { name: "UNAVAILABLE" });
   await client.close();
+});
+
+test("a recorded put and a built job refuse what a put refuses, in its words", async () => {
+  const client = freshClient();
+  const queue = client.queue("q");
+  const refused: BuildOptions[] = [
+    { priority: 999 },
+    { retries: -1 },
+    { retries: 1.5 },
+    { jid: "" },
+    { tags: Array(33).fill("t") },
+    { headers: { "": "x".repeat(5_000) } },
+    { timeout: 1e15 },
+    { backoff: Array(65).fill(1) },
+    { backoff: Backoff.exponential(1, { factor: 1e9 }) },
+  ];
+  const said = async (act: () => unknown) => {
+    try {
+      await act();
+    } catch (error) {
+      const { name, message, operation } = error as InvalidArgument;
+      return [name, message, operation];
+    }
+    return "it was taken";
+  };
+  for (const options of refused) {
+    const acts = [
+      () => queue.put("k", null, options),
+      () => queue.putMany([{ kind: "k" }, { kind: "k", ...options }]),
+      () => queue.put("", null, options),
+    ];
+    const ofPuts = await Promise.all(acts.map(said));
+    assert.equal(ofPuts[0]?.[0], "INVALID_ARGUMENT", JSON.stringify(options));
+    using recorded = recordedPuts(client);
+    assert.deepEqual(await Promise.all(acts.map(said)), ofPuts);
+    recorded.assertNotPut();
+    assert.deepEqual(await said(() => Job.build("k", null, options)), ["INVALID_ARGUMENT", ofPuts[0]?.[1], null]);
+  }
+  assert.equal(await queue.length(), 0);
 });
 
 test("the example of the documentation is the file, and passes", async () => {
