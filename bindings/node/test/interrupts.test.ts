@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { defineJob, InvalidArgument, Job, JobInterrupted, Worker } from "manyhands";
 import { Hands } from "../node_modules/manyhands/dist/hands.js";
-import { clientOf, freshClient, start, written } from "./server.js";
+import { clientOf, freshClient, oneOfThreeWithin, start, written } from "./server.js";
 import { started } from "./service.js";
 
 test("a killed handler's job is given back once it has ended, no retry spent; one that returns is done", async (t) => {
@@ -84,9 +84,8 @@ test("a handler that runs longer than its timeout is interrupted, and spends a r
   assert.throws(() => defineJob({ kind: "k", timeout: -1 }, wait), /timeout -1 is negative/);
 });
 
-test("what should end a handler reaches it with the next pulse or look", async (t) => {
-  // The lease is of an hour, so that nothing is heard by renewing it; the pulse comes each second, the look ten times in one. So
-  // it takes less than two seconds on a machine that does nothing else; the bound is for one that does.
+test("what should end a handler reaches it within two seconds: with the next pulse or look", async (t) => {
+  // The lease is of an hour, so that nothing is heard by renewing it; the pulse comes each second, the look ten times in one.
   const service = await started(["--thread-count", "2"]);
   const queue = service.client.queue("q");
   await service.client.config.set("heartbeat", 3_600_000);
@@ -98,18 +97,22 @@ test("what should end a handler reaches it with the next pulse or look", async (
     ["killed", "hold", () => service.signal("SIGUSR1")],
   ];
   for (const [reason, kind, cause] of causes) {
-    const { jid } = await queue.put(kind, null, { retries: 0 });
-    const held = await service.held();
-    await cause(await service.job(jid));
-    const caused = performance.now();
-    await service.program.line(`${jid} is interrupted: ${reason}`);
-    const took = performance.now() - caused;
-    t.diagnostic(`${reason}: ${Math.round(took)} ms`);
-    assert.ok(took < 10_000, `${reason} took ${took} ms`);
-    await held.ended;
+    await oneOfThreeWithin(t, reason, 2_000, async () => {
+      const { jid } = await queue.put(kind, null, { retries: 0 });
+      const held = await service.held();
+      const job = await service.job(jid);
+      const began = performance.now();
+      await cause(job);
+      await service.program.line(`${jid} is interrupted: ${reason}`);
+      const took = performance.now() - began;
+      await held.ended;
+      if (reason === "killed") {
+        // It runs again.
+        (await service.held()).finish();
+      }
+      return took;
+    });
   }
-  // The one that was killed runs again.
-  (await service.held()).finish();
   service.signal("SIGQUIT");
   assert.equal(await service.program.ended, 0);
 });

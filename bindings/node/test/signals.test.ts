@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { freshClient, freshFolder, startCommand, url } from "./server.js";
+import { freshClient, freshFolder, startCommand, stopClock, url } from "./server.js";
 import { fate, type Held, isGone, type Service, SINGLE, started, TWO, untilState } from "./service.js";
 
 type Tier = "master" | "process" | "single";
@@ -206,10 +206,23 @@ test("HUP to the master replaces every process, and no job is interrupted", asyn
   await end(all);
 });
 
-test("HUP to a process without a master ends it, as any program", async () => {
+test("HUP to a process without a master ends it, as any program; its jobs run again after their leases", async () => {
   const all = await scene("single");
+  const { service, affected } = all;
   all.signal("SIGHUP");
-  assert.equal(await all.service.program.ended, "SIGHUP");
+  assert.equal(await service.program.ended, "SIGHUP");
+  const queue = service.client.queue("q");
+  const move = await stopClock(service.client);
+  assert.deepEqual(await queue.reserve(2), [], "nobody gave them back");
+  await move(60_000);
+  assert.deepEqual(await queue.reserve(2), [], "their grace period begins");
+  await move(10_000);
+  const again = await queue.reserve(2);
+  assert.deepEqual(again.map(({ jid }) => jid).sort(), affected.map(({ jid }) => jid).sort());
+  assert.deepEqual(
+    again.map(({ remaining }) => remaining),
+    [1, 1],
+  );
 });
 
 test("HUP to one process ends it, as any program; its job goes elsewhere, no retry spent", async () => {

@@ -1,7 +1,7 @@
 // What becomes of jobs when processes, their master, their handlers or Redis fail.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownServer, stopClock } from "./server.js";
+import { oneOfThreeWithin, ownServer, stopClock } from "./server.js";
 import { fate, SINGLE, start, started, TWO, untilState } from "./service.js";
 
 test("a handler that computes keeps its lease for minutes, but outlives neither SHUTDOWN_TIMEOUT nor its process", async () => {
@@ -52,47 +52,52 @@ test("a single process ends after SHUTDOWN_TIMEOUT whatever its handler does, an
   assert.deepEqual(await fate(service, jid), ["waiting", 2]);
 });
 
-test("a process that is killed costs its job a retry and its neighbours nothing", async () => {
-  const service = await started(TWO);
-  const [jid] = (await service.put("hold")) as [string];
-  const first = await service.held();
-  const [neighbour] = (await service.put("hold")) as [string];
-  const second = await service.held();
-  process.kill(first.pid, "SIGKILL");
-  await first.ended;
-  const killed = performance.now();
-  const again = await service.held();
-  // It runs in the successor, which had to come up; its lease would have held it for 70 s.
-  assert.ok(performance.now() - killed < 10_000);
-  assert.deepEqual([again.jid, (await service.job(jid)).remaining], [jid, 1]);
-  again.finish();
-  second.finish();
-  await untilState(service, jid, "completed");
-  assert.equal((await untilState(service, neighbour, "completed")).remaining, 2);
-  service.signal("SIGQUIT");
-  assert.equal(await service.program.ended, 0);
+test("a process that is killed costs its job a retry and its neighbours nothing", async (t) => {
+  // It runs in the successor, which has to come up; its lease would hold it for an hour.
+  await oneOfThreeWithin(t, "from the death to the next run", 1_000, async () => {
+    const service = await started(TWO);
+    await service.client.config.set("heartbeat", 3_600_000);
+    const [jid] = (await service.put("hold")) as [string];
+    const first = await service.held();
+    const [neighbour] = (await service.put("hold")) as [string];
+    const second = await service.held();
+    process.kill(first.pid, "SIGKILL");
+    await first.ended;
+    const killed = performance.now();
+    const again = await service.held();
+    const took = performance.now() - killed;
+    assert.deepEqual([again.jid, (await service.job(jid)).remaining], [jid, 1]);
+    again.finish();
+    second.finish();
+    await untilState(service, jid, "completed");
+    assert.equal((await untilState(service, neighbour, "completed")).remaining, 2);
+    service.signal("SIGQUIT");
+    assert.equal(await service.program.ended, 0);
+    return took;
+  });
 });
 
-test("the job of a process that is killed is at once with one that waits for jobs", async (t) => {
+test("the job of a process that is killed is within a second with one that waits for jobs", async (t) => {
   // The lease is of an hour, and nobody looks for jobs untold: only the master, which hears of the death, brings this one back
-  // before. That it takes less than a second is seen on a machine that does nothing else; the bound is for one that does.
-  const service = await started(TWO, { INTERVAL: "3600" });
-  await service.client.config.set("heartbeat", 3_600_000);
-  const [jid] = (await service.put("hold")) as [string];
-  const first = await service.held();
-  const [idle] = await service.workers(1, ({ pid }) => pid !== first.pid);
-  process.kill(first.pid, "SIGKILL");
-  await first.ended;
-  const died = Date.now();
-  const again = await service.held();
-  assert.deepEqual([again.jid, again.pid], [jid, idle?.pid]);
-  const reserved = (await service.job(jid)).history.findLast(({ what }) => what === "reserved")?.at ?? Number.NaN;
-  t.diagnostic(`reserved ${reserved - died} ms after the death`);
-  assert.ok(reserved - died < 10_000);
-  again.finish();
-  await untilState(service, jid, "completed");
-  service.signal("SIGQUIT");
-  assert.equal(await service.program.ended, 0);
+  // before.
+  await oneOfThreeWithin(t, "from the death to the next reservation", 1_000, async () => {
+    const service = await started(TWO, { INTERVAL: "3600" });
+    await service.client.config.set("heartbeat", 3_600_000);
+    const [jid] = (await service.put("hold")) as [string];
+    const first = await service.held();
+    const [idle] = await service.workers(1, ({ pid }) => pid !== first.pid);
+    process.kill(first.pid, "SIGKILL");
+    await first.ended;
+    const died = Date.now();
+    const again = await service.held();
+    assert.deepEqual([again.jid, again.pid], [jid, idle?.pid]);
+    const reserved = (await service.job(jid)).history.findLast(({ what }) => what === "reserved")?.at ?? Number.NaN;
+    again.finish();
+    await untilState(service, jid, "completed");
+    service.signal("SIGQUIT");
+    assert.equal(await service.program.ended, 0);
+    return reserved - died;
+  });
 });
 
 test("a job that always crashes its process fails, and the job beside it is done", async () => {

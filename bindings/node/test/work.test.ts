@@ -1,12 +1,15 @@
 // The command `manyhands work`: what it is told, what it refuses, what it shows.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { version } from "manyhands";
-import { serviceManager, startCommand, url } from "./server.js";
+import { workSettings } from "../node_modules/manyhands/dist/work-settings.js";
+import { commandFile, serviceManager, startCommand, url } from "./server.js";
 import { application, example, fate, SINGLE, start, started } from "./service.js";
 
 test("nonsense is refused by the name under which it was written, status 2", async () => {
@@ -83,12 +86,18 @@ test("an application that runs its worker itself is refused", async () => {
 });
 
 test("the help names every setting with its unit, its default and its variable", async () => {
-  const program = startCommand(["work", "--help"], {});
-  await program.line(
-    /^ {2}--worker-count <processes> +Worker processes that serve at once\. Default: 1 \[WORKER_COUNT\]$/,
+  const { stdout } = await promisify(execFile)(process.execPath, [commandFile, "work", "--help"]);
+  const help = stdout.replaceAll(/\s+/g, " ");
+  for (const { name, flag, unit, default: initial, help: explained } of workSettings) {
+    const value = unit === "" ? "" : ` <${unit}>`;
+    const unsaid = initial === "" ? "" : ` Default: ${initial}`;
+    assert.ok(help.includes(` --${flag}${value} ${explained}${unsaid} [${name}]`), name);
+  }
+  assert.match(
+    stdout,
+    /^ {2}--worker-count <processes> +Worker processes that serve at once\. Default: 1 \[WORKER_COUNT\]$/m,
   );
-  await program.line(/\[MAX_MEMORY_MB\]$/);
-  assert.equal(await program.ended, 0);
+  assert.match(stdout, /\[MAX_MEMORY_MB\]$/m);
   await startCommand(["--version"], {}).line(`manyhands ${version}`);
 });
 
