@@ -4,6 +4,10 @@
 //! `pthread_exit`, which unwinds its stack. Unwinding from what Rust takes for a C function that never unwinds aborts
 //! the process, without a word. Where pyo3 takes the lock it lets such a thread wait for ever instead, as CPython 3.14
 //! does. Here is the same for Python code that this module calls.
+//!
+//! Not covered are finalizers (`__del__`, the callback of a weak reference), which nobody calls. Before Python 3.12 a
+//! container that native code makes may start the garbage collector, and later too native code may let go of the last
+//! reference to something. A finalizer that then runs at the very moment of the interpreter's end still aborts the process.
 
 use std::ffi::{CStr, c_char};
 use std::hint::black_box;
@@ -27,17 +31,19 @@ macro_rules! unwinding {
 
 /// Calls `function(argument)`.
 pub fn call<'py>(function: &Bound<'py, PyAny>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: both live until it returns, and null ends the list.
-    answered(function.py(), || unsafe {
-        let call = unwinding!(ffi::PyObject_CallFunctionObjArgs: (*mut PyObject, ...) -> *mut PyObject);
-        call(function.as_ptr(), argument.as_ptr(), ptr::null_mut::<PyObject>())
-    })
+    // SAFETY: both live until it returns, and null ends the list; it answers a new reference or null with an exception.
+    unsafe {
+        answered(function.py(), || {
+            let call = unwinding!(ffi::PyObject_CallFunctionObjArgs: (*mut PyObject, ...) -> *mut PyObject);
+            call(function.as_ptr(), argument.as_ptr(), ptr::null_mut::<PyObject>())
+        })
+    }
 }
 
 /// Calls `function()`.
 pub fn call_empty<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: it lives until it returns, and null stands for no arguments.
-    answered(function.py(), || unsafe { call_object(function.as_ptr(), ptr::null_mut()) })
+    // SAFETY: it lives until it returns, and null stands for no arguments; the answer is that of `call_object`.
+    unsafe { answered(function.py(), || call_object(function.as_ptr(), ptr::null_mut())) }
 }
 
 /// Calls `function(*arguments)`.
@@ -47,10 +53,14 @@ pub fn call_with<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     let arguments = arguments.into_pyobject(py)?;
-    // SAFETY: both live until it returns, and the arguments are a tuple.
-    answered(py, || unsafe { call_object(function.as_ptr(), arguments.as_ptr()) })
+    // SAFETY: both live until it returns, and the arguments are a tuple; the answer is that of `call_object`.
+    unsafe { answered(py, || call_object(function.as_ptr(), arguments.as_ptr())) }
 }
 
+/// A new reference, or null with an exception.
+///
+/// # Safety
+/// The interpreter lock is held; both live until it returns, and the arguments are a tuple or null.
 unsafe fn call_object(function: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     // SAFETY: the caller's; only what Rust knows of unwinding is another.
     unsafe {
@@ -60,15 +70,18 @@ unsafe fn call_object(function: *mut PyObject, arguments: *mut PyObject) -> *mut
 
 /// A function of a module, which is imported when it is not yet.
 pub fn function<'py>(py: Python<'py>, module: &CStr, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the name ends with a zero.
-    let module = answered(py, || unsafe {
-        unwinding!(ffi::PyImport_ImportModule: (*const c_char) -> *mut PyObject)(module.as_ptr())
-    })?;
+    // SAFETY: the name ends with a zero; the import answers a new reference or null with an exception.
+    let module = unsafe {
+        answered(py, || unwinding!(ffi::PyImport_ImportModule: (*const c_char) -> *mut PyObject)(module.as_ptr()))?
+    };
     module.getattr(name)
 }
 
-/// Calls `call`, which answers a new reference or null with an exception.
-fn answered<'py>(py: Python<'py>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bound<'py, PyAny>> {
+/// What `call` answers.
+///
+/// # Safety
+/// It answers a reference that is nobody else's to give back, or null with an exception raised.
+unsafe fn answered<'py>(py: Python<'py>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bound<'py, PyAny>> {
     let stays = Stays;
     let answer = call();
     if answer.is_null() {
@@ -76,7 +89,7 @@ fn answered<'py>(py: Python<'py>, call: impl FnOnce() -> *mut PyObject) -> PyRes
         unsafe { make_instance() };
     }
     mem::forget(stays);
-    // SAFETY: the caller says so.
+    // SAFETY: the caller's; who got null still has its exception.
     unsafe { Bound::from_owned_ptr_or_err(py, answer) }
 }
 
