@@ -43,9 +43,10 @@ class Registering(ABC):
         """Register the handler of a kind; a decorator, or with a job class (`manyhands.job`) a call.
 
         kind: 1 to 255 bytes; registering it again replaces the handler. Or a job class.
-        timeout: seconds that the handler may run: see `Worker`. Default: the job class's, else the worker's.
+        timeout: seconds that the handler may run: see `Worker`. A put's own comes first (`Queue.put`). Default: the job
+            class's, else the worker's.
         backoff: how long its jobs wait after an error that no RetryRules name: a Backoff, or seconds. Default: the job
-            class's, else 1 s doubling to an hour. What a put says of its job comes before both (`Queue.put`).
+            class's, else 1 s doubling to an hour. A put's own comes first as well.
 
         The handler, a function or `async def`, gets the Job. What it returns is stored as the job's result, and the job
         goes on along its route.

@@ -91,8 +91,8 @@ class Worker(Registering):
             86400. It is told of jobs that are put or become due. Default 2.
         timeout: seconds that a handler may run, at least 0.001; then it is interrupted (see JobInterrupted) and spends
             a retry. One that goes on for the `kill_timeout` ends the worker: no new jobs, `shutdown_timeout` for its
-            neighbours, then `run` raises SystemExit(70). That of the kind (`perform`) and of the put come before it.
-            Default: as long as it likes.
+            neighbours, then `run` raises SystemExit(70). A put's own timeout comes first (`Queue.put`), then that of
+            the kind (`perform`), then this. Default: as long as it likes.
         kill_timeout: seconds that a handler has to end after TERM, INT or its `timeout`, 0 or more. Default 2.
         max_jobs: how many jobs `run` starts before it ends. Default: no limit.
         log: text or json writes a line on standard error when a job ends, with its kind, outcome, duration and attempt;
