@@ -137,22 +137,28 @@ def test_a_lost_job_interrupts_its_handler(client: Client, asynchronous: bool) -
     assert (reasons, raised) == ([(placed.jid, "cancelled")], [])
 
 
-CAUSES: dict[str, Callable[[Client, Worker], object]] = {
-    "cancelled": lambda client, _worker: client.cancel(["a"]),
-    "expired": lambda client, _worker: found(client, "a").timeout(),
-    "replaced": lambda client, _worker: found(client, "a").requeue("elsewhere"),
-    "killed": lambda _client, worker: worker.kill_running(),
-    "timeout": lambda _client, _worker: None,
+CAUSES: dict[str, Callable[[Job, Worker], object]] = {
+    "cancelled": lambda job, _worker: job.cancel(),
+    "expired": lambda job, _worker: job.timeout(),
+    "replaced": lambda job, _worker: job.requeue("elsewhere"),
+    "killed": lambda _job, worker: worker.kill_running(),
+    "timeout": lambda _job, _worker: None,
 }
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("reason", CAUSES)
-def test_an_interrupt_comes_soon_after_its_cause(client: Client, reason: str, asynchronous: bool) -> None:
-    # Two seconds are promised; who asked for news only when a lease is half over would come too late on any machine.
+def test_an_interrupt_comes_within_two_seconds_of_its_cause(client: Client, reason: str, asynchronous: bool) -> None:
+    # No lease ends meanwhile. One of three may take longer on a busy machine.
     client.config.set("heartbeat", 3_600)
-    client.queue("q").put("k", jid="a")
-    worker = Worker(client, ["q"], timeout=0.05 if reason == "timeout" else None)
+    spans = [seconds_until_told(client, name, reason, asynchronous) for name in ("a", "b", "c")]
+    assert min(spans) < 2, spans
+
+
+def seconds_until_told(client: Client, queue: str, reason: str, asynchronous: bool) -> float:
+    """How long after its cause the handler of a job in this queue hears of an interrupt."""
+    placed = client.queue(queue).put("k")
+    worker = Worker(client, [queue], timeout=0.05 if reason == "timeout" else None)
     entered: SimpleQueue[int] = SimpleQueue()
     told: SimpleQueue[tuple[str | None, float]] = SimpleQueue()
 
@@ -175,13 +181,14 @@ def test_an_interrupt_comes_soon_after_its_cause(client: Client, reason: str, as
     worker.perform("k")(async_handler if asynchronous else handler)
     thread, raised = run_beside(worker)
     entered.get()
-    client.queue("q").pause()  # a job that is back in it would be taken again before the stop, and spin for ever
+    client.queue(queue).pause()  # a job that is back in it would be taken again before the stop, and spin for ever
+    job = found(client, placed.jid)
     since = time.monotonic()
-    CAUSES[reason](client, worker)
+    CAUSES[reason](job, worker)
     heard, at = told.get(timeout=60)
     thread.join()
     assert (heard, raised) == (reason, [])
-    assert at - since < 10
+    return at - since
 
 
 def test_a_run_past_its_time_spends_a_retry(client: Client) -> None:

@@ -13,6 +13,8 @@ from typing import Literal
 import pytest
 from working import TESTS, Command, title, until
 
+from manyhands import _native
+
 Run = Callable[..., Command]
 Tier = Literal["master", "one", "single"]
 
@@ -121,8 +123,14 @@ def test_nonsense_is_refused_by_its_name(arguments: list[str], variables: dict[s
     assert said in ended.stderr
 
 
-def test_help_names_every_setting() -> None:
+def test_help_names_every_setting_with_its_unit_and_default() -> None:
     command = [sys.executable, "-m", "manyhands", "work", "--help"]
-    said = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=True).stdout
+    wide = {**os.environ, "COLUMNS": "1000"}  # lines would be parted within words as well
+    printed = subprocess.run(command, cwd=TESTS, env=wide, capture_output=True, text=True, check=True).stdout
+    said = " ".join(printed.split())
     for words in ("--worker-count processes", "[WORKER_COUNT]", "Default: 25 [SHUTDOWN_TIMEOUT]", "USR2"):
-        assert words in " ".join(said.split())
+        assert words in said
+    for setting in json.loads(_native.work_settings_table()):
+        parts = [f"--{setting['flag']}", setting["unit"], setting["help"]]
+        parts += [f"Default: {setting['default']}" if setting["default"] else "", f"[{setting['name']}]"]
+        assert " ".join(filter(None, parts)) in said

@@ -40,19 +40,24 @@ def test_a_handler_that_ends_its_process_well_spends_its_retries(run: Run) -> No
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_killed_process_costs_its_job_a_retry_and_no_time(run: Run, processes: int) -> None:
+def test_a_killed_process_costs_its_job_a_retry_and_another_has_it_within_a_second(run: Run, processes: int) -> None:
     command = run(f"--worker-count={processes}")
-    # A second is promised; who waited for the lease would come too late also on a machine that is busy otherwise.
+    # Nobody but the master can tell of it: the lease lasts an hour. One of three may take longer on a busy machine.
     command.client.config.set("heartbeat", 3_600)
     command.ready(processes)
     pid = command.hold("a", retries=3)
-    before = time.time()
-    command.signal(SIGKILL, pid)
-    assert command.started("a") != pid
-    _, again = (entry["at"] for entry in command.job("a").history if entry["what"] == "reserved")
-    assert again - before < 10
+    waits = []
+    for left in (2, 1, 0):
+        before, died = time.time(), pid
+        command.signal(SIGKILL, died)
+        pid = command.started("a")
+        job = command.job("a")
+        assert (pid != died, job.state, job.remaining) == (True, "running", left)
+        *_, again = (entry["at"] for entry in job.history if entry["what"] == "reserved")
+        waits.append(again - before)
+    assert min(waits) < 1, waits
     command.finish("a")
-    assert command.ends_as("a", "completed").remaining == 2
+    assert command.ends_as("a", "completed").remaining == 0
 
 
 def test_when_the_master_is_killed_its_processes_end_after_their_jobs(run: Run) -> None:
