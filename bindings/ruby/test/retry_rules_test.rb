@@ -18,6 +18,24 @@ class RetryRulesTest < Case
     assert_operator seen.max - seen.min, :>, 10
   end
 
+  def test_a_backoff_grows_with_all_errors_there_can_be
+    slow = B.exponential(10, factor: 1.02, jitter: 0)
+    assert_equal [36, 1560, 3600], delays(slow, 65, 256, 400).map(&:round)
+    assert_equal [0, 0, 0], delays(B.exponential(0, factor: 1000), 1, 256, 2**40)
+    [2, 1000, 1.5, 3 / 2r, 10**300, Float::INFINITY].each do |factor|
+      assert_equal [1, 60, 60], delays(B.exponential(1, factor:, most: 60, jitter: 0), 1, 256, 2**40)
+    end
+    assert_equal [1, 1], delays(B.exponential(1, factor: 1, jitter: 0), 1, 2**40)
+  end
+
+  def test_a_backoff_is_found_by_what_it_is_made_of
+    same = [[B.fixed(1), B.of([1.0]), B.fixed(1r)], [B.list([1, 2.5]), B.list([1.0, 5 / 2r])],
+            [B.exponential(2), B.exponential(2.0, factor: 2r)], [B.fixed(1, jitter: 1), B.fixed(1, jitter: 1.0)]]
+    functions = Array.new(2) { B.of(->(errors) { errors }) }
+    assert_equal [*same.map(&:first), *functions], [*same.flatten, *functions, *functions].uniq
+    assert_equal "found", { B.of([1, 60]) => "found" }[B.list([1.0, 60])]
+  end
+
   def test_what_a_backoff_is_made_of
     listed = B.list([1, 60])
     assert_equal({ list: [1, 60], jitter: 0 }, listed.to_h)

@@ -28,8 +28,7 @@ module Manyhands
         Wire.refuse("factor must be 1 or more, not #{factor.inspect}", nil) unless factor.is_a?(Numeric) && factor >= 1
 
         [[first, "first"], [most, "most"]].each { |span, argument| Wire.milliseconds(span, argument, nil) }
-        # Beyond 64 doublings everything is `most`, and a Float would overflow.
-        new(jitter, { first:, factor:, most: }) { |errors| [first * (factor**[errors - 1, 64].min), most].min }
+        new(jitter, { first:, factor:, most: }) { |errors| grown(first, factor, errors - 1, most) }
       end
 
       # The same after each error.
@@ -80,6 +79,11 @@ module Manyhands
       end
 
       private
+
+      # As Floats: too large a one is infinite, and so more than `most`, where an Integer would take its time.
+      def grown(first, factor, times, most)
+        first.zero? ? 0 : [first * (factor.to_f**times), most].min
+      end
 
       def one(seconds, jitter, argument, operation)
         Wire.milliseconds(seconds, argument, operation)
@@ -133,6 +137,13 @@ module Manyhands
     # @param other [Object]
     # @return [Boolean] whether it is made of the same; a function is equal to itself alone
     def ==(other) = equal?(other) || (other.instance_of?(self.class) && @parts.any? && to_h == other.to_h)
+    alias eql? ==
+
+    # @return [Integer] the same for those that are equal, so that they are one key of a Hash
+    def hash
+      # Equal numbers of different classes have different hashes.
+      @parts.any? ? [self.class, *to_h.values.flatten.map(&:to_f)].hash : super
+    end
 
     # @return [String]
     def inspect = "#<#{self.class} #{@parts.any? ? to_h : 'of a function'}>"
