@@ -100,6 +100,17 @@ class OwnLimitsTest < Case
     assert_equal [[1.0, B.fixed(2)], [nil, nil]], limits_of(queue.reserve(2))
   end
 
+  # As a raw call from any language may have stored it.
+  def test_what_is_left_out_is_as_everywhere
+    queue.put("k", jid: "j")
+    { { first: 5000 } => B.exponential(5), { first: 5000, factor: 3 } => B.exponential(5, factor: 3),
+      { first: 5000, most: 9000 } => B.exponential(5, most: 9), { list: [5000] } => B.fixed(5),
+      { list: [5000, 6000], jitter: 0.5 } => B.list([5, 6], jitter: 0.5) }.each do |backoff_ms, backoff|
+      client.call("job_requeue", { jid: "j", backoff_ms: })
+      assert_equal backoff, client.job("j").backoff
+    end
+  end
+
   def test_they_go_along_the_route_and_a_requeue_keeps_or_replaces_them
     queue.put("k", jid: "j", route: ["next"], timeout: 30, backoff: [1, 2])
     queue.reserve.fetch(0).complete
@@ -158,12 +169,25 @@ class OwnLimitsTest < Case
     assert_equal([900, 800], client.jobs(%w[own none]).map { |job| wait_of(job).round })
   end
 
+  def test_recorded_spans_are_equal_by_their_milliseconds
+    third = 1 / 3r
+    recorded = Manyhands::Testing.recorded_puts(client) { queue.put("k", timeout: third, delay: third) }
+    [third, 1 / 3.0, 0.333].each { |span| recorded.assert_put("k", timeout: span, delay: span) }
+    [0.334, nil].each do |other|
+      recorded.refute_put("k", timeout: other)
+      recorded.refute_put("k", delay: other)
+    end
+    assert_refused(Manyhands::InvalidArgument, "timeout must be 0.001 to") { recorded.refute_put("k", timeout: 0) }
+    assert_refused(Manyhands::InvalidArgument, "delay must be 0 to") { recorded.refute_put("k", delay: -1) }
+  end
+
   def test_recorded_puts_have_them
     recorded = Manyhands::Testing.recorded_puts(client) { queue.put("k", timeout: 5, backoff: B.list([1, 2])) }
     recorded.assert_put("k", timeout: 5, backoff: [1, 2])
     recorded.assert_put("k", backoff: B.list([1.0, 2]))
     recorded.refute_put("k", backoff: [1, 3])
     recorded.refute_put("k", backoff: nil)
+    recorded.refute_put("k", timeout: nil)
     Manyhands::Testing.recorded_puts(client) { |plain| queue.put("k") && plain.assert_put("k", backoff: nil) }
   end
 end

@@ -50,7 +50,8 @@ module Manyhands
     # @param weights [Hash{String => Integer}, nil] for "weighted", what share of the jobs a queue has, by its name or a
     #   pattern: 1 to 1000. Default 1
     # @param shutdown_timeout [Numeric, nil] seconds that a stop leaves to running handlers, 0 or more. Default 25
-    # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit
+    # @param timeout [Numeric, nil] seconds that a handler may run, 0.001 or more, see {#run}. Default: no limit. What a
+    #   put says of its job ({Queue#put}) comes first, then what its kind says ({#perform})
     # @param kill_timeout [Numeric, nil] seconds that an interrupted or killed handler has to end, 0 or more. Default 2
     # @param interval [Numeric, nil] seconds that it waits at most, when it is idle, before it looks again for what
     #   nobody told it, 0.01 to 86400. A put, a due time, a freed throttle is told at once. Default 2

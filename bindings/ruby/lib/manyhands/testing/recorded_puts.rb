@@ -126,6 +126,8 @@ module Manyhands
         case name
         when :queue, :kind then value.to_s
         when :backoff then value && Backoff.of(value)
+        when :delay then Wire.span(value, "delay", nil)
+        when :timeout then Wire.span(value, "timeout", nil, Wire::TIMEOUTS)
         else as_sent(value)
         end
       end
