@@ -23,12 +23,14 @@ class WorkCase < Case
         test.puts(e.reason)
         raise
       end
-      worker.perform("stubborn") do |job|
+      endless = lambda do |job|
         Thread.handle_interrupt(Object => :never) do
           UNIXSocket.new(ENV.fetch("HOLD")).puts("\#{job.jid} \#{Process.pid}")
           sleep
         end
       end
+      worker.perform("stubborn", &endless)
+      worker.perform("late", timeout: 0.1, &endless)
       # Has so much to put in order when it is to end that it takes until the test says so.
       worker.perform("slow") do |job|
         test = UNIXSocket.new(ENV.fetch("HOLD"))
@@ -115,7 +117,7 @@ class WorkCase < Case
     $CHILD_STATUS
   end
 
-  # The next handler of kind hold, stubborn, slow or deaf that begins.
+  # The next handler of kind hold, stubborn, late, slow or deaf that begins.
   def held
     assert @holds.wait_readable(PATIENCE), "no handler began"
     socket = @holds.accept

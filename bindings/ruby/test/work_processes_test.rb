@@ -94,6 +94,30 @@ class WorkProcessesTest < WorkCase
     assert_match(/died of signal 9; another comes up/, @said)
   end
 
+  # No lease ends meanwhile.
+  def test_a_handler_that_goes_on_after_its_timeout_loses_its_job_and_its_process
+    lease(600)
+    queue.put("late", jid: "late", retries: 1)
+    program = work("--shutdown-timeout", "0.1", "--kill-timeout", "0.5")
+    pids = Array.new(2) do
+      late = held
+      assert_equal ["late", nil], [late.jid, late.ended]
+      eventually { gone?(late.pid) }
+      late.pid
+    end
+    eventually { client.job("late").state == "failed" }
+    runs = client.job("late").history.count { |entry| entry[:what] == "reserved" }
+    assert_equal [["failed", 0], 2], [remaining("late"), runs]
+    queue.put("hold")
+    last = held
+    assert_equal 3, [*pids, last.pid].uniq.size
+    last.finish
+    eventually { client.job(last.jid).state == "completed" }
+    Process.kill("QUIT", program.pid)
+    assert_predicate status(program), :success?, @said
+    pids.each { |pid| assert_match(/\(pid #{pid}\) has a handler that does not end; it is replaced$/, @said) }
+  end
+
   # Jobs are put, performed and ended while the server goes away without a word, and comes back.
   def test_redis_restarts_under_load_and_each_job_ends_once
     server = RedisServer.start
@@ -111,7 +135,8 @@ class WorkProcessesTest < WorkCase
     eventually { completed(served) == 600 }
     Process.kill("QUIT", program.pid)
     assert_predicate status(program), :success?, @said
-    jobs = served.completed(limit: 250).map { |jid| served.job(jid) }
+    jobs = [0, 250, 500].flat_map { |offset| served.completed(offset:, limit: 250).jobs }
+    assert_equal 600, jobs.map(&:jid).uniq.size
     assert_equal [1], jobs.map { |job| job.history.count { |entry| entry[:what] == "completed" } }.uniq
     assert_empty served.check
   ensure
