@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
+from unittest import mock
 
 from manyhands import Client, Job, JobInterrupted, Worker, _native, errors
 
@@ -197,7 +198,10 @@ def _interrupt_of_a_run(_client: Client, act: Act) -> None:
 
 
 def _error(client: Client, act: Act) -> None:
-    errors.build = lambda *_: act()  # type: ignore[assignment]
+    def build(*_about: object) -> object:
+        return act()
+
+    mock.patch.object(errors, "build", build).start()
     client.queue("").put("work")
 
 
