@@ -8,9 +8,8 @@ use crate::server::Pipeline;
 pub const BATCH: usize = 50;
 const WORKER: &str = "bench-host:4242:0123abcd";
 
-/// In the reply of a reserve whose jobs are all alike: the values before the first job, and those of each.
-pub const REPLY_HEAD: usize = 7;
-pub const REPLY_WIDTH: usize = 4;
+/// In the reply of a reserve whose jobs are all alike: the values before the first job.
+const REPLY_HEAD: usize = 7;
 
 /// Puts `jobs` jobs with a payload of `size` bytes.
 pub fn put(pipeline: &mut Pipeline<'_>, jobs: usize, size: usize, round: usize) -> redis::RedisResult<()> {
@@ -41,9 +40,21 @@ pub fn complete(pipeline: &mut Pipeline<'_>, reserved: &[Value]) -> redis::Redis
 /// What completes the jobs of a reply, which are all of one queue.
 fn completions(reply: &Value) -> Vec<String> {
     let Value::Array(parts) = reply else { return Vec::new() };
-    let jids: Vec<String> = parts.iter().skip(REPLY_HEAD).step_by(REPLY_WIDTH).map(text).collect();
-    let head = [text(&parts[0]), String::new(), jids.len().to_string()];
-    head.into_iter().chain(jids.into_iter().flat_map(|jid| [jid, "3".to_owned(), String::new()])).collect()
+    let jids = jids(parts);
+    let head = [text(&parts[0]), String::new(), "3".to_owned(), String::new(), jids.len().to_string()];
+    head.into_iter().chain(jids).collect()
+}
+
+/// The jids in the reply of a reserve whose jobs are all alike. A job that says nothing behind its last NUL has a value more.
+pub fn jids(reply: &[Value]) -> Vec<String> {
+    let (mut jids, mut values) = (Vec::new(), reply.iter().skip(REPLY_HEAD));
+    while let (Some(jid), Some(about)) = (values.next(), values.next()) {
+        jids.push(text(jid));
+        if text(about).ends_with('\0') {
+            values.next();
+        }
+    }
+    jids
 }
 
 fn text(value: &Value) -> String {

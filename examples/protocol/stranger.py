@@ -56,11 +56,12 @@ assert redis.call("queue_put", "mail", "send", "", "1", jid, json.dumps({"to": "
 assert redis.command("BLPOP", "{mh}:wake:mail", "2") == ["{mh}:wake:mail", "1"]
 token, next_due_ms, queues_version, *group = redis.call("queue_reserve", worker, "1", "0", "mail")
 begun = time.monotonic()
-queue, lease_ms, extra, count, taken, kind, data, put_at_ms = group
+queue, lease_ms, extra, count, taken, about = group
+put_at_ms, kind, place, data = about.split("\0", 3)
 assert (queue, kind, count, taken, json.loads(data)) == ("mail", "send", 1, jid, {"to": "é"})
 
 run_ms = str(round((time.monotonic() - begun) * 1000))
-completion = [token, "", "1", jid, run_ms, json.dumps({"sent": True})]
+completion = [token, "", run_ms, json.dumps({"sent": True}), "1", jid]
 assert redis.call("job_complete", *completion) == "completed"
 redis.number -= 1  # as if the answer had been lost: the same call again changes nothing, and answers the same
 assert redis.call("job_complete", *completion) == "completed"

@@ -184,8 +184,8 @@ pub fn leases(reply: &Value) -> Vec<[String; 2]> {
     let (mut leases, mut at) = (Vec::new(), 3);
     while at < parts.len() {
         let jobs: usize = text(&parts[at + 3]).parse().expect("a number of jobs");
-        let end = at + 4 + 4 * jobs;
-        leases.extend(parts[at + 4..end].iter().step_by(4).map(|jid| [text(jid), token.clone()]));
+        let end = at + 4 + 2 * jobs;
+        leases.extend(parts[at + 4..end].iter().step_by(2).map(|jid| [text(jid), token.clone()]));
         at = end;
     }
     leases
@@ -200,10 +200,10 @@ pub fn turn(ended: &[[String; 2]], limit: usize, queues: &[String]) -> Args {
             "complete".into(),
             token.clone(),
             String::new(),
-            "1".into(),
-            jid.clone(),
             "3".into(),
             String::new(),
+            "1".into(),
+            jid.clone(),
         ]);
     }
     args

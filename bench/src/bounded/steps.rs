@@ -60,7 +60,7 @@ pub fn laden(crowd: &mut Crowd) -> Step {
     let on = |[jid, token]: [String; 2], (number, other): (usize, &String)| {
         let waits = if number < NAMED { json!([other]) } else { json!([]) };
         let options = json!({"queue": "laden", "dependencies": waits}).to_string();
-        [token, options, "1".into(), jid, "3".into(), String::new()]
+        [token, options, "3".into(), String::new(), "1".into(), jid]
     };
     let completed =
         take(crowd)?.into_iter().zip(open.iter().enumerate()).flat_map(|(lease, other)| on(lease, other)).collect();

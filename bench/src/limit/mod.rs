@@ -7,7 +7,7 @@ use redis::{Connection, Value};
 
 pub use ways::{Passage, Way};
 
-use crate::engine::{BATCH, REPLY_HEAD, REPLY_WIDTH};
+use crate::engine::{self, BATCH};
 use crate::server::{Meters, Pipeline, Server};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
@@ -183,13 +183,8 @@ pub fn turn(pipeline: &mut Pipeline<'_>, limit: usize, ended: &[String]) -> Done
 fn completions(replies: &[Value]) -> Option<Vec<String>> {
     let [Value::Array(parts)] = replies else { return None };
     let Value::Array(reserved) = parts.get(1)? else { return None };
-    let text = |value| redis::from_redis_value_ref::<String>(value).ok();
-    let token = text(reserved.first()?)?;
-    let jids: Option<Vec<String>> = reserved.iter().skip(REPLY_HEAD).step_by(REPLY_WIDTH).map(text).collect();
-    let jids = jids.filter(|jids| !jids.is_empty())?;
-    let mut words = ["complete".to_owned(), token, String::new(), jids.len().to_string()].to_vec();
-    for jid in jids {
-        words.extend([jid, "3".to_owned(), String::new()]);
-    }
-    Some(words)
+    let token = redis::from_redis_value_ref::<String>(reserved.first()?).ok()?;
+    let jids = Some(engine::jids(reserved)).filter(|jids| !jids.is_empty())?;
+    let alike = ["complete".to_owned(), token, String::new(), "3".to_owned(), String::new(), jids.len().to_string()];
+    Some(alike.into_iter().chain(jids).collect())
 }

@@ -19,7 +19,7 @@ local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
 local STATE, FLAGS = 1, 2
 local TOKEN, RESERVED_AT, LEASE_UNTIL, RUN_MS, WORKER = 3, 4, 5, 6, 7
 local ENDED_AT = 5 -- in the place of LEASE_UNTIL: a job runs or has ended
-local QUEUE, PUT_AT, SCORE, KIND = 8, 9, 10, 11
+local QUEUE, PUT_AT, KIND, SCORE = 8, 9, 10, 11
 local DATA, RARE = 12, 13
 -- Then what the call in progress knows of it (lib/state.lua).
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
@@ -38,8 +38,6 @@ local RETRIES_DEFAULT = 5
 
 -- Payloads up to this size ride with the record; larger ones would be copied at every transition.
 local INLINE_BYTES = 512
--- How PUT_AT stands in a record, how SCORE and KIND behind it, and all three.
-local SINCE, PLACE, ABOUT = '<d', '<ds', '<dds'
 
 -- SCORE = seq - priority * SEQ_SPAN: with most jobs, which have no priority, a short number
 local SEQ_SPAN = 35184372088832 -- 2 ^ 45
@@ -100,23 +98,25 @@ local function text(number)
   return made
 end
 
--- The same of numbers that come one after another, as places in line do: a third of the cost.
-local ordinal_high, ordinal_high_text, ordinal_lows = -1, '', {}
+local low_texts = {}
 
-local function ordinal(number)
-  if number < 0 then
-    return text(number)
+-- The texts of so many numbers that come one after another, as places in line do: a quarter of the cost.
+local function ordinals(first, count)
+  local texts, low, high_text = {}, first % 1000, nil
+  local high = (first - low) / 1000
+  for index = 1, count do
+    if low == 1000 then
+      low, high, high_text = 0, high + 1, nil
+    end
+    high_text = high_text or text(high)
+    local low_text = low_texts[low]
+    if not low_text then
+      low_text = format('%03d', low)
+      low_texts[low] = low_text
+    end
+    texts[index], low = high_text .. low_text, low + 1
   end
-  local low = number % 1000
-  local high, low_text = number - low, ordinal_lows[low]
-  if high ~= ordinal_high then
-    ordinal_high, ordinal_high_text = high, text(high / 1000)
-  end
-  if not low_text then
-    low_text = format('%03d', low)
-    ordinal_lows[low] = low_text
-  end
-  return ordinal_high_text .. low_text
+  return texts
 end
 
 -- Calls a variadic command in slices, so that neither Lua's nor Redis's argument limits are met.

@@ -4,21 +4,41 @@ use std::borrow::Cow;
 
 use crate::request::Args;
 
-/// An item: what it may have in common with its neighbours, and what is its own.
-pub(super) struct Item<'a, const COMMON: usize, const OWN: usize> {
+/// Says that each item of a group has its own.
+const OWN: &str = "*";
+
+/// An item: what makes it one of a group with its neighbours, what all of a group may happen to have alike, and what is its own.
+pub(super) struct Item<'a, const COMMON: usize, const ALIKE: usize, const OWN: usize> {
     pub common: [Cow<'a, str>; COMMON],
+    pub alike: [Cow<'a, str>; ALIKE],
     pub own: [Cow<'a, str>; OWN],
 }
 
-/// Appends for each group what its items have in common, their number, and what is each one's own.
-pub(super) fn encode<const COMMON: usize, const OWN: usize>(items: &[Item<'_, COMMON, OWN>], args: &mut Args) {
+/// Appends for each group what its items have in common, with what they have alike, or that each has its own; their number; and
+/// what is each one's own.
+pub(super) fn encode<const COMMON: usize, const ALIKE: usize, const OWN: usize>(
+    items: &[Item<'_, COMMON, ALIKE, OWN>],
+    args: &mut Args,
+) {
     for group in items.chunk_by(|item, next| item.common == next.common) {
-        for text in &group[0].common {
+        let first = &group[0];
+        let alike: [bool; ALIKE] = std::array::from_fn(|at| {
+            first.alike[at] != self::OWN && group.iter().all(|item| item.alike[at] == first.alike[at])
+        });
+        for text in &first.common {
             args.text(text);
         }
+        for (text, alike) in first.alike.iter().zip(alike) {
+            args.text(if alike { text } else { self::OWN });
+        }
         args.integer(group.len() as i64);
-        for text in group.iter().flat_map(|item| &item.own) {
-            args.text(text);
+        for item in group {
+            for text in &item.own {
+                args.text(text);
+            }
+            for (text, _) in item.alike.iter().zip(alike).filter(|(_, alike)| !alike) {
+                args.text(text);
+            }
         }
     }
 }

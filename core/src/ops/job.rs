@@ -145,17 +145,24 @@ impl Common {
         }
     }
 
-    /// One of them.
-    pub(super) fn job(&self, [jid, kind, data, put_at]: [Value; Job::VALUES]) -> Result<Job> {
-        let (jid, kind, data) = (reply::text(jid)?, reply::text(kind)?, reply::text(data)?);
-        Ok(Job { jid, kind, data, put_at_ms: reply::natural(put_at)?, ..self.0.clone() })
+    /// One of them, of the values that come next: its jid, what its record says of it, and its data where that is large.
+    pub(super) fn job(&self, next: &mut impl FnMut() -> Value) -> Result<Job> {
+        let (jid, mut about) = (reply::text(next())?, reply::text(next())?);
+        let mut parts = about.splitn(4, '\0');
+        let (Some(put_at), Some(kind), Some(place), Some(data)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Error::internal(format!("the engine answered {about:?} of a job")));
+        };
+        let wrong = |_| Error::internal(format!("the engine answered a job put at {put_at:?}"));
+        let (put_at_ms, kind, apart) = (put_at.parse().map_err(wrong)?, kind.to_owned(), data.is_empty());
+        about.drain(..put_at.len() + kind.len() + place.len() + 3);
+        let data = if apart { reply::text(next())? } else { about };
+        Ok(Job { jid, kind, data, put_at_ms, ..self.0.clone() })
     }
 }
 
 impl Job {
-    /// How many values are a job's own in a reserve's reply.
-    pub(super) const VALUES: usize = 4;
-
     /// Members this client does not know belong to a newer engine and are skipped.
     fn with_extra(self, extra: &str) -> Result<Job> {
         let mut fields = Fields::parse(extra, "extra")?;

@@ -246,22 +246,24 @@ pub(super) fn encode<How: Wire>(jobs: &[Ended<How>], args: &mut Args) -> Result<
     Ok(())
 }
 
-/// Appends groups of `token options`, each `jid run_ms result`, the form of job_complete.
+/// Appends groups of `token options run_ms result`, the form of job_complete.
 pub(super) fn encode_completions(jobs: &[Ended<Completion>], args: &mut Args) -> Result<()> {
     let items = jobs.iter().enumerate().map(|(index, job)| {
         let [result, options] = job.checked(&job.how).map_err(|error| super::in_item(error, index, jobs.len()))?;
-        Ok(Item { common: [job.token.as_str().into(), options.into()], own: job.own(result) })
+        let common = [job.token.as_str().into(), options.into()];
+        Ok(Item { common, alike: job.alike(result), own: [job.jid.as_str().into()] })
     });
     group::encode(&items.collect::<Result<Vec<_>>>()?, args);
     Ok(())
 }
 
-/// Appends groups of `verb token b`, each `jid run_ms a`, the form of worker_turn.
+/// Appends groups of `verb token b run_ms a`, the form of worker_turn.
 pub(super) fn encode_turn(jobs: &[Ended<Ending>], args: &mut Args) -> Result<()> {
     let items = jobs.iter().enumerate().map(|(index, job)| {
         let (verb, texts) = job.turned();
         let [first, second] = texts.map_err(|error| super::in_item(error, index, jobs.len()))?;
-        Ok(Item { common: [verb.into(), job.token.as_str().into(), second.into()], own: job.own(first) })
+        let common = [verb.into(), job.token.as_str().into(), second.into()];
+        Ok(Item { common, alike: job.alike(first), own: [job.jid.as_str().into()] })
     });
     group::encode(&items.collect::<Result<Vec<_>>>()?, args);
     Ok(())
@@ -294,9 +296,9 @@ impl<How> Ended<How> {
         check_span(self.run_ms, "run_ms")
     }
 
-    /// What is its own in a group of jobs.
-    fn own(&self, first: String) -> [Cow<'_, str>; 3] {
-        [self.jid.as_str().into(), self.run_ms.to_string().into(), first.into()]
+    /// What it may happen to have alike with the others of a group.
+    fn alike(&self, first: String) -> [Cow<'_, str>; 2] {
+        [self.run_ms.to_string().into(), first.into()]
     }
 }
 

@@ -255,6 +255,7 @@ impl Request for QueuePut {
         check::count(self.jobs.len(), "jobs", check::MAX_ITEMS)?;
         let items = self.jobs.iter().map(|job| Item {
             common: [job.queue.as_str().into(), job.kind.as_str().into(), job.options().into()],
+            alike: [],
             own: [job.jid.as_deref().unwrap_or_default().into(), job.data.as_str().into()],
         });
         group::encode(&items.collect::<Vec<_>>(), args);
@@ -387,13 +388,13 @@ impl QueueReserve {
         let token = reply::text(next()?)?;
         let next_due = reply::integer(next()?)?;
         let queues_version = reply::integer(next()?)?;
-        let mut jobs = Vec::with_capacity(parts.len() / Job::VALUES);
+        let mut jobs = Vec::with_capacity(parts.len() / 2);
         while let Some(queue) = parts.next() {
             // Where values are missing, nil makes the decoding say so.
             let mut next = || parts.next().unwrap_or(Value::Nil);
             let common = Common::decode([queue, next(), next()], &token, &self.worker)?;
             for _ in 0..reply::natural(next())? {
-                jobs.push(common.job([next(), next(), next(), next()])?);
+                jobs.push(common.job(&mut next)?);
             }
         }
         Ok(Reserved { jobs, next_due_ms: u64::try_from(next_due).ok(), queues_version })

@@ -80,7 +80,7 @@ worker_order: worker! name, order! choice="pause"
 
 /// Operations with a list of arguments: those of the call; after `|` those of one item.
 const FLAT: &str = r#"
-job_complete: | token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
+job_complete: | token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], run_ms whole 0..3155760000000, result result, count! whole 1..250, jid! name
 job_fail: | jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
 job_heartbeat: | jid! name, token! token
 job_release: | jid! name, token! token
@@ -89,12 +89,12 @@ job_snooze: | jid! name, token! token, run_ms whole 0..3155760000000, delay_ms! 
 queue_put: | queue! name, kind! name, options[priority whole -128..127, delay_ms whole 0..3155760000000, retries whole 0..255, tags names 0..32, route names 0..64, throttles names 0..32, headers headers={"a":"b"}, timeout_ms whole 1..3155760000000, backoff_ms backoff={"first":1,"factor":1.5,"most":2,"jitter":0.5}, dependencies names 0..256, missing choice="satisfied", on_conflict choice="keep"], count! whole 1..250, jid! name, data! data
 queue_reserve: worker! name, limit! whole 0..250, share! choice="0", queue! name |
 worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", token! token, detail[message text="m", trace text="t"], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, group! name
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", token! token, detail[group name, message text="m", trace text="t"], count! whole 1..250, jid! name, run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", token! token, unused unused, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", token! token, unused unused, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, unused unused
-worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="unknown_kind", token! token, unused unused, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, unused unused
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], run_ms whole 0..3155760000000, result result, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", token! token, detail[message text="m", trace text="t"], run_ms whole 0..3155760000000, group! name, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", token! token, detail[group name, message text="m", trace text="t"], run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", token! token, unused unused, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", token! token, unused unused, run_ms whole 0..3155760000000, unused unused, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="unknown_kind", token! token, unused unused, run_ms whole 0..3155760000000, unused unused, count! whole 1..250, jid! name
 "#;
 
 /// The setting max-data while the table is tried: so that too much is not much.

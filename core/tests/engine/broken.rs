@@ -20,7 +20,7 @@ fn a_turn_beside_a_broken_queue_is_repeated_as_it_was() {
         let mut command = redis::cmd("FCALL");
         command.arg("mh1_worker_turn").arg(1).arg("{mh}:meta").arg("00000000000000aa").arg(number);
         command.arg("w").arg(1).arg(0).arg(queues.len()).arg(queues);
-        command.arg("complete").arg(token).arg("").arg(1).arg(jid).arg(1).arg("");
+        command.arg("complete").arg(token).arg("").arg(1).arg("").arg(1).arg(jid);
         command.query(&mut redis).unwrap()
     };
     let first = turn(1, "a", &token, &["bad", "good"]);

@@ -343,8 +343,8 @@ fn jids_of(reply: &Json) -> Vec<Json> {
     let values = reply.as_array().map_or(&[][..], Vec::as_slice);
     let (mut jids, mut at) = (Vec::new(), 3);
     while let Some(count) = values.get(at + 3).and_then(Json::as_u64) {
-        let end = at + 4 + 4 * count as usize;
-        jids.extend(values[at + 4..end].iter().step_by(4).cloned());
+        let end = at + 4 + 2 * count as usize;
+        jids.extend(values[at + 4..end].iter().step_by(2).cloned());
         at = end;
     }
     jids

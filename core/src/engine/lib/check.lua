@@ -228,13 +228,13 @@ function check.items(argv, first, width, most)
 end
 
 -- Groups of flat items, from `first` to the last argument. What the items of a group have in common is said once: `head`
--- arguments, the last of them the number of items that follow, `width` arguments each. How many items there are, at most
--- `most`; where each group begins, and at last where another would.
-function check.groups(argv, first, head, width, most)
+-- arguments, the last of them the number of items that follow, so many arguments each as `width_of` the group says. How many
+-- items there are, at most `most`; where each group begins, and at last where another would.
+function check.groups(argv, first, head, width_of, most)
   local begins, groups, count, at, last = { first }, 1, 0, first, #argv
   while at <= last do
-    local items = at + head + width - 1 <= last and check.numeral(argv[at + head - 1], 'count', 1, MAX_ITEMS)
-    at = at + head + (items or 0) * width
+    local items = at + head <= last and check.numeral(argv[at + head - 1], 'count', 1, MAX_ITEMS)
+    at = at + head + (items or 0) * width_of(argv, at + head)
     if not items or at > last + 1 then
       fail('INVALID_ARGUMENT', 'the arguments end within a group of items')
     end

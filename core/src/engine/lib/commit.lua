@@ -69,7 +69,7 @@ local function derive(changed, moves)
     end
     if key then
       if score ~= last_score then
-        last_score, score_text = score, ordinal(score)
+        last_score, score_text = score, text(score)
         if score < move.earliest then
           move.earliest = score
         end

@@ -3,8 +3,8 @@
 -- At most 125 items a call: to retry or fail a job costs two or three times what a put does.
 local outcome = { most = 125 }
 
--- Arguments of a group of job_complete: what its jobs have in common, and what each has.
-local HEAD, WIDTH = 3, 3
+-- How many arguments a group of job_complete has before its jobs; what says that each of them has its own.
+local HEAD, OWN = 5, '*'
 local KNOWN_PULSE_MS, FIRST_SNOOZE_MS, LONGEST_SNOOZE_MS = 10000, 1000, 60000
 
 local DETAIL = { group = true, message = true, trace = true }
@@ -222,24 +222,54 @@ function outcome.add(items, verb, jid, token, run_ms, first, second)
   items.others[index] = { token = check.token(token), run_ms = run_of(run_ms), rule = rule, parsed = rule.parse(first, second) }
 end
 
--- The same of completions without options: jid, run time and result of each, from argument `first` to `last`.
+-- Of a group of items, the first of which is at argument `first`: how many arguments each has, its jid and what is its own; how
+-- far after the jid its run time and the verb's first argument stand, nil where all have that in common, which is said before
+-- their number; and both, where they are in common.
+local function width_of(argv, first)
+  local run, value = argv[first - 3], argv[first - 2]
+  local run_at = run == OWN and 1 or nil
+  local value_at = value == OWN and (run_at or 0) + 1 or nil
+  return (value_at or run_at or 0) + 1, run_at, value_at, run, value
+end
+outcome.width_of = width_of
+
+local function once_more(group)
+  local other = {}
+  for name, value in pairs(group) do
+    other[name] = value
+  end
+  other.again = true
+  return other
+end
+
+-- The same of completions without options, from argument `first` to `last`.
 local function add_bare(items, token, argv, first, last)
-  local jids, groups, known, index, run_text = items.jids, items.groups, items.bare, items.count, nil
-  local group = { token = check.token(token), argv = argv, base = first - WIDTH * (index + 1) }
-  for at = first, last, WIDTH do
+  local jids, groups, known, index = items.jids, items.groups, items.bare, items.count
+  local width, run_at, result_at, run, result = width_of(argv, first)
+  local group = {
+    token = check.token(token), argv = argv, width = width, base = first - width * (index + 1),
+    run_at = run_at, result_at = result_at, run = run, result = result,
+  }
+  if not run_at then
+    run_of(run)
+  end
+  if not result_at and result ~= '' then
+    items.texts = true
+  end
+  for at = first, last, width do
     local jid = argv[at]
     index = index + 1
     jids[index] = jid
     groups[index] = group
     if known[jid] then -- it passes once
-      groups[index] = { token = group.token, argv = argv, base = group.base, again = true }
+      groups[index] = once_more(group)
     end
     known[jid] = true
-    if argv[at + 1] ~= run_text then
-      run_text = argv[at + 1]
-      run_of(run_text)
+    if run_at and argv[at + 1] ~= run then
+      run = argv[at + 1]
+      run_of(run)
     end
-    if argv[at + 2] ~= '' then
+    if result_at and argv[at + result_at] ~= '' then
       items.texts = true
     end
   end
@@ -248,8 +278,8 @@ end
 
 -- Run time and result of an item of such a group.
 local function bare(group, index)
-  local at = group.base + WIDTH * index
-  return run_of(group.argv[at + 1]), group.argv[at + 2]
+  local argv, at = group.argv, group.base + group.width * index
+  return run_of(group.run_at and argv[at + 1] or group.run), group.result_at and argv[at + group.result_at] or group.result
 end
 
 -- Adds the items of a group, from argument `first` to `last`, that have verb, token and the verb's second argument in common.
@@ -257,8 +287,10 @@ function outcome.add_group(items, verb, token, second, argv, first, last)
   if verb == 'complete' and second == '' then
     return add_bare(items, token, argv, first, last)
   end
-  for at = first, last, WIDTH do
-    outcome.add(items, verb, argv[at], token, argv[at + 1], argv[at + 2], second)
+  local width, run_at, value_at, run, value = width_of(argv, first)
+  for at = first, last, width do
+    local own_value = value_at and argv[at + value_at] or value
+    outcome.add(items, verb, argv[at], token, run_at and argv[at + 1] or run, own_value, second)
   end
 end
 
@@ -281,20 +313,27 @@ end
 -- The new records take the place of those that are stored.
 local function complete_plain(items, first, names, stored)
   local jids, groups, group, in_hand = items.jids, items.groups, items.groups[first], state.in_hand()
-  local argv, token, at, index = group.argv, group.token, group.base + WIDTH * first, first
+  local argv, token, at, index = group.argv, group.token, group.base + group.width * first, first
+  local width, run_at, result_at, run, result = group.width, group.run_at, group.result_at, group.run, group.result
   local queue, worker, unpassed -- and the first item that is not passed yet
   local head, own_at, reserved_at -- of the record of a run
   local end_head, run_text, run_ms, has_result -- of the one of its end
-  local put_at, alike = nil, 0
+  local put_at, since, alike = nil, nil, 0
   while groups[index] == group do
-    local old, result = stored[index], argv[at + 2]
+    local old = stored[index]
     if not old or (in_hand and in_hand[jids[index]] ~= nil) then
       break
     end
+    if run_at then
+      run = argv[at + 1]
+    end
+    if result_at then
+      result = argv[at + result_at]
+    end
     local same = head and find(old, head, 1, true) == 1
-    if not same or argv[at + 1] ~= run_text or has_result ~= (result ~= '') then
+    if not same or run ~= run_text or has_result ~= (result ~= '') then
       sample_alike(queue, run_ms, put_at, alike)
-      alike, run_text, has_result = 0, argv[at + 1], result ~= ''
+      alike, run_text, has_result = 0, run, result ~= ''
       run_ms = run_of(run_text)
       if not same then
         local of_queue, of_worker
@@ -309,16 +348,16 @@ local function complete_plain(items, first, names, stored)
       end
       end_head = record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
     end
-    local was_put_at = from_bytes(SINCE, old, own_at)
-    if was_put_at ~= put_at then
+    if not since or find(old, since, own_at, true) ~= own_at then
       sample_alike(queue, run_ms, put_at, alike)
-      put_at, alike = was_put_at, 0
+      alike = 0
+      since, put_at = record.put_at(old, own_at)
     end
     stored[index] = end_head .. sub(old, own_at)
     if has_result then
       state.set_text(keys.result(jids[index]), result)
     end
-    alike, index, at = alike + 1, index + 1, at + WIDTH
+    alike, index, at = alike + 1, index + 1, at + width
   end
   sample_alike(queue, run_ms, put_at, alike)
   pass_completed(items, unpassed, index - 1, names, stored, queue, worker)
@@ -329,14 +368,17 @@ end
 local function complete_alone(jid, token, run_ms, result)
   local name = keys.job(jid)
   local stored = call('MGET', name)[1]
-  local new, queue, worker, put_at
+  local head, queue, worker, reserved_at
   if stored then
-    new, queue, worker, put_at = record.completed_one(stored, token, run_ms, result ~= '')
+    head, queue, worker, reserved_at = record.held_head(stored, token)
   end
-  if new then
-    state.complete_alone(queue, jid, worker, run_ms, put_at, name, new, result)
+  if not head then
+    return false
   end
-  return new ~= nil
+  local own_at, new = #head + 1, record.end_head(head, token, reserved_at, run_ms, worker, queue, result ~= '')
+  local _, put_at = record.put_at(stored, own_at)
+  state.complete_alone(queue, jid, worker, run_ms, put_at, name, new .. sub(stored, own_at), result)
+  return true
 end
 
 -- What a member of an item is called: in a batch, with its place.
@@ -431,7 +473,7 @@ end
 -- job_complete.
 function outcome.complete(argv)
   local items = outcome.begin()
-  local _, begins = check.groups(argv, 3, HEAD, WIDTH, outcome.most)
+  local _, begins = check.groups(argv, 3, HEAD, width_of, outcome.most)
   for index = 1, #begins - 1 do
     local at = begins[index]
     outcome.add_group(items, 'complete', argv[at], argv[at + 1], argv, at + HEAD, begins[index + 1] - 1)

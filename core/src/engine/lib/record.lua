@@ -1,39 +1,41 @@
--- A job's record: one string of up to five parts.
+-- A job's record: one string of up to six parts.
 --
---   always        STATE and FLAGS, after a byte that says which of the parts that may be missing are there
+--   always        STATE and FLAGS, after a byte that says which of the parts that may be missing are there, and of a priority
 --   once run      the fields from TOKEN to WORKER
---   always        the fields from QUEUE to KIND
+--   always        QUEUE
+--   always        what is said of the job to whom it is given: PUT_AT, KIND and SCORE, as texts
 --   if any        RARE, packed
 --   to its end    the payload; a large one lives in a key of its own
 --
 -- What changes with each step comes first, then what the jobs of a batch mostly have in common: their records begin with the
--- same bytes, and a batch is read by comparing them. One key instead of a hash and a string: a quarter less memory for a
--- waiting job, and a batch is read with one MGET and written with one MSET. Fixed fields by `struct` take a third of what
--- cmsgpack takes, which makes a string of every field. Names end with a NUL: they have no control characters.
+-- same bytes, and a batch is read by comparing them. What follows is passed on as it is, from the put to the end. One key instead
+-- of a hash and a string: a quarter less memory for a waiting job, and a batch is read with one MGET and written with one MSET.
+-- Fixed fields by `struct` take a third of what cmsgpack takes, which makes a string of every field. Texts end with a NUL: names
+-- have no control characters.
 local record = {}
 
-local HAS_RUN, HAS_RARE = 1, 2
+local HAS_RUN, HAS_RARE, HAS_PRIORITY = 1, 2, 4
 
 -- Which text of a job a flag says is in a key of its own.
 local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
-local BASE, BASE_AND_RUN = '<BBBsdds', '<BBBddddssdds'
+local HEAD, RUN_HEAD, ABOUT = '<BBBs', '<BBBddddss', '<sss'
 
 function record.decode(stored, jid, name)
   local parts = byte(stored)
-  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, put_at, score, kind, data_at, rare
+  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, own_at, rare
   if parts % 2 == HAS_RUN then
-    _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, put_at, score, kind, data_at =
-      from_bytes(BASE_AND_RUN, stored)
+    _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
   else
-    _, at, flags, queue, put_at, score, kind, data_at = from_bytes(BASE, stored)
+    _, at, flags, queue, own_at = from_bytes(HEAD, stored)
   end
-  if parts >= HAS_RARE then
+  local put_at, kind, score, data_at = from_bytes(ABOUT, stored, own_at)
+  if parts % HAS_PRIORITY >= HAS_RARE then
     data_at, rare = unpack_one(stored, data_at - 1)
     data_at = data_at < 0 and #stored + 1 or data_at + 1
   end
   local data = sub(stored, data_at)
   return {
-    at, flags, token, reserved_at, until_ms, run_ms, worker, queue, put_at, score, kind,
+    at, flags, token, reserved_at, until_ms, run_ms, worker, queue, tonumber(put_at), kind, tonumber(score),
     data ~= '' and data or nil, rare, jid, name, false, false, false,
   }
 end
@@ -41,7 +43,7 @@ end
 -- A new job, in no state yet.
 function record.new(jid, name, kind, queue, priority, data)
   return {
-    GONE, 0, nil, nil, nil, nil, nil, queue, now, -priority * SEQ_SPAN, kind,
+    GONE, 0, nil, nil, nil, nil, nil, queue, now, kind, -priority * SEQ_SPAN,
     data, nil, jid, name, false, false, false,
   }
 end
@@ -63,20 +65,24 @@ local function settle_payload(job)
   end
 end
 
+-- What is said of a job, but for RARE and the payload.
+function record.about(job)
+  return text(job[PUT_AT]) .. '\0' .. job[KIND] .. '\0' .. text(job[SCORE]) .. '\0'
+end
+
 function record.encode(job)
   if job[DATA] and (job[FLAGS] ~= 0 or #job[DATA] > INLINE_BYTES) then
     settle_payload(job)
   end
-  local rare, head = job[RARE]
+  local rare, score = job[RARE], job[SCORE]
+  local parts = (rare and HAS_RARE or 0) + ((score < 0 or score >= SEQ_SPAN) and HAS_PRIORITY or 0)
+  local head
   if job[TOKEN] then
-    head = to_bytes(BASE_AND_RUN, HAS_RUN + (rare and HAS_RARE or 0), unpack(job, STATE, KIND))
+    head = to_bytes(RUN_HEAD, HAS_RUN + parts, unpack(job, STATE, QUEUE))
   else
-    head = to_bytes(BASE, rare and HAS_RARE or 0, job[STATE], job[FLAGS], unpack(job, QUEUE, KIND))
+    head = to_bytes(HEAD, parts, job[STATE], job[FLAGS], job[QUEUE])
   end
-  if rare then
-    head = head .. pack(rare)
-  end
-  return head .. (job[DATA] or '')
+  return head .. record.about(job) .. (rare and pack(rare) or '') .. (job[DATA] or '')
 end
 
 -- Jobs by jid, false where there is none, for readers.
@@ -115,15 +121,15 @@ end
 
 -- ## Plain records
 --
--- Most jobs have nothing in RARE and no text of their own beside a large payload. A record of that kind is rewritten as
--- the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to PUT_AT: a record that begins
--- with its neighbour's head has all of that in common with it. The first three bytes are the parts, the state and the flags.
-local FLAGS_AT, HEAD, RUN_HEAD = 3, '<BBBs', '<BBBddddss'
+-- Most jobs have nothing in RARE, no priority and no text of their own beside a large payload. A record of that kind is
+-- rewritten as the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to PUT_AT: a record
+-- that begins with its neighbour's head has all of that in common with it. The first three bytes are the parts, the state and
+-- the flags.
+local FLAGS_AT = 3
 
--- What the records of jobs that are put now begin with, up to SCORE: with their payload behind, and with a large one elsewhere.
-function record.new_heads(queue)
-  local about = to_bytes('<sd', queue, now)
-  return '\0\1\0' .. about, '\0\1\1' .. about
+-- What the record of a job that is put now begins with, up to SCORE; `far`: its payload is elsewhere.
+function record.new_head(queue, kind, far)
+  return (far and '\0\1\1' or '\0\1\0') .. queue .. '\0' .. now_text .. '\0' .. kind .. '\0'
 end
 
 -- Of a plain job that waits and never ran: its head and queue. nil of any other.
@@ -132,6 +138,11 @@ function record.waiting_head(stored)
   if parts == 0 and at == WAITING and flags <= HAS_DATA then
     return sub(stored, 1, own_at - 1), queue
   end
+end
+
+-- Whether those that begin so have their payload elsewhere.
+function record.is_far(head)
+  return byte(head, FLAGS_AT) == HAS_DATA
 end
 
 -- The head of jobs that have `head` when they are reserved.
@@ -152,52 +163,17 @@ function record.held_head(stored, token)
   end
 end
 
+-- When the job was put whose head ends before `own_at`: how its record goes on there, and the number.
+function record.put_at(stored, own_at)
+  local since = from_bytes('<s', stored, own_at)
+  return since .. '\0', tonumber(since)
+end
+
 -- The head of jobs that have `head` when they are completed.
 function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
   local flags = byte(head, FLAGS_AT)
   flags = has_result and flags + HAS_RESULT or flags
   return to_bytes(RUN_HEAD, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
-end
-
--- ## A plain job alone, which has nothing in common with others
-
--- The record of a new job; a large payload is not in it, but the second value.
-function record.plain_one(score, kind, queue, data)
-  if #data > INLINE_BYTES then
-    return to_bytes(BASE, 0, WAITING, HAS_DATA, queue, now, score, kind), data
-  end
-  return to_bytes(BASE, 0, WAITING, 0, queue, now, score, kind) .. data
-end
-
--- Of one of priority 0 that waits and never ran: its queue and kind, when it was put, its payload ('' when it is large), and
--- what else `running_one` needs. nil of any other.
-function record.waiting_one(stored)
-  if byte(stored) ~= 0 then
-    return nil
-  end
-  local _, at, flags, queue, put_at, score, kind, data_at = from_bytes(BASE, stored)
-  if at == WAITING and flags <= HAS_DATA and score >= 0 and score < SEQ_SPAN then
-    return queue, kind, put_at, sub(stored, data_at), flags, score
-  end
-end
-
--- Its record when it runs.
-function record.running_one(token, lease_until, worker, queue, kind, put_at, data, flags, score)
-  return to_bytes(BASE_AND_RUN, HAS_RUN, RUNNING, flags, token, now, lease_until, 0, worker, queue, put_at, score, kind) .. data
-end
-
--- Of one that runs under `token` and is not in grace: its record when it is completed, its queue and worker, when it was put.
--- nil of any other.
-function record.completed_one(stored, token, run_ms, has_result)
-  if byte(stored) ~= HAS_RUN then
-    return nil
-  end
-  local _, at, flags, held, reserved_at, _, _, worker, queue, put_at, score, kind, data_at = from_bytes(BASE_AND_RUN, stored)
-  if at == RUNNING and flags <= HAS_DATA and held == token then
-    flags = has_result and flags + HAS_RESULT or flags
-    local run = to_bytes(BASE_AND_RUN, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue, put_at, score, kind)
-    return run .. sub(stored, data_at), queue, worker, put_at
-  end
 end
 
 -- A field of RARE, nil where the default holds.

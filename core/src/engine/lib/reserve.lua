@@ -177,20 +177,21 @@ local function take_alone(request)
   if not old then
     return nil
   end
-  local of_queue, kind, put_at, data, flags, score = record.waiting_one(old)
+  local head, of_queue = record.waiting_head(old)
   if of_queue ~= queue then
     return nil
   end
   local lease_ms, due = config.get('heartbeat', queue), request.times[1]
-  local payload = data ~= '' and data or call('MGET', keys.data(jid))[1] or 'null'
+  local about = sub(old, #head + 1)
+  local payload = record.is_far(head) and (call('MGET', keys.data(jid))[1] or 'null') or nil
   local token, lease_until = lease.new_token(), now + lease_ms
-  local new = record.running_one(token, lease_until, worker, queue, kind, put_at, data, flags, score)
+  local new = record.run_head(head, token, lease_until, worker, queue) .. about
   state.run_alone(queue, jid, text(lease_until), worker, due and due <= lease_until, name, new)
   if jids[2] then
     queues.wake(queue)
   end
   local due_ms = due and max(0, due - now) or -1
-  local reply = { meta.token, due_ms, queues.version(), queue, lease_ms, '', 1, jid, kind, payload, put_at }
+  local reply = { meta.token, due_ms, queues.version(), queue, lease_ms, '', 1, jid, about, payload }
   return reply, { reply[1], due_ms, reply[3], jid }
 end
 

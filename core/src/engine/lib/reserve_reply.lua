@@ -1,5 +1,5 @@
--- What a reservation answers: the jobs, in groups of those that have all in common but jid, kind, payload and when they were
--- put (ops/queue_reserve.lua).
+-- What a reservation answers: the jobs, in groups of those that have all in common but jid and what their records say of them
+-- (ops/queue_reserve.lua).
 local reserve_reply = {}
 
 local function has_extra(rare)
@@ -48,7 +48,12 @@ end
 function reserve_reply.append(reservation, job, payload, lease_ms, more)
   local reply, at = reservation.reply, reserve_reply.group_of(reservation, job[QUEUE], lease_ms, more)
   local length = #reply
-  reply[length + 1], reply[length + 2], reply[length + 3], reply[length + 4] = job[JID], job[KIND], payload, job[PUT_AT]
+  reply[length + 1] = job[JID]
+  if #payload > INLINE_BYTES then
+    reply[length + 2], reply[length + 3] = record.about(job), payload
+  else
+    reply[length + 2] = record.about(job) .. payload
+  end
   reply[at] = reply[at] + 1
 end
 

@@ -351,8 +351,8 @@ function state.way(from, to, left, joined, at, queue, earliest, due)
 end
 
 -- Those from place `first` to `last` of the jids, of their keys and of their new records go that way, no jid twice in a unit. All
--- have the same score, a text; or, where there is none, each its place in the list after `seq`.
-function state.pass(way, first, last, jids, names, records, score_text, seq)
+-- have the same score, a text; or, where there is none, each its own of a list.
+function state.pass(way, first, last, jids, names, records, score_text, scores)
   if first == 1 and last == #jids and #way.jids == 0 then
     way.jids = jids -- a list need not be copied
   end
@@ -362,7 +362,7 @@ function state.pass(way, first, last, jids, names, records, score_text, seq)
     local jid = jids[index]
     passed, written = passed + 1, written + 2
     passing[passed] = jid
-    entries[2 * passed - 1] = score_text or ordinal(seq + index)
+    entries[2 * passed - 1] = score_text or scores[index]
     entries[2 * passed] = jid
     to_write[written - 1] = names[index]
     to_write[written] = records[index]

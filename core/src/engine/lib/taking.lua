@@ -100,7 +100,7 @@ local function take_plain(reservation, slice, first)
   local queue, jids, stored, lease_ms = slice.queue, slice.jids, slice.stored, slice.lease_ms
   local reply, taken, count = reservation.reply, reservation.jids, reservation.count
   local bytes, work, at, lease_until = reservation.bytes, reservation.work, #reply, now + lease_ms
-  local head, of_queue, own_at, run_head, group
+  local head, of_queue, own_at, far, run_head, group
   for index = first, #jids do
     local old = stored[index]
     if not old then
@@ -110,15 +110,12 @@ local function take_plain(reservation, slice, first)
       if of_queue ~= queue then
         break
       end
-      own_at, run_head = #head + 1, record.run_head(head, reservation.token, lease_until, reservation.request.worker, queue)
+      own_at, far = #head + 1, record.is_far(head)
+      run_head = record.run_head(head, reservation.token, lease_until, reservation.request.worker, queue)
     end
-    local put_at, score, kind, data_at = from_bytes(ABOUT, old, own_at)
-    if score < 0 or score >= SEQ_SPAN then -- of another priority
-      break
-    end
-    local data = sub(old, data_at)
-    local payload = data ~= '' and data or payload_apart(slice, index)
-    bytes, work = bytes + #payload, work - 1
+    local about = sub(old, own_at)
+    local payload = far and payload_apart(slice, index)
+    bytes, work = bytes + #(payload or about), work - 1
     if (bytes > MAX_REPLY or work < 0) and count > 0 then
       reservation.full = true
       break
@@ -127,15 +124,17 @@ local function take_plain(reservation, slice, first)
       group = reserve_reply.group_of(reservation, queue, lease_ms, '')
       at = #reply
     end
-    stored[index] = run_head .. sub(old, own_at, data_at - 1) .. data
+    stored[index] = run_head .. about
     local jid = jids[index]
     count = count + 1
     taken[count] = jid
     reply[at + 1] = jid
-    reply[at + 2] = kind
-    reply[at + 3] = payload
-    reply[at + 4] = put_at
-    at = at + 4
+    reply[at + 2] = about
+    at = at + 2
+    if payload then
+      at = at + 1
+      reply[at] = payload
+    end
   end
   local more = count - reservation.count
   if more > 0 then

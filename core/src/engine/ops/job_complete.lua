@@ -4,10 +4,12 @@
 --                    options  text     '' or a JSON object: queue (the next stage), data (JSON text, the job's new data),
 --                                      and for the next stage, where there is one: delay_ms (0), dependencies (at most 256
 --                                      jids to wait for there; those completed or unknown count as satisfied)
+--                    run_ms   integer  how long it ran by the worker's clock, or '*': each its own
+--                    result   text     '' for none, else JSON, at most max-data bytes, kept as the job's result; or '*'
 --                    count    integer  of the jobs that have all this in common; then of each
 --                      jid    text
---                      run_ms integer  how long it ran by the worker's clock
---                      result text     '' for none, else JSON, at most max-data bytes; kept as the job's result
+--                      run_ms integer  where each has its own
+--                      result text     where each has its own
 --         Where several jobs have dependencies, they have at most 64 in all.
 -- reply   per job (at most 125)  completed | waiting | scheduled | blocked (in the next stage) | LOCK_LOST <reason> | CYCLE <why> |
 --                   TOO_DEEP <why> (the job runs on; it is waited for and more than 1,000 jobs stand before it, or the jobs

@@ -145,10 +145,10 @@ local function write_links()
 end
 
 -- Those from `first` to `last` of a call's jobs, if there are any, wait in `queue` in the order of the list.
-local function pass_new(queue, first, last, jids, names, records, seq)
+local function pass_new(queue, first, last, jids, names, records, scores)
   if queue then
     local way = state.way(false, keys.waiting(queue), false, false, WAITING, queue, now)
-    state.pass(way, first, last, jids, names, records, nil, seq)
+    state.pass(way, first, last, jids, names, records, nil, scores)
   end
 end
 
@@ -162,28 +162,27 @@ local function put_plain(argv, groups, jids)
     return false
   end
   state.check_jids(jids)
-  local seq, index, records = commit.draw_seq(count), 0, {}
-  local queue, first, near_head, far_head
+  local index, records, scores = 0, {}, ordinals(commit.draw_seq(count) + 1, count)
+  local queue, first
   for at = 1, #groups do
     local group = groups[at]
-    local kind = group.kind
     if group.queue ~= queue then
-      pass_new(queue, first, index, jids, names, records, seq)
+      pass_new(queue, first, index, jids, names, records, scores)
       queue, first = group.queue, index + 1
-      near_head, far_head = record.new_heads(queue)
     end
+    local head = record.new_head(queue, group.kind, false)
     for item = group.first, group.last, WIDTH do
       local data = argv[item + 1]
       index = index + 1
       if #data > INLINE_BYTES then
-        records[index] = far_head .. to_bytes(PLACE, seq + index, kind)
+        records[index] = record.new_head(queue, group.kind, true) .. scores[index] .. '\0'
         state.set_text(keys.data(jids[index]), data)
       else
-        records[index] = near_head .. to_bytes(PLACE, seq + index, kind) .. data
+        records[index] = head .. scores[index] .. '\0' .. data
       end
     end
   end
-  pass_new(queue, first, index, jids, names, records, seq)
+  pass_new(queue, first, index, jids, names, records, scores)
   return true
 end
 
@@ -227,10 +226,14 @@ local function put_alone(jid, queue, kind, data)
     return nil
   end
   state.check_jid(jid)
-  local score = commit.draw_seq(1) + 1
-  local stored, apart = record.plain_one(score, kind, queue, data)
-  state.put_alone(queue, jid, ordinal(score), found == 1, name, stored, apart)
+  local score, far = text(commit.draw_seq(1) + 1), #data > INLINE_BYTES
+  local stored = record.new_head(queue, kind, far) .. score .. '\0' .. (far and '' or data)
+  state.put_alone(queue, jid, score, found == 1, name, stored, far and data or nil)
   return 'put'
+end
+
+local function width_of()
+  return WIDTH
 end
 
 -- The jids are checked as they are loaded; nothing is written before the last job was checked.
@@ -241,7 +244,7 @@ operation('queue_put', 'grow', function(argv)
       return alone
     end
   end
-  local count, begins = check.groups(argv, 3, HEAD, WIDTH, MAX_ITEMS)
+  local count, begins = check.groups(argv, 3, HEAD, width_of, MAX_ITEMS)
   local max_data, read, groups, jids, distinct = config.get('max-data'), {}, {}, {}, {}
   local total, extras, bytes, plain = 0, 0, 0, not meta.events and count > 0
   for index = 1, #begins - 1 do
