@@ -19,7 +19,7 @@ use crate::request::{Args, Request, Value};
 pub struct WorkerTurn {
     /// What to take. A limit of 0 takes nothing.
     pub reserve: QueueReserve,
-    /// What was finished, at most 100.
+    /// What was finished, at most [`WorkerTurn::MOST_ENDED`].
     pub ended: Vec<Ended<Ending>>,
 }
 
@@ -34,7 +34,9 @@ pub struct Turned {
 
 impl WorkerTurn {
     /// Most runs that end by one turn.
-    pub const MOST_ENDED: usize = 50;
+    pub const MOST_ENDED: usize = 125;
+    /// With so many, the engine takes as many jobs as are wanted; with more, fewer.
+    pub const ENDED_BESIDE: usize = 50;
 
     pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
         let mut fields = Fields::parse(text, "")?;

@@ -90,9 +90,13 @@ impl Outcomes {
         self.kept.iter().map(|finished| Lease { jid: finished.ended.jid.clone(), token: finished.ended.token.clone() })
     }
 
-    /// Takes the next flush: as many outcomes as one call may carry.
-    pub fn take(&mut self) -> Vec<Ended<Ending>> {
-        let most = if self.alone > 0 { 1 } else { WorkerTurn::MOST_ENDED };
+    /// Takes the next flush: as many outcomes as one call may carry, `beside` what it takes or by itself.
+    pub fn take(&mut self, beside: bool) -> Vec<Ended<Ending>> {
+        let most = match self.alone {
+            0 if beside => WorkerTurn::ENDED_BESIDE,
+            0 => WorkerTurn::MOST_ENDED,
+            _ => 1,
+        };
         self.alone = self.alone.saturating_sub(1);
         let (mut batch, mut bytes, mut dependencies) = (Vec::new(), 0, 0);
         while let Some(next) = self.kept.front() {
@@ -271,7 +275,7 @@ mod tests {
         assert_eq!(outcomes.flush_at(), Some(now + MS));
         outcomes.push(finished("c", Outcome::DONE, Some(sync_channel(1).0)), now + MS / 2);
         assert_eq!(outcomes.flush_at(), Some(now + MS / 2));
-        assert_eq!(jids(&outcomes.take()), ["a", "b", "c"]);
+        assert_eq!(jids(&outcomes.take(false)), ["a", "b", "c"]);
         assert_eq!((outcomes.flush_at(), outcomes.kept(), outcomes.unanswered()), (None, 0, 3));
     }
 
@@ -279,22 +283,24 @@ mod tests {
     fn a_flush_has_its_limits() {
         let (mut outcomes, now) = (Outcomes::default(), Instant::now());
         (0..WorkerTurn::MOST_ENDED + 5).for_each(|_| outcomes.push(done("a"), now));
-        assert_eq!((outcomes.take().len(), outcomes.kept()), (WorkerTurn::MOST_ENDED, 5));
+        assert_eq!((outcomes.take(false).len(), outcomes.kept()), (WorkerTurn::MOST_ENDED, 5));
+        (0..WorkerTurn::ENDED_BESIDE).for_each(|_| outcomes.push(done("a"), now));
+        assert_eq!((outcomes.take(true).len(), outcomes.kept()), (WorkerTurn::ENDED_BESIDE, 5));
         assert!(outcomes.flush_at().is_some());
         let mut outcomes = Outcomes::default();
         for jid in ["a", "b", "c"] {
             outcomes.push(with_result(jid, MOST_BYTES / 2 + 1), now);
         }
         outcomes.push(with_result("d", 2 * MOST_BYTES), now);
-        assert_eq!(jids(&outcomes.take()), ["a"]);
+        assert_eq!(jids(&outcomes.take(false)), ["a"]);
         assert_eq!(outcomes.kept(), 3);
         let mut outcomes = Outcomes::default();
         for (jid, count) in [("a", MAX_NAMED - 1), ("b", 1), ("c", 1), ("d", 4 * MAX_NAMED), ("e", 0)] {
             outcomes.push(waiting_for(jid, count), now);
         }
-        assert_eq!(jids(&outcomes.take()), ["a", "b"]);
-        assert_eq!(jids(&outcomes.take()), ["c"]);
-        assert_eq!(jids(&outcomes.take()), ["d", "e"]);
+        assert_eq!(jids(&outcomes.take(false)), ["a", "b"]);
+        assert_eq!(jids(&outcomes.take(false)), ["c"]);
+        assert_eq!(jids(&outcomes.take(false)), ["d", "e"]);
     }
 
     #[test]
@@ -304,7 +310,7 @@ mod tests {
         outcomes.push(finished("a", Outcome::DONE, Some(answer)), now);
         outcomes.push(done("b"), now);
         outcomes.push(finished("c", Outcome::Release, None), now);
-        let batch = outcomes.take();
+        let batch = outcomes.take(false);
         let lost = || Answer::LockLost("expired".to_owned());
         outcomes.answer(&batch, vec![Answer::State("completed".to_owned()), lost(), lost()], now);
         assert_eq!(answered.recv().unwrap().unwrap(), Answer::State("completed".to_owned()));
@@ -320,11 +326,11 @@ mod tests {
         let (mut outcomes, now) = (Outcomes::default(), Instant::now());
         let (answer, answered) = sync_channel(1);
         outcomes.push(finished("a", Outcome::DONE, Some(answer)), now);
-        let batch = outcomes.take();
+        let batch = outcomes.take(false);
         outcomes.answer(&batch, vec![Answer::Refused(Error::new(Code::Cycle, "a would wait for itself"))], now);
         assert_eq!(answered.recv().unwrap().unwrap().accepted("a").unwrap_err().code, Code::Cycle);
         assert!(outcomes.take_refused()[0].reason.starts_with("CYCLE"));
-        assert!(matches!(&outcomes.take()[0].how, Ending::Retry(again) if again.message == "a would wait for itself"));
+        assert!(matches!(&outcomes.take(false)[0].how, Ending::Retry(again) if again.message == "a would wait for itself"));
     }
 
     #[test]
@@ -332,10 +338,10 @@ mod tests {
         let (mut outcomes, now) = (Outcomes::default(), Instant::now());
         outcomes.push(done("a"), now);
         outcomes.push(done("b"), now);
-        let batch = outcomes.take();
+        let batch = outcomes.take(false);
         outcomes.push(done("c"), now);
         outcomes.restore(batch, now);
-        assert_eq!(jids(&outcomes.take()), ["a", "b", "c"]);
+        assert_eq!(jids(&outcomes.take(false)), ["a", "b", "c"]);
     }
 
     #[test]
@@ -345,11 +351,11 @@ mod tests {
             outcomes.push(done(jid), now);
         }
         let error = Error::new(Code::InvalidArgument, "result has too many bytes");
-        let batch = outcomes.take();
+        let batch = outcomes.take(false);
         outcomes.spoil(batch, &error, now);
         let mut told = Vec::new();
         while outcomes.kept() > 0 {
-            let batch = outcomes.take();
+            let batch = outcomes.take(false);
             told.push(jids(&batch).concat());
             if matches!((&batch[..], &batch[0].how), ([one], Ending::Complete(_)) if one.jid == "b") {
                 outcomes.spoil(batch, &error, now);
@@ -362,6 +368,6 @@ mod tests {
         assert_eq!(outcomes.take_refused()[0].reason, "INVALID_ARGUMENT: result has too many bytes");
         outcomes.push(done("d"), now);
         outcomes.push(done("e"), now);
-        assert_eq!(outcomes.take().len(), 2, "and then they go together again");
+        assert_eq!(outcomes.take(false).len(), 2, "and then they go together again");
     }
 }

@@ -11,24 +11,24 @@
 --                    b        text     the verb's own, as in its operation: options | detail | detail | '' | '' | ''
 --                    run_ms   integer  or '*': each its own
 --                    a        text     the verb's own: result | group | delay_ms | delay_ms | '' | ''; or '*'
---                    count    integer  of the jobs that have all this in common (at most 50 in all); then of each
+--                    count    integer  of the jobs that have all this in common (at most 125 in all); then of each
 --                      jid    text
 --                      run_ms integer  where each has its own
 --                      a      text     where each has its own
 --                   Where several have dependencies, they have at most 64 in all.
--- reply   list of what the operations answer to the jobs, one text each, then the reply of queue_reserve: of at most 150 jobs after
---         50 outcomes, five more for each outcome less
+-- reply   list of what the operations answer to the jobs, one text each, then the reply of queue_reserve: of at most 250 jobs after
+--         50 outcomes, five less for each outcome more, and one from 100 on
 --         Where nothing can be taken, as a key is of another type, the outcomes are answered all the same.
 --         unknown_kind: snoozed 1 s doubling to 60 s while a live worker knows the kind, else failed in unknown-kind:<kind>
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    those of queue_reserve, job_complete, job_fail and job_retry, and {ns}:kinds
-local HEAD, MOST = 6, 50
+local HEAD = 6
 
 operation('worker_turn', 'write', function(argv)
   local count = check.numeral(argv[6] or '', 'count', 1, 64)
   local request = reserve_request.parse(argv, 3, 7, 6 + count)
   local items = outcome.begin()
-  local _, begins = check.groups(argv, 7 + count, HEAD, outcome.width_of, MOST)
+  local _, begins = check.groups(argv, 7 + count, HEAD, outcome.width_of, outcome.most)
   for index = 1, #begins - 1 do
     local at = begins[index]
     outcome.add_group(items, argv[at], argv[at + 1], argv[at + 2], argv, at + HEAD, begins[index + 1] - 1)

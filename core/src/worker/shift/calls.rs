@@ -18,9 +18,10 @@ impl Shift {
     }
 
     pub(super) fn turn(&mut self, now: Instant) -> WorkerTurn {
-        let ended = self.outcomes.take();
         self.unanswered = true;
-        WorkerTurn { reserve: self.reserve(now, None), ended }
+        let reserve = self.reserve(now, None);
+        let ended = self.outcomes.take(reserve.limit > 0);
+        WorkerTurn { reserve, ended }
     }
 
     /// A reserve of as many jobs as are wanted; of none when none are, which passes a wake token on.

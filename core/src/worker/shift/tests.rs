@@ -276,8 +276,9 @@ fn outcomes_are_kept_in_trouble_and_fetching_stops_at_the_limit() {
     shift.fetch.enter();
     let mut limits = Vec::new();
     while shift.outcomes.unanswered() > 0 {
+        let full = shift.outcomes.kept() >= MOST_KEPT;
         let turn = turn(shift.step(now));
-        limits.push((shift.outcomes.kept() >= MOST_KEPT, turn.reserve.limit > 0));
+        limits.push((full, turn.reserve.limit > 0));
         shift.turned(&turn, answer(&turn, Vec::new()), now);
     }
     assert!(limits.iter().all(|(full, fetches)| full != fetches), "{limits:?}");
