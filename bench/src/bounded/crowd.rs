@@ -14,7 +14,7 @@ pub type Step<T = ()> = Result<T, Box<dyn std::error::Error>>;
 pub const BATCH: usize = 250;
 /// Most outcomes of one call, and most jobs with a dependency of one put.
 pub const HALF: usize = 125;
-/// Most outcomes of one turn.
+/// Most outcomes of a turn that takes jobs.
 pub const TURN: usize = 50;
 /// The longest page.
 pub const PAGE: usize = 250;
@@ -184,7 +184,7 @@ pub fn leases(reply: &Value) -> Vec<[String; 2]> {
     let (mut leases, mut at) = (Vec::new(), 3);
     while at < parts.len() {
         let jobs: usize = text(&parts[at + 3]).parse().expect("a number of jobs");
-        let end = at + 4 + 2 * jobs;
+        let end = at + 4 + 2 * jobs; // their data is small
         leases.extend(parts[at + 4..end].iter().step_by(2).map(|jid| [text(jid), token.clone()]));
         at = end;
     }

@@ -114,7 +114,7 @@ local function ordinals(first, count)
       low_text = format('%03d', low)
       low_texts[low] = low_text
     end
-    texts[index], low = high_text .. low_text, low + 1
+    texts[index], low = high > 0 and high_text .. low_text or text(low), low + 1
   end
   return texts
 end

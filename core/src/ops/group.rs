@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::request::Args;
 
 /// Says that each item of a group has its own.
-const OWN: &str = "*";
+const EACH: &str = "*";
 
 /// An item: what makes it one of a group with its neighbours, what all of a group may happen to have alike, and what is its own.
 pub(super) struct Item<'a, const COMMON: usize, const ALIKE: usize, const OWN: usize> {
@@ -23,13 +23,13 @@ pub(super) fn encode<const COMMON: usize, const ALIKE: usize, const OWN: usize>(
     for group in items.chunk_by(|item, next| item.common == next.common) {
         let first = &group[0];
         let alike: [bool; ALIKE] = std::array::from_fn(|at| {
-            first.alike[at] != self::OWN && group.iter().all(|item| item.alike[at] == first.alike[at])
+            first.alike[at] != EACH && group.iter().all(|item| item.alike[at] == first.alike[at])
         });
         for text in &first.common {
             args.text(text);
         }
         for (text, alike) in first.alike.iter().zip(alike) {
-            args.text(if alike { text } else { self::OWN });
+            args.text(if alike { text } else { EACH });
         }
         args.integer(group.len() as i64);
         for item in group {

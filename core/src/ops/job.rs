@@ -125,7 +125,7 @@ impl Job {
     }
 }
 
-/// What jobs of a reserve's reply have in common that follow each other: all but four values.
+/// What jobs of a reserve's reply have in common that follow each other: all but jid, kind, data and when it was put.
 pub(super) struct Common(Job);
 
 impl Common {

@@ -19,7 +19,7 @@ use crate::request::{Args, Request, Value};
 pub struct WorkerTurn {
     /// What to take. A limit of 0 takes nothing.
     pub reserve: QueueReserve,
-    /// What was finished, at most [`WorkerTurn::MOST_ENDED`].
+    /// What was finished, at most [`WorkerTurn::MOST_ENDED`], or [`WorkerTurn::ENDED_BESIDE`] with a limit above 0.
     pub ended: Vec<Ended<Ending>>,
 }
 
@@ -35,7 +35,7 @@ pub struct Turned {
 impl WorkerTurn {
     /// Most runs that end by one turn.
     pub const MOST_ENDED: usize = 125;
-    /// With so many, the engine takes as many jobs as are wanted; with more, fewer.
+    /// Most where it takes jobs too.
     pub const ENDED_BESIDE: usize = 50;
 
     pub(super) fn from_json(text: &str, worker: &str) -> Result<WorkerTurn> {
@@ -66,7 +66,8 @@ impl Request for WorkerTurn {
             args.text(queue);
         }
         if !self.ended.is_empty() {
-            check::count(self.ended.len(), "ended", WorkerTurn::MOST_ENDED)?;
+            let most = if self.reserve.limit > 0 { WorkerTurn::ENDED_BESIDE } else { WorkerTurn::MOST_ENDED };
+            check::count(self.ended.len(), "ended", most)?;
         }
         outcome::encode_turn(&self.ended, args)
     }

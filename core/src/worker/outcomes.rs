@@ -330,7 +330,9 @@ mod tests {
         outcomes.answer(&batch, vec![Answer::Refused(Error::new(Code::Cycle, "a would wait for itself"))], now);
         assert_eq!(answered.recv().unwrap().unwrap().accepted("a").unwrap_err().code, Code::Cycle);
         assert!(outcomes.take_refused()[0].reason.starts_with("CYCLE"));
-        assert!(matches!(&outcomes.take(false)[0].how, Ending::Retry(again) if again.message == "a would wait for itself"));
+        assert!(
+            matches!(&outcomes.take(false)[0].how, Ending::Retry(again) if again.message == "a would wait for itself")
+        );
     }
 
     #[test]

@@ -81,6 +81,7 @@ worker_order: worker! name, order! choice="pause"
 /// Operations with a list of arguments: those of the call; after `|` those of one item.
 const FLAT: &str = r#"
 job_complete: | token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], run_ms whole 0..3155760000000, result result, count! whole 1..250, jid! name
+job_complete: | token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], run_ms own, result own, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
 job_fail: | jid! name, token! token, run_ms whole 0..3155760000000, group! name, detail[message text="m", trace text="t"]
 job_heartbeat: | jid! name, token! token
 job_release: | jid! name, token! token
@@ -90,7 +91,9 @@ queue_put: | queue! name, kind! name, options[priority whole -128..127, delay_ms
 queue_reserve: worker! name, limit! whole 0..250, share! choice="0", queue! name |
 worker_pulse: worker! name, status[language note 0..255, version note 0..255, host note 0..255, pid whole 0..9007199254740992, threads whole 0..9007199254740992, running whole 0..9007199254740992, queues names 0..1000, kinds names 0..1000, quiet truth] | jid! name, token! token
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], run_ms whole 0..3155760000000, result result, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="complete", token! token, options[queue name, data data, delay_ms whole 0..3155760000000, dependencies names 0..256], run_ms own, result own, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, result result
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", token! token, detail[message text="m", trace text="t"], run_ms whole 0..3155760000000, group! name, count! whole 1..250, jid! name
+worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="fail", token! token, detail[message text="m", trace text="t"], run_ms own, group own, count! whole 1..250, jid! name, run_ms whole 0..3155760000000, group! name
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="retry", token! token, detail[group name, message text="m", trace text="t"], run_ms whole 0..3155760000000, delay_ms whole 0..3155760000000, count! whole 1..250, jid! name
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="snooze", token! token, unused unused, run_ms whole 0..3155760000000, delay_ms! whole 0..3155760000000, count! whole 1..250, jid! name
 worker_turn: worker! name, limit! whole 0..250, share! choice="1", count! whole 1..64, queue! name | verb! choice="release", token! token, unused unused, run_ms whole 0..3155760000000, unused unused, count! whole 1..250, jid! name
@@ -195,6 +198,7 @@ impl Argument {
             ("data" | "result", _) => r#""[1]""#.into(),
             ("truth", _) => "false".into(),
             ("fraction", _) => "0.5".into(),
+            ("own", _) => r#""*""#.into(),
             ("unused", _) => r#""""#.into(),
             ("object", _) => return object(self.members.as_deref().unwrap(), None),
             other => panic!("{other:?}"),
@@ -308,7 +312,7 @@ impl Argument {
                 values.extend([r#"{"first":1,"factor":0.9}"#, r#"{"first":1,"jitter":1.1}"#].map(str::to_owned));
                 values
             }
-            "unused" => Vec::new(),
+            "unused" | "own" => Vec::new(),
             other => panic!("{other}"),
         };
         if self.required {

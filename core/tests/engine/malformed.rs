@@ -263,3 +263,22 @@ fn what_the_table_calls_valid_is_taken() {
         }
     }
 }
+
+#[test]
+fn a_turn_that_takes_jobs_has_fewer_outcomes() {
+    let server = Server::start();
+    server.client().call("engine_version", "{}").unwrap(); // loads the engine
+    let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let mut turn = |number: u32, limit: u32, outcomes: usize| -> redis::RedisResult<Vec<redis::Value>> {
+        let mut command = redis::cmd("FCALL");
+        command.arg("mh1_worker_turn").arg(1).arg("{mh}:meta").arg("00000000000000aa").arg(number);
+        command.arg("w").arg(limit).arg(0).arg(1).arg("q").arg("complete").arg(1).arg("").arg(0).arg("").arg(outcomes);
+        command.arg((0..outcomes).collect::<Vec<_>>());
+        command.query(&mut redis)
+    };
+    for (number, limit, most) in [(1, 1, 50), (3, 0, 125)] {
+        let error = turn(number, limit, most + 1).unwrap_err().to_string();
+        assert!(error.contains(&format!("{} items, at most {most} are allowed", most + 1)), "{error}");
+        assert!(turn(number + 1, limit, most).is_ok());
+    }
+}

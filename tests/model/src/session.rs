@@ -338,14 +338,18 @@ fn json(value: &redis::Value) -> Json {
     }
 }
 
-/// The jids in a reply of queue_reserve, which are in groups of so many.
+/// The jids in a reply of queue_reserve, which are in groups of so many. A job that says nothing behind its last NUL has its
+/// data in a value more.
 fn jids_of(reply: &Json) -> Vec<Json> {
     let values = reply.as_array().map_or(&[][..], Vec::as_slice);
     let (mut jids, mut at) = (Vec::new(), 3);
     while let Some(count) = values.get(at + 3).and_then(Json::as_u64) {
-        let end = at + 4 + 2 * count as usize;
-        jids.extend(values[at + 4..end].iter().step_by(2).cloned());
-        at = end;
+        at += 4;
+        for _ in 0..count {
+            let apart = values.get(at + 1).and_then(Json::as_str).is_some_and(|about| about.ends_with('\0'));
+            jids.extend(values.get(at).cloned());
+            at += if apart { 3 } else { 2 };
+        }
     }
     jids
 }

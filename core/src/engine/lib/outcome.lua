@@ -246,6 +246,7 @@ end
 local function add_bare(items, token, argv, first, last)
   local jids, groups, known, index = items.jids, items.groups, items.bare, items.count
   local width, run_at, result_at, run, result = width_of(argv, first)
+  local checked -- the last run time of those that have their own
   local group = {
     token = check.token(token), argv = argv, width = width, base = first - width * (index + 1),
     run_at = run_at, result_at = result_at, run = run, result = result,
@@ -265,9 +266,9 @@ local function add_bare(items, token, argv, first, last)
       groups[index] = once_more(group)
     end
     known[jid] = true
-    if run_at and argv[at + 1] ~= run then
-      run = argv[at + 1]
-      run_of(run)
+    if run_at and argv[at + 1] ~= checked then
+      checked = argv[at + 1]
+      run_of(checked)
     end
     if result_at and argv[at + result_at] ~= '' then
       items.texts = true

@@ -150,11 +150,11 @@ function record.run_head(head, token, lease_until, worker, queue)
   return to_bytes(RUN_HEAD, HAS_RUN, RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
 end
 
--- Of a plain job that runs under `token` and is not in grace: its head, queue and worker, when it was reserved. nil of any
--- other.
+-- Of a plain job, or one that has a priority, that runs under `token` and is not in grace: its head, queue and worker, when it
+-- was reserved. nil of any other.
 function record.held_head(stored, token)
   local parts, at, flags = byte(stored, 1, 3)
-  if parts ~= HAS_RUN or at ~= RUNNING or flags > HAS_DATA then
+  if (parts ~= HAS_RUN and parts ~= HAS_RUN + HAS_PRIORITY) or at ~= RUNNING or flags > HAS_DATA then
     return nil
   end
   local _, _, _, held, reserved_at, _, _, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
@@ -171,9 +171,9 @@ end
 
 -- The head of jobs that have `head` when they are completed.
 function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
-  local flags = byte(head, FLAGS_AT)
+  local parts, _, flags = byte(head, 1, FLAGS_AT)
   flags = has_result and flags + HAS_RESULT or flags
-  return to_bytes(RUN_HEAD, HAS_RUN, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
+  return to_bytes(RUN_HEAD, parts, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
 end
 
 -- A field of RARE, nil where the default holds.
