@@ -23,7 +23,7 @@ macro_rules! library {
 library! {
     "keys" "uses" "check" "config" "record" "texts" "tags" "history" "stats" "throttle" "place" "standing" "event" "queues" "commit" "state" "dependency"
     "failure" "lease" "backoff" "put_options" "placement" "page" "view" "freeing" "recurring" "sweep"
-    "reserve_request" "reserve_reply" "taking" "reserve" "outcome" "tracking" "patterns" "explain" "agreement" "verify"
+    "reserve_request" "reserve_reply" "taking" "reserve" "verbs" "outcome" "tracking" "patterns" "explain" "agreement" "verify"
 }
 
 /// The library's text and what identifies its content.
