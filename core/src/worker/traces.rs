@@ -65,6 +65,8 @@ fn place(job: &Traced) -> Place {
     }
     match backtrace::stack(job.thread, Instant::now() + PATIENCE) {
         Some(stack) => Place::In(name, stack),
+        // It was ending: it is still listed for a moment after it can be joined.
+        None if self::name(job.thread).is_none() => Place::Gone,
         None => Place::Silent(name),
     }
 }
