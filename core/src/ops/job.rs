@@ -155,7 +155,8 @@ impl Common {
             return Err(Error::internal(format!("the engine answered {about:?} of a job")));
         };
         let wrong = |_| Error::internal(format!("the engine answered a job put at {put_at:?}"));
-        let (put_at_ms, kind, apart) = (put_at.parse().map_err(wrong)?, kind.to_owned(), data.is_empty());
+        let (put_at_ms, kind, apart) =
+            (u64::from_str_radix(put_at, 36).map_err(wrong)?, kind.to_owned(), data.is_empty());
         about.drain(..put_at.len() + kind.len() + place.len() + 3);
         let data = if apart { reply::text(next())? } else { about };
         Ok(Job { jid, kind, data, put_at_ms, ..self.0.clone() })

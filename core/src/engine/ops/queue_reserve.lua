@@ -10,8 +10,8 @@
 --         not look), queues_version, then groups of
 --         queue lease_ms extra count  what so many jobs have in common that follow, and then of each
 --         jid about [data]
---         (about: put_at_ms, kind and place in line, with a NUL byte behind each, and the data; where nothing stands behind the
---         last NUL, the data is the next value: it is large)
+--         (about: put_at_ms in base 36, kind and place in line, with a NUL byte behind each, and the data; where nothing stands
+--         behind the last NUL, the data is the next value: it is large)
 --         (extra: '' for priority 0, 5 of 5 retries left and nothing else to say, else JSON: priority retries remaining tags
 --         route throttles parent tracked headers timeout_ms backoff_ms)
 --         First hands on jobs whose lease and grace ended and promotes what is due, at most 100.
