@@ -170,12 +170,13 @@ local function put_plain(argv, groups, jids)
       pass_new(queue, first, index, jids, names, records, scores)
       queue, first = group.queue, index + 1
     end
-    local head = record.new_head(queue, group.kind, false)
+    local head, far_head = record.new_head(queue, group.kind, false), nil
     for item = group.first, group.last, WIDTH do
       local data = argv[item + 1]
       index = index + 1
       if #data > INLINE_BYTES then
-        records[index] = record.new_head(queue, group.kind, true) .. scores[index] .. '\0'
+        far_head = far_head or record.new_head(queue, group.kind, true)
+        records[index] = far_head .. scores[index] .. '\0'
         state.set_text(keys.data(jids[index]), data)
       else
         records[index] = head .. scores[index] .. '\0' .. data
