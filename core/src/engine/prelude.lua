@@ -2,14 +2,15 @@
 --
 -- While a library loads, Redis offers no redis.call, string, table or math; `bind` takes them as
 -- locals at the first call. `open` begins each call: it reads `meta`, the clock and the once-record.
--- The context of the call in progress (ns, now, now_text, meta) is shared as plain locals: Redis
+-- The context of the call in progress (ns, now, now_text, now_us, meta) is shared as plain locals: Redis
 -- runs one function at a time.
 
 local call, band, bor, byte, ceil, concat, decode_json, encode_json, find, floor, format, from_bytes
 local match, max, min, null, pack, sub, to_bytes, unpack_all, unpack_one
 
--- The call in progress: key prefix `{ns}:`, the instant in ms as number and as text, the meta fields.
-local ns, now, now_text, meta
+-- The call in progress: key prefix `{ns}:`, the instant in ms as number and as text, the digits whose last three are the µs beyond
+-- it, the meta fields.
+local ns, now, now_text, now_us, meta
 
 -- Filled in when the library is bundled.
 local ENGINE_MAJOR, ENGINE_MINOR, ENGINE_HASH = '@major@', '@minor@', '@hash@'
@@ -149,10 +150,11 @@ end
 local function read_clock()
   if meta.clock then
     now = tonumber(meta.clock)
-    now_text = text(now)
+    now_text, now_us = text(now), '0'
   else
     local time = call('TIME')
-    now_text = time[1] .. sub('00000' .. time[2], -6, -4) -- of the microseconds, the first three of six digits
+    now_us = time[2]
+    now_text = time[1] .. sub('00000' .. now_us, -6, -4) -- of the microseconds, the first three of six digits
     now = tonumber(now_text)
   end
 end

@@ -347,8 +347,8 @@ impl From<bool> for Share {
 pub struct Reserved {
     /// The jobs, all under one token.
     pub jobs: Vec<Job>,
-    /// Milliseconds until something of these queues becomes due, if anything will.
-    pub next_due_ms: Option<u64>,
+    /// Microseconds until something of these queues becomes due, if anything will.
+    pub next_due_us: Option<u64>,
     /// Grows whenever the set of queues changes.
     pub queues_version: i64,
 }
@@ -397,7 +397,7 @@ impl QueueReserve {
                 jobs.push(common.job(&mut next)?);
             }
         }
-        Ok(Reserved { jobs, next_due_ms: u64::try_from(next_due).ok(), queues_version })
+        Ok(Reserved { jobs, next_due_us: u64::try_from(next_due).ok(), queues_version })
     }
 }
 
@@ -421,7 +421,7 @@ impl Request for QueueReserve {
 impl Reserved {
     pub(super) fn to_json(&self) -> String {
         let jobs: Vec<String> = self.jobs.iter().map(Job::to_json).collect();
-        let due = self.next_due_ms.map_or("null".to_owned(), |due| due.to_string());
+        let due = self.next_due_us.map_or("null".to_owned(), |due| due.div_ceil(1000).to_string());
         format!("{{\"jobs\":[{}],\"next_due_ms\":{due},\"queues_version\":{}}}", jobs.join(","), self.queues_version)
     }
 }

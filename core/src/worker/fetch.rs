@@ -152,7 +152,7 @@ impl Fetch {
             // Of the queues there are now it says nothing.
             self.outdated = self.asked > 0;
         } else if limit > 0 {
-            let due = reserved.next_due_ms.map(Duration::from_millis);
+            let due = reserved.next_due_us.map(Duration::from_micros);
             self.queues.answer(&asked.queues, limit, &reserved.jobs, due, now);
         }
     }
@@ -230,8 +230,8 @@ mod tests {
         QueueReserve { worker: "w".to_owned(), queues, limit: limit as i64, share }
     }
 
-    fn gave(jobs_given: usize, next_due_ms: Option<u64>) -> Reserved {
-        Reserved { jobs: jobs(jobs_given, "a"), next_due_ms, queues_version: 0 }
+    fn gave(jobs_given: usize, next_due_us: Option<u64>) -> Reserved {
+        Reserved { jobs: jobs(jobs_given, "a"), next_due_us, queues_version: 0 }
     }
 
     fn demand(limit: usize, pressing: bool) -> Demand {
@@ -277,7 +277,7 @@ mod tests {
         let (mut fetch, mut hand, now) = (fetch(1), Hand::default(), Instant::now());
         fetch.enter();
         let asked = ask(&mut fetch, 1);
-        fetch.answer(&asked, &gave(0, Some(40)), now);
+        fetch.answer(&asked, &gave(0, Some(40_000)), now);
         assert_eq!(fetch.due_at(&hand), Some(now + MS * 40));
         fetch.pass_due(now + MS * 39);
         assert!(!fetch.demand(&mut hand, now).pressing);

@@ -7,8 +7,8 @@ use crate::ops::{self, Job};
 
 /// Most queues of a window: as many as one reserve may ask.
 pub const MOST: usize = ops::MAX_QUEUES;
-/// Least wait for a due time, so that a clock that stands still costs no busy loop.
-const LEAST_DUE: Duration = Duration::from_millis(1);
+/// How long to wait for what is due and was not given, so that a clock that stands still costs no busy loop.
+const PAST_DUE: Duration = Duration::from_millis(1);
 
 /// At most [`MOST`] queues.
 pub struct Window {
@@ -120,7 +120,7 @@ impl Window {
     /// The last reserve gave all that was asked for, or less; something comes due in `due` (None: nothing does).
     pub fn answer(&mut self, full: bool, due: Option<Duration>, now: Instant) {
         self.dry = !full;
-        self.due_at = due.map(|span| now + span.max(LEAST_DUE));
+        self.due_at = due.map(|span| now + if span.is_zero() { PAST_DUE } else { span });
     }
 
     /// Nothing is known of it any more.

@@ -1,6 +1,6 @@
 -- A job's record: one string of up to six parts.
 --
---   always        STATE and FLAGS, after a byte that says which of the parts that may be missing are there, and of a priority
+--   always        STATE, in a byte with what says which of the parts that may be missing are there, and of a priority; FLAGS
 --   once run      the fields from TOKEN to WORKER
 --   always        QUEUE
 --   always        what is said of the job to whom it is given: PUT_AT, KIND and SCORE, as texts, PUT_AT in base 36
@@ -14,11 +14,12 @@
 -- have no control characters.
 local record = {}
 
-local HAS_RUN, HAS_RARE, HAS_PRIORITY = 1, 2, 4
+-- Beside STATE in the first byte.
+local HAS_RUN, HAS_RARE, HAS_PRIORITY = 8, 16, 32
 
 -- Which text of a job a flag says is in a key of its own.
 local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
-local HEAD, RUN_HEAD, ABOUT = '<BBBs', '<BBBddddss', '<sss'
+local HEAD, RUN_HEAD, ABOUT = '<BBs', '<BBddddss', '<sss'
 
 -- An instant in base 36: 8 digits until 2059, where decimal ones would make most records 16 bytes larger. All but the last two
 -- digits stay the same for a second.
@@ -50,21 +51,21 @@ local function digits_of(instant)
 end
 
 function record.decode(stored, jid, name)
-  local parts = byte(stored)
-  local _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, own_at, rare
-  if parts % 2 == HAS_RUN then
-    _, at, flags, token, reserved_at, until_ms, run_ms, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
+  local first = byte(stored)
+  local _, flags, token, reserved_at, until_ms, run_ms, worker, queue, own_at, rare
+  if first % HAS_RARE >= HAS_RUN then
+    _, flags, token, reserved_at, until_ms, run_ms, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
   else
-    _, at, flags, queue, own_at = from_bytes(HEAD, stored)
+    _, flags, queue, own_at = from_bytes(HEAD, stored)
   end
   local put_at, kind, score, data_at = from_bytes(ABOUT, stored, own_at)
-  if parts % HAS_PRIORITY >= HAS_RARE then
+  if first % HAS_PRIORITY >= HAS_RARE then
     data_at, rare = unpack_one(stored, data_at - 1)
     data_at = data_at < 0 and #stored + 1 or data_at + 1
   end
   local data = sub(stored, data_at)
   return {
-    at, flags, token, reserved_at, until_ms, run_ms, worker, queue, tonumber(put_at, BASE), kind, tonumber(score),
+    first % HAS_RUN, flags, token, reserved_at, until_ms, run_ms, worker, queue, tonumber(put_at, BASE), kind, tonumber(score),
     data ~= '' and data or nil, rare, jid, name, false, false, false,
   }
 end
@@ -104,12 +105,12 @@ function record.encode(job)
     settle_payload(job)
   end
   local rare, score = job[RARE], job[SCORE]
-  local parts = (rare and HAS_RARE or 0) + ((score < 0 or score >= SEQ_SPAN) and HAS_PRIORITY or 0)
+  local first = job[STATE] + (rare and HAS_RARE or 0) + ((score < 0 or score >= SEQ_SPAN) and HAS_PRIORITY or 0)
   local head
   if job[TOKEN] then
-    head = to_bytes(RUN_HEAD, HAS_RUN + parts, unpack(job, STATE, QUEUE))
+    head = to_bytes(RUN_HEAD, HAS_RUN + first, unpack(job, FLAGS, QUEUE))
   else
-    head = to_bytes(HEAD, parts, job[STATE], job[FLAGS], job[QUEUE])
+    head = to_bytes(HEAD, first, job[FLAGS], job[QUEUE])
   end
   return head .. record.about(job) .. (rare and pack(rare) or '') .. (job[DATA] or '')
 end
@@ -152,19 +153,18 @@ end
 --
 -- Most jobs have nothing in RARE, no priority and no text of their own beside a large payload. A record of that kind is
 -- rewritten as the text it is, without a job in hand (lib/state.lua). Its head is what it begins with, up to PUT_AT: a record
--- that begins with its neighbour's head has all of that in common with it. The first three bytes are the parts, the state and
--- the flags.
-local FLAGS_AT = 3
+-- that begins with its neighbour's head has all of that in common with it.
+local FLAGS_AT = 2
 
 -- What the record of a job that is put now begins with, up to SCORE; `far`: its payload is elsewhere.
 function record.new_head(queue, kind, far)
-  return (far and '\0\1\1' or '\0\1\0') .. queue .. '\0' .. digits_of(now) .. '\0' .. kind .. '\0'
+  return (far and '\1\1' or '\1\0') .. queue .. '\0' .. digits_of(now) .. '\0' .. kind .. '\0'
 end
 
 -- Of a plain job that waits and never ran: its head and queue. nil of any other.
 function record.waiting_head(stored)
-  local parts, at, flags, queue, own_at = from_bytes(HEAD, stored)
-  if parts == 0 and at == WAITING and flags <= HAS_DATA then
+  local first, flags, queue, own_at = from_bytes(HEAD, stored)
+  if first == WAITING and flags <= HAS_DATA then
     return sub(stored, 1, own_at - 1), queue
   end
 end
@@ -176,17 +176,17 @@ end
 
 -- The head of jobs that have `head` when they are reserved.
 function record.run_head(head, token, lease_until, worker, queue)
-  return to_bytes(RUN_HEAD, HAS_RUN, RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
+  return to_bytes(RUN_HEAD, HAS_RUN + RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
 end
 
 -- Of a plain job, or one that has a priority, that runs under `token` and is not in grace: its head, queue and worker, when it
 -- was reserved. nil of any other.
 function record.held_head(stored, token)
-  local parts, at, flags = byte(stored, 1, 3)
-  if (parts ~= HAS_RUN and parts ~= HAS_RUN + HAS_PRIORITY) or at ~= RUNNING or flags > HAS_DATA then
+  local first, flags = byte(stored, 1, FLAGS_AT)
+  if (first ~= HAS_RUN + RUNNING and first ~= HAS_RUN + HAS_PRIORITY + RUNNING) or flags > HAS_DATA then
     return nil
   end
-  local _, _, _, held, reserved_at, _, _, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
+  local _, _, held, reserved_at, _, _, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
   if held == token then
     return sub(stored, 1, own_at - 1), queue, worker, reserved_at
   end
@@ -200,9 +200,9 @@ end
 
 -- The head of jobs that have `head` when they are completed.
 function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
-  local parts, _, flags = byte(head, 1, FLAGS_AT)
+  local first, flags = byte(head, 1, FLAGS_AT)
   flags = has_result and flags + HAS_RESULT or flags
-  return to_bytes(RUN_HEAD, parts, COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
+  return to_bytes(RUN_HEAD, first - RUNNING + COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
 end
 
 -- A field of RARE, nil where the default holds.

@@ -143,6 +143,11 @@ local function earliest(times)
   return soonest
 end
 
+-- For how many µs a worker may wait that was told of what is `due`: in whole ms it would be late by half of one; -1 for never.
+local function us_until(due)
+  return due and max(0, (due - now) * 1000 - tonumber(sub(now_us, -3))) or -1
+end
+
 -- When what comes next is due in each of the queues; false for never.
 local function due_times(names)
   local times = call('ZMSCORE', keys.due(), unpack(names))
@@ -190,9 +195,8 @@ local function take_alone(request)
   if jids[2] then
     queues.wake(queue)
   end
-  local due_ms = due and max(0, due - now) or -1
-  local reply = { meta.token, due_ms, queues.version(), queue, lease_ms, '', 1, jid, about, payload }
-  return reply, { reply[1], due_ms, reply[3], jid }
+  local reply = { meta.token, us_until(due), queues.version(), queue, lease_ms, '', 1, jid, about, payload }
+  return reply, { reply[1], reply[2], reply[3], jid }
 end
 
 -- Takes jobs as asked: the reply of queue_reserve and what `replay` needs to give it again, the jids as one text: to pack a list
@@ -219,9 +223,9 @@ function reserve.take(request)
   end
   local reservation = take_of(request, open, MOST_WORK - 5 * request.done - 3 * (MAX_SWEEP - budget))
   settle_wakes(reservation, paused)
-  local reply, due = reservation.reply, earliest(request.times)
+  local reply = reservation.reply
   reply[1] = reservation.token and meta.token or ''
-  reply[2] = due and max(0, due - now) or -1
+  reply[2] = us_until(earliest(request.times))
   return reply, { reply[1], reply[2], reply[3], concat(reservation.jids, '\n') }
 end
 

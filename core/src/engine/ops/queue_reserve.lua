@@ -6,7 +6,7 @@
 --                  or       <draw>:<weight>,…  a weight (1..1000) for each queue: its part of the limit among those with
 --                           jobs; draw (0..999999, at random) decides on what cannot be parted
 --         queue …  text     1 to 64 queues
--- reply   token text, ms until the next thing is due in these queues (-1: nothing, and always with limit 0, which does
+-- reply   token text, µs until the next thing is due in these queues (-1: nothing, and always with limit 0, which does
 --         not look), queues_version, then groups of
 --         queue lease_ms extra count  what so many jobs have in common that follow, and then of each
 --         jid about [data]

@@ -36,7 +36,7 @@ fn sleep(step: Step) -> Instant {
 }
 
 fn taken(jobs: Vec<Job>) -> Reserved {
-    Reserved { jobs, next_due_ms: None, queues_version: 0 }
+    Reserved { jobs, next_due_us: None, queues_version: 0 }
 }
 
 fn answer(turn: &WorkerTurn, jobs: Vec<Job>) -> Turned {

@@ -63,7 +63,7 @@ fn reserve(client: &Client, args: &Json) -> Result<String> {
         share: share_of(args),
     })?;
     let jobs: Vec<String> = reserved.jobs.iter().map(manyhands::Job::to_json).collect();
-    let (due, version) = (json!(reserved.next_due_ms), reserved.queues_version);
+    let (due, version) = (json!(reserved.next_due_us.map(|us| us.div_ceil(1000))), reserved.queues_version);
     Ok(format!("{{\"jobs\":[{}],\"next_due_ms\":{due},\"queues_version\":{version}}}", jobs.join(",")))
 }
 
