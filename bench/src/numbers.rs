@@ -22,6 +22,12 @@ pub fn markdown(tables: &[Table]) -> String {
     let least = "the same with 60 B, 1 kB, against the least there can be in Lua";
     lines.add(least, "used_cpu", &["60 B", "1000 B"].map(|size| (size, "used_cpu: bare")), " ×");
     lines.add("one job per call: a put, then a turn", "commandstats", &[("put + turn", "commandstats")], " µs");
+    lines.add(
+        "the same against the least there can be in Lua",
+        "commandstats",
+        &[("put + turn", "inside: bare")],
+        " ×",
+    );
     let languages = LANGUAGES.join(", ");
     let drains = format!("no-op jobs drained by one worker process on one thread: {languages}");
     let clock = "Redis's clock";

@@ -11,12 +11,12 @@ redis.register_function('bare_put', function(keys, argv)
   redis.call('ZADD', keys[1], unpack(places))
   return 'OK'
 end)
--- ARGV how many, prefix, end of the lease; replies jid payload …
-redis.register_function('bare_reserve', function(keys, argv)
-  local popped, names, leases, reply = redis.call('ZPOPMIN', keys[1], argv[1]), {}, {}, {}
+-- How many, prefix, end of the lease; answers jid payload …
+local function reserve(keys, count, prefix, lease_until)
+  local popped, names, leases, reply = redis.call('ZPOPMIN', keys[1], count), {}, {}, {}
   for at = 1, #popped, 2 do
-    names[#names + 1] = argv[2] .. popped[at]
-    leases[#leases + 1], leases[#leases + 2] = argv[3], popped[at]
+    names[#names + 1] = prefix .. popped[at]
+    leases[#leases + 1], leases[#leases + 2] = lease_until, popped[at]
   end
   local payloads = redis.call('MGET', unpack(names))
   redis.call('ZADD', keys[2], unpack(leases))
@@ -24,14 +24,29 @@ redis.register_function('bare_reserve', function(keys, argv)
     reply[#reply + 1], reply[#reply + 2] = popped[2 * index - 1], payloads[index]
   end
   return reply
+end
+-- Prefix, and the jids among the arguments from `first` on.
+local function complete(keys, prefix, argv, first)
+  local names = {}
+  for at = first, #argv do
+    names[#names + 1] = prefix .. argv[at]
+  end
+  redis.call('ZREM', keys[2], unpack(argv, first))
+  redis.call('DEL', unpack(names))
+end
+-- ARGV how many, prefix, end of the lease
+redis.register_function('bare_reserve', function(keys, argv)
+  return reserve(keys, argv[1], argv[2], argv[3])
 end)
 -- ARGV prefix, then jid …
 redis.register_function('bare_complete', function(keys, argv)
-  local names = {}
-  for at = 2, #argv do
-    names[#names + 1] = argv[1] .. argv[at]
-  end
-  redis.call('ZREM', keys[2], unpack(argv, 2))
-  redis.call('DEL', unpack(names))
+  complete(keys, argv[1], argv, 2)
   return 'OK'
+end)
+-- ARGV how many, prefix, end of the lease, then jid … of those that are completed first
+redis.register_function('bare_turn', function(keys, argv)
+  if #argv > 3 then
+    complete(keys, argv[2], argv, 4)
+  end
+  return reserve(keys, argv[1], argv[2], argv[3])
 end)

@@ -1,14 +1,15 @@
 //! How far the engine is from what a leased queue must cost: the fewest commands, the same in bare Lua, and ours.
 
+mod single;
 mod ways;
 
-use manyhands::Client;
-use redis::{Connection, Value};
+use redis::Connection;
 
+pub use single::{put_and_turn, turn};
 pub use ways::{Passage, Way};
 
-use crate::engine::{self, BATCH};
-use crate::server::{Meters, Pipeline, Server};
+use crate::engine::BATCH;
+use crate::server::{Meters, Server};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
 
@@ -17,7 +18,6 @@ type Done<T> = Result<T, Box<dyn std::error::Error>>;
 const JOBS: usize = 20_000;
 const ROUNDS: usize = 5;
 const SIZES: [usize; 2] = [60, 1000];
-const SINGLE_JOBS: usize = 5_000;
 
 /// One passage of jobs, per job.
 pub struct Cost {
@@ -79,7 +79,7 @@ pub fn run() -> Tables {
             [against(Cost::cpu, 0), against(Cost::cpu, 1), against(inside, 0), against(inside, 1)],
         );
     }
-    Ok(vec![costs, ratios, one_at_a_time()?])
+    Ok(vec![costs, ratios, single::run()?])
 }
 
 /// Puts, reserves and completes on a server of its own.
@@ -129,62 +129,4 @@ fn commandstats(connection: &mut Connection, figure: &str) -> redis::RedisResult
         Some((name.to_owned(), value.parse().ok()?))
     };
     Ok(info.lines().filter_map(of_line).collect())
-}
-
-/// A put of one job, then one turn that completes the job before and reserves this one; and PING, for scale.
-fn one_at_a_time() -> Done<Table> {
-    let jobs = extent(SINGLE_JOBS);
-    let mut table = Table::new(
-        format!(
-            "µs per job when each call waits for its reply, {jobs} jobs of 60 B: put of one, then a turn that completes one and reserves one"
-        ),
-        ["commandstats", "used_cpu"],
-    );
-    let server = Server::start("limit")?;
-    Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
-    let mut connection = server.connect()?;
-    let begun = (usec_of(&mut connection, &["ping"])?, Meters(&mut connection).used_cpu()?);
-    for _ in 0..jobs {
-        redis::cmd("PING").exec(&mut connection)?;
-    }
-    let ended = (usec_of(&mut connection, &["ping"])?, Meters(&mut connection).used_cpu()?);
-    let per_job = |figure: f64| figure / jobs as f64;
-    table.row("PING", [per_job(ended.0 - begun.0), per_job((ended.1 - begun.1) * 1e6)]);
-
-    let mut pipeline = Pipeline::new(&mut connection);
-    let data = format!("\"{}\"", "a".repeat(SIZES[0] - 2));
-    let mut ended: Vec<String> = Vec::new();
-    Meters(pipeline.connection()).forget()?;
-    let used = Meters(pipeline.connection()).used_cpu()?;
-    for number in 0..jobs {
-        ended = put_and_turn(&mut pipeline, number, &data, &ended)?;
-    }
-    let used = Meters(pipeline.connection()).used_cpu()? - used;
-    let inside = usec_of(pipeline.connection(), &["fcall"])?;
-    table.row("put + turn", [per_job(inside), per_job(used * 1e6)]);
-    Ok(table)
-}
-
-/// One job per call: puts job `number`, then a turn that delivers `ended` and takes one.
-pub fn put_and_turn(pipeline: &mut Pipeline<'_>, number: usize, data: &str, ended: &[String]) -> Done<Vec<String>> {
-    let put = ["bench", "echo", "", "1", &format!("{:032x}", number * 0x9e37_79b9), data].map(str::to_owned);
-    pipeline.call("queue_put", &[put.to_vec()])?;
-    turn(pipeline, 1, ended)
-}
-
-/// A turn that delivers `ended` and takes up to `limit` jobs: what completes these.
-pub fn turn(pipeline: &mut Pipeline<'_>, limit: usize, ended: &[String]) -> Done<Vec<String>> {
-    let mut call = ["bench-host:4242:0123abcd", &limit.to_string(), "0", "1", "bench"].map(str::to_owned).to_vec();
-    call.extend_from_slice(ended);
-    let replies = pipeline.call("worker_turn", &[call])?;
-    completions(&replies).ok_or("a turn took nothing".into())
-}
-
-fn completions(replies: &[Value]) -> Option<Vec<String>> {
-    let [Value::Array(parts)] = replies else { return None };
-    let Value::Array(reserved) = parts.get(1)? else { return None };
-    let token = redis::from_redis_value_ref::<String>(reserved.first()?).ok()?;
-    let jids = Some(engine::jids(reserved)).filter(|jids| !jids.is_empty())?;
-    let alike = ["complete".to_owned(), token, String::new(), "3".to_owned(), String::new(), jids.len().to_string()];
-    Some(alike.into_iter().chain(jids).collect())
 }

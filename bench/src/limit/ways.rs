@@ -57,6 +57,12 @@ impl Way {
     }
 }
 
+/// The end of a lease that begins now, in ms.
+fn lease_end() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    (now + LEASE_MS).to_string()
+}
+
 /// Jobs on their way.
 pub struct Passage<'a> {
     way: Way,
@@ -115,14 +121,14 @@ impl<'a> Passage<'a> {
 
     /// Reserves all `jobs`.
     pub fn reserve(&mut self, jobs: usize) -> RedisResult<Reserved> {
-        let until = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis()) + LEASE_MS;
+        let until = lease_end();
         let batches = vec![(); jobs / BATCH];
         match self.way {
             Way::Ours => return engine::reserve(&mut self.pipeline, jobs).map(Reserved::Replies),
             Way::Bare => {
                 let replies = self.send(&batches, |pipe, _, ()| {
                     let call = pipe.cmd("FCALL").arg("bare_reserve").arg(2).arg(WAITING).arg(RUNNING);
-                    call.arg(BATCH).arg(PAYLOADS).arg(until.to_string());
+                    call.arg(BATCH).arg(PAYLOADS).arg(&until);
                 })?;
                 return every_second(replies).map(Reserved::Jids);
             }
@@ -143,7 +149,7 @@ impl<'a> Passage<'a> {
                 }
                 pipe.cmd("ZADD").arg(RUNNING);
                 for jid in *batch {
-                    pipe.arg(until.to_string()).arg(jid);
+                    pipe.arg(&until).arg(jid);
                 }
             })?;
             jids.extend(popped);
@@ -188,6 +194,37 @@ impl<'a> Passage<'a> {
         }
         Ok(replies)
     }
+}
+
+/// Puts job `number` by a function of bare Lua, and completes what has `ended` and reserves one by another; its jid.
+pub fn bare_put_and_turn(
+    connection: &mut Connection,
+    number: usize,
+    data: &str,
+    ended: &[String],
+) -> RedisResult<Vec<String>> {
+    let jid = format!("{:032x}", number * 0x9e37_79b9);
+    redis::cmd("FCALL")
+        .arg("bare_put")
+        .arg(2)
+        .arg(WAITING)
+        .arg(RUNNING)
+        .arg(number)
+        .arg(PAYLOADS)
+        .arg(jid)
+        .arg(data)
+        .exec(connection)?;
+    let turn = redis::cmd("FCALL")
+        .arg("bare_turn")
+        .arg(2)
+        .arg(WAITING)
+        .arg(RUNNING)
+        .arg(1)
+        .arg(PAYLOADS)
+        .arg(lease_end())
+        .arg(ended)
+        .query(connection)?;
+    every_second(vec![turn])
 }
 
 /// The jids of lists of jid and something; ZPOPMIN answers in RESP3 with pairs.
