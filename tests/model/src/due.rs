@@ -105,8 +105,9 @@ impl World {
     /// Forgets completed jobs that are too many or too old; how many.
     pub fn trim(&mut self, limit: usize, only_surplus: bool) -> usize {
         let completed = self.pick(|job| job.state == State::Completed, |jid, job| (job.ended_at, jid.to_owned()));
-        let surplus = completed.len() as i64 - self.setting("jobs-history-count", "");
-        if only_surplus && surplus <= 0 {
+        let kept = self.setting("jobs-history-count", "");
+        let surplus = completed.len() as i64 - kept;
+        if only_surplus && surplus <= kept / 1000 {
             return 0;
         }
         let (oldest, minute) = (self.now - self.setting("jobs-history", ""), self.now - 60_000);

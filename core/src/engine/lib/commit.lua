@@ -138,8 +138,8 @@ local function write_departure(move)
   end
 end
 
-local function delete_gone(changed)
-  local names = {}
+-- `names`: of what is gone beside them.
+local function delete_gone(changed, names)
   for index = 1, #changed do
     local job = changed[index]
     if job[STATE] == GONE or job[REPLACED] then
@@ -151,12 +151,10 @@ local function delete_gone(changed)
   end
 end
 
--- `names_and_records`: what is written beside them, as names and texts.
-local function write_records(changed, names_and_records)
+-- `names_and_records`: what is written beside them, as names and texts; `gone`: names of what is deleted.
+local function write_records(changed, names_and_records, gone)
   local length = #names_and_records
-  if #changed > 0 then
-    delete_gone(changed)
-  end
+  delete_gone(changed, gone)
   for index = 1, #changed do
     local job = changed[index]
     if job[STATE] ~= GONE then
@@ -311,10 +309,10 @@ end
 
 -- ## All that changed
 
--- Writes the `changed` jobs, beside them `moves` that were noted already and `texts`, or nothing: a key of another type is met
--- before the first record is written; only figures may stay counted, and places in line drawn. `placeless` are those that want a
--- new place in line. The throttles that were let go of.
-function commit.write(changed, placeless, moves, texts)
+-- Writes the `changed` jobs, beside them `moves` that were noted already, `texts` and what is `gone`, or nothing: a key of another
+-- type is met before the first record is written; only figures may stay counted, and places in line drawn. `placeless` are those
+-- that want a new place in line. The throttles that were let go of.
+function commit.write(changed, placeless, moves, texts, gone)
   local freed, stands = {}, nil
   if #changed > 0 then
     draw_places(placeless)
@@ -330,7 +328,7 @@ function commit.write(changed, placeless, moves, texts)
   if stands then
     standing.write(stands)
   end
-  write_records(changed, texts)
+  write_records(changed, texts, gone)
   history.flush()
   event.flush()
   return freed

@@ -207,11 +207,6 @@ local function check_sizes(items)
   end
 end
 
--- As many as were completed at least, so that the history keeps its length.
-local function trim(completed)
-  sweep.trim(min(2 * completed, max(MAX_SWEEP, completed)), true)
-end
-
 -- What became of an item that is taken in hand.
 local function apply_one(items, index, name, stored)
   local jid, group, other = items.jids[index], items.groups[index], items.others[index]
@@ -243,7 +238,7 @@ function outcome.apply(items)
     check_sizes(items)
   end
   if count == 1 and apply_alone(items) then
-    trim(1)
+    sweep.trim_beside(1)
     return 'completed'
   end
   local others, completed, index, may_pass = {}, 0, 1, not meta.events -- answers that are not 'completed'
@@ -265,7 +260,7 @@ function outcome.apply(items)
   end
   state.commit()
   if completed > 0 then
-    trim(completed)
+    sweep.trim_beside(completed)
   end
   if completed == count and count > 0 then
     return 'completed'

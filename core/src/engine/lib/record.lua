@@ -19,6 +19,7 @@ local HAS_RUN, HAS_RARE, HAS_PRIORITY = 8, 16, 32
 
 -- Which text of a job a flag says is in a key of its own.
 local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
+local ALL_APART = HAS_DATA + HAS_RESULT + HAS_FAILURE + HAS_HISTORY
 local HEAD, RUN_HEAD, ABOUT = '<BBs', '<BBddddss', '<sss'
 
 -- An instant in base 36: 8 digits until 2059, where decimal ones would make most records 16 bytes larger. All but the last two
@@ -205,6 +206,23 @@ function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_re
   return to_bytes(RUN_HEAD, first - RUNNING + COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
 end
 
+-- Of a completed job that has nothing in RARE: its flags. nil of any other.
+function record.ended_flags(stored)
+  local first, flags = byte(stored, 1, FLAGS_AT)
+  if first == HAS_RUN + COMPLETED or first == HAS_RUN + HAS_PRIORITY + COMPLETED then
+    return flags
+  end
+end
+
+-- Appends the keys of a job's own in which by these flags there is a text to `names`.
+function record.name_apart(jid, flags, names)
+  for flag, name_of in pairs(KEPT_APART) do
+    if band(flags, flag) ~= 0 then
+      names[#names + 1] = name_of(jid)
+    end
+  end
+end
+
 -- A field of RARE, nil where the default holds.
 function record.rare(job, field)
   return job[RARE] and job[RARE][field]
@@ -229,14 +247,9 @@ end
 
 -- Appends the keys of a job that goes to `names`. What takes the place of another does not know what that one had.
 function record.name_keys(job, names)
-  local jid, replaced, count = job[JID], job[REPLACED], #names
-  names[count + 1] = job[NAME]
-  if replaced or job[FLAGS] ~= 0 then
-    for flag, name_of in pairs(KEPT_APART) do
-      if replaced or record.has(job, flag) then
-        names[#names + 1] = name_of(jid)
-      end
-    end
+  names[#names + 1] = job[NAME]
+  if job[REPLACED] or job[FLAGS] ~= 0 then
+    record.name_apart(job[JID], job[REPLACED] and ALL_APART or job[FLAGS], names)
   end
 end
 

@@ -16,8 +16,8 @@ local jobs, changed, placeless, moves
 -- those before them.
 local unseen
 
--- Names and contents of what is to be written with the records; what is to be done after that.
-local texts, acts
+-- Names and contents of what is to be written with the records; names of what is deleted then; what is to be done after that.
+local texts, gone, acts
 
 -- What to do after a commit that let go of throttles.
 local on_freed
@@ -27,7 +27,7 @@ function state.when_freed(act)
 end
 
 function state.begin()
-  jobs, moves, texts, unseen = {}, {}, {}, nil
+  jobs, moves, texts, gone, unseen = {}, {}, {}, {}, nil
   if not changed or #changed > 0 or #placeless > 0 or #acts > 0 then
     changed, placeless, acts = {}, {}, {}
   end
@@ -370,6 +370,31 @@ function state.pass(way, first, last, jids, names, records, score_text, scores)
   unseen = { first = first, last = last, jids = jids, records = records, before = unseen }
 end
 
+-- Forgets completed jobs, which are the first of all.
+function state.forget_completed(jids)
+  local names, stored = state.read(jids)
+  local key, plain = keys.completed(), {}
+  for index = 1, #jids do
+    local jid, flags = jids[index], stored[index] and record.ended_flags(stored[index])
+    if flags then
+      plain[#plain + 1], gone[#gone + 1] = jid, names[index]
+      if flags ~= 0 then
+        record.name_apart(jid, flags, gone)
+      end
+    else
+      state.hold(jid, names[index], stored[index])
+      local job = state.job_of(key, jid, jid)
+      if job then
+        state.forget(job)
+      end
+    end
+  end
+  if #plain > 0 then
+    local way = state.way(key, false, false, false, GONE, '', now)
+    way.jids, way.from_head = plain, #plain == #jids and #plain or 0
+  end
+end
+
 -- The jobs in hand, by jid; nil when there are none.
 function state.in_hand()
   return next(jobs) and jobs
@@ -401,7 +426,7 @@ function state.commit()
   if #changed == 0 and #acts == 0 and #moves == 0 then
     return
   end
-  local freed = commit.write(changed, placeless, moves, texts)
+  local freed = commit.write(changed, placeless, moves, texts, gone)
   for index = 1, #acts do
     acts[index]()
   end

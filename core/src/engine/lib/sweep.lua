@@ -108,33 +108,43 @@ function sweep.all(limit)
   return moved
 end
 
+-- How many jobs have been completed for so long.
+local function completed_for(span_ms)
+  return call('ZCOUNT', keys.completed(), '-inf', text(now - span_ms))
+end
+
+local LEAST_KEPT_MS = 60000
+
 local function trim(limit, surplus)
-  local head = call('ZRANGE', keys.completed(), '0', text(limit - 1), 'WITHSCORES')
-  local oldest = now - config.get('jobs-history')
-  local doomed = {}
-  for index = 1, #head, 2 do
-    local ended_at = tonumber(head[index + 1])
-    if ended_at > oldest and (#doomed >= surplus or ended_at > now - 60000) then
-      break
-    end
-    doomed[#doomed + 1] = head[index]
+  local count = surplus > 0 and min(surplus, completed_for(LEAST_KEPT_MS)) or 0
+  count = min(limit, max(count, completed_for(config.get('jobs-history'))))
+  if count == 0 then
+    return 0
   end
-  for _, job in ipairs(state.jobs_of(keys.completed(), doomed, doomed)) do
-    state.forget(job)
-  end
+  state.forget_completed(call('ZRANGE', keys.completed(), '0', text(count - 1)))
   state.commit()
-  return #doomed
+  return count
 end
 
 -- Forgets completed jobs beyond `jobs-history-count` (but none younger than a minute) and those older
--- than `jobs-history`, at most `limit`, oldest first. `only_surplus`: look no further when the number is kept. Those that
--- cannot be forgotten, as a key is of another type, keep nothing else.
-function sweep.trim(limit, only_surplus)
+-- than `jobs-history`, at most `limit`, oldest first; how many. Those that cannot be forgotten, as a key is of another type, keep
+-- nothing else.
+function sweep.trim(limit)
   local surplus = call('ZCARD', keys.completed()) - config.get('jobs-history-count')
-  if only_surplus and surplus <= 0 then
-    return 0
-  end
   return state.attempt('completed jobs', '', trim, limit, surplus) or 0
+end
+
+-- To look costs as much as to forget some jobs: a thousandth more than are to be kept may be there before it is done.
+local SLACK = 1000
+
+-- The same beside so many that were completed, more than as many, so that the history keeps its length.
+function sweep.trim_beside(completed)
+  local kept = config.get('jobs-history-count')
+  local surplus, slack = call('ZCARD', keys.completed()) - kept, floor(kept / SLACK)
+  if surplus > slack then
+    local limit = min(2 * completed + min(slack, MAX_SWEEP), max(MAX_SWEEP, completed))
+    state.attempt('completed jobs', '', trim, limit, surplus)
+  end
 end
 
 -- Forgets workers whose last pulse, or loss, and kinds whose last worker is more than `max-worker-age` ago.
