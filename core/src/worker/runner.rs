@@ -185,6 +185,7 @@ impl Runner {
     }
 
     fn unblock_waiter(&mut self) {
+        self.shared.waiter.ring_all();
         let mut shift = self.shared.shift();
         while shift.is_waiter_here() {
             drop(shift);

@@ -269,7 +269,7 @@ impl Shared {
     pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
         let (fault, news) = (shift.fault().is_some(), shift.has_news());
         let jobs = came.min(shift.fetch.waiting());
-        let (waiter, notice, losses) = (shift.wants_wake(), shift.take_notice(), shift.take_losses());
+        let (waiter, notice, losses) = (shift.wants_waiter(), shift.take_notice(), shift.take_losses());
         let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);
         // A drain waits for answers.

@@ -63,10 +63,14 @@ pub struct Shift {
     trouble: Option<Trouble>,
     pub duty: Duty,
     leave_by: Option<Instant>,
+    /// The runner was told to leave: no call is made any more.
+    told_to_leave: bool,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
     /// The waiter may be in a blocking call.
     waiter_here: bool,
+    /// A reserve of the waiter's was sent and not answered, and is to be repeated.
+    waiter_unanswered: bool,
     /// The waiter may block on other queues than those to be asked.
     astray: bool,
     /// A line for the log.
@@ -90,8 +94,10 @@ impl Shift {
             trouble: None,
             duty: Duty::default(),
             leave_by: None,
+            told_to_leave: false,
             over: false,
             waiter_here: false,
+            waiter_unanswered: false,
             astray: false,
             notice: None,
             told_lost: HashSet::new(),
@@ -113,8 +119,10 @@ impl Shift {
     /// Decides what the runner does next.
     pub fn step(&mut self, now: Instant) -> Step {
         let step = self.decide(now);
-        if let Step::Sleep(until) = step {
-            self.wakes_at = until;
+        match step {
+            Step::Sleep(until) => self.wakes_at = until,
+            Step::Leave => self.told_to_leave = true,
+            _ => {}
         }
         step
     }
@@ -299,6 +307,11 @@ impl Shift {
     /// True when a thread wants a job the queues did not have: time to wait for a wake token.
     pub fn wants_wake(&self) -> bool {
         !self.takes_none() && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
+    }
+
+    /// True when the waiter has something to do: to block, or to repeat its call once others are answered again.
+    pub fn wants_waiter(&self) -> bool {
+        self.wants_wake() || (self.waiter_unanswered && self.trouble.is_none())
     }
 
     /// True when a wait that ended without a token is to be made up for by the waiter.

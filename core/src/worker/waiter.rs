@@ -50,10 +50,10 @@ impl Waiter {
     fn is_wanted(&self) -> bool {
         let mut shift = self.shared.shift();
         loop {
-            if shift.is_leaving() || shift.is_over() {
+            if shift.dismisses_waiter(self.unanswered.is_some()) {
                 return false;
             }
-            if shift.wants_wake() || (self.unanswered.is_some() && !shift.in_trouble()) {
+            if shift.wants_waiter() {
                 return true;
             }
             shift = self.shared.waiter.wait(shift, None);
@@ -102,9 +102,9 @@ impl Waiter {
         let mut shift = self.shared.shift();
         let mut came = 0;
         match answer {
-            Ok(reserved) => came = shift.reserved(&asked, reserved, now),
+            Ok(reserved) => came = shift.waiter_reserved(&asked, reserved, now),
             Err(error) => {
-                if shift.reserve_failed(&asked, error, now) {
+                if shift.waiter_failed(&asked, error, now) {
                     self.unanswered = Some(asked);
                 }
             }

@@ -79,13 +79,19 @@ impl Shift {
         None
     }
 
-    /// A reserve failed. True when it is to be repeated.
-    pub fn reserve_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
-        let repeat = meaning(&error) == Meaning::Unanswered;
-        if !repeat {
+    /// The answer to a reserve of the waiter's. Returns how many jobs came.
+    pub fn waiter_reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
+        self.waiter_unanswered = false;
+        self.reserved(asked, reserved, now)
+    }
+
+    /// A reserve of the waiter's failed. True when it is to be repeated.
+    pub fn waiter_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
+        self.waiter_unanswered = meaning(&error) == Meaning::Unanswered;
+        if !self.waiter_unanswered {
             self.fetch.forget(asked);
         }
         self.failed(error, now);
-        repeat
+        self.waiter_unanswered
     }
 }

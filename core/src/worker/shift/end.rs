@@ -70,6 +70,11 @@ impl Shift {
         self.over
     }
 
+    /// True when the waiter is to leave: at once, or where a call of its own is `unanswered`, when nobody waits for that any more.
+    pub fn dismisses_waiter(&self, unanswered: bool) -> bool {
+        self.over || self.told_to_leave || (self.is_leaving() && !unanswered)
+    }
+
     /// Nothing is on its way to the engine, or from it to the waiter.
     pub(super) fn is_done(&self) -> bool {
         let waiter_asks = self.waiter_here && self.fetch.is_asking();

@@ -417,3 +417,32 @@ fn a_stop_waits_for_jobs_that_are_on_their_way_to_the_waiter() {
     shift.turned(&released, answer(&released, Vec::new()), now);
     assert!(matches!(shift.step(now), Step::Leave) && shift.has_ended_all());
 }
+
+#[test]
+fn the_waiter_repeats_an_unanswered_call_after_the_outage() {
+    let (mut shift, now) = shift();
+    shift.waiter_came();
+    shift.fetch.enter();
+    let asked = shift.reserve(now, None);
+    assert!(shift.waiter_failed(&asked, unavailable(), now) && !shift.wants_waiter(), "not while calls fail");
+    shift.pulsed(now);
+    assert!(shift.wants_waiter() && !shift.wants_wake(), "else the thread would wait for ever: its job is asked for");
+    assert_eq!(shift.waiter_reserved(&asked, taken(jobs(1, "a")), now), 1);
+    assert!(!shift.wants_waiter());
+}
+
+#[test]
+fn a_stop_waits_for_an_unanswered_call_of_the_waiter() {
+    let (mut shift, now) = shift();
+    shift.waiter_came();
+    shift.fetch.enter();
+    let asked = shift.reserve(now, None);
+    assert!(shift.waiter_failed(&asked, unavailable(), now));
+    shift.leave(now + MS * 2_000);
+    shift.pulsed(now);
+    assert!(matches!(shift.step(now), Step::Sleep(_)) && shift.wants_waiter() && !shift.dismisses_waiter(true));
+    shift.waiter_reserved(&asked, taken(jobs(1, "a")), now);
+    assert_eq!(turn(shift.step(now)).ended.len(), 1, "what it took goes back");
+    assert!(matches!(shift.step(now + MS * 2_000), Step::Leave));
+    assert!(shift.dismisses_waiter(true), "the time is over");
+}
