@@ -33,13 +33,13 @@ pub fn reserve(pipeline: &mut Pipeline<'_>, jobs: usize) -> redis::RedisResult<V
 
 /// Completes what was reserved.
 pub fn complete(pipeline: &mut Pipeline<'_>, reserved: &[Value]) -> redis::RedisResult<()> {
-    let calls: Vec<Vec<String>> = reserved.iter().map(completions).collect();
+    let lists = reserved.iter().filter_map(|reply| if let Value::Array(parts) = reply { Some(parts) } else { None });
+    let calls: Vec<Vec<String>> = lists.map(|parts| completions(parts)).collect();
     pipeline.call("job_complete", &calls).map(drop)
 }
 
-/// What completes the jobs of a reply, which are all of one queue.
-fn completions(reply: &Value) -> Vec<String> {
-    let Value::Array(parts) = reply else { return Vec::new() };
+/// What completes the jobs of a reserve's reply, which are all of one queue.
+pub fn completions(parts: &[Value]) -> Vec<String> {
     let jids = jids(parts);
     let head = [text(&parts[0]), String::new(), "3".to_owned(), String::new(), jids.len().to_string()];
     head.into_iter().chain(jids).collect()

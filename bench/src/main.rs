@@ -5,6 +5,7 @@
 //! QUICK=1: a tenth of the jobs and rounds, only to see that everything works.
 
 mod bounded;
+mod ceiling;
 mod chart;
 mod engine;
 mod guard;

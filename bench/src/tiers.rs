@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use manyhands::{Client, Put};
 
+use crate::ceiling::{self, Ceiling};
 use crate::master::{LANGUAGES, Language, Master};
 use crate::server::{Meters, Server};
 use crate::table::{Table, median};
@@ -38,29 +39,35 @@ struct Drain {
 /// A line for each language and shape, and for each language and limit of jobs per process.
 pub fn run() -> Tables {
     let mut missing = BTreeMap::new();
-    let mut rounds: Vec<BTreeMap<(usize, usize), Drain>> = Vec::new();
+    let mut rounds = Vec::new();
     for _ in 0..extent(ROUNDS) {
-        let mut round = BTreeMap::new();
+        let mut drains = BTreeMap::new();
         for (number, language) in LANGUAGES.iter().enumerate() {
             for (shape, (processes, threads)) in SHAPES.into_iter().enumerate() {
                 if missing.contains_key(&number) {
                     continue;
                 }
                 match drain(language, processes, threads, 0, extent(JOBS)) {
-                    Ok(drain) => drop(round.insert((number, shape), drain)),
+                    Ok(drain) => drop(drains.insert((number, shape), drain)),
                     Err(error) => drop(missing.insert(number, error.to_string())),
                 }
             }
         }
-        rounds.push(round);
+        rounds.push(Round { drains, ceiling: ceiling(extent(JOBS))? });
     }
     Ok(vec![shapes(&rounds, &missing), cycles(&rounds, &missing)])
 }
 
-type Rounds = [BTreeMap<(usize, usize), Drain>];
+/// Drains by language and shape, and what the engine can do.
+struct Round {
+    drains: BTreeMap<(usize, usize), Drain>,
+    ceiling: Ceiling,
+}
+
+type Rounds = [Round];
 type Missing = BTreeMap<usize, String>;
 
-fn of_rounds(rounds: &Rounds, figure: impl Fn(&BTreeMap<(usize, usize), Drain>) -> f64) -> f64 {
+fn of_rounds(rounds: &Rounds, figure: impl Fn(&Round) -> f64) -> f64 {
     median(rounds.iter().map(figure).collect())
 }
 
@@ -68,33 +75,38 @@ fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
     let mut table = Table::new(
         format!(
             "no-op jobs of {} waiting, by the worker command, medians of {} rounds. jobs/s: between the first and the last\n\
-             completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the language's own there; of ceiling: of\n\
-             what the server could have done, were it never idle (used_cpu); µs a job: processor time of the command with its\n\
-             processes (/proc stat) and of the server (used_cpu)",
+             completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the language's own there; of ceiling:\n\
+             of what the engine alone does in the same round, reserving and completing on two connections; µs a job: processor time of\n\
+             the command with its processes (/proc stat) and of the server (used_cpu)",
             extent(JOBS),
             extent(ROUNDS)
         ),
         ["jobs/s", "of Rust %", "of 1×8 %", "of ceiling %", "runtime µs", "server µs"],
     );
+    let alone = |figure: fn(&Ceiling) -> f64| of_rounds(rounds, |round| figure(&round.ceiling));
+    let (speed, server) = (alone(|ceiling| ceiling.jobs_per_second), alone(|ceiling| ceiling.server * 1e6));
+    table.row("the engine alone", [speed, f64::NAN, f64::NAN, 100.0, f64::NAN, server]);
     missing.iter().for_each(|(number, error)| table.note(format!("– {}: {error}", LANGUAGES[*number].name)));
     for (number, language) in LANGUAGES.iter().enumerate().filter(|(number, _)| !missing.contains_key(number)) {
         for (shape, (processes, threads)) in SHAPES.into_iter().enumerate() {
             let at = (number, shape);
             let share = |other: (usize, usize)| {
-                of_rounds(rounds, |round| match round.get(&other) {
-                    Some(other) => round[&at].jobs_per_second / other.jobs_per_second * 100.0,
+                of_rounds(rounds, |round| match round.drains.get(&other) {
+                    Some(other) => round.drains[&at].jobs_per_second / other.jobs_per_second * 100.0,
                     None => f64::NAN,
                 })
             };
             table.row(
                 format!("{} {processes}×{threads}", language.name),
                 [
-                    of_rounds(rounds, |round| round[&at].jobs_per_second),
+                    of_rounds(rounds, |round| round.drains[&at].jobs_per_second),
                     share((0, 0)),
                     share((number, 1)),
-                    of_rounds(rounds, |round| round[&at].jobs_per_second * round[&at].server * 100.0),
-                    of_rounds(rounds, |round| round[&at].runtime * 1e6),
-                    of_rounds(rounds, |round| round[&at].server * 1e6),
+                    of_rounds(rounds, |round| {
+                        round.drains[&at].jobs_per_second / round.ceiling.jobs_per_second * 100.0
+                    }),
+                    of_rounds(rounds, |round| round.drains[&at].runtime * 1e6),
+                    of_rounds(rounds, |round| round.drains[&at].server * 1e6),
                 ],
             );
         }
@@ -114,7 +126,7 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
         ["jobs/s", "ms a process", "gap ms", "most gap ms", "cpu ms", "server cpu ms"],
     );
     for (number, language) in LANGUAGES.iter().enumerate().filter(|(number, _)| !missing.contains_key(number)) {
-        let unlimited = |figure: fn(&Drain) -> f64| of_rounds(rounds, |round| figure(&round[&(number, 0)]));
+        let unlimited = |figure: fn(&Drain) -> f64| of_rounds(rounds, |round| figure(&round.drains[&(number, 0)]));
         for per_fork in PER_FORK {
             let name = format!("{} {per_fork} a process", language.name);
             let drain = match drain(language, 1, 1, per_fork, per_fork * extent(CYCLES)) {
@@ -141,6 +153,25 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
     table
 }
 
+/// Puts them; their jids.
+fn put(client: &Client, jobs: usize) -> manyhands::Result<Vec<String>> {
+    let mut jids = Vec::with_capacity(jobs);
+    while jids.len() < jobs {
+        let put = (jids.len()..jobs)
+            .take(PUT_AT_ONCE)
+            .map(|number| Put::new("noop").data(format!("{{\"number\": {number}}}")));
+        jids.extend(client.queue("bench").put_many(put)?.into_iter().map(|placed| placed.jid));
+    }
+    Ok(jids)
+}
+
+/// What the engine does with such jobs.
+fn ceiling(jobs: usize) -> Result<Ceiling, Box<dyn std::error::Error>> {
+    let server = Server::start("tiers")?;
+    put(&Client::open(Some(&server.url()), "")?, jobs)?;
+    ceiling::measure(&server)
+}
+
 fn drain(
     language: &Language,
     processes: usize,
@@ -152,13 +183,7 @@ fn drain(
     let client = Client::open(Some(&server.url()), "")?;
     let queue = client.queue("bench");
     queue.pause()?;
-    let mut jids = Vec::with_capacity(jobs);
-    while jids.len() < jobs {
-        let put = (jids.len()..jobs)
-            .take(PUT_AT_ONCE)
-            .map(|number| Put::new("noop").data(format!("{{\"number\": {number}}}")));
-        jids.extend(queue.put_many(put)?.into_iter().map(|placed| placed.jid));
-    }
+    let jids = put(&client, jobs)?;
     let mut connection = server.connect()?;
     let master = Master::start(language, &server, processes, threads, per_fork)?;
     let (runtime, used) = (master.used_cpu(), Meters(&mut connection).used_cpu()?);

@@ -30,7 +30,7 @@ const TIMED_ROUNDS: usize = 5;
 
 /// Fails only where a figure is much beyond its tolerance.
 pub fn run() -> Tables {
-    let ours = server(Way::Ours)?;
+    let (ours, full) = (server(Way::Ours)?, server(Way::Full)?);
     let bare = server(Way::Bare)?;
     let (turn, alone) = (turns()?, alone()?);
     let client = client()?;
@@ -46,6 +46,7 @@ pub fn run() -> Tables {
         figure("server: put, × bare Lua", ours[0] / bare[0], 0.05),
         figure("server: reserve, × bare Lua", ours[1] / bare[1], 0.05),
         figure("server: complete, × bare Lua", ours[2] / bare[2], 0.05),
+        figure("server: complete and forget, × bare Lua", full[2] / bare[2], 0.05),
         figure("server: turn, × bare Lua", turn / (bare[1] + bare[2]), 0.05),
         figure("server: one job per call, × bare Lua", alone / bare.iter().sum::<f64>(), 0.05),
         figure("server: commands a job", commands, 0.02),
@@ -55,9 +56,10 @@ pub fn run() -> Tables {
         figure("client: turn, instructions a job", client[2], 0.05),
     ];
     println!(
-        "instructions of the server per job, put reserve complete: ours {}, bare Lua {}; ours, turn: {turn:.0}, \
+        "instructions of the server per job, put reserve complete: ours {}, with a full history {}, bare Lua {}; ours, turn: {turn:.0}, \
          one job per call: {alone:.0}",
         ours.map(|count| format!("{count:.0}")).join(" "),
+        full.map(|count| format!("{count:.0}")).join(" "),
         bare.map(|count| format!("{count:.0}")).join(" ")
     );
     if std::env::var_os("UPDATE_GUARD").is_some() {
@@ -78,12 +80,19 @@ pub fn run() -> Tables {
 
 /// Instructions per job of the server for put, reserve and complete.
 fn server(way: Way) -> Done<[f64; 3]> {
-    let mut server = Counted::start(way.name().split_whitespace().next().unwrap_or_default())?;
+    let mut server = Counted::start(&way.name().replace([' ', ','], "-"))?;
     let (mut marks, mut connection) = (server.connect()?, server.connect()?);
     way.prepare(&mut connection, &server.url())?;
     let mut passage = Passage::new(way, &mut connection);
+    if way == Way::Full {
+        passage.configure("jobs-history-count", JOBS as i64)?;
+        passage.fill_history(JOBS, SIZE)?;
+    }
     let mut per_job = [0.0; 3];
     for _ in 0..2 {
+        if way == Way::Full {
+            passage.pass_a_minute()?;
+        }
         server.mark(&mut marks)?;
         passage.put(JOBS, SIZE)?;
         per_job[0] = server.mark(&mut marks)? / JOBS as f64;

@@ -18,6 +18,8 @@ type Done<T> = Result<T, Box<dyn std::error::Error>>;
 const JOBS: usize = 20_000;
 const ROUNDS: usize = 5;
 const SIZES: [usize; 2] = [60, 1000];
+/// How many completed jobs the engine keeps (jobs-history-count).
+const HISTORY: usize = 50_000;
 
 /// One passage of jobs, per job.
 pub struct Cost {
@@ -36,13 +38,14 @@ impl Cost {
     }
 }
 
-/// The three ways, their ratios, and jobs that come one at a time.
+/// The ways, their ratios, and jobs that come one at a time.
 pub fn run() -> Tables {
     let mut costs = Table::new(
         format!(
             "Redis µs per job: put + reserve + complete, batches of {BATCH}, pipelined, {} jobs, medians of {} rounds, sizes and ways in turn.\n\
              put, reserve, complete, used_cpu: used_cpu; inside: within the commands, by commandstats; commands: calls per job by\n\
-             commandstats, those within functions too",
+             commandstats, those within functions too; history full: {HISTORY} completed jobs are there, and for each that is added one is\n\
+             forgotten, as by the others",
             extent(JOBS),
             extent(ROUNDS)
         ),
@@ -55,15 +58,12 @@ pub fn run() -> Tables {
     let mut found = SIZES.map(|_| Vec::new());
     for _ in 0..extent(ROUNDS) {
         for (size, rounds) in SIZES.into_iter().zip(&mut found) {
-            rounds.push([
-                passage(Way::Raw, extent(JOBS), size)?,
-                passage(Way::Bare, extent(JOBS), size)?,
-                passage(Way::Ours, extent(JOBS), size)?,
-            ]);
+            let costs: Vec<Cost> = Way::ALL.iter().map(|way| passage(*way, extent(JOBS), size)).collect::<Done<_>>()?;
+            rounds.push(costs);
         }
     }
     for (size, rounds) in SIZES.into_iter().zip(found) {
-        let of_rounds = |figure: &dyn Fn(&[Cost; 3]) -> f64| median(rounds.iter().map(figure).collect());
+        let of_rounds = |figure: &dyn Fn(&Vec<Cost>) -> f64| median(rounds.iter().map(figure).collect());
         for (index, way) in Way::ALL.into_iter().enumerate() {
             let step = |step: usize| of_rounds(&|round| round[index].steps[step]);
             let all = of_rounds(&|round| round[index].cpu());
@@ -71,13 +71,13 @@ pub fn run() -> Tables {
                 (of_rounds(&|round| round[index].inside), of_rounds(&|round| round[index].commands));
             costs.row(format!("{size} B {}", way.name()), [step(0), step(1), step(2), all, inside, commands]);
         }
-        let against =
-            |figure: fn(&Cost) -> f64, other: usize| of_rounds(&|round| figure(&round[2]) / figure(&round[other]));
         let inside: fn(&Cost) -> f64 = |cost| cost.inside;
-        ratios.row(
-            format!("{size} B"),
-            [against(Cost::cpu, 0), against(Cost::cpu, 1), against(inside, 0), against(inside, 1)],
-        );
+        for (name, ours) in [(format!("{size} B"), 2), (format!("{size} B, history full"), 3)] {
+            let against = |figure: fn(&Cost) -> f64, other: usize| {
+                of_rounds(&|round| figure(&round[ours]) / figure(&round[other]))
+            };
+            ratios.row(name, [against(Cost::cpu, 0), against(Cost::cpu, 1), against(inside, 0), against(inside, 1)]);
+        }
     }
     Ok(vec![costs, ratios, single::run()?])
 }
@@ -88,6 +88,9 @@ pub fn passage(way: Way, jobs: usize, size: usize) -> Done<Cost> {
     let mut connection = server.connect()?;
     way.prepare(&mut connection, &server.url())?;
     let mut passage = Passage::new(way, &mut connection);
+    if way == Way::Full {
+        passage.fill_history(HISTORY, size)?;
+    }
     passage.put(BATCH, size)?; // so that what is done once is done
     let reserved = passage.reserve(BATCH)?;
     passage.complete(&reserved)?;

@@ -2,16 +2,26 @@
 
 use redis::Value;
 
-use super::ways::{self, Way};
-use super::{Done, ROUNDS, SIZES, usec_of};
+use super::ways::{self, Passage, Way};
+use super::{Done, HISTORY, ROUNDS, SIZES, usec_of};
 use crate::engine;
 use crate::extent;
 use crate::server::{Meters, Pipeline, Server};
 use crate::table::{Table, median};
 
 const JOBS: usize = 5_000;
+/// Of the first job, beyond those that filled the history.
+const FIRST: usize = 1_000_000;
 
-/// The engine and bare Lua in turn, and PING, for scale.
+/// What is measured in turn; PING, for scale, is no way for jobs.
+const ROWS: [(&str, Option<Way>); 4] = [
+    ("PING", None),
+    ("put + turn in bare Lua", Some(Way::Bare)),
+    ("put + turn", Some(Way::Ours)),
+    ("put + turn, history full", Some(Way::Full)),
+];
+
+/// A line for each.
 pub fn run() -> Done<Table> {
     let (jobs, rounds) = (extent(JOBS), extent(ROUNDS));
     let mut table = Table::new(
@@ -22,15 +32,16 @@ pub fn run() -> Done<Table> {
         ),
         ["commandstats", "used_cpu", "inside: bare"],
     );
-    let (mut pings, mut bare, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+    let mut found = ROWS.map(|_| Vec::new());
     for _ in 0..rounds {
-        pings.push(spent(jobs, None)?);
-        bare.push(spent(jobs, Some(Way::Bare))?);
-        ours.push(spent(jobs, Some(Way::Ours))?);
+        for ((_, way), rounds) in ROWS.into_iter().zip(&mut found) {
+            rounds.push(spent(jobs, way)?);
+        }
     }
+    let bare = &found[1];
     let of = |rounds: &[[f64; 2]], figure: usize| median(rounds.iter().map(|round| round[figure]).collect());
-    for (name, rounds) in [("PING", &pings), ("put + turn in bare Lua", &bare), ("put + turn", &ours)] {
-        let against = rounds.iter().zip(&bare).map(|(round, bare)| round[0] / bare[0]).collect();
+    for ((name, _), rounds) in ROWS.into_iter().zip(&found) {
+        let against = rounds.iter().zip(bare).map(|(round, bare)| round[0] / bare[0]).collect();
         table.row(name, [of(rounds, 0), of(rounds, 1), median(against)]);
     }
     Ok(table)
@@ -44,14 +55,18 @@ fn spent(jobs: usize, way: Option<Way>) -> Done<[f64; 2]> {
         way.prepare(&mut connection, &server.url())?;
     }
     let data = format!("\"{}\"", "a".repeat(SIZES[0] - 2));
-    let mut pipeline = Pipeline::new(&mut connection);
+    let mut passage = Passage::new(way.unwrap_or(Way::Raw), &mut connection);
+    if way == Some(Way::Full) {
+        passage.fill_history(HISTORY, SIZES[0])?;
+    }
+    let mut pipeline = passage.into_pipeline();
     let mut ended = Vec::new();
     Meters(pipeline.connection()).forget()?;
     let used = Meters(pipeline.connection()).used_cpu()?;
     for number in 0..jobs {
         match way {
             None => redis::cmd("PING").exec(pipeline.connection())?,
-            Some(Way::Ours) => ended = put_and_turn(&mut pipeline, number, &data, &ended)?,
+            Some(Way::Ours | Way::Full) => ended = put_and_turn(&mut pipeline, FIRST + number, &data, &ended)?,
             Some(_) => ended = ways::bare_put_and_turn(pipeline.connection(), number, &data, &ended)?,
         }
     }

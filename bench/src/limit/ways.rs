@@ -1,4 +1,4 @@
-//! Three ways in which jobs pass through put, reserve and complete: what the limit is, and what ours is.
+//! Ways in which jobs pass through put, reserve and complete: what the limit is, and what ours is.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,8 @@ use crate::server::Pipeline;
 /// How many calls are sent before their replies are read.
 const AT_ONCE: usize = 20;
 const LEASE_MS: u128 = 60_000;
+const FIRST_INSTANT: i64 = 1_800_000_000_000;
+const FILLED_AT_ONCE: usize = 1_000;
 const WAITING: &str = "{mh}:waiting:bench";
 const RUNNING: &str = "{mh}:running:bench";
 const PAYLOADS: &str = "{mh}:data:";
@@ -21,13 +23,15 @@ pub enum Way {
     Raw,
     /// The same commands, but a function of bare Lua for each step.
     Bare,
-    /// The engine.
+    /// The engine, which keeps what is completed.
     Ours,
+    /// The same when it has kept as many as it keeps: for each that is completed it forgets one.
+    Full,
 }
 
 impl Way {
     /// All of them, the limit first.
-    pub const ALL: [Way; 3] = [Way::Raw, Way::Bare, Way::Ours];
+    pub const ALL: [Way; 4] = [Way::Raw, Way::Bare, Way::Ours, Way::Full];
 
     /// As tables show it.
     pub fn name(self) -> &'static str {
@@ -35,6 +39,7 @@ impl Way {
             Way::Raw => "raw commands",
             Way::Bare => "bare Lua",
             Way::Ours => "ours",
+            Way::Full => "ours, history full",
         }
     }
 
@@ -42,7 +47,7 @@ impl Way {
     pub fn commands(self) -> &'static [&'static str] {
         match self {
             Way::Raw => &["mset", "zadd", "zpopmin", "mget", "zrem", "del"],
-            Way::Bare | Way::Ours => &["fcall"],
+            Way::Bare | Way::Ours | Way::Full => &["fcall"],
         }
     }
 
@@ -51,9 +56,13 @@ impl Way {
         match self {
             Way::Raw => {}
             Way::Bare => redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(BARE).exec(connection)?,
-            Way::Ours => drop(manyhands::Client::open(Some(url), "")?.call("engine_version", "{}")?),
+            Way::Ours | Way::Full => drop(manyhands::Client::open(Some(url), "")?.call("engine_version", "{}")?),
         }
         Ok(())
+    }
+
+    fn is_ours(self) -> bool {
+        matches!(self, Way::Ours | Way::Full)
     }
 }
 
@@ -68,6 +77,8 @@ pub struct Passage<'a> {
     way: Way,
     pipeline: Pipeline<'a>,
     put: usize,
+    /// The engine's, in ms, where it is set by hand.
+    clock: i64,
 }
 
 /// What was reserved: jids, or what the engine answered.
@@ -79,7 +90,12 @@ pub enum Reserved {
 impl<'a> Passage<'a> {
     /// What it needs must be there.
     pub fn new(way: Way, connection: &'a mut Connection) -> Passage<'a> {
-        Passage { way, pipeline: Pipeline::new(connection), put: 0 }
+        Passage { way, pipeline: Pipeline::new(connection), put: 0, clock: FIRST_INSTANT }
+    }
+
+    /// The connection, as calls were made on it so far.
+    pub fn into_pipeline(self) -> Pipeline<'a> {
+        self.pipeline
     }
 
     /// The connection, between steps.
@@ -87,11 +103,39 @@ impl<'a> Passage<'a> {
         self.pipeline.connection()
     }
 
+    /// Completes `jobs` jobs, and lets the time pass for which the engine keeps the last in any case.
+    pub fn fill_history(&mut self, jobs: usize, size: usize) -> Result<(), Box<dyn std::error::Error>> {
+        self.set_clock(self.clock)?;
+        for _ in 0..jobs.div_ceil(FILLED_AT_ONCE) {
+            self.put(FILLED_AT_ONCE, size)?;
+            let reserved = self.reserve(FILLED_AT_ONCE)?;
+            self.complete(&reserved)?;
+        }
+        self.pass_a_minute()
+    }
+
+    /// What was completed before may be forgotten.
+    pub fn pass_a_minute(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        self.set_clock(self.clock + 60_000)
+    }
+
+    fn set_clock(&mut self, clock: i64) -> Result<(), Box<dyn std::error::Error>> {
+        self.clock = clock;
+        self.configure("test-clock", clock)
+    }
+
+    /// Sets a value of the engine's.
+    pub fn configure(&mut self, name: &str, value: i64) -> Result<(), Box<dyn std::error::Error>> {
+        let arguments = format!("{{\"name\":\"{name}\",\"value\":{value}}}");
+        self.pipeline.call("config_set", &[vec![arguments]])?;
+        Ok(())
+    }
+
     /// Puts `jobs` jobs with a payload of `size` bytes.
     pub fn put(&mut self, jobs: usize, size: usize) -> RedisResult<()> {
         let round = self.put;
         self.put += jobs;
-        if self.way == Way::Ours {
+        if self.way.is_ours() {
             return engine::put(&mut self.pipeline, jobs, size, round);
         }
         let data = format!("\"{}\"", "a".repeat(size - 2));
@@ -124,7 +168,7 @@ impl<'a> Passage<'a> {
         let until = lease_end();
         let batches = vec![(); jobs / BATCH];
         match self.way {
-            Way::Ours => return engine::reserve(&mut self.pipeline, jobs).map(Reserved::Replies),
+            Way::Ours | Way::Full => return engine::reserve(&mut self.pipeline, jobs).map(Reserved::Replies),
             Way::Bare => {
                 let replies = self.send(&batches, |pipe, _, ()| {
                     let call = pipe.cmd("FCALL").arg("bare_reserve").arg(2).arg(WAITING).arg(RUNNING);

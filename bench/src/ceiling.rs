@@ -1,0 +1,73 @@
+//! How many jobs a second the engine can pass on when it never waits for a client: large calls on two connections, each of which
+//! always has one under way.
+
+use std::time::Instant;
+
+use redis::{Connection, Value};
+
+use crate::engine;
+use crate::server::{Meters, Server};
+
+/// As many as one call may complete.
+const BATCH: usize = 125;
+const WORKER: &str = "bench-host:4242:0123abcd";
+
+/// What the server did, per job.
+pub struct Ceiling {
+    pub jobs_per_second: f64,
+    /// Seconds of processor time of the server.
+    pub server: f64,
+}
+
+/// Reserves all jobs that wait in the queue `bench` on one connection, and completes them on another.
+pub fn measure(server: &Server) -> Result<Ceiling, Box<dyn std::error::Error>> {
+    let mut meters = server.connect()?;
+    let (mut taking, mut ending) = (Calls::new(server, "00000000beeffee1")?, Calls::new(server, "00000000beeffee2")?);
+    let reserve = [WORKER.to_owned(), BATCH.to_string(), "0".to_owned(), "bench".to_owned()];
+    let (used, began, mut jobs, mut unanswered) = (Meters(&mut meters).used_cpu()?, Instant::now(), 0, false);
+    taking.send("queue_reserve", &reserve)?;
+    loop {
+        let Value::Array(reserved) = taking.answer()? else { return Err("a reserve answered no list".into()) };
+        let jids = engine::jids(&reserved);
+        if jids.is_empty() {
+            break;
+        }
+        jobs += jids.len();
+        taking.send("queue_reserve", &reserve)?;
+        if unanswered {
+            ending.answer()?;
+        }
+        ending.send("job_complete", &engine::completions(&reserved))?;
+        unanswered = true;
+    }
+    if unanswered {
+        ending.answer()?;
+    }
+    let wall = began.elapsed().as_secs_f64();
+    let used = Meters(&mut meters).used_cpu()? - used;
+    Ok(Ceiling { jobs_per_second: jobs as f64 / wall, server: used / jobs as f64 })
+}
+
+/// Calls of the engine on a connection, whose answers are read later.
+struct Calls {
+    connection: Connection,
+    caller: &'static str,
+    number: u64,
+}
+
+impl Calls {
+    fn new(server: &Server, caller: &'static str) -> redis::RedisResult<Calls> {
+        Ok(Calls { connection: server.connect()?, caller, number: 0 })
+    }
+
+    fn send(&mut self, operation: &str, arguments: &[String]) -> redis::RedisResult<()> {
+        self.number += 1;
+        let mut call = redis::cmd("FCALL");
+        call.arg(format!("mh1_{operation}")).arg(1).arg("{mh}:meta").arg(self.caller).arg(self.number).arg(arguments);
+        self.connection.send_packed_command(&call.get_packed_command())
+    }
+
+    fn answer(&mut self) -> redis::RedisResult<Value> {
+        self.connection.recv_response()
+    }
+}
