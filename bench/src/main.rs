@@ -4,6 +4,7 @@
 //! Every figure names its meter. Servers are started by the benchmark itself, without persistence, on a unix socket.
 //! QUICK=1: a tenth of the jobs and rounds, only to see that everything works.
 
+mod awake;
 mod bounded;
 mod ceiling;
 mod chart;

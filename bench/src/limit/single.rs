@@ -2,24 +2,19 @@
 
 use redis::Value;
 
-use super::ways::{self, Passage, Way};
-use super::{Done, HISTORY, ROUNDS, SIZES, usec_of};
+use super::ways::{self, Way};
+use super::{Done, ROUNDS, SIZES, usec_of};
+use crate::awake::Awake;
 use crate::engine;
 use crate::extent;
 use crate::server::{Meters, Pipeline, Server};
 use crate::table::{Table, median};
 
 const JOBS: usize = 5_000;
-/// Of the first job, beyond those that filled the history.
-const FIRST: usize = 1_000_000;
 
 /// What is measured in turn; PING, for scale, is no way for jobs.
-const ROWS: [(&str, Option<Way>); 4] = [
-    ("PING", None),
-    ("put + turn in bare Lua", Some(Way::Bare)),
-    ("put + turn", Some(Way::Ours)),
-    ("put + turn, history full", Some(Way::Full)),
-];
+const ROWS: [(&str, Option<Way>); 3] =
+    [("PING", None), ("put + turn in bare Lua", Some(Way::Bare)), ("put + turn", Some(Way::Ours))];
 
 /// A line for each.
 pub fn run() -> Done<Table> {
@@ -27,22 +22,26 @@ pub fn run() -> Done<Table> {
     let mut table = Table::new(
         format!(
             "µs per job when each call waits for its reply, {jobs} jobs of {} B, medians of {rounds} rounds: put of one, then a turn that\n\
-             completes one and reserves one",
+             completes one and reserves one. awake: commandstats while a program of lowest priority keeps each processor from sleeping",
             SIZES[0]
         ),
-        ["commandstats", "used_cpu", "inside: bare"],
+        ["commandstats", "used_cpu", "inside: bare", "awake", "awake: bare"],
     );
     let mut found = ROWS.map(|_| Vec::new());
     for _ in 0..rounds {
         for ((_, way), rounds) in ROWS.into_iter().zip(&mut found) {
-            rounds.push(spent(jobs, way)?);
+            let [inside, used] = spent(jobs, way)?;
+            let awake = Awake::keep()?;
+            rounds.push([inside, used, spent(jobs, way)?[0]]);
+            drop(awake);
         }
     }
     let bare = &found[1];
-    let of = |rounds: &[[f64; 2]], figure: usize| median(rounds.iter().map(|round| round[figure]).collect());
     for ((name, _), rounds) in ROWS.into_iter().zip(&found) {
-        let against = rounds.iter().zip(bare).map(|(round, bare)| round[0] / bare[0]).collect();
-        table.row(name, [of(rounds, 0), of(rounds, 1), median(against)]);
+        let of = |figure: usize| median(rounds.iter().map(|round: &[f64; 3]| round[figure]).collect());
+        let against =
+            |figure: usize| median(rounds.iter().zip(bare).map(|(one, bare)| one[figure] / bare[figure]).collect());
+        table.row(name, [of(0), of(1), against(0), of(2), against(2)]);
     }
     Ok(table)
 }
@@ -55,18 +54,14 @@ fn spent(jobs: usize, way: Option<Way>) -> Done<[f64; 2]> {
         way.prepare(&mut connection, &server.url())?;
     }
     let data = format!("\"{}\"", "a".repeat(SIZES[0] - 2));
-    let mut passage = Passage::new(way.unwrap_or(Way::Raw), &mut connection);
-    if way == Some(Way::Full) {
-        passage.fill_history(HISTORY, SIZES[0])?;
-    }
-    let mut pipeline = passage.into_pipeline();
+    let mut pipeline = Pipeline::new(&mut connection);
     let mut ended = Vec::new();
     Meters(pipeline.connection()).forget()?;
     let used = Meters(pipeline.connection()).used_cpu()?;
     for number in 0..jobs {
         match way {
             None => redis::cmd("PING").exec(pipeline.connection())?,
-            Some(Way::Ours | Way::Full) => ended = put_and_turn(&mut pipeline, FIRST + number, &data, &ended)?,
+            Some(Way::Ours) => ended = put_and_turn(&mut pipeline, number, &data, &ended)?,
             Some(_) => ended = ways::bare_put_and_turn(pipeline.connection(), number, &data, &ended)?,
         }
     }

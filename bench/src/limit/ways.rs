@@ -93,11 +93,6 @@ impl<'a> Passage<'a> {
         Passage { way, pipeline: Pipeline::new(connection), put: 0, clock: FIRST_INSTANT }
     }
 
-    /// The connection, as calls were made on it so far.
-    pub fn into_pipeline(self) -> Pipeline<'a> {
-        self.pipeline
-    }
-
     /// The connection, between steps.
     pub fn connection(&mut self) -> &mut Connection {
         self.pipeline.connection()
