@@ -28,7 +28,8 @@ use std::time::Instant;
 
 use table::Table;
 
-type Tables = Result<Vec<Table>, Box<dyn std::error::Error>>;
+type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
+type Tables = Done<Vec<Table>>;
 
 struct Part {
     name: &'static str,

@@ -21,7 +21,8 @@ impl Server {
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
             .arg(dir.join("socket"))
             .stdout(Stdio::null())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| format!("redis-server: {error}"))?;
         let server = Server { process, dir };
         let deadline = Instant::now() + Duration::from_secs(10);
         while server.connect().is_err() {
@@ -81,12 +82,33 @@ impl Meters<'_> {
         self.field("memory", "used_memory")
     }
 
-    /// How many commands were called (commandstats), those within scripts too, since the last reset.
+    /// How many commands were called (commandstats), those within scripts too, since the last reset; without those that read
+    /// the meters.
     pub fn commands(&mut self) -> redis::RedisResult<f64> {
-        let info = self.info("commandstats")?;
-        let calls =
-            info.lines().filter_map(|line| line.split_once(":calls=")?.1.split(',').next()?.parse::<f64>().ok());
-        Ok(calls.sum())
+        let calls = self.of_each("commandstats", "cmdstat_", "calls")?;
+        Ok(calls.iter().filter(|(name, _)| name != "info" && !name.starts_with("config")).map(|(_, calls)| calls).sum())
+    }
+
+    /// How many of these commands were called (commandstats) since the last reset.
+    pub fn calls(&mut self, command: &str) -> redis::RedisResult<f64> {
+        Ok(of(command, self.of_each("commandstats", "cmdstat_", "calls")?))
+    }
+
+    /// How long one of these commands took in µs (latencystats, a histogram of two digits), by a percentile that the server is set
+    /// to tell, as `p50`.
+    pub fn latency(&mut self, command: &str, percentile: &str) -> redis::RedisResult<f64> {
+        Ok(of(command, self.of_each("latencystats", "latency_percentiles_usec_", percentile)?))
+    }
+
+    /// A figure of each command, of a section whose lines begin with `head`.
+    fn of_each(&mut self, section: &str, head: &str, figure: &str) -> redis::RedisResult<Vec<(String, f64)>> {
+        let info = self.info(section)?;
+        let of_line = |line: &str| {
+            let (name, figures) = line.strip_prefix(head)?.split_once(':')?;
+            let value = figures.split(',').find_map(|part| part.strip_prefix(figure)?.strip_prefix('='))?;
+            Some((name.to_owned(), value.trim().parse().ok()?))
+        };
+        Ok(info.lines().filter_map(of_line).collect())
     }
 
     /// Begins its counts of commands anew.
@@ -95,19 +117,40 @@ impl Meters<'_> {
     }
 }
 
-/// Calls of the engine sent many at a time, so that the network's cost per call is shared.
-pub struct Pipeline<'a> {
-    connection: &'a mut Connection,
+/// That of a command; 0 when it was not called.
+fn of(command: &str, figures: Vec<(String, f64)>) -> f64 {
+    figures.into_iter().find(|(name, _)| name == command).map_or(0.0, |(_, figure)| figure)
+}
+
+/// How many calls are under way at a time.
+pub const AT_ONCE: usize = 20;
+const CALLER: &str = "00000000beeffeed";
+
+/// Writes calls of the engine, each with its number.
+#[derive(Default)]
+pub struct Caller {
     number: u64,
 }
 
-const AT_ONCE: usize = 20;
-const CALLER: &str = "00000000beeffeed";
+impl Caller {
+    /// Adds a call of `operation` to what is sent.
+    pub fn write(&mut self, pipe: &mut redis::Pipeline, operation: &str, args: &[String]) {
+        self.number += 1;
+        let call = pipe.cmd("FCALL").arg(format!("mh1_{operation}")).arg(1).arg("{mh}:meta");
+        call.arg(CALLER).arg(self.number).arg(args);
+    }
+}
+
+/// Calls of the engine sent many at a time, so that the network's cost per call is shared.
+pub struct Pipeline<'a> {
+    connection: &'a mut Connection,
+    caller: Caller,
+}
 
 impl<'a> Pipeline<'a> {
     /// Over one connection; the engine must be loaded.
     pub fn new(connection: &'a mut Connection) -> Pipeline<'a> {
-        Pipeline { connection, number: 0 }
+        Pipeline { connection, caller: Caller::default() }
     }
 
     /// Calls `operation` once for each list of arguments; the replies in order.
@@ -116,14 +159,7 @@ impl<'a> Pipeline<'a> {
         for chunk in calls.chunks(AT_ONCE) {
             let mut pipe = redis::pipe();
             for args in chunk {
-                self.number += 1;
-                pipe.cmd("FCALL")
-                    .arg(format!("mh1_{operation}"))
-                    .arg(1)
-                    .arg("{mh}:meta")
-                    .arg(CALLER)
-                    .arg(self.number)
-                    .arg(args);
+                self.caller.write(&mut pipe, operation, args);
             }
             replies.extend(pipe.query::<Vec<Value>>(self.connection)?);
         }

@@ -5,10 +5,10 @@ use redis::{Connection, Value};
 use serde_json::{Value as Json, json};
 
 use super::figures::{self, Row};
-use crate::server::Server;
+use crate::server::{AT_ONCE, Caller, Meters, Server};
 
 /// What a step of the benchmark answers.
-pub type Step<T = ()> = Result<T, Box<dyn std::error::Error>>;
+pub(super) use crate::Done as Step;
 
 /// Most items of one call.
 pub const BATCH: usize = 250;
@@ -24,8 +24,6 @@ pub const ASKED: usize = 64;
 pub const WORKER: &str = "bench-host:4242:0123abcd";
 
 const NOON: u64 = 1_800_000_000_000;
-const CALLER: &str = "00000000b0bd0ed0";
-const AT_ONCE: usize = 20;
 
 /// The arguments of one call.
 pub type Args = Vec<String>;
@@ -34,7 +32,7 @@ pub type Args = Vec<String>;
 pub struct Crowd {
     server: Server,
     connection: Connection,
-    number: u64,
+    caller: Caller,
     now: u64,
     rows: Vec<Row>,
     /// Processor time of the calls being measured: the longest; what looking costs.
@@ -49,8 +47,8 @@ impl Crowd {
         Client::open(Some(&server.url()), "")?.call("engine_version", "{}")?;
         let mut connection = server.connect()?;
         figures::prepare(&mut connection)?;
-        let mut crowd =
-            Crowd { server, connection, number: 0, now: NOON, rows: Vec::new(), busiest: 0.0, looking: 0.0 };
+        let caller = Caller::default();
+        let mut crowd = Crowd { server, connection, caller, now: NOON, rows: Vec::new(), busiest: 0.0, looking: 0.0 };
         crowd.pass(0)?;
         crowd.calibrate()?;
         Ok(crowd)
@@ -91,10 +89,8 @@ impl Crowd {
         for chunk in calls.chunks(AT_ONCE) {
             let mut pipe = redis::pipe();
             for args in chunk {
-                self.number += 1;
-                let function = format!("mh1_{operation}");
                 pipe.cmd("INFO").arg("cpu");
-                pipe.cmd("FCALL").arg(function).arg(1).arg("{mh}:meta").arg(CALLER).arg(self.number).arg(args);
+                self.caller.write(&mut pipe, operation, args);
             }
             pipe.cmd("INFO").arg("cpu");
             let answers = pipe.query::<Vec<Value>>(&mut self.connection)?;
@@ -147,7 +143,7 @@ impl Crowd {
 
     fn begin(&mut self) -> Step {
         self.busiest = 0.0;
-        Ok(figures::forget(&mut self.connection)?)
+        Ok(Meters(&mut self.connection).forget()?)
     }
 
     fn note(&mut self, name: &str) -> Step {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use redis::{Connection, RedisResult};
 
+use crate::server::Meters;
 use crate::table::Table;
 
 /// What no single call may take.
@@ -27,23 +28,14 @@ pub fn prepare(connection: &mut Connection) -> RedisResult<()> {
     redis::cmd("CONFIG").arg("SET").arg("latency-tracking-info-percentiles").arg("50 100").exec(connection)
 }
 
-/// Forgets the calls so far.
-pub fn forget(connection: &mut Connection) -> RedisResult<()> {
-    redis::cmd("CONFIG").arg("RESETSTAT").exec(connection)
-}
-
-/// The calls since then: INFO latencystats (a histogram of two digits) and commandstats.
+/// The calls of the engine since the counts began anew.
 pub fn read(connection: &mut Connection, name: &str, busiest: f64) -> RedisResult<Row> {
-    let info: String = redis::cmd("INFO").arg("latencystats").arg("commandstats").query(connection)?;
-    let figure = |line: &str, field: &str| {
-        let line = info.lines().find_map(|text| text.strip_prefix(line)).unwrap_or_default();
-        line.split(',').find_map(|part| part.strip_prefix(field)?.parse().ok()).unwrap_or(0.0)
-    };
+    let mut meters = Meters(connection);
     Ok(Row {
         name: name.to_owned(),
-        calls: figure("cmdstat_fcall:", "calls=") as u64,
-        median: figure("latency_percentiles_usec_fcall:", "p50="),
-        longest: figure("latency_percentiles_usec_fcall:", "p100="),
+        calls: meters.calls("fcall")? as u64,
+        median: meters.latency("fcall", "p50")?,
+        longest: meters.latency("fcall", "p100")?,
         busiest,
     })
 }
