@@ -13,15 +13,19 @@ const LONG: Duration = Duration::from_secs(20);
 /// So many draws of one of two queues come out the same once in 2^60 runs.
 const MOST_DRAWS: usize = 60;
 
-/// Lets a worker of both queues, in the midst of the million, find a job that is put into the other. Fails when it does not
-/// start within a turn (`round_robin`), or within as many draws as chance could need.
-pub fn beside_a_million(crowd: &mut Crowd) -> Step<Table> {
-    let client = crowd.client()?;
-    let mut table = Table::new(
+/// A row for each strategy and run.
+pub fn table() -> Table {
+    Table::new(
         "a job put into the other queue of a worker in the midst of a million: in which turn and as which job it started, and how long\n\
          after the worker was free (wall clock)",
         ["turn", "job", "ms"],
-    );
+    )
+}
+
+/// Lets a worker of both queues, in the midst of the million, find a job that is put into the other. Fails when it does not
+/// start within a turn (`round_robin`), or within as many draws as chance could need.
+pub fn beside_a_million(crowd: &mut Crowd, table: &mut Table, run: usize) -> Step {
+    let client = crowd.client()?;
     for strategy in ["round_robin", "shuffled_round_robin", "weighted"] {
         let options = json!({"queues": ["big", "small"], "strategy": strategy}).to_string();
         let worker = Worker::open(&client, &options)?;
@@ -29,10 +33,10 @@ pub fn beside_a_million(crowd: &mut Crowd) -> Step<Table> {
         if turns > if strategy == "round_robin" { 1 } else { MOST_DRAWS } {
             return Err(format!("{strategy}: the job beside a million started in turn {turns}").into());
         }
-        table.row(strategy, [turns as f64, jobs as f64, span.as_secs_f64() * 1e3]);
+        table.row(format!("{strategy}, run {run}"), [turns as f64, jobs as f64, span.as_secs_f64() * 1e3]);
         worker.stop(LONG)?;
     }
-    Ok(table)
+    Ok(())
 }
 
 /// In which turn, as which job and how long after the worker was free that job started.

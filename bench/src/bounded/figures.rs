@@ -55,7 +55,8 @@ pub fn processor_time(info: &str) -> f64 {
     seconds.filter_map(|text| text.trim().parse::<f64>().ok()).sum::<f64>() * 1e6
 }
 
-/// Adds the rows of another run. Of each kind the smaller figures count: what is above them came from elsewhere.
+/// Adds the rows of another run. By latencystats the smaller figures count, as what is above them came from elsewhere; of the
+/// processor time, to which others add little, the longest: a call may be long in one run alone.
 pub fn merge(rows: &mut Vec<Row>, others: Vec<Row>) {
     if rows.is_empty() {
         *rows = others;
@@ -64,7 +65,7 @@ pub fn merge(rows: &mut Vec<Row>, others: Vec<Row>) {
     for (mine, other) in rows.iter_mut().zip(others) {
         mine.median = mine.median.min(other.median);
         mine.longest = mine.longest.min(other.longest);
-        mine.busiest = mine.busiest.min(other.busiest);
+        mine.busiest = mine.busiest.max(other.busiest);
     }
 }
 
@@ -72,8 +73,8 @@ pub fn merge(rows: &mut Vec<Row>, others: Vec<Row>) {
 pub fn table(rows: &[Row], runs: usize) -> Table {
     let mut table = Table::new(
         format!(
-            "µs inside Redis per call: median and longest by latencystats, cpu: longest by the processor time of its main thread; of\n\
-             {runs} runs the least of each, as what is above it came from elsewhere"
+            "µs inside Redis per call, of {runs} runs. median, longest: by latencystats, the least of the runs, as what is above it came\n\
+             from elsewhere; cpu: longest by the processor time of its main thread, the most of the runs"
         ),
         ["calls", "median", "longest", "cpu"],
     );
