@@ -20,12 +20,14 @@ mod peers;
 mod results;
 mod scale;
 mod server;
+mod settings;
 mod table;
 mod tiers;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use settings::extent;
 use table::Table;
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -61,17 +63,8 @@ const DRAWN: [(&str, &str); 2] = [
 /// And the column that tells which of them lose a job.
 const MARKED: (&str, &str) = ("rescued s", "a job whose worker was killed in the middle of it did not run again");
 
-fn quick() -> bool {
-    std::env::var_os("QUICK").is_some()
-}
-
-/// So many jobs or rounds as the run has time for.
-fn extent(full: usize) -> usize {
-    if quick() { full.div_ceil(10) } else { full }
-}
-
 fn main() -> ExitCode {
-    results::machine(); // before there is any load of ours
+    results::begin();
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let all = asked == ["all"];
     if let Some(unknown) = asked.iter().find(|name| !all && !PARTS.iter().any(|part| part.name == *name)) {

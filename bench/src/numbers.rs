@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::results::machine;
+use crate::results::{machine, run};
 use crate::table::{Table, shown};
 
 const LANGUAGES: [&str; 5] = ["Rust", "C", "Ruby", "Python", "Node"];
@@ -63,12 +63,13 @@ pub fn markdown(tables: &[Table]) -> String {
     let machine = machine();
     let told = |name: &str| machine[name].to_string().replace('"', "");
     format!(
-        "{} processors ({}), Linux {}, {}, load {}\n\n| figure | meter | |\n|---|---|---|\n{}",
+        "{} processors ({}), Linux {}, {}, load {}, commit {}\n\n| figure | meter | |\n|---|---|---|\n{}",
         told("processors"),
         told("model"),
         told("kernel"),
         told("redis").split(" sha").next().unwrap_or_default(),
         told("load"),
+        run()["commit"].as_str().unwrap_or_default(),
         lines.written
     )
 }

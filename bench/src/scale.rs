@@ -2,6 +2,7 @@
 
 use crate::limit::{Passage, Way};
 use crate::server::{Meters, Server};
+use crate::settings;
 use crate::table::{Table, median};
 use crate::{Tables, extent};
 
@@ -18,7 +19,7 @@ const BYTES_EACH: usize = 600;
 
 /// A line for each crowd, and their ratio. JOBS: how many wait in the larger one.
 pub fn run() -> Tables {
-    let many = std::env::var("JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(extent(MANY));
+    let many = settings::number("JOBS")?.unwrap_or(extent(MANY));
     let free = free_memory();
     if many * BYTES_EACH > free {
         return Err(format!(

@@ -8,6 +8,7 @@ mod fair;
 mod figures;
 mod steps;
 
+use crate::settings;
 use crate::{Tables, extent};
 use crowd::Crowd;
 
@@ -15,7 +16,7 @@ const RUNS: usize = 3;
 
 /// A line for each kind of call. RUNS: how often; VERBOSE: each line also at once.
 pub fn run() -> Tables {
-    let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(extent(RUNS));
+    let runs = settings::number("RUNS")?.unwrap_or(extent(RUNS));
     let (mut rows, mut beside) = (Vec::new(), fair::table());
     for run in 0..runs {
         let mut crowd = Crowd::gather(run)?;
