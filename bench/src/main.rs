@@ -61,7 +61,8 @@ const DRAWN: [(&str, &str); 2] = [
 ];
 
 /// And the column that tells which of them lose a job.
-const MARKED: (&str, &str) = ("rescued s", "a job whose worker was killed in the middle of it did not run again");
+const MARKED: (&str, &str) =
+    ("rescued s", "a job whose worker was killed in the middle of it did not run again, so long as was waited for it");
 
 fn main() -> ExitCode {
     results::begin();

@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// The time until what never happened, for as long as it was waited for.
+pub const NEVER: f64 = f64::INFINITY;
+
 /// Every figure of a table has its meter in the title or in its column.
 pub struct Table {
     title: String,
@@ -16,7 +19,7 @@ impl Table {
         Table { title: title.into(), columns: columns.into(), rows: Vec::new(), notes: Vec::new() }
     }
 
-    /// Adds a row; NaN is what could not be measured.
+    /// Adds a row; NaN is what could not be measured, NEVER what did not happen.
     pub fn row(&mut self, name: impl Into<String>, figures: impl Into<Vec<f64>>) {
         self.rows.push((name.into(), figures.into()));
     }
@@ -48,9 +51,13 @@ impl Table {
         at.map_or(f64::NAN, |at| self.column(column)[at])
     }
 
-    /// All of it; what could not be measured is null.
+    /// All of it; what could not be measured is null, what did not happen "never".
     pub fn json(&self) -> Value {
-        let rows = self.rows.iter().map(|(name, figures)| json!({"name": name, "figures": figures}));
+        let cell = |figure: &f64| if *figure == NEVER { json!("never") } else { json!(figure) };
+        let rows = self
+            .rows
+            .iter()
+            .map(|(name, figures)| json!({"name": name, "figures": figures.iter().map(cell).collect::<Vec<Value>>()}));
         json!({"title": self.title, "columns": self.columns, "rows": rows.collect::<Vec<Value>>(), "notes": self.notes})
     }
 
@@ -77,6 +84,7 @@ impl Table {
 pub fn shown(figure: f64) -> String {
     match figure {
         nothing if nothing.is_nan() => "–".to_owned(),
+        NEVER => "never".to_owned(),
         figure if figure.abs() >= 100.0 => format!("{figure:.0}"),
         figure if figure.abs() >= 10.0 => format!("{figure:.1}"),
         figure => format!("{figure:.2}"),

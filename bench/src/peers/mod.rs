@@ -11,7 +11,7 @@ use list::{Measured, PEERS, Peer};
 use program::Program;
 
 use crate::server::{Meters, Server};
-use crate::table::{Table, median, shown};
+use crate::table::{NEVER, Table, median, shown};
 use crate::{Tables, extent};
 
 type Done<T> = Result<T, Box<dyn std::error::Error>>;
@@ -89,7 +89,7 @@ fn measure(wanted: impl Fn(&Peer) -> bool) -> Table {
              60 B; Redis µs: used_cpu of the server per job for put and drain; commands: per job by commandstats,\n\
              those within scripts too; bytes: used_memory per waiting job of 60 B; start: from the call that puts one to its start in an\n\
              idle worker process; rescued: until a job runs again whose worker got SIGKILL in the middle of it; put, drain, start and\n\
-             rescued are wall clock; –: see below the table",
+             rescued are wall clock; –: not measured, never: not so long as was waited",
             extent(ROUNDS)
         ),
         COLUMNS,
@@ -126,8 +126,8 @@ fn figures(peer: &Peer) -> ([f64; COLUMNS.len()], Vec<String>) {
     let of_rounds = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
     let spans = kept(starts(&program), &mut missing).unwrap_or_default();
     let span = |share: usize| spans.get(spans.len() * share / 100).copied().unwrap_or(f64::NAN);
-    let rescued = kept(rescued(&program, Duration::from_secs(peer.patience)), &mut missing);
-    if let Some(None) = rescued {
+    let rescued = kept(rescued(&program, Duration::from_secs(peer.patience)), &mut missing).unwrap_or(f64::NAN);
+    if rescued == NEVER {
         let within = format!("its killed job did not run again within {} s", peer.patience);
         missing.push(if peer.loses.is_empty() { within } else { format!("{within}: {}", peer.loses) });
     }
@@ -140,7 +140,7 @@ fn figures(peer: &Peer) -> ([f64; COLUMNS.len()], Vec<String>) {
         of_rounds(|round| round.memory),
         span(50),
         span(99),
-        rescued.flatten().unwrap_or(f64::NAN),
+        rescued,
     ];
     (figures, missing)
 }
@@ -210,9 +210,9 @@ fn starts(program: &Program<'_>) -> Done<Vec<f64>> {
     Ok(spans)
 }
 
-/// Kills a worker in the middle of a job: the seconds until another one starts it, if it ever does. Meanwhile a job a second
-/// is put, as some systems look for what died only when something comes.
-fn rescued(program: &Program<'_>, patience: Duration) -> Done<Option<f64>> {
+/// Kills a worker in the middle of a job: the seconds until another one starts it, or NEVER. Meanwhile a job a second is put, as
+/// some systems look for what died only when something comes.
+fn rescued(program: &Program<'_>, patience: Duration) -> Done<f64> {
     let server = Server::start("peers")?;
     let _own = program.serve(&server)?;
     program.run(&server, 1, SIZES[0], "put")?;
@@ -231,9 +231,10 @@ fn rescued(program: &Program<'_>, patience: Duration) -> Done<Option<f64>> {
         while other.number(second.saturating_duration_since(Instant::now())).is_some() {
             started += 1;
             if started > put {
-                return Ok(Some(killed.elapsed().as_secs_f64()));
+                return Ok(killed.elapsed().as_secs_f64());
             }
         }
     }
-    Ok(None)
+    // Only who starts other jobs is known to leave that one alone.
+    if started > 0 { Ok(NEVER) } else { Err("rescue: its worker starts no job at all".into()) }
 }
