@@ -51,7 +51,8 @@ impl Watched {
         let pid = workers.items.first().and_then(|worker| worker.name.rsplit(':').nth(1)?.parse().ok());
         let (program, arguments) = bare(language);
         let path = if program.contains('/') { repository().join(program) } else { program.into() };
-        let bare = Command::new(path).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let bare = Command::new(path).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let bare = bare.map_err(|error| format!("{program}: {error}"))?;
         Ok(Watched { name: language.name, worker: pid.ok_or("no worker")?, bare, _master: master, _server: server })
     }
 }

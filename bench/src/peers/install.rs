@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::list::{Peer, Source};
+use super::words::telling;
+use crate::Done;
 use crate::master::repository;
 
 /// How many seconds a package manager or a compiler may take.
 const PATIENCE: &str = "1200";
-
-type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// The folder in which the program can be run.
 pub fn install(peer: &Peer) -> Done<PathBuf> {
@@ -36,7 +36,7 @@ pub fn install(peer: &Peer) -> Done<PathBuf> {
     match peer.source {
         Source::Npm(packages) => {
             std::fs::write(dir.join("package.json"), r#"{"private": true}"#)?;
-            let install = ["install", "--silent", "--no-audit", "--no-fund"];
+            let install = ["install", "--loglevel=error", "--no-audit", "--no-fund"];
             call(&dir, "npm", install.iter().chain(packages))?;
         }
         Source::Pip(packages) => {
@@ -45,17 +45,23 @@ pub fn install(peer: &Peer) -> Done<PathBuf> {
             call(&dir, "venv/bin/pip", install.iter().chain(packages))?;
         }
         Source::Debian(packages) => {
+            // What is left of another list is not to be unpacked, or taken for what is.
+            archives(&dir)?.iter().try_for_each(std::fs::remove_file)?;
             call(&dir, "apt-get", ["download", "-qq"].iter().chain(packages))?;
-            for file in
-                std::fs::read_dir(&dir)?.flatten().filter(|file| file.path().extension().is_some_and(|it| it == "deb"))
-            {
-                call(&dir, "dpkg-deb", &["-x", &file.path().to_string_lossy(), "."])?;
+            for file in archives(&dir)? {
+                call(&dir, "dpkg-deb", &["-x", &file.to_string_lossy(), "."])?;
             }
         }
         Source::Ours | Source::Go | Source::Cargo => {}
     }
     std::fs::write(stamp, wanted)?;
     Ok(dir)
+}
+
+/// Debian's packages in a folder.
+fn archives(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let files = std::fs::read_dir(dir)?.flatten().map(|file| file.path());
+    Ok(files.filter(|path| path.extension().is_some_and(|it| it == "deb")).collect())
 }
 
 /// Compilers know by themselves what is built already.
@@ -65,11 +71,28 @@ fn every_time(source: &Source, root: &Path, dir: &Path) -> Done {
         Source::Ours if !modules.is_symlink() => {
             std::os::unix::fs::symlink(root.join("target/node/fresh/node_modules"), modules)?
         }
-        Source::Go => call(dir, "go", &["build", "-o", "main", "."])?,
+        Source::Go => go(dir)?,
         Source::Cargo => call(dir, "cargo", &["build", "--release", "--quiet", "--target-dir", "target"])?,
         _ => {}
     }
     Ok(())
+}
+
+/// A Go that is too old says so in the words of its reader of go.mod, or fetches a newer one.
+fn go(dir: &Path) -> Done {
+    let Err(error) = call(dir, "go", &["build", "-o", "main", "."]) else { return Ok(()) };
+    let module = std::fs::read_to_string(dir.join("go.mod"))?;
+    let wanted = module.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or_default();
+    // Beside a go.mod it might answer for another one than itself.
+    let answer = Command::new("go").arg("version").current_dir("/").stdin(Stdio::null()).output();
+    let answer = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
+    let there = answer.split_whitespace().find_map(|word| word.strip_prefix("go1."));
+    let number = |text: &str| text.split('.').next()?.parse::<u32>().ok();
+    if there.and_then(number) >= wanted.strip_prefix("1.").and_then(number) {
+        return Err(error);
+    }
+    Err(format!("Go {wanted} or newer is not there: https://go.dev/dl (asynq and Faktory alone need it; {error})")
+        .into())
 }
 
 fn call<'a>(dir: &Path, program: &str, arguments: impl IntoIterator<Item = &'a &'a str>) -> Done {
@@ -77,9 +100,12 @@ fn call<'a>(dir: &Path, program: &str, arguments: impl IntoIterator<Item = &'a &
     let mut command = Command::new("timeout");
     command.arg(PATIENCE).arg(path).args(arguments).current_dir(dir).stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("timeout: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    Err(format!("{program}: {}", said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it failed")).into())
+    let why = match output.status.code() {
+        Some(0) => return Ok(()),
+        Some(124) => format!("no end after {PATIENCE} s"),
+        Some(127) if said.starts_with("timeout: ") => "it is not there".to_owned(),
+        _ => telling(&said),
+    };
+    Err(format!("{program}: {}", if why.is_empty() { "it failed without a word" } else { &why }).into())
 }

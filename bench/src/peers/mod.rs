@@ -4,6 +4,7 @@
 mod install;
 mod list;
 mod program;
+mod words;
 
 use std::time::{Duration, Instant};
 

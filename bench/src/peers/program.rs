@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::install::install;
 use super::list::Peer;
+use super::words::telling;
+use crate::Done;
 use crate::master::repository;
 use crate::server::Server;
-
-type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// How long a bulk put, a drain or an end may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -62,7 +62,7 @@ impl<'a> Program<'a> {
                 .replace("{dir}", &self.dir.display().to_string())
         };
         let program = filled(self.peer.command[0]);
-        let path = if program.contains('/') { self.dir.join(&program) } else { program.into() };
+        let path = if program.contains('/') { self.dir.join(&program) } else { program.clone().into() };
         let mut process = Command::new(path)
             .args(&self.peer.command[1..])
             .args([&server.socket(), &jobs.to_string(), &size.to_string(), mode])
@@ -72,7 +72,8 @@ impl<'a> Program<'a> {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(self.said_in(mode))?)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| format!("{program}: {error}"))?;
         let (said, numbers) = channel();
         let output = BufReader::new(process.stdout.take().ok_or("no output")?);
         std::thread::spawn(move || {
@@ -84,10 +85,13 @@ impl<'a> Program<'a> {
         Ok(Running { process, numbers })
     }
 
-    /// Why it gave up.
+    /// Why it gave up, and where all stands that it said.
     pub fn last_words(&self, mode: &str) -> String {
-        let said = std::fs::read_to_string(self.said_in(mode)).unwrap_or_default();
-        format!("{mode}: {}", said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing"))
+        let path = self.said_in(mode);
+        match telling(&std::fs::read_to_string(&path).unwrap_or_default()) {
+            nothing if nothing.is_empty() => format!("{mode}: it ends, or stops, without a word"),
+            words => format!("{mode}: {words} ({})", path.strip_prefix(repository()).unwrap_or(&path).display()),
+        }
     }
 
     fn said_in(&self, mode: &str) -> PathBuf {
