@@ -23,6 +23,7 @@ pub struct Peer {
     pub source: Source,
     /// In its own folder of target/bench/peers; `{root}` is the repository.
     pub command: &'static [&'static str],
+    /// There `{dir}` is that folder too, and what RbConfig of ruby has under `{vendordir}`, `{vendorarchdir}` and `{archlibdir}`.
     pub environment: &'static [(&'static str, &'static str)],
     /// So many that a drain takes a few seconds.
     pub jobs: usize,
@@ -32,6 +33,8 @@ pub struct Peer {
     pub loses: &'static str,
     /// A server of its own is between its programs and Redis: the mode serve starts it.
     pub server: bool,
+    /// What else a reader of its figures has to know.
+    pub note: &'static str,
     pub measured: Measured,
 }
 
@@ -40,7 +43,7 @@ pub struct Peer {
 pub enum Measured {
     /// `make bench` too.
     Always,
-    /// `make bench` too when it is the quickest of its language.
+    /// `make bench` too when it is the quickest to drain of its language.
     IfQuickest,
     /// `make bench-all` alone.
     WithAll,
@@ -61,6 +64,7 @@ const fn ours(name: &'static str, command: &'static [&'static str]) -> Peer {
         patience: 20,
         loses: "",
         server: false,
+        note: "",
         measured: Measured::Always,
     }
 }
@@ -72,8 +76,7 @@ const fn peer(
     command: &'static [&'static str],
     jobs: usize,
 ) -> Peer {
-    let measured = Measured::WithAll;
-    Peer { name, folder, source, command, environment: &[], jobs, patience: 20, loses: "", server: false, measured }
+    Peer { name, folder, source, command, jobs, measured: Measured::WithAll, ..ours("", &[]) }
 }
 
 const fn python(name: &'static str, folder: &'static str, packages: &'static [&'static str], jobs: usize) -> Peer {
@@ -83,6 +86,8 @@ const fn python(name: &'static str, folder: &'static str, packages: &'static [&'
 const OFF_ITS_LIST: &str = "it is off its list before it runs";
 const HUEY: &[&str] = &["huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"];
 const CELERY: &[&str] = &["celery[redis]==5.7.0", "hiredis==3.5.0"];
+const CELERY_NOTE: &str = "by default it acknowledges a job before it runs, and loses it when that was sent; its pool solo sends that only \
+                           when the job has returned, so that here it runs again";
 const RQ: &[&str] = &["rq==3.0.0", "redis==8.1.0", "hiredis==3.5.0"];
 
 /// Ours first.
@@ -101,8 +106,8 @@ pub const PEERS: &[Peer] = &[
         loses: OFF_ITS_LIST,
         environment: &[
             ("GEM_PATH", "{dir}/usr/share/rubygems-integration/all"),
-            ("RUBYLIB", "{dir}/usr/lib/ruby/vendor_ruby:{dir}/usr/lib/x86_64-linux-gnu/ruby/vendor_ruby/3.1.0"),
-            ("LD_LIBRARY_PATH", "{dir}/usr/lib/x86_64-linux-gnu"),
+            ("RUBYLIB", "{dir}{vendordir}:{dir}{vendorarchdir}"),
+            ("LD_LIBRARY_PATH", "{dir}{archlibdir}"),
         ],
         ..peer(
             "Sidekiq (Ruby)",
@@ -136,7 +141,7 @@ pub const PEERS: &[Peer] = &[
         &["taskiq==0.13.0", "taskiq-redis==1.2.4", "hiredis==3.5.0", "uvloop==0.23.0"],
         5_000,
     ),
-    python("Celery (Python)", "celery", CELERY, 3_000),
+    Peer { note: CELERY_NOTE, ..python("Celery (Python)", "celery", CELERY, 3_000) },
     Peer {
         environment: &[("ACKS_LATE", "1")],
         measured: Measured::WithAll,
@@ -155,7 +160,13 @@ pub const PEERS: &[Peer] = &[
     },
     peer("bee-queue (Node)", "bee-queue", Source::Npm(&["bee-queue@2.0.0"]), NODE, 25_000),
     Peer { patience: 160, ..peer("asynq (Go)", "asynq", Source::Go, &["./main"], 30_000) },
-    Peer { patience: 200, server: true, ..peer("Faktory (Go)", "faktory", Source::Go, &["./main"], 30_000) },
+    Peer {
+        patience: 200,
+        server: true,
+        note: "its own server, whose CPU is not counted, is between its worker and Redis; its programs speak to that over TCP, where \
+               others have a unix socket",
+        ..peer("Faktory (Go)", "faktory", Source::Go, &["./main"], 30_000)
+    },
     Peer {
         loses: OFF_ITS_LIST,
         ..peer("rusty-sidekiq (Rust)", "rusty-sidekiq", Source::Cargo, &["target/release/peer"], 30_000)

@@ -100,11 +100,8 @@ fn measure(wanted: impl Fn(&Peer) -> bool) -> Table {
         let (figures, missing) = figures(peer);
         table.row(peer.name, figures);
         notes.extend(missing.into_iter().map(|why| format!("– {}: {why}", peer.name)));
-        if peer.server {
-            notes.push(format!(
-                "{}: its own server, whose CPU is not counted, is between its worker and Redis",
-                peer.name
-            ));
+        if !peer.note.is_empty() {
+            notes.push(format!("{}: {}", peer.name, peer.note));
         }
     }
     notes.into_iter().for_each(|note| table.note(note));
@@ -112,7 +109,7 @@ fn measure(wanted: impl Fn(&Peer) -> bool) -> Table {
 }
 
 /// A row, and why figures are missing in it.
-fn figures(peer: &Peer) -> ([f64; COLUMNS.len()], Vec<String>) {
+fn figures(peer: &'static Peer) -> ([f64; COLUMNS.len()], Vec<String>) {
     let mut missing = Vec::new();
     let program = match Program::of(peer) {
         Ok(program) => program,
@@ -162,7 +159,7 @@ struct Round {
 }
 
 /// Puts all jobs, then drains them; what fails is added to `missing`.
-fn round(program: &Program<'_>, jobs: usize, size: usize, missing: &mut Vec<String>) -> Option<Round> {
+fn round(program: &Program, jobs: usize, size: usize, missing: &mut Vec<String>) -> Option<Round> {
     let measured = (|| {
         let server = Server::start("peers")?;
         let _own = program.serve(&server)?;
@@ -188,7 +185,7 @@ fn round(program: &Program<'_>, jobs: usize, size: usize, missing: &mut Vec<Stri
 }
 
 /// From put to start in ms, sorted; another process puts one job each time the worker is idle.
-fn starts(program: &Program<'_>) -> Done<Vec<f64>> {
+fn starts(program: &Program) -> Done<Vec<f64>> {
     let server = Server::start("peers")?;
     let _own = program.serve(&server)?;
     let (worker, mut putter) =
@@ -213,7 +210,7 @@ fn starts(program: &Program<'_>) -> Done<Vec<f64>> {
 
 /// Kills a worker in the middle of a job: the seconds until another one starts it, or NEVER. Meanwhile a job a second is put, as
 /// some systems look for what died only when something comes.
-fn rescued(program: &Program<'_>, patience: Duration) -> Done<f64> {
+fn rescued(program: &Program, patience: Duration) -> Done<f64> {
     let server = Server::start("peers")?;
     let _own = program.serve(&server)?;
     program.run(&server, 1, SIZES[0], "put")?;

@@ -18,16 +18,37 @@ use crate::server::Server;
 /// How long a bulk put, a drain or an end may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What RbConfig of ruby is asked for.
+const OF_RUBY: [&str; 3] = ["vendordir", "vendorarchdir", "archlibdir"];
+
 /// A program that can be run.
-pub struct Program<'a> {
-    peer: &'a Peer,
+pub struct Program {
+    peer: &'static Peer,
     dir: PathBuf,
+    /// With nothing in braces any more.
+    command: String,
+    environment: Vec<(&'static str, String)>,
 }
 
-impl<'a> Program<'a> {
+impl Program {
     /// Installs it when needed.
-    pub fn of(peer: &'a Peer) -> Done<Program<'a>> {
-        Ok(Program { peer, dir: install(peer)? })
+    pub fn of(peer: &'static Peer) -> Done<Program> {
+        let dir = install(peer)?;
+        let filled = |text: &str| -> Done<String> {
+            let text = text.replace("{root}", &repository().display().to_string());
+            let mut text = text.replace("{dir}", &dir.display().to_string());
+            for name in OF_RUBY {
+                let place = format!("{{{name}}}");
+                if text.contains(&place) {
+                    text = text.replace(&place, &of_ruby(name)?);
+                }
+            }
+            Ok(text)
+        };
+        let command = filled(peer.command[0])?;
+        let environment =
+            peer.environment.iter().map(|(name, value)| Ok((*name, filled(value)?))).collect::<Done<Vec<_>>>()?;
+        Ok(Program { peer, dir, command, environment })
     }
 
     /// Runs it until it ends; the number it said.
@@ -57,23 +78,18 @@ impl<'a> Program<'a> {
 
     /// Starts it.
     pub fn begin(&self, server: &Server, jobs: usize, size: usize, mode: &str) -> Done<Running> {
-        let filled = |text: &str| {
-            text.replace("{root}", &repository().display().to_string())
-                .replace("{dir}", &self.dir.display().to_string())
-        };
-        let program = filled(self.peer.command[0]);
-        let path = if program.contains('/') { self.dir.join(&program) } else { program.clone().into() };
+        let path = if self.command.contains('/') { self.dir.join(&self.command) } else { self.command.clone().into() };
         let mut process = Command::new(path)
             .args(&self.peer.command[1..])
             .args([&server.socket(), &jobs.to_string(), &size.to_string(), mode])
-            .envs(self.peer.environment.iter().map(|(name, value)| (name, filled(value))))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.dir)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(self.said_in(mode))?)
             .spawn()
-            .map_err(|error| format!("{program}: {error}"))?;
+            .map_err(|error| format!("{}: {error}", self.command))?;
         let (said, numbers) = channel();
         let output = BufReader::new(process.stdout.take().ok_or("no output")?);
         std::thread::spawn(move || {
@@ -96,6 +112,17 @@ impl<'a> Program<'a> {
 
     fn said_in(&self, mode: &str) -> PathBuf {
         self.dir.join(format!("stderr.{mode}"))
+    }
+}
+
+/// A place that ruby was built with.
+fn of_ruby(name: &str) -> Done<String> {
+    let ask = format!("print RbConfig::CONFIG.fetch('{name}')");
+    let answer = Command::new("ruby").args(["-e", &ask]).output().map_err(|error| format!("ruby: {error}"))?;
+    if answer.status.success() {
+        Ok(String::from_utf8(answer.stdout)?)
+    } else {
+        Err(format!("ruby has no {name}").into())
     }
 }
 
