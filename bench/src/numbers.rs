@@ -6,8 +6,6 @@ use crate::results::{machine, run};
 use crate::table::{Table, shown};
 
 const LANGUAGES: [&str; 5] = ["Rust", "C", "Ruby", "Python", "Node"];
-/// Whose peers are told against which of ours.
-const WITH_PEERS: [&str; 3] = ["Node", "Ruby", "Python"];
 
 /// In Markdown; nothing when nothing of it was measured.
 pub fn markdown(tables: &[Table]) -> String {
@@ -41,7 +39,7 @@ pub fn markdown(tables: &[Table]) -> String {
     lines.of_each(runtime, "/proc stat", "{} 1×1", "runtime µs", " µs");
     let cycle = "a process replaced, 100 jobs each, in that order";
     lines.of_each(cycle, clock, "{} 100 a process", "ms a process", " ms");
-    WITH_PEERS.iter().for_each(|ours| lines.against(ours));
+    lines.against_peers();
     let starts = format!("put → start in an idle worker process: {languages}, p50");
     lines.of_each(&starts, "wall clock", "Manyhands {}", "start p50 ms", " ms");
     lines.of_each("the same, p99", "wall clock", "Manyhands {}", "start p99 ms", " ms");
@@ -95,14 +93,14 @@ impl Lines<'_> {
         self.add(figure, meter, &rows.each_ref().map(|row| (row.as_str(), column)), unit);
     }
 
-    /// A line for each peer in a language of ours: what ours is as a multiple of it, in the same run.
-    fn against(&mut self, ours: &str) {
-        let Some(table) = self.tables.iter().find(|table| table.has("drain /s")) else { return };
-        let ratio =
-            |peer: &str, column| table.figure(&format!("Manyhands {ours}"), column) / table.figure(peer, column);
-        for peer in table.names().into_iter().filter(|name| name.ends_with(&format!("({ours})"))) {
-            let figure = format!("{ours} as a multiple of {peer}: drain, bulk put, Redis CPU");
-            let ratios = ["drain /s", "put /s", "Redis µs 60 B"].map(|column| ratio(peer, column));
+    /// A line for each peer in a language of ours: what ours is as a multiple of it, in the same rounds.
+    fn against_peers(&mut self) {
+        let Some(table) = self.tables.iter().find(|table| table.has("bulk put")) else { return };
+        for peer in table.names() {
+            let ours =
+                LANGUAGES.into_iter().find(|language| peer.contains(&format!("({language})"))).unwrap_or_default();
+            let figure = format!("{ours} as a multiple of {peer}: drain, bulk put, Redis CPU, put → start p50");
+            let ratios = ["drain", "bulk put", "Redis 60 B", "start p50"].map(|column| table.figure(peer, column));
             self.write(&figure, "wall clock, used_cpu", &ratios, " ×");
         }
     }

@@ -15,6 +15,11 @@ pub fn extent(full: usize) -> usize {
     if quick() { full.div_ceil(10) } else { full }
 }
 
+/// What peers have in their names that are to be measured; all have an empty text in theirs.
+pub fn peer() -> String {
+    env::var("PEER").unwrap_or_default()
+}
+
 /// The number in a variable; None when it is not set.
 pub fn number(name: &str) -> Result<Option<usize>, String> {
     let text = env::var(name).unwrap_or_default();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::install::install;
 use super::list::Peer;
+use super::versions::versions;
 use super::words::telling;
 use crate::Done;
 use crate::master::repository;
@@ -49,6 +50,11 @@ impl Program {
         let environment =
             peer.environment.iter().map(|(name, value)| Ok((*name, filled(value)?))).collect::<Done<Vec<_>>>()?;
         Ok(Program { peer, dir, command, environment })
+    }
+
+    /// Its packages with their versions.
+    pub fn versions(&self) -> Vec<String> {
+        versions(&self.peer.source, &self.dir)
     }
 
     /// Runs it until it ends; the number it said.
