@@ -1,5 +1,6 @@
-//! Measures what Manyhands costs, beside others: `manyhands-bench [PART…]`; without any those that `make bench` shows, with `all`
-//! those of `make bench-all`. A part that fails does not keep the others from being measured.
+//! Measures what Manyhands costs, beside others: `manyhands-bench [--check] [PART…]`; without any part those that `make bench` shows,
+//! with `all` those of `make bench-all`. A part that fails does not keep the others from being measured. With `--check` nothing is
+//! measured: it only fails where something is asked for that there is not.
 //!
 //! Every figure names its meter. Servers are started by the benchmark itself, without persistence, on a unix socket.
 //! QUICK=1: a tenth of the jobs and rounds, only to see that everything works.
@@ -41,7 +42,7 @@ struct Part {
     run: fn() -> Tables,
 }
 
-const PARTS: [Part; 10] = [
+static PARTS: [Part; 10] = [
     Part { name: "limit", usual: true, all: true, run: limit::run },
     Part { name: "memory", usual: true, all: true, run: memory::run },
     Part { name: "tiers", usual: true, all: true, run: tiers::run },
@@ -64,21 +65,45 @@ const DRAWN: [(&str, &str); 2] = [
 const MARKED: (&str, &str) =
     ("rescued s", "a job whose worker was killed in the middle of it did not run again, so long as was waited for it");
 
+/// The parts with these names, in the order of PARTS; an error when there is nothing like what is asked for.
+fn parts(names: &[String]) -> Result<Vec<&'static Part>, String> {
+    let known = || PARTS.each_ref().map(|part| part.name).join(", ");
+    let parts: Vec<&Part> = match names {
+        [] => PARTS.iter().filter(|part| part.usual).collect(),
+        [all] if all == "all" => PARTS.iter().filter(|part| part.all).collect(),
+        names if names.iter().any(|name| name == "all") => {
+            return Err("all is every part of make bench-all: it stands alone, or leave it out".to_owned());
+        }
+        names => match names.iter().find(|name| !PARTS.iter().any(|part| part.name == *name)) {
+            Some(unknown) => return Err(format!("unknown part {unknown}; known are all, {}", known())),
+            None => PARTS.iter().filter(|part| names.iter().any(|name| name == part.name)).collect(),
+        },
+    };
+    for name in ["JOBS", "RUNS"] {
+        settings::number(name)?;
+    }
+    let has = |name: &str| parts.iter().any(|part| part.name == name);
+    peers::check(has("peers") && !has("all-peers"))?;
+    Ok(parts)
+}
+
 fn main() -> ExitCode {
     results::begin();
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    let all = asked == ["all"];
-    if let Some(unknown) = asked.iter().find(|name| !all && !PARTS.iter().any(|part| part.name == *name)) {
-        eprintln!("unknown part {unknown}; known are all, {}", PARTS.map(|part| part.name).join(", "));
-        return ExitCode::FAILURE;
-    }
-    let wanted = |part: &&Part| match asked.as_slice() {
-        [] => part.usual,
-        _ if all => part.all,
-        names => names.iter().any(|name| name == part.name),
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let check = names.first().is_some_and(|name| name == "--check");
+    names.drain(..usize::from(check));
+    let parts = match parts(&names) {
+        Ok(parts) => parts,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::FAILURE;
+        }
     };
+    if check {
+        return ExitCode::SUCCESS;
+    }
     let (mut found, mut failed) = (Vec::new(), Vec::new());
-    for part in PARTS.iter().filter(wanted) {
+    for part in parts {
         println!("\n## {}", part.name);
         let began = Instant::now();
         let tables = std::panic::catch_unwind(part.run).unwrap_or_else(|_| Err("it panicked".into()));
@@ -92,7 +117,7 @@ fn main() -> ExitCode {
     if !numbers.is_empty() {
         println!("\n## numbers\n\n{numbers}");
         // Of some parts alone it would take the place of the whole.
-        if (all || asked.is_empty())
+        if (names.is_empty() || names == ["all"])
             && let Err(error) = results::keep("numbers.md", &numbers)
         {
             failed.push(format!("numbers: {error}"));

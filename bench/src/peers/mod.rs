@@ -22,6 +22,17 @@ use crate::table::{NEVER, shown};
 /// So many jobs are drained by each of those of which the quickest is taken.
 const TRIAL: usize = 2_000;
 
+/// Fails when PEER names nobody; `usual`: nobody that `make bench` measures.
+pub fn check(usual: bool) -> Result<(), String> {
+    let known = || PEERS.iter().filter(|peer| !usual || peer.measured != Measured::WithAll);
+    if known().any(|peer| asked(&peer)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = known().map(|peer| peer.name).collect();
+    let others = if usual { "; the part all-peers has more" } else { "" };
+    Err(format!("no peer has {} in its name; known are {}{others}", settings::peer(), names.join(", ")))
+}
+
 /// The peers of `make bench`. PEER: only those that have it in their names.
 pub fn run() -> Tables {
     let (quickest, notes) = quickest();
