@@ -4,18 +4,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"log"
 	"net"
 	"os"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
-	"time"
 
 	faktory "github.com/contribsys/faktory/client"
 	"github.com/contribsys/faktory/server"
@@ -23,7 +15,6 @@ import (
 	"github.com/contribsys/faktory/util"
 	worker "github.com/contribsys/faktory_worker_go"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -32,46 +23,26 @@ const (
 	shortest      = 60   // seconds that a job can be reserved for
 )
 
-func seconds() float64 {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		log.Fatal(err)
-	}
-	return float64(now.Nano()) / 1e9
-}
-
-func say(seconds float64) { fmt.Printf("%.6f\n", seconds) }
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-}
-
 func main() {
-	socket, mode := os.Args[1], os.Args[4]
-	jobs, err := strconv.Atoi(os.Args[2])
-	check(err)
-	size, err := strconv.Atoi(os.Args[3])
-	check(err)
 	// Where its server listens, which is the one to choose.
 	place := socket + ".faktory"
 	if mode == "serve" {
-		serve(socket, place)
+		serve(place)
 		return
 	}
 	address, err := os.ReadFile(place)
 	check(err)
 	check(os.Setenv("FAKTORY_URL", "tcp://"+string(address)))
-	switch mode {
-	case "put", "putter":
-		put(strings.Repeat("x", size-2), jobs, mode)
-	default:
-		perform(int64(jobs), mode)
+	if !puts {
+		perform()
+		return
 	}
+	client, err := faktory.Open()
+	check(err)
+	put(func() { putAll(client) }, func() { check(client.Push(job())) })
 }
 
-func serve(socket, place string) {
+func serve(place string) {
 	storage.Open = func(socket string, connections int) (storage.Store, error) {
 		return storage.NewRedisStore(socket, redis.NewClient(&redis.Options{Network: "unix", Addr: socket, PoolSize: connections}))
 	}
@@ -94,26 +65,19 @@ func serve(socket, place string) {
 	check(itself.Run())
 }
 
-func put(payload string, jobs int, mode string) {
-	client, err := faktory.Open()
-	check(err)
-	one := func() *faktory.Job { return faktory.NewJob("noop", payload) }
-	if mode == "putter" {
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-			begun := seconds()
-			check(client.Push(one()))
-			say(begun)
-		}
-		return
+func job() *faktory.Job {
+	job := faktory.NewJob("noop", payload)
+	if mode == "put" && jobs == 1 { // the one whose worker may be killed
+		job.ReserveFor = shortest
 	}
-	begun := seconds()
+	return job
+}
+
+func putAll(client *faktory.Client) {
 	for left := jobs; left > 0; left -= putAtOnce {
 		bulk := make([]*faktory.Job, min(left, putAtOnce))
 		for at := range bulk {
-			bulk[at] = one()
-			if jobs == 1 { // the one whose worker may be killed
-				bulk[at].ReserveFor = shortest
-			}
+			bulk[at] = job()
 		}
 		refused, err := client.PushBulk(bulk)
 		check(err)
@@ -121,29 +85,14 @@ func put(payload string, jobs int, mode string) {
 			log.Fatal(refused)
 		}
 	}
-	say(seconds() - begun)
 }
 
-func perform(jobs int64, mode string) {
-	var started atomic.Int64
-	var first sync.Once
-	var begun float64
+func perform() {
 	manager := worker.NewManager()
 	manager.Concurrency = performAtOnce
 	manager.Logger = &worker.StdLogger{Logger: log.Default()}
 	manager.Register("noop", func(context.Context, ...any) error {
-		now := seconds()
-		first.Do(func() { begun = now })
-		if mode != "drain" {
-			say(now)
-		}
-		if mode == "hold" {
-			time.Sleep(time.Hour)
-		}
-		if started.Add(1) == jobs && mode == "drain" {
-			say(now - begun)
-			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-		}
+		start()
 		return nil
 	})
 	check(manager.Run())
