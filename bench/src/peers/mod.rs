@@ -129,11 +129,18 @@ impl Found {
     }
 }
 
-/// All are installed before the first is measured. One that fails in a round is left out of the later ones.
+/// All are installed before the first is measured. In a round those in one language come one after another, as they are compared;
+/// one that fails is left out of the later rounds.
 fn measure(wanted: impl Fn(&Peer) -> bool) -> Vec<Found> {
     let mut all: Vec<Found> = PEERS.iter().filter(asked).filter(|peer| wanted(peer)).map(Found::of).collect();
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|at| all[*at].peer.language());
     for _ in 0..extent(ROUNDS) {
-        all.iter_mut().filter(|found| found.missing.is_empty()).for_each(Found::round);
+        for at in &order {
+            if all[*at].missing.is_empty() {
+                all[*at].round();
+            }
+        }
     }
     all.iter_mut().for_each(Found::rescue);
     all
