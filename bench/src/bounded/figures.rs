@@ -19,8 +19,9 @@ pub struct Row {
     calls: u64,
     median: f64,
     longest: f64,
-    /// The longest by processor time.
+    /// The longest by processor time: in the run where it was longest, and in the one where it was shortest.
     busiest: f64,
+    calmest: f64,
 }
 
 /// Makes Redis tell the longest call.
@@ -37,12 +38,13 @@ pub fn read(connection: &mut Connection, name: &str, busiest: f64) -> RedisResul
         median: meters.latency("fcall", "p50")?,
         longest: meters.latency("fcall", "p100")?,
         busiest,
+        calmest: busiest,
     })
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Row { name, calls, median, longest, busiest } = self;
+        let Row { name, calls, median, longest, busiest, .. } = self;
         let mark = if *busiest > MOST_USEC { "  above 10 ms" } else { "" };
         write!(f, "{name:<58} {calls:>7} {median:>9.0} {longest:>9.0} {busiest:>9.0}{mark}")
     }
@@ -55,8 +57,9 @@ pub fn processor_time(info: &str) -> f64 {
     seconds.filter_map(|text| text.trim().parse::<f64>().ok()).sum::<f64>() * 1e6
 }
 
-/// Adds the rows of another run. By latencystats the smaller figures count, as what is above them came from elsewhere; of the
-/// processor time, to which others add little, the longest: a call may be long in one run alone.
+/// Adds the rows of another run. By latencystats the smaller figures count, as what is above them came from elsewhere. Processor
+/// time has little of that, though some when the host of a virtual machine takes the processor away: a call may be long in one
+/// run alone, so that the most of it counts, and the least is told beside it.
 pub fn merge(rows: &mut Vec<Row>, others: Vec<Row>) {
     if rows.is_empty() {
         *rows = others;
@@ -66,6 +69,7 @@ pub fn merge(rows: &mut Vec<Row>, others: Vec<Row>) {
         mine.median = mine.median.min(other.median);
         mine.longest = mine.longest.min(other.longest);
         mine.busiest = mine.busiest.max(other.busiest);
+        mine.calmest = mine.calmest.min(other.calmest);
     }
 }
 
@@ -74,12 +78,12 @@ pub fn table(rows: &[Row], runs: usize) -> Table {
     let mut table = Table::new(
         format!(
             "µs inside Redis per call, of {runs} runs. median, longest: by latencystats, the least of the runs, as what is above it came\n\
-             from elsewhere; cpu: longest by the processor time of its main thread, the most of the runs"
+             from elsewhere; cpu: longest by the processor time of its main thread, the most of the runs, least cpu: the least of them"
         ),
-        ["calls", "median", "longest", "cpu"],
+        ["calls", "median", "longest", "cpu", "least cpu"],
     );
-    for Row { name, calls, median, longest, busiest } in rows {
-        table.row(name.as_str(), [*calls as f64, *median, *longest, *busiest]);
+    for Row { name, calls, median, longest, busiest, calmest } in rows {
+        table.row(name.as_str(), [*calls as f64, *median, *longest, *busiest, *calmest]);
     }
     let above: Vec<&str> = rows.iter().filter(|row| row.busiest > MOST_USEC).map(|row| row.name.as_str()).collect();
     let kinds = rows.len();
