@@ -63,8 +63,6 @@ pub struct Shift {
     trouble: Option<Trouble>,
     pub duty: Duty,
     leave_by: Option<Instant>,
-    /// The runner was told to leave: no call is made any more.
-    told_to_leave: bool,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
     /// The waiter may be in a blocking call.
@@ -94,7 +92,6 @@ impl Shift {
             trouble: None,
             duty: Duty::default(),
             leave_by: None,
-            told_to_leave: false,
             over: false,
             waiter_here: false,
             waiter_unanswered: false,
@@ -119,16 +116,14 @@ impl Shift {
     /// Decides what the runner does next.
     pub fn step(&mut self, now: Instant) -> Step {
         let step = self.decide(now);
-        match step {
-            Step::Sleep(until) => self.wakes_at = until,
-            Step::Leave => self.told_to_leave = true,
-            _ => {}
+        if let Step::Sleep(until) = step {
+            self.wakes_at = until;
         }
         step
     }
 
     fn decide(&mut self, now: Instant) -> Step {
-        if self.leave_by.is_some_and(|by| by <= now || self.is_done()) {
+        if self.makes_no_more_calls(now) {
             return Step::Leave;
         }
         let leave_by = self.leave_by.unwrap_or(now + PULSE_EVERY);

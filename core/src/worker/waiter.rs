@@ -50,7 +50,7 @@ impl Waiter {
     fn is_wanted(&self) -> bool {
         let mut shift = self.shared.shift();
         loop {
-            if shift.dismisses_waiter(self.unanswered.is_some()) {
+            if shift.dismisses_waiter(Instant::now()) {
                 return false;
             }
             if shift.wants_waiter() {

@@ -70,9 +70,14 @@ impl Shift {
         self.over
     }
 
-    /// True when the waiter is to leave: at once, or where a call of its own is `unanswered`, when nobody waits for that any more.
-    pub fn dismisses_waiter(&self, unanswered: bool) -> bool {
-        self.over || self.told_to_leave || (self.is_leaving() && !unanswered)
+    /// The runner leaves: everything is answered, or the time for it is over.
+    pub(super) fn makes_no_more_calls(&self, now: Instant) -> bool {
+        self.leave_by.is_some_and(|by| by <= now || self.is_done())
+    }
+
+    /// True when the waiter is to leave: as the shift ends; where a call of its own is unanswered, not before the runner does.
+    pub fn dismisses_waiter(&self, now: Instant) -> bool {
+        self.over || self.makes_no_more_calls(now) || (self.is_leaving() && !self.waiter_unanswered)
     }
 
     /// Nothing is on its way to the engine, or from it to the waiter.

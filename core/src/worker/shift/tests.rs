@@ -418,13 +418,20 @@ fn a_stop_waits_for_jobs_that_are_on_their_way_to_the_waiter() {
     assert!(matches!(shift.step(now), Step::Leave) && shift.has_ended_all());
 }
 
-#[test]
-fn the_waiter_repeats_an_unanswered_call_after_the_outage() {
+/// A shift whose waiter asked for a job, and was not answered.
+fn unanswered() -> (Shift, QueueReserve, Instant) {
     let (mut shift, now) = shift();
     shift.waiter_came();
     shift.fetch.enter();
     let asked = shift.reserve(now, None);
-    assert!(shift.waiter_failed(&asked, unavailable(), now) && !shift.wants_waiter(), "not while calls fail");
+    assert!(shift.waiter_failed(&asked, unavailable(), now));
+    (shift, asked, now)
+}
+
+#[test]
+fn the_waiter_repeats_an_unanswered_call_after_the_outage() {
+    let (mut shift, asked, now) = unanswered();
+    assert!(!shift.wants_waiter(), "not while calls fail");
     shift.pulsed(now);
     assert!(shift.wants_waiter() && !shift.wants_wake(), "else the thread would wait for ever: its job is asked for");
     assert_eq!(shift.waiter_reserved(&asked, taken(jobs(1, "a")), now), 1);
@@ -433,16 +440,14 @@ fn the_waiter_repeats_an_unanswered_call_after_the_outage() {
 
 #[test]
 fn a_stop_waits_for_an_unanswered_call_of_the_waiter() {
-    let (mut shift, now) = shift();
-    shift.waiter_came();
-    shift.fetch.enter();
-    let asked = shift.reserve(now, None);
-    assert!(shift.waiter_failed(&asked, unavailable(), now));
+    let (mut shift, asked, now) = unanswered();
     shift.leave(now + MS * 2_000);
     shift.pulsed(now);
-    assert!(matches!(shift.step(now), Step::Sleep(_)) && shift.wants_waiter() && !shift.dismisses_waiter(true));
+    assert!(matches!(shift.step(now), Step::Sleep(_)) && shift.wants_waiter() && !shift.dismisses_waiter(now));
     shift.waiter_reserved(&asked, taken(jobs(1, "a")), now);
     assert_eq!(turn(shift.step(now)).ended.len(), 1, "what it took goes back");
+    let (mut shift, _, now) = unanswered();
+    shift.leave(now + MS * 2_000);
     assert!(matches!(shift.step(now + MS * 2_000), Step::Leave));
-    assert!(shift.dismisses_waiter(true), "the time is over");
+    assert!(shift.dismisses_waiter(now + MS * 2_000), "the time is over");
 }
