@@ -6,7 +6,7 @@ use std::time::Instant;
 use redis::{Connection, Value};
 
 use crate::engine;
-use crate::server::{Meters, Server};
+use crate::server::{Caller, Meters, Server};
 
 /// As many as one call may complete.
 const BATCH: usize = 125;
@@ -35,13 +35,13 @@ pub fn measure(server: &Server) -> Result<Ceiling, Box<dyn std::error::Error>> {
         jobs += jids.len();
         taking.send("queue_reserve", &reserve)?;
         if unanswered {
-            ending.answer()?;
+            ending.completed()?;
         }
         ending.send("job_complete", &engine::completions(&reserved))?;
         unanswered = true;
     }
     if unanswered {
-        ending.answer()?;
+        ending.completed()?;
     }
     let wall = began.elapsed().as_secs_f64();
     let used = Meters(&mut meters).used_cpu()? - used;
@@ -51,20 +51,26 @@ pub fn measure(server: &Server) -> Result<Ceiling, Box<dyn std::error::Error>> {
 /// Calls of the engine on a connection, whose answers are read later.
 struct Calls {
     connection: Connection,
-    caller: &'static str,
-    number: u64,
+    caller: Caller,
 }
 
 impl Calls {
     fn new(server: &Server, caller: &'static str) -> redis::RedisResult<Calls> {
-        Ok(Calls { connection: server.connect()?, caller, number: 0 })
+        Ok(Calls { connection: server.connect()?, caller: Caller::named(caller) })
     }
 
     fn send(&mut self, operation: &str, arguments: &[String]) -> redis::RedisResult<()> {
-        self.number += 1;
-        let mut call = redis::cmd("FCALL");
-        call.arg(format!("mh1_{operation}")).arg(1).arg("{mh}:meta").arg(self.caller).arg(self.number).arg(arguments);
-        self.connection.send_packed_command(&call.get_packed_command())
+        let mut pipe = redis::pipe();
+        self.caller.write(&mut pipe, operation, arguments);
+        self.connection.send_packed_command(&pipe.get_packed_pipeline())
+    }
+
+    /// The answer to a job_complete: all jobs of the call were.
+    fn completed(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        match redis::from_redis_value::<String>(self.answer()?) {
+            Ok(answer) if answer == "completed" => Ok(()),
+            other => Err(format!("a completion was answered with {other:?}").into()),
+        }
     }
 
     fn answer(&mut self) -> redis::RedisResult<Value> {

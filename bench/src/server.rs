@@ -94,6 +94,12 @@ impl Meters<'_> {
         Ok(of(command, self.of_each("commandstats", "cmdstat_", "calls")?))
     }
 
+    /// Microseconds within these commands (commandstats) since the last reset.
+    pub fn usec(&mut self, commands: &[&str]) -> redis::RedisResult<f64> {
+        let spent = self.of_each("commandstats", "cmdstat_", "usec")?;
+        Ok(spent.iter().filter(|(name, _)| commands.contains(&name.as_str())).map(|(_, usec)| usec).sum())
+    }
+
     /// How long one of these commands took in µs (latencystats, a histogram of two digits), by a percentile that the server is set
     /// to tell, as `p50`.
     pub fn latency(&mut self, command: &str, percentile: &str) -> redis::RedisResult<f64> {
@@ -124,20 +130,30 @@ fn of(command: &str, figures: Vec<(String, f64)>) -> f64 {
 
 /// How many calls are under way at a time.
 pub const AT_ONCE: usize = 20;
-const CALLER: &str = "00000000beeffeed";
 
 /// Writes calls of the engine, each with its number.
-#[derive(Default)]
 pub struct Caller {
+    name: &'static str,
     number: u64,
 }
 
+impl Default for Caller {
+    fn default() -> Caller {
+        Caller::named("00000000beeffeed")
+    }
+}
+
 impl Caller {
+    /// One for each connection on which calls are under way: 16 hex digits.
+    pub fn named(name: &'static str) -> Caller {
+        Caller { name, number: 0 }
+    }
+
     /// Adds a call of `operation` to what is sent.
     pub fn write(&mut self, pipe: &mut redis::Pipeline, operation: &str, args: &[String]) {
         self.number += 1;
         let call = pipe.cmd("FCALL").arg(format!("mh1_{operation}")).arg(1).arg("{mh}:meta");
-        call.arg(CALLER).arg(self.number).arg(args);
+        call.arg(self.name).arg(self.number).arg(args);
     }
 }
 

@@ -3,17 +3,13 @@
 mod single;
 mod ways;
 
-use redis::Connection;
-
 pub use single::{put_and_turn, turn};
 pub use ways::{Passage, Way};
 
 use crate::engine::BATCH;
 use crate::server::{Meters, Server};
 use crate::table::{Table, median};
-use crate::{Tables, extent};
-
-type Done<T> = Result<T, Box<dyn std::error::Error>>;
+use crate::{Done, Tables, extent};
 
 const JOBS: usize = 20_000;
 const ROUNDS: usize = 5;
@@ -103,33 +99,10 @@ pub fn passage(way: Way, jobs: usize, size: usize) -> Done<Cost> {
     passage.complete(&reserved)?;
     cpu.push(Meters(passage.connection()).used_cpu()?);
     let per_job = |figure: f64| figure / jobs as f64;
-    let inside = usec_of(passage.connection(), way.commands())?;
+    let inside = Meters(passage.connection()).usec(way.commands())?;
     Ok(Cost {
         steps: [0, 1, 2].map(|step| per_job((cpu[step + 1] - cpu[step]) * 1e6)),
         inside: per_job(inside),
-        commands: per_job(calls(passage.connection())?),
+        commands: per_job(Meters(passage.connection()).commands()?),
     })
-}
-
-/// Microseconds within these commands since the last reset (commandstats).
-fn usec_of(connection: &mut Connection, commands: &[&str]) -> redis::RedisResult<f64> {
-    let spent = commandstats(connection, "usec")?;
-    Ok(spent.iter().filter(|(name, _)| commands.contains(&name.as_str())).map(|(_, usec)| usec).sum())
-}
-
-/// Commands called since the last reset, but for those that read the meters (commandstats).
-fn calls(connection: &mut Connection) -> redis::RedisResult<f64> {
-    let calls = commandstats(connection, "calls")?;
-    Ok(calls.iter().filter(|(name, _)| name != "info" && !name.starts_with("config")).map(|(_, calls)| calls).sum())
-}
-
-/// One figure of each command.
-fn commandstats(connection: &mut Connection, figure: &str) -> redis::RedisResult<Vec<(String, f64)>> {
-    let info: String = redis::cmd("INFO").arg("commandstats").query(connection)?;
-    let of_line = |line: &str| {
-        let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(':')?;
-        let value = figures.split(',').find_map(|part| part.strip_prefix(figure)?.strip_prefix('='))?;
-        Some((name.to_owned(), value.parse().ok()?))
-    };
-    Ok(info.lines().filter_map(of_line).collect())
 }

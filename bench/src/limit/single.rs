@@ -3,7 +3,7 @@
 use redis::Value;
 
 use super::ways::{self, Way};
-use super::{Done, ROUNDS, SIZES, usec_of};
+use super::{Done, ROUNDS, SIZES};
 use crate::awake::Awake;
 use crate::engine;
 use crate::extent;
@@ -66,7 +66,7 @@ fn spent(jobs: usize, way: Option<Way>) -> Done<[f64; 2]> {
         }
     }
     let used = Meters(pipeline.connection()).used_cpu()? - used;
-    let inside = usec_of(pipeline.connection(), &[if way.is_some() { "fcall" } else { "ping" }])?;
+    let inside = Meters(pipeline.connection()).usec(&[if way.is_some() { "fcall" } else { "ping" }])?;
     Ok([inside, used * 1e6].map(|figure| figure / jobs as f64))
 }
 
