@@ -8,6 +8,9 @@ use super::strategy::{Asking, Queues};
 use super::succession::Succession;
 use crate::ops::{QueueReserve, Reserved};
 
+/// Most jobs that one call fetches ahead: while the first half of what may be held is performed, the second comes.
+const MOST_AHEAD: usize = MOST_UNSTARTED / 2;
+
 /// What is asked for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
@@ -114,11 +117,11 @@ impl Fetch {
         let need = self.need(hand);
         let asked_ahead = self.asked.saturating_sub(self.waiting.saturating_sub(hand.unstarted()));
         let ahead = hand.ahead(self.threads, self.waiting, now);
-        self.refill_below = ahead.whole.div_ceil(2);
+        self.refill_below = ahead.whole / 2 + 1;
         let room = ahead.room.saturating_sub(asked_ahead);
         let most = self.startable(MOST_UNSTARTED).saturating_sub(hand.unstarted() + self.asked);
-        let limit = (need + room).min(most);
-        let pressing = limit > 0 && !self.queues.are_dry() && (need > 0 || room * 2 > ahead.whole);
+        let limit = (need + room.min(MOST_AHEAD)).min(most);
+        let pressing = limit > 0 && !self.queues.are_dry() && (need > 0 || room * 2 >= ahead.whole);
         Demand { limit, pressing }
     }
 
@@ -323,20 +326,19 @@ mod tests {
         while let Some(job) = hand.start(now) {
             hand.finish(&crate::ops::Lease { jid: job.jid, token: job.token }, now);
         }
-        assert_eq!(fetch.demand(&mut hand, now), demand(MOST_UNSTARTED, true));
+        assert_eq!(fetch.demand(&mut hand, now), demand(MOST_AHEAD, true), "in two calls");
         assert!(fetch.runs_low(&hand));
         hand.receive(jobs(MOST_UNSTARTED, "instant"), now);
         assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
         for left in (0..MOST_UNSTARTED).rev() {
             hand.start(now);
-            assert_eq!(
-                fetch.demand(&mut hand, now),
-                demand(MOST_UNSTARTED - left, left < MOST_UNSTARTED / 2),
-                "{left}"
-            );
-            assert_eq!(fetch.runs_low(&hand), left < MOST_UNSTARTED / 2);
+            let (gone, low) = (MOST_UNSTARTED - left, left <= MOST_UNSTARTED / 2);
+            assert_eq!(fetch.demand(&mut hand, now), demand(gone.min(MOST_AHEAD), low), "{left}");
+            assert_eq!(fetch.runs_low(&hand), low);
         }
-        ask(&mut fetch, MOST_UNSTARTED);
+        ask(&mut fetch, MOST_AHEAD);
+        assert_eq!(fetch.demand(&mut hand, now), demand(MOST_AHEAD, true));
+        ask(&mut fetch, MOST_AHEAD);
         assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
     }
 }

@@ -92,7 +92,7 @@ impl Worker {
                 .during(operation)
                 .about(jid));
         }
-        let first = shift.outcomes.flush_at().is_none() || answer.is_some();
+        let due = shift.outcomes.flush_at();
         if !shift.finish(&lease, outcome, answer, Instant::now()) {
             return Err(Error::new(
                 Code::WrongState,
@@ -101,9 +101,9 @@ impl Worker {
             .during(operation)
             .about(jid));
         }
-        let quiet = shift.is_quiet();
+        let (quiet, sooner) = (shift.is_quiet(), shift.outcomes.flush_at() != due);
         drop(shift);
-        if first {
+        if sooner {
             shared.runner.ring();
         }
         if quiet {

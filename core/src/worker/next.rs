@@ -58,10 +58,11 @@ impl Worker {
     }
 
     pub(super) fn take(shared: &Shared, until: Option<Instant>, interrupted: &AtomicBool) -> Result<Next> {
-        let mut shift = shared.shift();
-        if let Some(job) = shift.start(Instant::now()) {
+        let (mut shift, now) = (shared.shift(), Instant::now());
+        if let Some(job) = shift.start(now) {
             if shift.fetch.runs_low(&shift.hand) {
                 shared.runner.ring();
+                shared.ring_waiter(&mut shift, now);
             }
             shared.report_start(&shift);
             shared.ring_if_sooner(&mut shift.hand);
@@ -75,9 +76,7 @@ impl Worker {
         if shift.wants_runner() {
             shared.runner.ring();
         }
-        if shift.wants_wake() {
-            shared.waiter.ring();
-        }
+        shared.ring_waiter(&mut shift, now);
         let next = loop {
             if shift.is_quiet() {
                 break Ok(Next::Stopped);

@@ -63,9 +63,11 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Keeps an outcome for the next flush, due at most 1 ms from now, or at once when its answer is waited for.
+    /// Keeps an outcome for the next flush, due at most 1 ms from now; at once when its answer is waited for, or when no more go
+    /// into one call.
     pub fn push(&mut self, finished: Finished, now: Instant) {
-        let due = if finished.answer.is_some() { now } else { now + FLUSH_AFTER };
+        let at_once = finished.answer.is_some() || self.kept.len() + 1 >= WorkerTurn::MOST_ENDED;
+        let due = if at_once { now } else { now + FLUSH_AFTER };
         self.flush_at = Some(self.flush_at.map_or(due, |at| at.min(due)));
         self.kept.push_back(finished);
     }

@@ -63,10 +63,14 @@ impl Runner {
     fn next_step(&self) -> Option<Step> {
         let mut shift = self.shared.shift();
         loop {
-            match shift.step(Instant::now()) {
+            let now = Instant::now();
+            match shift.step(now) {
                 Step::Sleep(until) => shift = self.shared.runner.wait(shift, Some(until)),
                 Step::Leave => return None,
-                step => return Some(step),
+                step => {
+                    self.shared.ring_waiter(&mut shift, now);
+                    return Some(step);
+                }
             }
         }
     }

@@ -265,11 +265,19 @@ impl Shared {
         self.client.lane().with_timeout(PATIENCE)
     }
 
+    /// Wakes the waiter if there is something for it to do.
+    pub fn ring_waiter(&self, shift: &mut Shift, now: Instant) {
+        if shift.wants_waiter(now) {
+            self.waiter.ring();
+        }
+    }
+
     /// Lets go of the shift after an answer, and wakes whom it concerns: `came` jobs came.
     pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
         let (fault, news) = (shift.fault().is_some(), shift.has_news());
         let jobs = came.min(shift.fetch.waiting());
-        let (waiter, notice, losses) = (shift.wants_waiter(), shift.take_notice(), shift.take_losses());
+        let waiter = shift.wants_waiter(Instant::now());
+        let (notice, losses) = (shift.take_notice(), shift.take_losses());
         let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);
         // A drain waits for answers.

@@ -4,6 +4,7 @@
 
 mod calls;
 mod end;
+mod waiting;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ use super::timeouts::Timeouts;
 use super::trouble::Trouble;
 use crate::error::{Code, Error};
 use crate::ops::{Ended, Ending, Job, Lease, WorkerTurn};
+pub use waiting::Wait;
+use waiting::Waiter;
 
 /// Longest time between two pulses.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
@@ -65,8 +68,7 @@ pub struct Shift {
     leave_by: Option<Instant>,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
-    /// The waiter may be in a blocking call.
-    waiter_here: bool,
+    waiter: Waiter,
     /// A reserve of the waiter's was sent and not answered, and is to be repeated.
     waiter_unanswered: bool,
     /// The waiter may block on other queues than those to be asked.
@@ -93,7 +95,7 @@ impl Shift {
             duty: Duty::default(),
             leave_by: None,
             over: false,
-            waiter_here: false,
+            waiter: Waiter::Away,
             waiter_unanswered: false,
             astray: false,
             notice: None,
@@ -297,21 +299,6 @@ impl Shift {
         };
         self.outcomes.push(Finished { ended, kind: started.kind, spent: started.spent, answer }, now);
         true
-    }
-
-    /// True when a thread wants a job the queues did not have: time to wait for a wake token.
-    pub fn wants_wake(&self) -> bool {
-        !self.takes_none() && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
-    }
-
-    /// True when the waiter has something to do: to block, or to repeat its call once others are answered again.
-    pub fn wants_waiter(&self) -> bool {
-        self.wants_wake() || (self.waiter_unanswered && self.trouble.is_none())
-    }
-
-    /// True when a wait that ended without a token is to be made up for by the waiter.
-    pub fn wants_try(&self) -> bool {
-        self.wants_wake() && !self.fetch.looks_by_itself()
     }
 
     /// True when the runner has more to do, or something else to wait for, than when it fell asleep.

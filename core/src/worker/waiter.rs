@@ -1,4 +1,5 @@
-//! The waiter: the native thread that blocks in Redis while a worker has nothing to do, and fetches what woke it.
+//! The waiter: the native thread that blocks in Redis while a worker has nothing to do, and fetches what woke it. While a worker
+//! has more than enough to do it fetches jobs ahead, beside the runner.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,6 +7,7 @@ use std::time::Instant;
 
 use super::jitter;
 use super::shared::Shared;
+use super::shift::Wait;
 use crate::client::Lane;
 use crate::error::Result;
 use crate::ops::{QueueReserve, Reserved};
@@ -15,13 +17,12 @@ pub fn run(shared: Arc<Shared>) {
     let _leaving = Leaving(Arc::clone(&shared));
     let lane = shared.lane();
     let mut waiter = Waiter { shared, lane, unanswered: None };
-    while waiter.is_wanted() {
-        match waiter.unanswered.take() {
-            Some(asked) => {
-                let answer = waiter.lane.send_again(&asked);
-                waiter.note(asked, answer);
-            }
-            None => waiter.wait_for_token(),
+    while let Some(wait) = waiter.next_wait() {
+        match wait {
+            Wait::Block => waiter.wait_for_token(),
+            Wait::Fetch(asked) => waiter.fetch(asked),
+            Wait::Repeat => waiter.repeat(),
+            Wait::Rest | Wait::Leave => {}
         }
     }
 }
@@ -46,17 +47,27 @@ struct Waiter {
 }
 
 impl Waiter {
-    /// Sleeps until there is something to wait for in Redis; false when it is time to leave.
-    fn is_wanted(&self) -> bool {
+    /// Sleeps until there is something to do; None when it is time to leave.
+    fn next_wait(&self) -> Option<Wait> {
         let mut shift = self.shared.shift();
         loop {
-            if shift.dismisses_waiter(Instant::now()) {
-                return false;
+            match shift.wait(Instant::now()) {
+                Wait::Rest => shift = self.shared.waiter.wait(shift, None),
+                Wait::Leave => return None,
+                wait => return Some(wait),
             }
-            if shift.wants_waiter() {
-                return true;
-            }
-            shift = self.shared.waiter.wait(shift, None);
+        }
+    }
+
+    fn fetch(&mut self, asked: QueueReserve) {
+        let answer = self.lane.send(&asked);
+        self.note(asked, answer);
+    }
+
+    fn repeat(&mut self) {
+        if let Some(asked) = self.unanswered.take() {
+            let answer = self.lane.send_again(&asked);
+            self.note(asked, answer);
         }
     }
 
@@ -79,8 +90,7 @@ impl Waiter {
                 let woken_by = popped.filter(|_| current).and_then(|key| wakes.queue_of(&key));
                 let asked = shift.reserve(now, woken_by);
                 drop(shift);
-                let answer = self.lane.send(&asked);
-                self.note(asked, answer);
+                self.fetch(asked);
             }
             Err(error) => {
                 shift.failed(error, now);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MOST_KEPT, Shift, pulse_within};
+use super::{MOST_KEPT, Shift, Waiter, pulse_within};
 use crate::error::Error;
 use crate::ops::{Job, QueueReserve, Reserved, Turned, WorkerTurn};
 use crate::worker::fetch::Demand;
@@ -11,15 +11,17 @@ use crate::worker::trouble::{Meaning, meaning};
 
 impl Shift {
     pub(super) fn demand(&mut self, now: Instant) -> Demand {
-        if self.takes_none() || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
+        let fetching = self.waiter == Waiter::Fetching;
+        if fetching || self.takes_none() || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
             return Demand { limit: 0, pressing: false };
         }
         self.fetch.demand(&mut self.hand, now)
     }
 
     pub(super) fn turn(&mut self, now: Instant) -> WorkerTurn {
+        let wanted = if self.leaves_jobs(now) { 0 } else { self.demand(now).limit };
+        let reserve = self.ask(wanted, None);
         self.unanswered = true;
-        let reserve = self.reserve(now, None);
         let ended = self.outcomes.take(reserve.limit > 0);
         WorkerTurn { reserve, ended }
     }
@@ -28,6 +30,10 @@ impl Shift {
     /// `woken_by`: the place among the worker's queues of the one whose token came.
     pub fn reserve(&mut self, now: Instant, woken_by: Option<usize>) -> QueueReserve {
         let wanted = self.demand(now).limit;
+        self.ask(wanted, woken_by)
+    }
+
+    fn ask(&mut self, wanted: usize, woken_by: Option<usize>) -> QueueReserve {
         let Asking { queues, limit, share } = self.fetch.ask(wanted, woken_by);
         QueueReserve { worker: self.worker.clone(), queues, limit: limit as i64, share }
     }
@@ -77,21 +83,5 @@ impl Shift {
         self.unanswered = false;
         self.fetch.forget(&turn.reserve);
         None
-    }
-
-    /// The answer to a reserve of the waiter's. Returns how many jobs came.
-    pub fn waiter_reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
-        self.waiter_unanswered = false;
-        self.reserved(asked, reserved, now)
-    }
-
-    /// A reserve of the waiter's failed. True when it is to be repeated.
-    pub fn waiter_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
-        self.waiter_unanswered = meaning(&error) == Meaning::Unanswered;
-        if !self.waiter_unanswered {
-            self.fetch.forget(asked);
-        }
-        self.failed(error, now);
-        self.waiter_unanswered
     }
 }

@@ -50,21 +50,6 @@ impl Shift {
         self.outcomes.leave_unanswered();
     }
 
-    /// The waiter begins its work.
-    pub fn waiter_came(&mut self) {
-        self.waiter_here = true;
-    }
-
-    /// The waiter has left.
-    pub fn waiter_left(&mut self) {
-        self.waiter_here = false;
-    }
-
-    /// True while the waiter may be in a blocking call.
-    pub fn is_waiter_here(&self) -> bool {
-        self.waiter_here
-    }
-
     /// True once nothing more reaches the engine.
     pub fn is_over(&self) -> bool {
         self.over
@@ -75,14 +60,9 @@ impl Shift {
         self.leave_by.is_some_and(|by| by <= now || self.is_done())
     }
 
-    /// True when the waiter is to leave: as the shift ends; where a call of its own is unanswered, not before the runner does.
-    pub fn dismisses_waiter(&self, now: Instant) -> bool {
-        self.over || self.makes_no_more_calls(now) || (self.is_leaving() && !self.waiter_unanswered)
-    }
-
     /// Nothing is on its way to the engine, or from it to the waiter.
     pub(super) fn is_done(&self) -> bool {
-        let waiter_asks = self.waiter_here && self.fetch.is_asking();
+        let waiter_asks = self.is_waiter_here() && self.fetch.is_asking();
         self.hand.unstarted() == 0 && self.outcomes.unanswered() == 0 && !self.unanswered && !waiter_asks
     }
 

@@ -1,0 +1,135 @@
+//! What the waiter does. It blocks while the queues are dry. While the runner hands in many outcomes it fetches jobs ahead on
+//! its own connection, so that the server has a call to work on whenever it has answered one.
+
+use std::time::Instant;
+
+use super::Shift;
+use crate::error::Error;
+use crate::ops::{QueueReserve, Reserved, WorkerTurn};
+use crate::worker::trouble::{Meaning, meaning};
+
+/// What the waiter does next.
+#[derive(Debug)]
+pub enum Wait {
+    /// Block until there are jobs.
+    Block,
+    /// Make this call.
+    Fetch(QueueReserve),
+    /// Make the unanswered call again, under its old number.
+    Repeat,
+    /// Sleep until it is rung.
+    Rest,
+    /// The shift ends.
+    Leave,
+}
+
+/// What the waiter does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// It has not come yet, or has left.
+    Away,
+    /// Nothing, until it is rung; or it is about to look for what to do.
+    Resting,
+    /// It may be in a blocking call, or fetches what woke it.
+    Blocking,
+    /// It fetches jobs ahead.
+    Fetching,
+}
+
+impl Shift {
+    /// The waiter begins its work.
+    pub fn waiter_came(&mut self) {
+        self.waiter = Waiter::Resting;
+    }
+
+    /// The waiter has left.
+    pub fn waiter_left(&mut self) {
+        self.waiter = Waiter::Away;
+    }
+
+    /// True until the waiter has left.
+    pub fn is_waiter_here(&self) -> bool {
+        self.waiter != Waiter::Away
+    }
+
+    /// Decides what the waiter does next.
+    pub fn wait(&mut self, now: Instant) -> Wait {
+        if self.dismisses_waiter(now) {
+            return Wait::Leave;
+        }
+        if self.repeats() {
+            return Wait::Repeat;
+        }
+        if self.wants_wake() {
+            self.waiter = Waiter::Blocking;
+            return Wait::Block;
+        }
+        self.waiter = Waiter::Resting;
+        if !self.wants_fetch(now) {
+            return Wait::Rest;
+        }
+        let asked = self.reserve(now, None);
+        self.waiter = Waiter::Fetching;
+        Wait::Fetch(asked)
+    }
+
+    /// True when the waiter has something to do that it may not know of.
+    pub fn wants_waiter(&mut self, now: Instant) -> bool {
+        self.repeats() || self.wants_wake() || self.wants_fetch(now)
+    }
+
+    /// Where a call of the waiter's own is unanswered it does not leave before the runner does.
+    fn dismisses_waiter(&self, now: Instant) -> bool {
+        self.is_over() || self.makes_no_more_calls(now) || (self.is_leaving() && !self.waiter_unanswered)
+    }
+
+    /// True when its unanswered call is to be repeated: others are answered again.
+    fn repeats(&self) -> bool {
+        self.waiter_unanswered && self.trouble.is_none()
+    }
+
+    /// True when a thread wants a job the queues did not have: time to wait for a wake token.
+    pub(super) fn wants_wake(&self) -> bool {
+        !self.takes_none() && self.trouble.is_none() && !self.is_outdated() && self.fetch.wants_wake(&self.hand)
+    }
+
+    /// True when a wait that ended without a token is to be made up for by the waiter.
+    pub fn wants_try(&self) -> bool {
+        self.wants_wake() && !self.fetch.looks_by_itself()
+    }
+
+    /// True while the runner is in a turn that takes no jobs, and there are some to be fetched.
+    fn wants_fetch(&mut self, now: Instant) -> bool {
+        self.unanswered && self.can_fetch(now)
+    }
+
+    /// True when the runner, which has more outcomes than one turn has room for beside jobs, is to leave the jobs to the waiter.
+    /// Not where threads wait for them: it is the quicker to ask.
+    pub(super) fn leaves_jobs(&mut self, now: Instant) -> bool {
+        let many = self.outcomes.kept() > WorkerTurn::ENDED_BESIDE;
+        many && self.fetch.need(&self.hand) == 0 && self.can_fetch(now)
+    }
+
+    /// One call at a time asks for jobs ahead, so that they start in the order of their queue.
+    fn can_fetch(&mut self, now: Instant) -> bool {
+        let free = self.waiter == Waiter::Resting && !self.waiter_unanswered;
+        free && !self.fetch.is_asking() && !self.fetch.wants_look() && !self.is_outdated() && self.demand(now).pressing
+    }
+
+    /// The answer to a reserve of the waiter's. Returns how many jobs came.
+    pub fn waiter_reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
+        (self.waiter, self.waiter_unanswered) = (Waiter::Resting, false);
+        self.reserved(asked, reserved, now)
+    }
+
+    /// A reserve of the waiter's failed. True when it is to be repeated.
+    pub fn waiter_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
+        self.waiter_unanswered = meaning(&error) == Meaning::Unanswered;
+        if !self.waiter_unanswered {
+            self.waiter = Waiter::Resting;
+            self.fetch.forget(asked);
+        }
+        self.failed(error, now);
+        self.waiter_unanswered
+    }
+}
