@@ -4,6 +4,8 @@ use redis::Value;
 
 use crate::server::Pipeline;
 
+/// How many completed jobs the engine keeps (jobs-history-count).
+pub const HISTORY: usize = 50_000;
 /// How many jobs a call has.
 pub const BATCH: usize = 50;
 const WORKER: &str = "bench-host:4242:0123abcd";

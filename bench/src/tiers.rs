@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use manyhands::{Client, Put};
 
 use crate::ceiling::{self, Ceiling};
+use crate::engine;
 use crate::master::{LANGUAGES, Language, Master};
 use crate::server::{Meters, Server};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
 
-const JOBS: usize = 60_000;
+/// As many as are kept: the first completion is to be found when all are.
+const JOBS: usize = engine::HISTORY;
 const ROUNDS: usize = 3;
 /// Processes and threads.
 const SHAPES: [(usize, usize); 4] = [(1, 1), (1, 8), (2, 8), (8, 8)];
@@ -41,27 +43,38 @@ pub fn run() -> Tables {
     let mut missing = BTreeMap::new();
     let mut rounds = Vec::new();
     for _ in 0..extent(ROUNDS) {
-        let mut drains = BTreeMap::new();
+        let mut round = Round::default();
         for (number, language) in LANGUAGES.iter().enumerate() {
             for (shape, (processes, threads)) in SHAPES.into_iter().enumerate() {
                 if missing.contains_key(&number) {
                     continue;
                 }
                 match drain(language, processes, threads, 0, extent(JOBS)) {
-                    Ok(drain) => drop(drains.insert((number, shape), drain)),
+                    Ok(drain) => drop(round.drains.insert((number, shape), drain)),
                     Err(error) => drop(missing.insert(number, error.to_string())),
+                }
+                if shape == 0 {
+                    round.ceilings.insert(number, ceiling(extent(JOBS))?);
                 }
             }
         }
-        rounds.push(Round { drains, ceiling: ceiling(extent(JOBS))? });
+        rounds.push(round);
     }
     Ok(vec![shapes(&rounds, &missing), cycles(&rounds, &missing)])
 }
 
-/// Drains by language and shape, and what the engine can do.
+/// Drains by language and shape; and what the engine can do, measured beside each language: a machine that others work on too is
+/// a third slower or faster from one minute to the next.
+#[derive(Default)]
 struct Round {
     drains: BTreeMap<(usize, usize), Drain>,
-    ceiling: Ceiling,
+    ceilings: BTreeMap<usize, Ceiling>,
+}
+
+impl Round {
+    fn ceiling(&self, language: usize) -> f64 {
+        self.ceilings[&language].jobs_per_second
+    }
 }
 
 type Rounds = [Round];
@@ -76,14 +89,16 @@ fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
         format!(
             "no-op jobs of {} waiting, by the worker command, medians of {} rounds. jobs/s: between the first and the last\n\
              completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the language's own there; of ceiling:\n\
-             of what the engine alone does in the same round, reserving and completing on two connections; µs a job: processor time of\n\
+             of what the engine alone does beside the language's 1×1, reserving and completing on two connections; µs a job: processor time of\n\
              the command with its processes (/proc stat) and of the server (used_cpu)",
             extent(JOBS),
             extent(ROUNDS)
         ),
         ["jobs/s", "of Rust %", "of 1×8 %", "of ceiling %", "runtime µs", "server µs"],
     );
-    let alone = |figure: fn(&Ceiling) -> f64| of_rounds(rounds, |round| figure(&round.ceiling));
+    let alone = |figure: fn(&Ceiling) -> f64| {
+        median(rounds.iter().flat_map(|round| round.ceilings.values()).map(figure).collect())
+    };
     let (speed, server) = (alone(|ceiling| ceiling.jobs_per_second), alone(|ceiling| ceiling.server * 1e6));
     table.row("the engine alone", [speed, f64::NAN, f64::NAN, 100.0, f64::NAN, server]);
     missing.iter().for_each(|(number, error)| table.note(format!("– {}: {error}", LANGUAGES[*number].name)));
@@ -102,9 +117,7 @@ fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
                     of_rounds(rounds, |round| round.drains[&at].jobs_per_second),
                     share((0, 0)),
                     share((number, 1)),
-                    of_rounds(rounds, |round| {
-                        round.drains[&at].jobs_per_second / round.ceiling.jobs_per_second * 100.0
-                    }),
+                    of_rounds(rounds, |round| round.drains[&at].jobs_per_second / round.ceiling(number) * 100.0),
                     of_rounds(rounds, |round| round.drains[&at].runtime * 1e6),
                     of_rounds(rounds, |round| round.drains[&at].server * 1e6),
                 ],
@@ -197,17 +210,14 @@ fn drain(
     }
     let (runtime, used) = (master.used_cpu() - runtime, Meters(&mut connection).used_cpu()? - used);
     master.stop()?;
-    let completed = |from: isize| -> redis::RedisResult<f64> {
-        let found: Vec<(String, f64)> = redis::cmd("ZRANGE")
-            .arg("{mh}:completed")
-            .arg(from)
-            .arg(from)
-            .arg("WITHSCORES")
-            .query(&mut server.connect()?)?;
-        Ok(found.first().map_or(f64::NAN, |(_, at)| at / 1e3))
-    };
+    let completed: Vec<(String, f64)> =
+        redis::cmd("ZRANGE").arg("{mh}:completed").arg(0).arg(-1).arg("WITHSCORES").query(&mut connection)?;
+    let [(_, first), .., (_, last)] = &completed[..] else { return Err("nothing was completed".into()) };
+    if completed.len() < jobs {
+        return Err(format!("of {jobs} jobs {} are in the history", completed.len()).into());
+    }
     Ok(Drain {
-        jobs_per_second: (jobs - 1) as f64 / (completed(-1)? - completed(0)?),
+        jobs_per_second: (jobs - 1) as f64 * 1e3 / (last - first),
         runtime: runtime / jobs as f64,
         server: used / jobs as f64,
         gaps: if per_fork == 0 { Vec::new() } else { gaps(&client, &jids)? },

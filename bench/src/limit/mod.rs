@@ -6,7 +6,7 @@ mod ways;
 pub use single::{put_and_turn, turn};
 pub use ways::{Passage, Way};
 
-use crate::engine::BATCH;
+use crate::engine::{BATCH, HISTORY};
 use crate::server::{Meters, Server};
 use crate::table::{Table, median};
 use crate::{Done, Tables, extent};
@@ -14,8 +14,6 @@ use crate::{Done, Tables, extent};
 const JOBS: usize = 20_000;
 const ROUNDS: usize = 5;
 const SIZES: [usize; 2] = [60, 1000];
-/// How many completed jobs the engine keeps (jobs-history-count).
-const HISTORY: usize = 50_000;
 
 /// One passage of jobs, per job.
 pub struct Cost {
