@@ -34,7 +34,9 @@ pub fn markdown(tables: &[Table]) -> String {
     let drains = format!("no-op jobs drained by one worker process on one thread: {languages}");
     let clock = "Redis's clock";
     lines.of_each(&drains, clock, "{} 1×1", "jobs/s", " a second");
-    lines.of_each("the same by 2 processes of 8 threads", clock, "{} 2×8", "jobs/s", " a second");
+    let ceiling = "the same, of what the engine alone does beside it";
+    lines.of_each(ceiling, clock, "{} 1×1", "of ceiling %", " %");
+    lines.of_each("jobs drained by 2 processes of 8 threads", clock, "{} 2×8", "jobs/s", " a second");
     let runtime = "processor time of the worker process per job, 1 thread, in that order";
     lines.of_each(runtime, "/proc stat", "{} 1×1", "runtime µs", " µs");
     let cycle = "a process replaced, 100 jobs each, in that order";
