@@ -115,10 +115,10 @@ impl Fetch {
     /// What to ask for.
     pub fn demand(&mut self, hand: &mut Hand, now: Instant) -> Demand {
         let need = self.need(hand);
-        let asked_ahead = self.asked.saturating_sub(self.waiting.saturating_sub(hand.unstarted()));
         let ahead = hand.ahead(self.threads, self.waiting, now);
-        self.refill_below = ahead.whole / 2 + 1;
-        let room = ahead.room.saturating_sub(asked_ahead);
+        self.refill_below = ahead.whole / 2 + ahead.whole.min(1);
+        // One call at a time asks ahead, so that jobs start in the order of their queue.
+        let room = if self.is_asking() { 0 } else { ahead.room };
         let most = self.startable(MOST_UNSTARTED).saturating_sub(hand.unstarted() + self.asked);
         let limit = (need + room.min(MOST_AHEAD)).min(most);
         let pressing = limit > 0 && !self.queues.are_dry() && (need > 0 || room * 2 >= ahead.whole);
@@ -198,7 +198,7 @@ impl Fetch {
 
     /// True when so many jobs have been started that more may be fetched ahead.
     pub fn runs_low(&self, hand: &Hand) -> bool {
-        hand.unstarted() + self.asked < self.refill_below && !self.queues.are_dry()
+        !self.is_asking() && hand.unstarted() < self.refill_below && !self.queues.are_dry()
     }
 
     /// True when the runner, not the waiter, is to look for the jobs that are needed: at once or at a due time.
@@ -304,7 +304,7 @@ mod tests {
         fetch.enter();
         assert_eq!(fetch.demand(&mut hand, now), demand(4, true));
         let asked = ask(&mut fetch, 3);
-        assert_eq!(fetch.demand(&mut hand, now), demand(1, true));
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
         fetch.answer(&asked, &gave(3, None), now);
         hand.receive(jobs(3, "instant"), now);
         assert_eq!(fetch.demand(&mut hand, now).limit, 1);
@@ -337,8 +337,12 @@ mod tests {
             assert_eq!(fetch.runs_low(&hand), low);
         }
         ask(&mut fetch, MOST_AHEAD);
-        assert_eq!(fetch.demand(&mut hand, now), demand(MOST_AHEAD, true));
-        ask(&mut fetch, MOST_AHEAD);
-        assert_eq!(fetch.demand(&mut hand, now), demand(0, false));
+        assert_eq!(fetch.demand(&mut hand, now), demand(0, false), "one call at a time");
+        assert!(!fetch.runs_low(&hand));
+        fetch.enter();
+        for _ in 0..MOST_AHEAD {
+            fetch.enter();
+        }
+        assert_eq!(fetch.demand(&mut hand, now), demand(1, true), "but for a thread that it has none for");
     }
 }

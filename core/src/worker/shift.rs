@@ -21,8 +21,8 @@ use super::timeouts::Timeouts;
 use super::trouble::Trouble;
 use crate::error::{Code, Error};
 use crate::ops::{Ended, Ending, Job, Lease, WorkerTurn};
+use waiting::Presence;
 pub use waiting::Wait;
-use waiting::Waiter;
 
 /// Longest time between two pulses.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
@@ -68,7 +68,8 @@ pub struct Shift {
     leave_by: Option<Instant>,
     /// The runner has left: nothing more reaches the engine.
     over: bool,
-    waiter: Waiter,
+    /// What the waiter does.
+    waiter: Presence,
     /// A reserve of the waiter's was sent and not answered, and is to be repeated.
     waiter_unanswered: bool,
     /// The waiter may block on other queues than those to be asked.
@@ -95,7 +96,7 @@ impl Shift {
             duty: Duty::default(),
             leave_by: None,
             over: false,
-            waiter: Waiter::Away,
+            waiter: Presence::Away,
             waiter_unanswered: false,
             astray: false,
             notice: None,
@@ -150,7 +151,9 @@ impl Shift {
         if pressing || self.flush_due(now) {
             return Step::Turn(self.turn(now));
         }
-        self.fetch.rest();
+        if !self.fetch.is_asking() {
+            self.fetch.rest();
+        }
         let due_at = self.fetch.due_at(&self.hand).filter(|_| !self.takes_none());
         let moments = [self.outcomes.flush_at(), due_at, self.hand.release_at()];
         Step::Sleep(moments.into_iter().flatten().fold(self.pulse_at.min(leave_by), Instant::min))

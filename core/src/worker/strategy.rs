@@ -210,6 +210,10 @@ impl Queues {
             (None, Strategy::Ordered | Strategy::Callback) => (self.next_from(0), limit),
         };
         let window = &mut self.windows[at];
+        if limit == 0 {
+            // No turn is spent where nothing is taken.
+            return Asking { queues: window.names().to_vec(), limit, share: Share::InOrder };
+        }
         let mut queues = window.order();
         if self.strategy.shares() {
             window.move_on();

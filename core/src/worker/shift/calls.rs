@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MOST_KEPT, Shift, Waiter, pulse_within};
+use super::{MOST_KEPT, Shift, pulse_within};
 use crate::error::Error;
 use crate::ops::{Job, QueueReserve, Reserved, Turned, WorkerTurn};
 use crate::worker::fetch::Demand;
@@ -11,8 +11,7 @@ use crate::worker::trouble::{Meaning, meaning};
 
 impl Shift {
     pub(super) fn demand(&mut self, now: Instant) -> Demand {
-        let fetching = self.waiter == Waiter::Fetching;
-        if fetching || self.takes_none() || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
+        if self.takes_none() || self.trouble.is_some() || self.outcomes.kept() >= MOST_KEPT {
             return Demand { limit: 0, pressing: false };
         }
         self.fetch.demand(&mut self.hand, now)

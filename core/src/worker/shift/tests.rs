@@ -515,7 +515,7 @@ fn jobs_that_an_unanswered_call_took_come_before_others() {
     let sent = turn(shift.step(now));
     let ahead = fetch(shift.wait(now));
     let sent = shift.turn_failed(sent, unavailable(), now).unwrap();
-    assert!(shift.waiter_failed(&ahead, unavailable(), now));
+    assert!(shift.waiter_failed(&ahead, unavailable(), now) && matches!(shift.wait(now), Wait::Rest));
     shift.pulsed(now);
     assert!(matches!(shift.step(now), Step::Repeat) && matches!(shift.wait(now), Wait::Repeat));
     shift.turned(&sent, answer(&sent, Vec::new()), now);
@@ -526,7 +526,7 @@ fn jobs_that_an_unanswered_call_took_come_before_others() {
 
 #[test]
 fn a_call_full_of_outcomes_is_made_at_once() {
-    let (mut shift, now) = busy(124, 126);
+    let (mut shift, now) = busy(124, 251);
     assert_eq!(sleep(shift.step(now)), now + MS);
     let job = shift.start(now).unwrap();
     shift.finish(&lease(&job), Outcome::DONE, None, now);

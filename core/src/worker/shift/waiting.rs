@@ -25,52 +25,47 @@ pub enum Wait {
 
 /// What the waiter does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waiter {
+pub(super) enum Presence {
     /// It has not come yet, or has left.
     Away,
     /// Nothing, until it is rung; or it is about to look for what to do.
     Resting,
-    /// It may be in a blocking call, or fetches what woke it.
-    Blocking,
-    /// It fetches jobs ahead.
-    Fetching,
+    /// It makes a call, which may block.
+    Busy,
 }
 
 impl Shift {
     /// The waiter begins its work.
     pub fn waiter_came(&mut self) {
-        self.waiter = Waiter::Resting;
+        self.waiter = Presence::Resting;
     }
 
     /// The waiter has left.
     pub fn waiter_left(&mut self) {
-        self.waiter = Waiter::Away;
+        self.waiter = Presence::Away;
     }
 
-    /// True until the waiter has left.
+    /// True from when the waiter comes until it has left.
     pub fn is_waiter_here(&self) -> bool {
-        self.waiter != Waiter::Away
+        self.waiter != Presence::Away
     }
 
     /// Decides what the waiter does next.
     pub fn wait(&mut self, now: Instant) -> Wait {
-        if self.dismisses_waiter(now) {
-            return Wait::Leave;
-        }
-        if self.repeats() {
-            return Wait::Repeat;
-        }
-        if self.wants_wake() {
-            self.waiter = Waiter::Blocking;
-            return Wait::Block;
-        }
-        self.waiter = Waiter::Resting;
-        if !self.wants_fetch(now) {
+        self.waiter = Presence::Resting;
+        let wait = if self.dismisses_waiter(now) {
+            Wait::Leave
+        } else if self.repeats() {
+            Wait::Repeat
+        } else if self.wants_wake() {
+            Wait::Block
+        } else if self.wants_fetch(now) {
+            Wait::Fetch(self.reserve(now, None))
+        } else {
             return Wait::Rest;
-        }
-        let asked = self.reserve(now, None);
-        self.waiter = Waiter::Fetching;
-        Wait::Fetch(asked)
+        };
+        self.waiter = Presence::Busy;
+        wait
     }
 
     /// True when the waiter has something to do that it may not know of.
@@ -98,35 +93,35 @@ impl Shift {
         self.wants_wake() && !self.fetch.looks_by_itself()
     }
 
-    /// True while the runner is in a turn that takes no jobs, and there are some to be fetched.
+    /// True while the runner is in a turn, and jobs are wanted that it does not take.
     fn wants_fetch(&mut self, now: Instant) -> bool {
         self.unanswered && self.can_fetch(now)
     }
 
-    /// True when the runner, which has more outcomes than one turn has room for beside jobs, is to leave the jobs to the waiter.
-    /// Not where threads wait for them: it is the quicker to ask.
+    /// True when the runner, which has more outcomes than one turn has room for beside jobs, is to hand in outcomes alone: no jobs
+    /// are pressing, or the waiter can fetch them. Not where threads wait for them: it is the quicker to ask.
     pub(super) fn leaves_jobs(&mut self, now: Instant) -> bool {
-        let many = self.outcomes.kept() > WorkerTurn::ENDED_BESIDE;
-        many && self.fetch.need(&self.hand) == 0 && self.can_fetch(now)
+        let many = self.outcomes.kept() > WorkerTurn::ENDED_BESIDE && self.fetch.need(&self.hand) == 0;
+        many && (!self.demand(now).pressing || self.can_fetch(now))
     }
 
-    /// One call at a time asks for jobs ahead, so that they start in the order of their queue.
     fn can_fetch(&mut self, now: Instant) -> bool {
-        let free = self.waiter == Waiter::Resting && !self.waiter_unanswered;
-        free && !self.fetch.is_asking() && !self.fetch.wants_look() && !self.is_outdated() && self.demand(now).pressing
+        let free = self.waiter == Presence::Resting && !self.waiter_unanswered;
+        free && !self.is_outdated() && !self.fetch.wants_look() && self.demand(now).pressing
     }
 
     /// The answer to a reserve of the waiter's. Returns how many jobs came.
     pub fn waiter_reserved(&mut self, asked: &QueueReserve, reserved: Reserved, now: Instant) -> usize {
-        (self.waiter, self.waiter_unanswered) = (Waiter::Resting, false);
+        self.waiter = Presence::Resting;
+        self.waiter_unanswered = false;
         self.reserved(asked, reserved, now)
     }
 
     /// A reserve of the waiter's failed. True when it is to be repeated.
     pub fn waiter_failed(&mut self, asked: &QueueReserve, error: Error, now: Instant) -> bool {
         self.waiter_unanswered = meaning(&error) == Meaning::Unanswered;
+        self.waiter = Presence::Resting;
         if !self.waiter_unanswered {
-            self.waiter = Waiter::Resting;
             self.fetch.forget(asked);
         }
         self.failed(error, now);
