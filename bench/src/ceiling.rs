@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use redis::{Connection, Value};
 
-use crate::engine;
+use crate::engine::{self, WORKER};
 use crate::server::{Caller, Meters, Server};
 
 /// As many as one call may complete.
 const BATCH: usize = 125;
-const WORKER: &str = "bench-host:4242:0123abcd";
 
 /// What the server did, per job.
 pub struct Ceiling {

@@ -8,7 +8,8 @@ use crate::server::Pipeline;
 pub const HISTORY: usize = 50_000;
 /// How many jobs a call has.
 pub const BATCH: usize = 50;
-const WORKER: &str = "bench-host:4242:0123abcd";
+/// The worker of all reservations.
+pub const WORKER: &str = "bench-host:4242:0123abcd";
 
 /// In the reply of a reserve whose jobs are all alike: the values before the first job.
 const REPLY_HEAD: usize = 7;

@@ -5,6 +5,7 @@ use redis::{Connection, Value};
 use serde_json::{Value as Json, json};
 
 use super::figures::{self, Row};
+use crate::engine::WORKER;
 use crate::server::{AT_ONCE, Caller, Meters, Server};
 
 /// What a step of the benchmark answers.
@@ -20,8 +21,6 @@ pub const TURN: usize = 50;
 pub const PAGE: usize = 250;
 /// Most queues of one reserve.
 pub const ASKED: usize = 64;
-/// The worker of all reservations.
-pub const WORKER: &str = "bench-host:4242:0123abcd";
 
 const NOON: u64 = 1_800_000_000_000;
 

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use redis::Value;
 use serde_json::{Value as Json, json};
 
-use super::crowd::{
-    ASKED, Args, BATCH, Crowd, HALF, PAGE, Step, TURN, WORKER, count, leases, list, puts, reserve, text, turn,
-};
+use super::crowd::{ASKED, Args, BATCH, Crowd, HALF, PAGE, Step, TURN, count, leases, list, puts, reserve, text, turn};
+use crate::engine::WORKER;
 
 const WAITING: usize = 1_000_000;
 const SCHEDULED: usize = 200_000;

@@ -79,7 +79,7 @@ pub fn put_and_turn(pipeline: &mut Pipeline<'_>, number: usize, data: &str, ende
 
 /// A turn that delivers `ended` and takes up to `limit` jobs: what completes these.
 pub fn turn(pipeline: &mut Pipeline<'_>, limit: usize, ended: &[String]) -> Done<Vec<String>> {
-    let mut call = ["bench-host:4242:0123abcd", &limit.to_string(), "0", "1", "bench"].map(str::to_owned).to_vec();
+    let mut call = [engine::WORKER, &limit.to_string(), "0", "1", "bench"].map(str::to_owned).to_vec();
     call.extend_from_slice(ended);
     let replies = pipeline.call("worker_turn", &[call])?;
     completions(&replies).ok_or("a turn took nothing".into())
