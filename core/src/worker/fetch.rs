@@ -8,7 +8,7 @@ use super::strategy::{Asking, Queues};
 use super::succession::Succession;
 use crate::ops::{QueueReserve, Reserved};
 
-/// Most jobs that one call fetches ahead: while the first half of what may be held is performed, the second comes.
+/// Most jobs that one call fetches ahead: Redis hands them over in a millisecond or two, so that no other client waits longer.
 const MOST_AHEAD: usize = MOST_UNSTARTED / 2;
 
 /// What is asked for now.

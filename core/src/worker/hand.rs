@@ -17,7 +17,7 @@ use crate::ops::{Job, Lease};
 const AHEAD: Duration = Duration::from_millis(25);
 /// A job nobody started within this goes back to its place in the queue.
 const RELEASE_AFTER: Duration = Duration::from_millis(100);
-/// Most unstarted jobs: what Redis hands over in a few milliseconds, so that no other client waits longer.
+/// Most unstarted jobs: of two calls, so that the jobs of one are performed while the next is under way.
 pub const MOST_UNSTARTED: usize = 250;
 
 struct Unstarted {
