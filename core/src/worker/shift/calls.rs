@@ -18,8 +18,12 @@ impl Shift {
     }
 
     pub(super) fn turn(&mut self, now: Instant) -> WorkerTurn {
-        let wanted = if self.leaves_jobs(now) { 0 } else { self.demand(now).limit };
-        let reserve = self.ask(wanted, None);
+        let Demand { limit, pressing } = self.demand(now);
+        // More outcomes than there is room for beside jobs go alone, unless jobs are pressing that the waiter cannot fetch, or that
+        // threads wait for: the runner is the quicker to ask.
+        let many = self.outcomes.kept() > WorkerTurn::ENDED_BESIDE && self.fetch.need(&self.hand) == 0;
+        let leaves_jobs = many && (!pressing || self.waiter_can_fetch());
+        let reserve = self.ask(if leaves_jobs { 0 } else { limit }, None);
         self.unanswered = true;
         let ended = self.outcomes.take(reserve.limit > 0);
         WorkerTurn { reserve, ended }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Shift;
 use crate::error::Error;
-use crate::ops::{QueueReserve, Reserved, WorkerTurn};
+use crate::ops::{QueueReserve, Reserved};
 use crate::worker::trouble::{Meaning, meaning};
 
 /// What the waiter does next.
@@ -95,19 +95,13 @@ impl Shift {
 
     /// True while the runner is in a turn, and jobs are wanted that it does not take.
     fn wants_fetch(&mut self, now: Instant) -> bool {
-        self.unanswered && self.can_fetch(now)
+        self.unanswered && self.waiter_can_fetch() && self.demand(now).pressing
     }
 
-    /// True when the runner, which has more outcomes than one turn has room for beside jobs, is to hand in outcomes alone: no jobs
-    /// are pressing, or the waiter can fetch them. Not where threads wait for them: it is the quicker to ask.
-    pub(super) fn leaves_jobs(&mut self, now: Instant) -> bool {
-        let many = self.outcomes.kept() > WorkerTurn::ENDED_BESIDE && self.fetch.need(&self.hand) == 0;
-        many && (!self.demand(now).pressing || self.can_fetch(now))
-    }
-
-    fn can_fetch(&mut self, now: Instant) -> bool {
+    /// Whether the waiter has nothing else to do, nor the runner anything to look up before jobs are asked for.
+    pub(super) fn waiter_can_fetch(&self) -> bool {
         let free = self.waiter == Presence::Resting && !self.waiter_unanswered;
-        free && !self.is_outdated() && !self.fetch.wants_look() && self.demand(now).pressing
+        free && !self.is_outdated() && !self.fetch.wants_look()
     }
 
     /// The answer to a reserve of the waiter's. Returns how many jobs came.
