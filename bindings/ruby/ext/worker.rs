@@ -61,10 +61,11 @@ impl Worker {
         }
     }
 
-    /// Hands an outcome over; returns at once.
-    fn finish(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<(), Error> {
+    /// Hands an outcome over; returns at once. nil: completed without a result, as most are.
+    fn finish(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: Option<String>) -> Result<(), Error> {
         let worker = this.core(ruby)?;
-        Outcome::from_json(&outcome)
+        outcome
+            .map_or(Ok(Outcome::DONE), |outcome| Outcome::from_json(&outcome))
             .and_then(|outcome| worker.finish(&jid, &token, outcome))
             .map_err(|error| errors::exception(ruby, error))
     }

@@ -175,16 +175,20 @@ class JobInterruptedTest < Case
     e.reason
   end
 
-  def job(jid) = Manyhands::Job.build("k", jid:)
+  # A run on a thread that holds interrupts back as those of a worker do.
+  def during(runs, jid, &)
+    job = Manyhands::Job.build("k", jid:)
+    Thread.handle_interrupt(RUNS::HELD_BACK) { runs.during(job, &) }
+  end
 
   def test_an_interrupt_that_comes_too_late_is_gone
     runs = RUNS.new
-    runs.during(job("j")) do
+    during(runs, "j") do
       Thread.new { 3.times { runs.interrupt("j", nil, "killed") } }.join
       assert_equal "killed", let_in
     end
     assert_equal :none, let_in
-    runs.during(job("next")) { assert_equal :none, let_in }
+    during(runs, "next") { assert_equal :none, let_in }
     assert_empty runs.list
   end
 
@@ -192,9 +196,9 @@ class JobInterruptedTest < Case
     runs = RUNS.new
     1000.times { |n| runs.interrupt("ended-#{n}", nil, "killed") }
     runs.interrupt("j", nil, "cancelled")
-    runs.during(job("other")) { assert_equal :none, let_in }
-    runs.during(job("ended-0")) { assert_equal :none, let_in, "the oldest was forgotten" }
-    runs.during(job("j")) { assert_equal "cancelled", let_in }
+    during(runs, "other") { assert_equal :none, let_in }
+    during(runs, "ended-0") { assert_equal :none, let_in, "the oldest was forgotten" }
+    during(runs, "j") { assert_equal "cancelled", let_in }
   end
 
   # So that jobs end also where each takes long, as when signatures are compared.

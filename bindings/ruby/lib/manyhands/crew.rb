@@ -16,11 +16,12 @@ module Manyhands
       @leaving = Thread::Queue.new
     end
 
-    # Starts threads. They hold interrupts back except while they wait for a job or run a handler.
+    # Starts threads. They hold interrupts back except while they wait for a job or run a handler, {JobInterrupted} also
+    # while they wait.
     #
     # @param count [Integer]
     def hire(count)
-      Thread.handle_interrupt(Object => :on_blocking) do
+      Thread.handle_interrupt(Runs::HELD_BACK) do
         count.times do |number|
           @threads << Thread.new do
             Thread.current.name = "manyhands-#{number}"

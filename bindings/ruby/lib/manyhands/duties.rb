@@ -28,8 +28,8 @@ module Manyhands
     # @return [Array<String>]
     def kinds = @handlers.keys
 
-    # @return [Boolean] whether there is a handler for the kind
-    def known?(kind) = @handlers.key?(kind)
+    # @return [Handler, nil] of the kind
+    def handler(kind) = @handlers[kind]
 
     # @return [Hash{String => Integer}] the milliseconds that a handler may run, by kind
     def timeouts = @handlers.transform_values(&:timeout_ms).compact
@@ -54,11 +54,12 @@ module Manyhands
       end
     end
 
-    # Performs a job of a known kind, middleware and all.
+    # Performs a job, middleware and all.
     #
     # @param job [Job]
+    # @param handler [Handler] of its kind
     # @return [Object] its result
-    def perform(job) = @middleware.around(@handlers.fetch(job.kind)).around_perform(job)
+    def perform(job, handler) = @middleware.around(handler).around_perform(job)
 
     private
 

@@ -3,17 +3,16 @@
 module Manyhands
   # Performs one job after another on the threads that call it, and tells the native worker how each ended.
   #
-  # Those threads are expected to hold back interrupts except while they block: between the arrival of a job and its
+  # Those threads are expected to hold back interrupts as {Runs::HELD_BACK} says: between the arrival of a job and its
   # handler nothing may be interrupted, or the job would be nobody's until its lease runs out.
   #
   # @api private
   class Performer
+    # What most end with has no text either.
     DONE = { complete: {} }.freeze
     RELEASE = { release: {} }.freeze
     KILLED = { class: "ThreadKilled", message: "the thread was killed while it performed the job", trace: "" }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
-    # The texts of these, as the core reads them.
-    TEXTS = [DONE, RELEASE, UNKNOWN_KIND].to_h { |one| [one, JSON.generate(one)] }.compare_by_identity.freeze
     # The class of the error after a timeout, which names the failure group in every language.
     INTERRUPTED = "JobInterrupted"
     # Reasons of interrupts that leave the lease as it is.
@@ -21,7 +20,7 @@ module Manyhands
     KILL = "killed"
     # Interrupts that a handler hears of.
     LET_IN = { Object => :immediate }.freeze
-    private_constant :DONE, :RELEASE, :KILLED, :UNKNOWN_KIND, :TEXTS, :INTERRUPTED, :KILL, :LET_IN
+    private_constant :DONE, :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL, :LET_IN
 
     # @return [Runs] the jobs that are performed now
     attr_reader :runs
@@ -100,16 +99,16 @@ module Manyhands
 
     def outcome_of(run)
       job = run.job
-      return UNKNOWN_KIND unless @duties.known?(job.kind)
+      run.handler = @duties.handler(job.kind)
+      return UNKNOWN_KIND unless run.handler
 
-      run.known = true
       tell_hooks(:before_perform, job)
       performed(run)
     end
 
     def performed(run)
       job = run.job
-      result = @duties.perform(job)
+      result = @duties.perform(job, run.handler)
       return unless job.held? # the handler has ended it
 
       result.nil? && !job.data_changed? ? DONE : { complete: job.completion(result) }
@@ -122,7 +121,7 @@ module Manyhands
     # No hook hears of a job that has no handler. Interrupts are over: each is told once. A handler that failed the job
     # itself has said why; what it raises afterwards changes nothing.
     def tell_end(run)
-      return unless run.known
+      return unless run.handler
 
       tell_hooks(:after_perform, run.job)
       failure = run.job.given_up || run.failure
@@ -207,7 +206,7 @@ module Manyhands
     end
 
     def tell(job, outcome)
-      @unanswered.finish(job, TEXTS[outcome] || text_of(outcome))
+      @unanswered.finish(job, outcome.equal?(DONE) ? nil : text_of(outcome))
       job.let_go("finished")
     end
 

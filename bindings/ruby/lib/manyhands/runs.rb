@@ -5,38 +5,36 @@ module Manyhands
   #
   # @api private
   class Runs
-    # One run of a job; `reasons` of the interrupts that it was sent; whether its kind is `known`, so that hooks hear
-    # of it; the exception that is its `failure`, if any.
-    Run = Struct.new(:job, :thread, :began, :reasons, :known, :failure)
+    # One run of a job; `reasons` of the interrupts that it was sent; the `handler` of its kind, without which no hook
+    # hears of it; the exception that is its `failure`, if any.
+    Run = Struct.new(:job, :thread, :began, :reasons, :handler, :failure)
     # Most interrupts that are kept for a job which was handed out, but whose thread has not come here yet.
     EARLY = 1000
-    HELD_BACK = { JobInterrupted => :never }.freeze
+    # What threads hold back that have runs.
+    HELD_BACK = { JobInterrupted => :never, Object => :on_blocking }.freeze
     LET_IN = { JobInterrupted => :immediate }.freeze
     NEVER = { Object => :never }.freeze
     NONE = [].freeze
-    private_constant :Run, :EARLY, :HELD_BACK, :LET_IN, :NEVER, :NONE
+    private_constant :Run, :EARLY, :LET_IN, :NEVER, :NONE
 
     def initialize
-      @runs = {}
+      @runs = {}.compare_by_identity
       @early = {}
       @lock = Mutex.new
     end
 
-    # A job that can be interrupted wherever the block lets interrupts in, and nowhere else. None is left over when the
-    # block has ended.
+    # A job that can be interrupted wherever the block lets interrupts in, and nowhere else: its thread has {HELD_BACK}
+    # them. None is left over when the block has ended.
     #
     # @param job [Job]
     # @yieldparam run [Run]
     def during(job)
-      Thread.handle_interrupt(HELD_BACK) do
-        run = Run.new(job, Thread.current, now, NONE)
-        key = [job.jid, job.token].freeze
-        enter(key, run)
-        yield run
-      ensure
-        leave(key)
-        swallow(run.reasons.size)
-      end
+      run = Run.new(job, Thread.current, now, NONE)
+      enter(run)
+      yield run
+    ensure
+      leave(run)
+      swallow(run.reasons.size)
     end
 
     # Tells a job's handler to end, if it runs or is about to.
@@ -47,7 +45,7 @@ module Manyhands
     def interrupt(jid, token, reason)
       Thread.handle_interrupt(NEVER) do
         @lock.synchronize do
-          run = @runs[[jid, token]]
+          run = list.find { |one| one.job.jid == jid && one.job.token == token }
           next send_to(run, reason) if run
 
           @early[[jid, token]] = reason
@@ -57,7 +55,7 @@ module Manyhands
     end
 
     # @return [Array<Run>] those there are now. Takes no lock
-    def list = @runs.values
+    def list = @runs.keys
 
     private
 
@@ -66,18 +64,23 @@ module Manyhands
       run.thread.raise(JobInterrupted.new(run.job.jid, reason))
     end
 
-    # A thread that dies while it has the lock would leave its job in nobody's hands.
-    def enter(key, run)
-      Thread.handle_interrupt(NEVER) do
-        @lock.synchronize do
-          @runs[key] = run
-          (early = @early.delete(key)) && send_to(run, early)
-        end
+    def enter(run)
+      locked do
+        @runs[run] = true
+        early = @early.delete([run.job.jid, run.job.token]) unless @early.empty?
+        send_to(run, early) if early
       end
     end
 
-    def leave(key)
-      Thread.handle_interrupt(NEVER) { @lock.synchronize { @runs.delete(key) } }
+    def leave(run) = locked { @runs.delete(run) }
+
+    # A thread that dies here would leave its job in nobody's hands. One that gets the lock at once does not block, and
+    # so lets nothing in.
+    def locked
+      @lock.try_lock || Thread.handle_interrupt(NEVER) { @lock.lock }
+      yield
+    ensure
+      @lock.unlock
     end
 
     # Interrupts that came too late for the handler. No more can come: its run is not listed any longer.

@@ -36,9 +36,10 @@ module Manyhands
       def perform(worker, job)
         Wire.check_class(worker, "worker", Worker)
         Wire.check_class(job, "job", Job)
-        Wire.refuse("the worker has no handler for kind #{job.kind}", nil) unless worker.duties.known?(job.kind)
+        handler = worker.duties.handler(job.kind)
+        Wire.refuse("the worker has no handler for kind #{job.kind}", nil) unless handler
 
-        worker.duties.perform(job)
+        worker.duties.perform(job, handler)
       end
 
       # Performs the jobs that may run now in the worker's queues, and those that they put there, on this thread until

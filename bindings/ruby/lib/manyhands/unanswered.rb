@@ -21,7 +21,7 @@ module Manyhands
     # Hands over how a job ended.
     #
     # @param job [Job]
-    # @param outcome [String] as the core reads it
+    # @param outcome [String, nil] as the core reads it; nil: completed without a result
     # @raise [Error]
     def finish(job, outcome)
       return @native.finish(job.jid, job.token, outcome) unless @keep

@@ -22,7 +22,7 @@ module Manyhands
 
         # @see Native::Worker#finish
         def finish(jid, token, outcome)
-          verb, fields = Wire.parse(outcome).first
+          verb, fields = outcome ? Wire.parse(outcome).first : ["complete", {}]
           verb, fields = *again(fields) if verb == "error"
           verb, fields = *unknown_kind if verb == "unknown_kind"
           told = @client.call("job_#{verb}", { jobs: [{ jid:, token:, **fields }] }).first
@@ -68,7 +68,7 @@ module Manyhands
         count = 0
         while (job = reserve)
           @told.job = job
-          Thread.handle_interrupt(Object => :on_blocking) { @performer.perform(job) }
+          Thread.handle_interrupt(Runs::HELD_BACK) { @performer.perform(job) }
           raise @performer.error if @raises && @performer.error
 
           count += 1
