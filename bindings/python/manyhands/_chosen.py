@@ -31,7 +31,7 @@ class Chosen:
         self._choose = choose
         self._fault = ""
 
-    def next(self, native: _native.Worker, timeout_ms: int | None) -> dict[str, Any] | None:
+    def next(self, native: _native.Worker, timeout_ms: int | None) -> tuple[Any, ...] | None:
         """The next job, or None when the time is over or the worker stopped."""
         until = math.inf if timeout_ms is None else time.monotonic() + timeout_ms / 1000
         while True:
@@ -41,9 +41,9 @@ class Chosen:
                 native.set_order(order)
             ask_after_ms = _ASK_EVERY_MS if queues else _LOOK_AGAIN_MS
             left_ms = max(0.0, until - time.monotonic()) * 1000
-            fields, stopped = native.next(math.ceil(min(ask_after_ms, left_ms)))
-            if fields is not None or stopped or left_ms <= ask_after_ms:
-                return fields
+            row, stopped = native.next(math.ceil(min(ask_after_ms, left_ms)))
+            if row is not None or stopped or left_ms <= ask_after_ms:
+                return row
 
     def _order(self, queues: list[str]) -> list[str] | None:
         """What the function answers; None: as before."""

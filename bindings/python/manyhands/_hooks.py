@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from manyhands.errors import InvalidArgument
 from manyhands.middleware import is_async
-
-if TYPE_CHECKING:
-    from manyhands.job import Job
 
 _log = logging.getLogger("manyhands")
 
@@ -38,10 +35,11 @@ class Hooks:
         """Whether somebody listens."""
         return bool(self._hooks[name])
 
-    def tell(self, name: str, *about: Any, job: Job | None = None) -> None:
-        """Call them all."""
+    def tell(self, name: str, about: Any, *more: Any) -> None:
+        """Call them all; `about` is first what they are told of."""
         for hook in self._hooks[name]:
             try:
-                hook(*about)
+                hook(about, *more)
             except Exception:  # noqa: BLE001  the hook is the user's
-                _log.exception("a %s hook raised%s", name, f" for job {job.jid}" if job else "")
+                jid = getattr(about, "jid", None)
+                _log.exception("a %s hook raised%s", name, f" for job {jid}" if jid else "")

@@ -13,6 +13,9 @@ Ending = tuple[str, dict[str, Any]]
 _LONGEST_NAME = 255
 """Bytes."""
 
+DONE: Ending = ("complete", {})
+"""The outcome of a job whose handler returned, and said nothing more."""
+
 UNKNOWN_KIND: Ending = ("unknown_kind", {})
 """The outcome of a job whose kind has no handler here."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +25,6 @@ def limits_in_milliseconds(
     return limits
 
 
-def limits_of(fields: Mapping[str, Any]) -> tuple[float | None, Backoff | None]:
+def limits_of(timeout_ms: int | None, backoff_ms: str) -> tuple[float | None, Backoff | None]:
     """Those that a job came with."""
-    timeout_ms = fields["timeout_ms"]
-    return None if timeout_ms is None else timeout_ms / 1000, Backoff._of_json(fields["backoff_ms"])
+    return None if timeout_ms is None else timeout_ms / 1000, Backoff._of_json(backoff_ms)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from manyhands._finished import Finished
 from manyhands._holder import outcome_text
-from manyhands._outcomes import RELEASE, UNKNOWN_KIND, Ending, failed, failed_by_rule
+from manyhands._outcomes import DONE, RELEASE, UNKNOWN_KIND, Ending, failed, failed_by_rule
 from manyhands._running import Running, Runs
 from manyhands.errors import Closed, InvalidArgument, WrongState
 from manyhands.interrupted import JobInterrupted
@@ -44,20 +44,18 @@ class Performer:
 
     def perform(self, job: Job) -> None:
         """Perform a job and tell its outcome; raises what ends the thread, after the job has been told of."""
-        ended: BaseException | None = None
-
-        def act(running: Running) -> Ending:
-            nonlocal ended
-            try:
-                return self.outcome_of(job, running.perform)
-            except JobInterrupted as error:
-                return self._interrupted(running, error)
-            except BaseException as error:  # noqa: BLE001  a handler's SystemExit is raised when its job is told
-                if isinstance(error, ENDS):
-                    ended = error
-                return RELEASE if running.reason == KILLED and ended is None else self.failed(job, error)
-
-        self._finish(job, self._runs.perform(job, act))
+        running, ended = self._runs.begin(job), None
+        try:
+            ending = self.outcome_of(job, running.perform)
+        except JobInterrupted as error:
+            ending = self._interrupted(running, error)
+        except BaseException as error:  # noqa: BLE001  a handler's SystemExit is raised when its job is told
+            if isinstance(error, ENDS):
+                ended = error
+            ending = RELEASE if running.reason == KILLED and ended is None else self.failed(job, error)
+        finally:
+            self._runs.end(running)
+        self._finish(job, ending)
         if ended is not None:
             raise ended
 
@@ -72,17 +70,18 @@ class Performer:
         if run is None:
             return UNKNOWN_KIND
         tell = self._duties.hooks.tell
-        tell("before_perform", job, job=job)
+        tell("before_perform", job)
         raised: Outcome | None = None
         try:
             try:
-                ending: Ending = ("complete", job._completion(perform(run)))
+                result = perform(run)
+                ending = DONE if result is None and not job._data_changed else ("complete", job._completion(result))
             except Outcome as chosen:
                 raised, ending = chosen, (chosen.verb, chosen.fields())
         finally:
-            tell("after_perform", job, job=job)
+            tell("after_perform", job)
         if raised is not None and raised.verb == "fail":
-            tell("failure", job, raised, job=job)
+            tell("failure", job, raised)
         raised = None  # it has this frame, and would be kept by it
         return ending
 
@@ -105,7 +104,7 @@ class Performer:
         frames = sys._current_frames()
         runs = {running.thread: running for running in self.running()}
         for thread in threading.enumerate():
-            frame, running = frames.get(thread.ident or 0), runs.get(thread)
+            frame, running = frames.get(thread.ident or 0), runs.get(thread.ident or 0)
             stack = "".join(traceback.format_stack(frame)) if frame else ""
             if running is None:
                 _log.warning("thread %s\n%s", thread.name, stack)
@@ -128,7 +127,7 @@ class Performer:
         if not isinstance(error, ENDS):
             _log.warning("job %s (%s) raised %s", job.jid, job.kind, type(error).__name__, exc_info=error)
         job._failed = None  # what it raised says more
-        self._duties.hooks.tell("failure", job, error, job=job)
+        self._duties.hooks.tell("failure", job, error)
         ruled, delay_ms = job._rule or (None, None)
         if ruled is error:
             return failed_by_rule(job.kind, error, delay_ms)
@@ -141,7 +140,7 @@ class Performer:
         """Tell of a job that its handler has failed itself, unless an error has been told of that it raised then."""
         failed, job._failed = job._failed, None
         if failed is not None:
-            self._duties.hooks.tell("failure", job, failed, job=job)
+            self._duties.hooks.tell("failure", job, failed)
 
     def _finish(self, job: Job, ending: Ending) -> None:
         job._rule = None  # its error has frames that have the job
@@ -151,7 +150,7 @@ class Performer:
         if self._duties.hooks.any("lock_lost"):
             self._finished.keep(job, job.token)
         try:
-            self._native.finish(job.jid, job.token, outcome_text(*ending))
+            self._native.finish(job.jid, job.token, None if ending is DONE else outcome_text(*ending))
         except InvalidArgument as error:  # such as a failure group of 300 bytes
             _log.warning("job %s (%s): its outcome was refused", job.jid, job.kind, exc_info=error)
             self._native.finish(job.jid, job.token, outcome_text(*failed(error)))
@@ -166,7 +165,7 @@ class Performer:
             _log.warning("job %s: %s was refused: %s", jid, operation, reason)
             job = self._finished.take(jid, token)
             if job is not None:
-                self._duties.hooks.tell("lock_lost", job, reason, job=job)
+                self._duties.hooks.tell("lock_lost", job, reason)
 
 
 def _line(frame: FrameType) -> str:

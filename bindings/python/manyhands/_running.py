@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from manyhands import _native
@@ -22,21 +22,22 @@ _MOST_EARLY = 1_000
 class Running:
     """One run of a handler with what is around it, on the thread that made this."""
 
+    reason: str | None = None
+    waiting: Waiting | None = None
+
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.thread = threading.current_thread()
-        self.since = time.monotonic()
-        self.reason: str | None = None
-        self.waiting: Waiting | None = None
-        self._run = _native.Run(threading.get_ident())
+        self.thread = get_ident()
+        self.since = monotonic()
+        self._run = _native.Run(self.thread)
 
     def perform(self, run: Handler) -> Any:
         """Run it; an interrupt is raised inside of `run` and never after it."""
-        before, _here.running = _here.running, self
+        self.job._running = self
         try:
             return self._run.call(run, self.job)
         finally:
-            _here.running = before
+            self.job._running = None
 
     def wait(self, handler: Handler) -> Any:
         """Await an `async def` handler; an interrupt cancels it."""
@@ -56,52 +57,47 @@ class Running:
             self.waiting.cancel(reason)
 
 
-class _Here(threading.local):
-    """What runs on this thread."""
-
-    running: Running | None = None
-
-
-_here = _Here()
-
-
 def awaited(handler: Handler, job: Job) -> Any:
     """Run an `async def` handler on the event loop, and wait for it on this thread."""
-    if _here.running is None:  # no worker runs it, but a test
+    if job._running is None:  # no worker runs it, but a test
         return Running(job).perform(partial(awaited, handler))
-    return _here.running.wait(handler)
+    return job._running.wait(handler)
 
 
 class Runs:
-    """All runs of a worker by job and token, which interrupts are told to once each.
+    """All runs of a worker, which interrupts are told to once each.
 
     changed: called when one begins or has ended.
     """
 
     def __init__(self, changed: Callable[[], None] | None) -> None:
         self._changed = changed
-        self._runs: dict[tuple[str, str | None], Running] = {}
+        self._runs: dict[Job, Running] = {}
         self._early: dict[tuple[str, str | None], str] = {}
 
-    def perform(self, job: Job, act: Callable[[Running], Any]) -> Any:
-        """Call act(running), during which interrupts reach the run."""
-        key, running = (job.jid, job.token), Running(job)
-        self._runs[key] = running
-        self._tell(key)
+    def begin(self, job: Job) -> Running:
+        """From now on interrupts reach the job's run."""
+        self._runs[job] = running = Running(job)
+        if self._early:
+            self._tell(running)
         if self._changed is not None:
             self._changed()
-        try:
-            return act(running)
-        finally:
-            del self._runs[key]
-            self._early.pop(key, None)
-            if self._changed is not None:
-                self._changed()
+        return running
+
+    def end(self, running: Running) -> None:
+        """It is over."""
+        del self._runs[running.job]
+        if self._early:
+            self._early.pop(_key(running), None)
+        if self._changed is not None:
+            self._changed()
 
     def interrupt(self, jid: str, token: str, reason: str) -> None:
         """Interrupt a run, also one that is just about to begin: whoever takes the reason out tells of it."""
         self._early[jid, token] = reason
-        self._tell((jid, token))
+        for running in self.all():
+            if _key(running) == (jid, token):
+                self._tell(running)
         while len(self._early) > _MOST_EARLY:  # those whose run had just ended
             self._early.pop(next(iter(self._early)), None)
 
@@ -109,8 +105,11 @@ class Runs:
         """Those there are now."""
         return list(self._runs.values())
 
-    def _tell(self, key: tuple[str, str | None]) -> None:
-        running = self._runs.get(key)
-        reason = self._early.pop(key, None) if running else None
-        if running and reason:
+    def _tell(self, running: Running) -> None:
+        reason = self._early.pop(_key(running), None)
+        if reason:
             running.interrupt(reason)
+
+
+def _key(running: Running) -> tuple[str, str | None]:
+    return running.job.jid, running.job.token

@@ -16,10 +16,16 @@ from manyhands.errors import WrongState
 from manyhands.outcome import Fail
 
 if TYPE_CHECKING:
+    from manyhands._running import Running
     from manyhands.backoff import BackoffLike
     from manyhands.client import Client
 
 _NO_DELAY = 0
+
+_ROW = (
+    *("jid", "kind", "queue", "data", "priority", "retries", "remaining", "worker", "token", "tags", "route"),
+    *("throttles", "headers", "parent", "tracked", "put_at_ms"),
+)
 
 State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed", "cancelled"]
 
@@ -64,39 +70,49 @@ class Job(Managed, Viewed):
     Source: core/src/ops/job.rs
     """
 
-    run_timeout = backoff = None  # what most jobs have, at no cost
+    # What most jobs have, or begin with, at no cost.
+    run_timeout = backoff = None
+    state: State = "running"
+    stalled = False
+    _reserved = True
+    _data: Any = UNCHANGED
+    _data_changed = False
+    _view: dict[str, Any] | None = None
+    _locals: dict[str, Any] | None = None
+    _rule: tuple[BaseException, int | None] | None = None
+    _failed: Fail | None = None
+    _running: Running | None = None
 
-    def __init__(self, client: Client | None, holder: Holder | None, fields: dict[str, Any]) -> None:
+    def __init__(self, client: Client | None, holder: Holder | None, row: tuple[Any, ...]) -> None:
         """For this package only: a program makes jobs by putting them, or by `Job.build`."""
         self._client = client
         self._holder = holder
-        self._reserved = "history" not in fields
-        self._raw_data: str | None = fields["data"]
-        self._data: Any = UNCHANGED
-        self._data_changed = False
-        self._view: dict[str, Any] | None = None if self._reserved else fields
-        self._locals: dict[str, Any] | None = None
-        self._rule: tuple[BaseException, int | None] | None = None
-        self._failed: Fail | None = None
-        self.jid: str = fields["jid"]
-        self.kind: str = fields["kind"]
-        self.queue: str = fields["queue"]
-        self.priority: int = fields["priority"]
-        self.retries: int = fields["retries"]
-        self.remaining: int = fields["remaining"]
-        self.worker: str | None = fields["worker"]
-        self.token: str | None = fields["token"]
-        self.tags: list[str] = fields["tags"]
-        self.route: list[str] = fields["route"]
-        self.throttles: list[str] = fields["throttles"]
-        self.headers: dict[str, str] = fields["headers"]
-        if "backoff_ms" in fields:
-            self.run_timeout, self.backoff = limits_of(fields)
-        self.parent: str | None = fields["parent"]
-        self.tracked: bool = fields["tracked"]
-        self.put_at: float = fields["put_at_ms"] / 1000
-        self.state: State = fields.get("state", "running")
-        self.stalled: bool = fields.get("stalled", False)
+        self.jid: str
+        self.kind: str
+        self.worker: str | None
+        self.parent: str | None
+        (
+            self.jid,
+            self.kind,
+            self.queue,
+            self._raw_data,
+            self.priority,
+            self.retries,
+            self.remaining,
+            self.worker,
+            self.token,
+            self.tags,
+            self.route,
+            self.throttles,
+            self.headers,
+            self.parent,
+            self.tracked,
+            put_at_ms,
+            limits,
+        ) = row
+        self.put_at: float = put_at_ms / 1000
+        if limits is not None:
+            self.run_timeout, self.backoff = limits_of(*limits)
 
     @staticmethod
     def build(
@@ -127,18 +143,23 @@ class Job(Managed, Viewed):
         limits = limits_in_milliseconds(timeout, backoff, None)
         backoff_ms = json_text(limits.get("backoff_ms"), "backoff", None)
         fields |= {"timeout_ms": limits.get("timeout_ms"), "backoff_ms": backoff_ms}
-        return Job(None, None, {**fields, "worker": None, "token": None, "put_at_ms": 0})
+        return Job(None, None, _row({**fields, "worker": None, "token": None, "put_at_ms": 0}))
 
     @classmethod
-    def _of_reserved(cls, client: Client, fields: dict[str, Any]) -> Job:
-        return cls(client, ClientHolder(client), fields)
+    def _of_reserved(cls, client: Client, row: tuple[Any, ...]) -> Job:
+        return cls(client, ClientHolder(client), row)
 
     @classmethod
     def _of_view(cls, client: Client, reply: str) -> Job:
-        return cls(client, ClientHolder(client), view_fields(reply))
+        view = view_fields(reply)
+        job = cls(client, ClientHolder(client), _row(view))
+        job._reserved, job._view = False, view
+        job.state, job.stalled = view["state"], view.get("stalled", False)
+        return job
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_client": None, "_holder": None, "_locals": None, "_rule": None, "_failed": None}
+        of_this_run = ("_client", "_holder", "_locals", "_rule", "_failed", "_running")
+        return {**self.__dict__, **dict.fromkeys(of_this_run)}
 
     def _record(self, *, with_data: bool = True) -> Job:
         """The same job without what was read from it, to be kept for a while; without its data it is small."""
@@ -337,3 +358,8 @@ class Job(Managed, Viewed):
 
     def __repr__(self) -> str:
         return f"<manyhands.Job {self.jid} {self.kind!r} in {self.queue!r}, {self.state}>"
+
+
+def _row(view: dict[str, Any]) -> tuple[Any, ...]:
+    """The tuple of which a job is made, as the native module makes it of a reserved one."""
+    return *(view[name] for name in _ROW), (view["timeout_ms"], view["backoff_ms"])

@@ -233,10 +233,7 @@ class Worker(Registering):
         """
         self._refuse_loading()
         self._begin()
-        timeout_ms = None if timeout is None else milliseconds(timeout, "timeout", "worker_next")
-        chosen = self._options.chosen
-        fields = self._native.next(timeout_ms)[0] if chosen is None else chosen.next(self._native, timeout_ms)
-        return None if fields is None else Job(self._client, self._holder, fields)
+        return self._take(None if timeout is None else milliseconds(timeout, "timeout", "worker_next"))
 
     def close(self, timeout: float | timedelta | None = None) -> None:
         """End: no new jobs, send outcomes, give back jobs that had not begun, stop the native threads.
@@ -283,7 +280,7 @@ class Worker(Registering):
         ):
             try:
                 self._duties.hooks.tell("start", self)
-                crew.work(self._options.threads, self.next)
+                crew.work(self._options.threads, self._take)
                 if crew.is_left:
                     _native.end_at_exit()
                 self._end(0)
@@ -301,6 +298,11 @@ class Worker(Registering):
                 _log.info("worker %s stopped", self.name)
         if crew.crashes:
             raise crew.crashes[0]
+
+    def _take(self, timeout_ms: int | None = None) -> Job | None:
+        chosen = self._options.chosen
+        row = self._native.next(timeout_ms)[0] if chosen is None else chosen.next(self._native, timeout_ms)
+        return None if row is None else Job(self._client, self._holder, row)
 
     def _end(self, timeout_ms: int) -> None:
         self._begin()

@@ -3,7 +3,7 @@
 use manyhands::EventsOptions;
 use manyhands::ops::{Placed, QueuePut};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyList, PyTuple};
 
 use crate::errors::exception;
 use crate::events::Events;
@@ -62,10 +62,10 @@ impl Client {
         queue: String,
         limit: i64,
         worker: Option<String>,
-    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let reserved = wait::interruptibly(py, || self.host.queue(queue).reserve_as(worker.as_deref(), limit))?;
         let jobs = reserved.map_err(|error| exception(py, error))?.jobs;
-        jobs.iter().map(|job| job::fields(py, job)).collect()
+        jobs.iter().map(|job| job::row(py, job)).collect()
     }
 
     /// Subscribes to events.

@@ -4,38 +4,36 @@ use std::collections::BTreeMap;
 
 use manyhands::ops::{Placed, QueuePut};
 use manyhands::{Backoff, Job, Put};
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::{IntoPyObjectExt, intern, prelude::*};
 use serde_json::value::RawValue;
 
 use crate::errors::exception;
 
-/// A reserved job as the dict from which `manyhands.Job` is made. The two that few jobs have are there only for these.
-pub fn fields<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
-    let fields = PyDict::new(py);
-    fields.set_item(intern!(py, "jid"), &job.jid)?;
-    fields.set_item(intern!(py, "kind"), &job.kind)?;
-    fields.set_item(intern!(py, "queue"), &job.queue)?;
-    fields.set_item(intern!(py, "data"), &job.data)?;
-    fields.set_item(intern!(py, "priority"), job.priority)?;
-    fields.set_item(intern!(py, "retries"), job.retries)?;
-    fields.set_item(intern!(py, "remaining"), job.remaining)?;
-    fields.set_item(intern!(py, "token"), &job.token)?;
-    fields.set_item(intern!(py, "worker"), &job.worker)?;
-    fields.set_item(intern!(py, "put_at_ms"), job.put_at_ms)?;
-    fields.set_item(intern!(py, "tags"), &job.tags)?;
-    fields.set_item(intern!(py, "route"), &job.route)?;
-    fields.set_item(intern!(py, "throttles"), &job.throttles)?;
-    fields.set_item(intern!(py, "headers"), &job.headers)?;
-    fields.set_item(intern!(py, "parent"), &job.parent)?;
-    fields.set_item(intern!(py, "tracked"), job.tracked)?;
-    if job.timeout_ms.is_some() || job.backoff.is_some() {
-        let backoff = job.backoff.as_ref().map_or_else(|| "null".to_owned(), Backoff::to_json);
-        fields.set_item(intern!(py, "timeout_ms"), job.timeout_ms)?;
-        fields.set_item(intern!(py, "backoff_ms"), backoff)?;
-    }
-    Ok(fields)
+/// A reserved job as the tuple of which `manyhands.Job` is made: its limits, as few jobs have any, are one member.
+pub fn row<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyTuple>> {
+    let backoff = || job.backoff.as_ref().map_or_else(|| "null".to_owned(), Backoff::to_json);
+    let limits = (job.timeout_ms.is_some() || job.backoff.is_some()).then(|| (job.timeout_ms, backoff()));
+    let members = [
+        job.jid.as_str().into_bound_py_any(py)?,
+        job.kind.as_str().into_bound_py_any(py)?,
+        job.queue.as_str().into_bound_py_any(py)?,
+        job.data.as_str().into_bound_py_any(py)?,
+        job.priority.into_bound_py_any(py)?,
+        job.retries.into_bound_py_any(py)?,
+        job.remaining.into_bound_py_any(py)?,
+        job.worker.as_str().into_bound_py_any(py)?,
+        job.token.as_str().into_bound_py_any(py)?,
+        job.tags.as_slice().into_bound_py_any(py)?,
+        job.route.as_slice().into_bound_py_any(py)?,
+        job.throttles.as_slice().into_bound_py_any(py)?,
+        (&job.headers).into_bound_py_any(py)?,
+        job.parent.as_deref().into_bound_py_any(py)?,
+        job.tracked.into_bound_py_any(py)?,
+        job.put_at_ms.into_bound_py_any(py)?,
+        limits.into_bound_py_any(py)?,
+    ];
+    PyTuple::new(py, members)
 }
 
 /// What became of puts, each as the tuple of which `manyhands.Placed` is made.

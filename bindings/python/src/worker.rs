@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manyhands::{Next, Outcome};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::PyTuple;
 
 use crate::bell::Bell;
 use crate::client::Client;
@@ -33,22 +33,30 @@ impl Worker {
     }
 
     /// Waits for a job; with None whether the worker stopped, else the time is over.
-    fn next<'py>(&self, py: Python<'py>, timeout_ms: Option<u64>) -> PyResult<(Option<Bound<'py, PyDict>>, bool)> {
-        let next = wait::until(py, timeout_ms.map(Duration::from_millis), |span| match self.core.next(span) {
+    ///
+    /// A job that is there already is taken without letting go of the interpreter lock: getting that back from threads
+    /// that run handlers costs more than all the rest.
+    fn next<'py>(&self, py: Python<'py>, timeout_ms: Option<u64>) -> PyResult<(Option<Bound<'py, PyTuple>>, bool)> {
+        let look = |span| match self.core.next(span) {
             Ok(Next::Empty) => None,
             other => Some(other),
-        })?;
+        };
+        let next = match look(Duration::ZERO) {
+            None => wait::until(py, timeout_ms.map(Duration::from_millis), look)?,
+            there => there,
+        };
         match next {
-            Some(Ok(Next::Job(job))) => Ok((Some(job::fields(py, &job)?), false)),
+            Some(Ok(Next::Job(job))) => Ok((Some(job::row(py, &job)?), false)),
             Some(Err(error)) => Err(exception(py, error)),
             Some(Ok(Next::Stopped)) => Ok((None, true)),
             Some(Ok(Next::Empty)) | None => Ok((None, false)),
         }
     }
 
-    /// Hands an outcome over; it is sent with the next turn.
-    fn finish(&self, py: Python<'_>, jid: &str, token: &str, outcome: &str) -> PyResult<()> {
-        py.detach(|| self.core.finish(jid, token, Outcome::from_json(outcome)?)).map_err(|error| exception(py, error))
+    /// Hands an outcome over, which waits for nothing; it is sent with the next turn. None: done, without a result.
+    fn finish(&self, py: Python<'_>, jid: &str, token: &str, outcome: Option<&str>) -> PyResult<()> {
+        let outcome = outcome.map_or(Ok(Outcome::DONE), Outcome::from_json);
+        outcome.and_then(|outcome| self.core.finish(jid, token, outcome)).map_err(|error| exception(py, error))
     }
 
     /// Hands an outcome over and waits for the engine's answer: the job's new state.

@@ -125,7 +125,7 @@ def test_every_operation_has_a_method(client: Client, driver: Any, monkeypatch: 
             reached.append("queue_put")
             return native.put(jobs, alone)
 
-        def reserve(self, queue: str, limit: int, worker: str | None) -> list[dict[str, Any]]:
+        def reserve(self, queue: str, limit: int, worker: str | None) -> list[tuple[Any, ...]]:
             reached.append("queue_reserve")
             return native.reserve(queue, limit, worker)
 

@@ -205,6 +205,25 @@ def test_async_handlers_put_inline(client: Client) -> None:
     assert states(client, [placed.jid]) == ["completed"]
 
 
+def test_a_running_handler_puts_inline_what_is_async(client: Client) -> None:
+    inner, outer = Worker(client, ["inner"]), Worker(client, ["outer"], max_jobs=1)
+    performed: list[str] = []
+
+    @inner.perform("k")
+    async def wait(job: Job) -> None:
+        performed.append(job.jid)
+
+    @outer.perform("k")
+    def put(_job: Job) -> None:
+        with inline(inner):
+            client.queue("inner").put("k", jid="b")
+
+    client.queue("outer").put("k", jid="a")
+    outer.run()
+    assert performed == ["b"]
+    assert states(client, ["a", "b"]) == ["completed", "completed"]
+
+
 def test_perform_needs_no_server() -> None:
     worker = Worker(Client("unix:///nowhere"), ["q"])
     worker.perform("k")(lambda job: job.data * 2)
