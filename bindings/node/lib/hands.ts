@@ -1,6 +1,7 @@
 import type { Door } from "./door.js";
 import { described, ENDING_NAMES, type Ending, errorEnding, outcomeJson, shortOutcome } from "./ending.js";
 import { Internal, InvalidArgument, settled, sync, WrongState } from "./errors.js";
+import { Exchange } from "./exchange.js";
 import { Job, type JobOutcome } from "./job.js";
 import type { NativeInterrupt, NativeJob, NativeRefused, NativeWorker } from "./native.js";
 import type { Holder } from "./run.js";
@@ -29,12 +30,12 @@ export interface LossListener {
 /** The jobs that a worker has in hand: their outcomes on the way to the core, and the news of their leases on the way back. */
 export class Hands implements Holder {
   readonly door: Door;
-  /** Opened again when the worker begins. */
-  native: NativeWorker;
   /** Jobs whose handlers are under way. */
   readonly running = new Set<Job>();
   /** Jobs that were given to a loop of the program's own and that are not ended. */
   readonly taken = new Set<Job>();
+  #native: NativeWorker;
+  #exchange: Exchange;
   #listener: LossListener;
   /** Jobs whose outcome the engine may refuse, in the order of their hand-over, for who listens; null for one whose loss was told. */
   #unanswered = new Map<string, Job | null>();
@@ -45,8 +46,24 @@ export class Hands implements Holder {
 
   constructor(door: Door, native: NativeWorker, listener: LossListener) {
     this.door = door;
-    this.native = native;
+    this.#native = native;
+    this.#exchange = new Exchange(native, this);
     this.#listener = listener;
+  }
+
+  get native(): NativeWorker {
+    return this.#native;
+  }
+
+  /** Opened again when the worker begins. */
+  set native(native: NativeWorker) {
+    this.#native = native;
+    this.#exchange = new Exchange(native, this);
+  }
+
+  /** A job that is in hand already, which is started by that; null when there is none. Never waits. */
+  take(): Job | null {
+    return this.#exchange.take();
   }
 
   reserved(job: NativeJob): Job {
@@ -86,7 +103,7 @@ export class Hands implements Holder {
     this.taken.delete(job);
     try {
       // The engine passes over a release that comes too late; the runtime forgets the job.
-      this.native.finish(job.jid, job.token as string, RELEASE);
+      this.#exchange.finish(job.jid, job.token as string, RELEASE);
     } catch {
       // The worker has stopped.
     }
@@ -106,17 +123,19 @@ export class Hands implements Holder {
   }
 
   #tell(job: Job, ending: Ending): void {
-    const tell = (ending: Ending) =>
-      sync(() => this.native.finish(job.jid, job.token as string, shortOutcome(ending)), ENDING_NAMES);
     try {
-      tell(ending);
+      this.#send(job, ending);
     } catch (error) {
       if (!(error instanceof InvalidArgument || error instanceof Internal)) {
         throw error;
       }
       // What the handler returned or threw cannot be stored: that is the handler's error.
-      tell(errorEnding(error));
+      this.#send(job, errorEnding(error));
     }
+  }
+
+  #send(job: Job, ending: Ending): void {
+    sync(() => this.#exchange.finish(job.jid, job.token as string, shortOutcome(ending)), ENDING_NAMES);
   }
 
   #remember(job: Job, among: Map<string, Job | null>): void {

@@ -248,7 +248,8 @@ export class Job<Data = unknown> extends Held<Data> {
   }
 
   /** @internal A job under a lease that was just taken. */
-  static reserved([jid, kind, queue, data, token, putAt, worker, said = UNSAID]: NativeJob, holder: Holder): Job {
+  static reserved([jid, kind, queue, data, token, putAt, worker, own]: NativeJob, holder: Holder): Job {
+    const said = own ?? UNSAID;
     const fields: JobFields = {
       jid,
       kind,

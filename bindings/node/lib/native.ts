@@ -10,7 +10,7 @@ export interface NativeCode {
   readonly retryable: boolean;
 }
 
-/** A job under a lease; `data` is JSON text. `said` is absent when its put said nothing more and no retry was spent. */
+/** A job under a lease; `data` is JSON text. `said` is not there when its put said nothing more and no retry was spent. */
 export type NativeJob = readonly [
   jid: string,
   kind: string,
@@ -19,8 +19,20 @@ export type NativeJob = readonly [
   token: string,
   putAtMs: number,
   worker: string,
-  said?: NativeSaid,
+  said?: NativeSaid | null,
 ];
+
+/** Makes a job of the fields of a {@link NativeJob}; kind, queue and worker are null when they are those of the job before. */
+export type NativeMake<Made> = (
+  jid: string,
+  kind: string | null,
+  queue: string | null,
+  data: string,
+  token: string,
+  putAtMs: number,
+  worker: string | null,
+  said: NativeSaid | null,
+) => Made;
 
 /** What the put of a job may say. */
 export interface NativeSaid {
@@ -96,15 +108,21 @@ export interface NativeClient {
   close(): Promise<void>;
 }
 
+/** Starts a job that is in hand already: what `make` makes of it; null when there is none. Never waits. */
+export type NativeTake = <Made>(make: NativeMake<Made>) => Made | null;
+
+/** Hands an outcome over. Without one the job is completed, and has no result. */
+export type NativeFinish = (jid: string, token: string, outcome: string | undefined) => void;
+
 export interface NativeWorker {
   readonly name: string;
-  /** Jobs that are in hand already, at most `limit`. Never waits. */
-  take(limit: number): NativeJob[];
+  /** What is called for every job are functions of their own: of a method the native half must first prove its `this`. */
+  taker(): NativeTake;
+  finisher(): NativeFinish;
   /** Waits for jobs, at most `limit`; null once the worker is stopped. One call at a time. */
   next(limit: number): Promise<NativeJob[] | null>;
   /** Waits for one job; none when the time is over (null: never) or the worker is stopped. Any number of calls at a time. */
   nextOne(timeoutMs: number | null): Promise<NativeJob[]>;
-  finish(jid: string, token: string, outcome?: string): void;
   finishWait(jid: string, token: string, outcome: string): Promise<string>;
   heartbeat(jid: string, token: string): Promise<number>;
   takeRefused(): NativeRefused[];

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { settled } from "./errors.js";
 import type { Hands } from "./hands.js";
-import type { NativeJob } from "./native.js";
+import type { Job } from "./job.js";
 import type { Performing } from "./performing.js";
 
 /** Milliseconds. How long jobs are started before the event loop has its turn. */
@@ -52,12 +52,11 @@ export class Rounds {
         await setImmediate();
         turnBegan = performance.now();
       }
-      const free = most - this.#hands.running.size;
       this.#listener.before();
-      const jobs = this.#hands.native.take(free);
-      if (jobs.length > 0) {
-        this.#start(jobs);
-      } else if (await this.#startNext(free)) {
+      const job = this.#hands.take();
+      if (job !== null) {
+        this.#start(job);
+      } else if (await this.#startNext(most - this.#hands.running.size)) {
         turnBegan = performance.now();
       } else {
         // After `maxJobs` the last have all the time they need; a stop says itself how long it waits.
@@ -85,11 +84,9 @@ export class Rounds {
     }
   }
 
-  #start(jobs: readonly NativeJob[]): void {
+  #start(job: Job): void {
     this.#listener.began();
-    for (const job of jobs) {
-      void this.#performing.perform(this.#hands.reserved(job), this.#hands, this.#ended);
-    }
+    void this.#performing.perform(job, this.#hands, this.#ended);
   }
 
   /** Waits for jobs and starts them. False once there will be none. */
@@ -97,7 +94,9 @@ export class Rounds {
     this.#reserving = true;
     try {
       const jobs = await settled(() => this.#hands.native.next(free));
-      this.#start(jobs ?? []);
+      for (const job of jobs ?? []) {
+        this.#start(this.#hands.reserved(job));
+      }
       return jobs !== null;
     } finally {
       this.#reserving = false;

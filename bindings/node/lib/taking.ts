@@ -1,7 +1,7 @@
 import { settled } from "./errors.js";
 import type { Hands } from "./hands.js";
 import type { Job } from "./job.js";
-import type { NativeJob, NativeWorker } from "./native.js";
+import type { NativeWorker } from "./native.js";
 import { onExit } from "./process.js";
 import type { Setup } from "./setup.js";
 import { type Pace, Watch } from "./watch.js";
@@ -31,9 +31,8 @@ export class Taking {
   async next(timeout: number | null): Promise<Job | null> {
     this.#unwatchExit ??= endedAtExit(this.#hands.native);
     this.#arrange();
-    const [native] = this.#hands.native.take(1);
-    const found = native ?? (await this.#waitedFor(timeout));
-    return found === undefined ? null : this.#give(this.#hands.reserved(found));
+    const job = this.#hands.take() ?? (await this.#waitedFor(timeout));
+    return job === null ? null : this.#give(job);
   }
 
   /** At the jobs in hand. */
@@ -47,11 +46,11 @@ export class Taking {
     this.#watch.end();
   }
 
-  async #waitedFor(timeout: number | null): Promise<NativeJob | undefined> {
+  async #waitedFor(timeout: number | null): Promise<Job | null> {
     const asked = this.#setup.order && setInterval(() => this.#arrange(), ASK_EVERY);
     try {
       const [native] = await settled(() => this.#hands.native.nextOne(timeout));
-      return native;
+      return native === undefined ? null : this.#hands.reserved(native);
     } finally {
       clearInterval(asked);
     }

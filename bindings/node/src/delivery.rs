@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use manyhands::{Error, Next, Outcome};
@@ -30,6 +30,8 @@ pub struct Wanted {
 /// What the JavaScript object shares with the thread that waits for jobs.
 pub struct Shared {
     pub core: Apart<manyhands::Worker>,
+    /// There once a job was wanted: its environment will end it.
+    pub begun: OnceLock<()>,
     /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler. Those of a delivery stand
     /// under its number.
     under_way: Mutex<BTreeMap<u64, Vec<(String, String)>>>,
@@ -43,6 +45,7 @@ impl Shared {
     pub fn new(core: manyhands::Worker) -> Arc<Shared> {
         Arc::new(Shared {
             core: Apart::new(core),
+            begun: OnceLock::new(),
             under_way: Mutex::default(),
             deliveries: AtomicU64::new(0),
             taking: RwLock::default(),
@@ -126,7 +129,7 @@ pub fn first(core: &manyhands::Worker, until: Option<Instant>) -> manyhands::Res
 }
 
 /// What is there without waiting. A fault or a stop is told by the next wait: these jobs are started and must not be lost.
-pub fn in_hand(core: &manyhands::Worker, most: usize) -> Vec<Job> {
+fn in_hand(core: &manyhands::Worker, most: usize) -> Vec<Job> {
     let mut jobs = Vec::new();
     while jobs.len() < most {
         let Ok(Next::Job(job)) = core.next(Duration::ZERO) else { break };

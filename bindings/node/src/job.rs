@@ -14,19 +14,19 @@ pub struct Job {
     /// Its id.
     pub jid: String,
     /// Names its handler.
-    kind: String,
+    pub kind: String,
     /// The queue it was taken from.
-    queue: String,
+    pub queue: String,
     /// JSON text, as it was put.
-    data: String,
+    pub data: String,
     /// Proves the lease.
     pub token: String,
     /// When it was put.
-    put_at_ms: i64,
+    pub put_at_ms: i64,
     /// Who holds it.
-    worker: String,
+    pub worker: String,
     /// What its put said beside these; None of most jobs.
-    said: Option<Said>,
+    pub said: Option<Said>,
 }
 
 /// Jobs that are given at once.

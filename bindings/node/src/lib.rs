@@ -6,6 +6,7 @@ mod client;
 mod delivery;
 mod errors;
 mod events;
+mod exchange;
 mod job;
 mod news;
 mod pool;

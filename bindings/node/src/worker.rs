@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{Function, PromiseRaw};
 use napi_derive::napi;
 
 use crate::client::Client;
-use crate::delivery::{Jobs, Shared, Wanted, end_with_environment, first, in_hand, start_waiter};
+use crate::delivery::{Jobs, Shared, Wanted, end_with_environment, first, start_waiter};
 use crate::errors::thrown;
 use crate::job::{Batch, Job};
 use crate::news::News;
@@ -43,11 +43,9 @@ pub struct Interrupt {
 /// One worker of this environment.
 #[napi]
 pub struct Worker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// The line of its client.
     line: Arc<Line>,
-    /// There once a job was wanted: its environment will end it.
-    begun: OnceLock<()>,
     /// To the thread that waits for jobs; there once `next` was called. The thread ends with it.
     waiter: OnceLock<Sender<Wanted>>,
     /// There once JavaScript wants to be called.
@@ -63,7 +61,6 @@ impl Worker {
         Ok(Worker {
             shared: Shared::new(core),
             line: Arc::clone(&client.line),
-            begun: OnceLock::new(),
             waiter: OnceLock::new(),
             news: OnceLock::new(),
         })
@@ -73,13 +70,6 @@ impl Worker {
     #[napi(getter, catch_unwind)]
     pub fn name(&self) -> String {
         self.shared.core.name().to_owned()
-    }
-
-    /// Jobs to start that are in hand already, at most `most`. Never waits.
-    #[napi(catch_unwind)]
-    pub fn take(&self, most: u32) -> Batch {
-        // Before a first one was waited for there are none, and a fault or a stop is told by the wait.
-        Batch(if self.begun.get().is_some() { in_hand(&self.shared.core, most as usize) } else { Vec::new() })
     }
 
     /// Jobs to start, at least one and at most `most`; null once the worker is stopped.
@@ -111,13 +101,6 @@ impl Worker {
         pool::keep_apart(env, "manyhands-next", move |job: Pending<Batch>| {
             shared.deliver(job, wait, |Batch(jobs)| jobs)
         })
-    }
-
-    /// Hands an outcome over; it is sent with the next turn. None: completed without a result.
-    #[napi(catch_unwind)]
-    pub fn finish(&self, jid: String, token: String, outcome: Option<String>) -> napi::Result<()> {
-        let outcome = outcome.map_or(Ok(Outcome::DONE), |json| Outcome::from_json(&json)).map_err(thrown)?;
-        self.shared.core.finish(&jid, &token, outcome).map_err(thrown)
     }
 
     /// Hands an outcome over and waits for the engine's answer: the job's new state.
@@ -292,9 +275,9 @@ pub fn spare_runtime_threads() {
 
 impl Worker {
     fn begin(&self, env: &Env) -> napi::Result<()> {
-        if self.begun.get().is_none() {
+        if self.shared.begun.get().is_none() {
             end_with_environment(env, &self.shared)?;
-            self.begun.get_or_init(|| ());
+            self.shared.begun.get_or_init(|| ());
         }
         Ok(())
     }

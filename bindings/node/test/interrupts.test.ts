@@ -220,7 +220,12 @@ test("a program that runs its worker itself obeys signals too: TTIN writes what 
 
 test("an interrupt waits for a job on its way here, and not for good for one that has gone", () => {
   const interrupts: unknown[] = [];
-  const native = { takeInterrupts: () => interrupts.splice(0), takeRefused: () => [] };
+  const native = {
+    takeInterrupts: () => interrupts.splice(0),
+    takeRefused: () => [],
+    taker: () => () => null,
+    finisher: () => () => {},
+  };
   const hands = new Hands({} as never, native as never, { listens: () => false, lockLost: () => {} });
   const interruptedAfter = (looks: number, jid: string) => {
     const job = Job.build("k", null, { jid });

@@ -245,7 +245,8 @@ test("a finished job is kept until the engine has answered, and no longer", (t) 
     takeInterrupts: () => [],
     takeRefused: () => refusals.splice(0),
     unanswered: () => unanswered,
-    finish: () => {},
+    taker: () => () => null,
+    finisher: () => () => {},
   };
   const told: string[] = [];
   const lockLost = ({ jid }: Job) => void told.push(jid);
