@@ -79,8 +79,9 @@ impl Client {
         let queue = client.queue(queue);
         let reserved = gvl::call(ruby, || queue.reserve_as(worker.as_deref(), limit))?;
         let jobs = ruby.ary_new_capa(reserved.jobs.len());
+        let mut repeated = job::Repeated::default();
         for job in reserved.jobs {
-            jobs.push(job::fields(ruby, job)?)?;
+            jobs.push(job::fields(ruby, job, &mut repeated)?)?;
         }
         Ok(jobs)
     }

@@ -1,21 +1,33 @@
 //! `Manyhands::Native::Worker`: a handle of the core's worker runtime.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use magnus::{Error, RArray, RModule, Ruby, Value, function, method, prelude::*};
+use magnus::{
+    DataTypeFunctions, Error, RArray, RModule, Ruby, TypedData, Value, function, gc, method, prelude::*,
+};
 use manyhands::{Code, Next, Outcome};
 
 use crate::client::{self, Client};
 use crate::{errors, gvl, job};
 
 /// A worker of this process. Its native threads run Rust code only.
-#[magnus::wrap(class = "Manyhands::Native::Worker", free_immediately, size)]
+#[derive(TypedData)]
+#[magnus(class = "Manyhands::Native::Worker", free_immediately, mark, size)]
 struct Worker {
     /// Always there until drop.
     core: Option<manyhands::Worker>,
     /// Its end may have to be waited for: it has threads, or a private server.
     waits: AtomicBool,
+    /// Taken out while a job is made: the collector may run then, and finds it on the stack.
+    repeated: RefCell<job::Repeated>,
+}
+
+impl DataTypeFunctions for Worker {
+    fn mark(&self, marker: &gc::Marker) {
+        self.repeated.borrow().mark(marker);
+    }
 }
 
 impl Drop for Worker {
@@ -33,7 +45,7 @@ impl Worker {
         let client = client.core(ruby)?;
         let core = manyhands::Worker::open(client, &options)
             .map_err(|error| errors::exception(ruby, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
-        Ok(Worker { core: Some(core), waits: client::waits(client).into() })
+        Ok(Worker { core: Some(core), waits: client::waits(client).into(), repeated: RefCell::default() })
     }
 
     fn core(&self, ruby: &Ruby) -> Result<&manyhands::Worker, Error> {
@@ -51,7 +63,12 @@ impl Worker {
         let deadline = timeout_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         loop {
             match wait(worker, deadline).transpose().map_err(|error| errors::exception(ruby, error))? {
-                Some(Next::Job(job)) => return job::fields(ruby, job).map(RArray::as_value),
+                Some(Next::Job(job)) => {
+                    let mut repeated = this.repeated.take();
+                    let fields = job::fields(ruby, job, &mut repeated);
+                    this.repeated.replace(repeated);
+                    return fields.map(RArray::as_value);
+                }
                 Some(Next::Stopped) => return Ok(ruby.qfalse().as_value()),
                 Some(Next::Empty) | None => ruby.thread_check_ints()?,
             }

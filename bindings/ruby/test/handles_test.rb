@@ -30,6 +30,17 @@ class HandlesTest < Case
     assert_equal %w[0 1 2], Array.new(3) { |n| client.job("j#{n}").result }
   end
 
+  def test_jobs_share_what_they_have_in_common
+    kinds = %w[a a b a]
+    kinds.each { |kind| queue.put(kind) }
+    worker = new_worker
+    jobs = kinds.map { stressed { worker.next } }
+    assert_equal [kinds, [queue.name], [worker.name]], [jobs.map(&:kind), *%i[queue worker].map { jobs.map(&_1).uniq }]
+    assert_same jobs[0].kind, jobs[1].kind
+    %i[kind queue token worker].each { |one| assert_predicate jobs[0].public_send(one), :frozen?, one }
+    assert_equal ["completed"], jobs.map(&:complete).uniq
+  end
+
   def test_compaction_moves_nothing_of_ours
     skip "this Ruby does not compact" unless GC.respond_to?(:compact)
     queue.put("k", "x")
