@@ -6,7 +6,7 @@ module Manyhands
   # @api private
   class Crew
     # @param performer [Performer]
-    # @param watch [Watch] is told when a thread ends
+    # @param watch [Watch] is told when a job begins, and when a thread ends
     # @yieldreturn [Job, nil] the next job; nil when there will be none
     def initialize(performer, watch, &take)
       @performer = performer
@@ -27,6 +27,7 @@ module Manyhands
             Thread.current.name = "manyhands-#{number}"
             Thread.current.report_on_exception = false # the join in `look` raises it
             while (job = @take.call)
+              @watch.stir_idle
               @performer.perform(job)
             end
           ensure

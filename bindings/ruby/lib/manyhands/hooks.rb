@@ -22,7 +22,7 @@ module Manyhands
     end
 
     # @return [Boolean] whether anybody listens
-    def any?(name) = @hooks.fetch(name).any?
+    def any?(name) = !@hooks[name].empty?
 
     # Calls them all; the block is told what one raises.
     #

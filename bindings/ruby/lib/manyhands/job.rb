@@ -84,10 +84,6 @@ module Manyhands
       end
 
       # @api private
-      # @param fields [Array] as ext/job.rs makes them
-      def of_reserved(fields, holder, native) = new(fields, holder, native)
-
-      # @api private
       # @param reply [String] the JSON text of a job view; who looked it up does not hold it
       def of_view(reply, native)
         view = view(reply)
@@ -102,6 +98,7 @@ module Manyhands
     end
 
     # @api private
+    # @param fields [Array] as ext/job.rs makes them
     def initialize(fields, holder, native, view = nil)
       @jid, @kind, @queue, @raw_data, @priority, @retries, @remaining, @token, @put_at_ms, @worker, @tags, @route,
         @throttles, @headers, @parent, @tracked, @timeout_ms, backoff, state, stalled = fields

@@ -91,7 +91,7 @@ module Manyhands
       native = @client.native
       holder = ClientHolder.new(native)
       native.reserve(Wire.text(@name, "queue", RESERVE), Wire.integer(limit, "limit", RESERVE), worker).map do |fields|
-        Job.of_reserved(fields, holder, native)
+        Job.new(fields, holder, native)
       end
     end
 

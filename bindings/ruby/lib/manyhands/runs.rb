@@ -43,14 +43,12 @@ module Manyhands
     # @param token [String]
     # @param reason [String]
     def interrupt(jid, token, reason)
-      Thread.handle_interrupt(NEVER) do
-        @lock.synchronize do
-          run = list.find { |one| one.job.jid == jid && one.job.token == token }
-          next send_to(run, reason) if run
+      alone do
+        run = list.find { |one| one.job.jid == jid && one.job.token == token }
+        next send_to(run, reason) if run
 
-          @early[[jid, token]] = reason
-          @early.shift if @early.size > EARLY # of runs that have ended
-        end
+        @early[[jid, token]] = reason
+        @early.shift if @early.size > EARLY # of runs that have ended
       end
     end
 
@@ -64,24 +62,25 @@ module Manyhands
       run.thread.raise(JobInterrupted.new(run.job.jid, reason))
     end
 
+    # Only who interrupts has the lock, while it looks at the list and until it has sent: if it has not seen what was
+    # changed here, it is waited for, or it had finished before. Seldom does anybody.
     def enter(run)
-      locked do
-        @runs[run] = true
-        early = @early.delete([run.job.jid, run.job.token]) unless @early.empty?
+      @runs[run] = true
+      return unless @lock.locked? || !@early.empty?
+
+      alone do
+        early = @early.delete([run.job.jid, run.job.token])
         send_to(run, early) if early
       end
     end
 
-    def leave(run) = locked { @runs.delete(run) }
-
-    # A thread that dies here would leave its job in nobody's hands. One that gets the lock at once does not block, and
-    # so lets nothing in.
-    def locked
-      @lock.try_lock || Thread.handle_interrupt(NEVER) { @lock.lock }
-      yield
-    ensure
-      @lock.unlock
+    def leave(run)
+      @runs.delete(run)
+      alone { nil } if @lock.locked?
     end
+
+    # A thread that dies while it has the lock, or waits for it, would leave its job in nobody's hands.
+    def alone(&) = Thread.handle_interrupt(NEVER) { @lock.synchronize(&) }
 
     # Interrupts that came too late for the handler. No more can come: its run is not listed any longer.
     #

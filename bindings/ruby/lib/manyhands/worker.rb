@@ -221,7 +221,7 @@ module Manyhands
 
     def take(timeout_ms)
       fields = @choose && @options[:strategy] == CALLBACK ? chosen(timeout_ms) : @native.next(timeout_ms)
-      Job.of_reserved(fields, @holder, @client.native) if fields
+      Job.new(fields, @holder, @client.native) if fields
     end
 
     # What comes from the queues that the program chooses.

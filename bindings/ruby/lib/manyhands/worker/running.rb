@@ -45,7 +45,7 @@ module Manyhands
       begin_work
       refuse_second_run
       performer = @performer = Performer.new(@native, @duties, @logger)
-      crew = Crew.new(performer, @watch) { take(nil)&.tap { @watch.stir_idle } }
+      crew = Crew.new(performer, @watch) { take(nil) }
       # Signals first: one that came while threads are hired would be an exception that leaves them behind.
       Signals.during(method(:obey)) { work(crew, performer) }
       nil
