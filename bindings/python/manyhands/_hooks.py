@@ -17,6 +17,8 @@ class Hooks:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._hooks: dict[str, tuple[Callable[..., object], ...]] = dict.fromkeys(names, ())
+        self.heard: set[str] = set()
+        """The names under which somebody listens: who tells very often looks here before."""
 
     def check(self, name: str) -> None:
         """InvalidArgument for a name there is not, which `@worker.on` without a name has given too."""
@@ -30,10 +32,7 @@ class Hooks:
         if is_async(hook):
             raise InvalidArgument(f"hook {name} is async def: hooks are called, not awaited")
         self._hooks[name] = (*self._hooks[name], hook)  # a whole new one: a thread may be walking through the old
-
-    def any(self, name: str) -> bool:
-        """Whether somebody listens."""
-        return bool(self._hooks[name])
+        self.heard.add(name)
 
     def tell(self, name: str, about: Any, *more: Any) -> None:
         """Call them all; `about` is first what they are told of."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -46,7 +45,7 @@ class Performer:
         """Perform a job and tell its outcome; raises what ends the thread, after the job has been told of."""
         running, ended = self._runs.begin(job), None
         try:
-            ending = self.outcome_of(job, running.perform)
+            ending = self.outcome_of(job, running.call)
         except JobInterrupted as error:
             ending = self._interrupted(running, error)
         except BaseException as error:  # noqa: BLE001  a handler's SystemExit is raised when its job is told
@@ -59,27 +58,29 @@ class Performer:
         if ended is not None:
             raise ended
 
-    def outcome_of(self, job: Job, perform: Callable[[Handler], Any]) -> Ending:
+    def outcome_of(self, job: Job, call: Callable[[Handler, Job], Any]) -> Ending:
         """Run a job's handler with all that is around it; what it chose by returning, or raising an Outcome.
 
-        perform: calls what it is given with the job.
+        call: calls the first with the second.
 
         Any other exception, and InvalidArgument for a result that JSON cannot say, comes through.
         """
         run = self._duties.run_of(job.kind)
         if run is None:
             return UNKNOWN_KIND
-        tell = self._duties.hooks.tell
-        tell("before_perform", job)
+        tell, heard = self._duties.hooks.tell, self._duties.hooks.heard
+        if "before_perform" in heard:
+            tell("before_perform", job)
         raised: Outcome | None = None
         try:
             try:
-                result = perform(run)
+                result = call(run, job)
                 ending = DONE if result is None and not job._data_changed else ("complete", job._completion(result))
             except Outcome as chosen:
                 raised, ending = chosen, (chosen.verb, chosen.fields())
         finally:
-            tell("after_perform", job)
+            if "after_perform" in heard:
+                tell("after_perform", job)
         if raised is not None and raised.verb == "fail":
             tell("failure", job, raised)
         raised = None  # it has this frame, and would be kept by it
@@ -111,9 +112,8 @@ class Performer:
                 continue
             if running.waiting is not None and running.waiting.task is not None:
                 stack += "awaiting\n" + "".join(_line(frame) for frame in running.waiting.task.get_stack())
-            job, seconds = running.job, time.monotonic() - running.since
-            said = "thread %s performs job %s (%s) for %.1f s\n%s"
-            _log.warning(said, thread.name, job.jid, job.kind, seconds, stack)
+            job, said = running.job, "thread %s performs job %s (%s) for %.1f s\n%s"
+            _log.warning(said, thread.name, job.jid, job.kind, running.seconds, stack)
 
     def _interrupted(self, running: Running, error: JobInterrupted) -> Ending:
         job, reason = running.job, running.reason
@@ -144,10 +144,10 @@ class Performer:
 
     def _finish(self, job: Job, ending: Ending) -> None:
         job._rule = None  # its error has frames that have the job
-        if job.token is None or not job.in_hand:  # the handler has ended it itself
+        if job.token is None or job._holder is None:  # the handler has ended it itself
             self.tell_failed(job)
             return
-        if self._duties.hooks.any("lock_lost"):
+        if "lock_lost" in self._duties.hooks.heard:
             self._finished.keep(job, job.token)
         try:
             self._native.finish(job.jid, job.token, None if ending is DONE else outcome_text(*ending))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from threading import get_ident
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from manyhands import _native
@@ -19,38 +17,17 @@ if TYPE_CHECKING:
 _MOST_EARLY = 1_000
 
 
-class Running:
+class Running(_native.Run):
     """One run of a handler with what is around it, on the thread that made this."""
 
+    job: Job
     reason: str | None = None
     waiting: Waiting | None = None
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.thread = get_ident()
-        self.since = monotonic()
-        self._run = _native.Run(self.thread)
-
-    def perform(self, run: Handler) -> Any:
-        """Run it; an interrupt is raised inside of `run` and never after it."""
-        self.job._running = self
-        try:
-            return self._run.call(run, self.job)
-        finally:
-            self.job._running = None
-
-    def wait(self, handler: Handler) -> Any:
-        """Await an `async def` handler; an interrupt cancels it."""
-        self.waiting = waiting = Waiting(partial(handler, self.job))
-        waited = self._run.wait(partial(event_loop().run, waiting))
-        if waited is None or (waiting.cancelled and self.reason is not None):
-            raise JobInterrupted(self.reason)
-        return waiting.result()
-
-    def interrupt(self, reason: str) -> None:
+    def tell(self, reason: str) -> None:
         """Raise JobInterrupted in it, or cancel what it awaits; does nothing when it is over."""
         before, self.reason = self.reason, reason
-        told = self._run.interrupt(interrupted_as(reason))
+        told = self.interrupt(interrupted_as(reason))
         if told is None:
             self.reason = before
         elif not told and self.waiting is not None:
@@ -58,10 +35,15 @@ class Running:
 
 
 def awaited(handler: Handler, job: Job) -> Any:
-    """Run an `async def` handler on the event loop, and wait for it on this thread."""
-    if job._running is None:  # no worker runs it, but a test
-        return Running(job).perform(partial(awaited, handler))
-    return job._running.wait(handler)
+    """Run an `async def` handler on the event loop, and wait for it on this thread; an interrupt cancels it."""
+    running = job._running
+    if running is None:  # no worker runs it, but a test
+        return Runs(None).perform(partial(awaited, handler), job)
+    running.waiting = waiting = Waiting(partial(handler, job))
+    waited = running.wait(partial(event_loop().run, waiting))
+    if waited is None or (waiting.cancelled and running.reason is not None):
+        raise JobInterrupted(running.reason)
+    return waiting.result()
 
 
 class Runs:
@@ -76,8 +58,9 @@ class Runs:
         self._early: dict[tuple[str, str | None], str] = {}
 
     def begin(self, job: Job) -> Running:
-        """From now on interrupts reach the job's run."""
-        self._runs[job] = running = Running(job)
+        """From now on interrupts reach the job's run, which is about to begin on this thread."""
+        self._runs[job] = job._running = running = Running()
+        running.job = job
         if self._early:
             self._tell(running)
         if self._changed is not None:
@@ -87,10 +70,19 @@ class Runs:
     def end(self, running: Running) -> None:
         """It is over."""
         del self._runs[running.job]
+        running.job._running = None
         if self._early:
             self._early.pop(_key(running), None)
         if self._changed is not None:
             self._changed()
+
+    def perform(self, run: Handler, job: Job) -> Any:
+        """Run a job's handler between these two."""
+        running = self.begin(job)
+        try:
+            return running.call(run, job)
+        finally:
+            self.end(running)
 
     def interrupt(self, jid: str, token: str, reason: str) -> None:
         """Interrupt a run, also one that is just about to begin: whoever takes the reason out tells of it."""
@@ -108,7 +100,7 @@ class Runs:
     def _tell(self, running: Running) -> None:
         reason = self._early.pop(_key(running), None)
         if reason:
-            running.interrupt(reason)
+            running.tell(reason)
 
 
 def _key(running: Running) -> tuple[str, str | None]:

@@ -177,7 +177,7 @@ def _perform(worker: Worker, job: Job) -> BaseException | None:
     performer = Performer(worker._native, worker._duties)
     raised: BaseException | None = None
     try:
-        ending = performer.outcome_of(job, lambda run: run(job))
+        ending = performer.outcome_of(job, lambda run, job: run(job))
     except BaseException as error:  # noqa: BLE001  a handler may raise anything
         raised, ending = error, performer.failed(job, error)
     if not job.in_hand:

@@ -3,8 +3,9 @@
 //! Python delivers such an exception only between two steps of Python code. From the handler's return to the end of
 //! [`Run::call`] there is none, so one that was not delivered by then is taken back in time.
 
-use std::ffi::c_long;
+use std::ffi::c_ulong;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -24,9 +25,10 @@ enum Stage {
 }
 
 /// See the module.
-#[pyclass(frozen, module = "manyhands._native")]
+#[pyclass(frozen, subclass, module = "manyhands._native")]
 pub struct Run {
-    thread: c_long,
+    thread: c_ulong,
+    since: Instant,
     stage: Mutex<Stage>,
 }
 
@@ -40,16 +42,30 @@ impl Run {
     fn send(&self, _py: Python<'_>, exception: Option<&Bound<'_, PyType>>) {
         let exception = exception.map_or(std::ptr::null_mut(), Bound::as_ptr);
         // SAFETY: the interpreter lock is held, and Python takes its own reference to the class.
-        unsafe { pyo3::ffi::PyThreadState_SetAsyncExc(self.thread, exception) };
+        unsafe { pyo3::ffi::PyThreadState_SetAsyncExc(self.thread.cast_signed(), exception) };
     }
 }
 
 #[pymethods]
 impl Run {
-    /// `thread`: what threading.get_ident() says on the thread that calls.
+    /// On the thread that makes it.
     #[new]
-    fn open(thread: u64) -> Run {
-        Run { thread: thread.cast_signed() as c_long, stage: Mutex::new(Stage::Before(None)) }
+    fn open() -> Run {
+        // SAFETY: it asks for nothing.
+        let thread = unsafe { pyo3::ffi::PyThread_get_thread_ident() };
+        Run { thread, since: Instant::now(), stage: Mutex::new(Stage::Before(None)) }
+    }
+
+    /// What threading.get_ident() says there.
+    #[getter]
+    fn thread(&self) -> c_ulong {
+        self.thread
+    }
+
+    /// How many seconds ago it was made.
+    #[getter]
+    fn seconds(&self) -> f64 {
+        self.since.elapsed().as_secs_f64()
     }
 
     /// Calls `function(about)`; what `interrupt` raises meanwhile is raised inside of it. Once.

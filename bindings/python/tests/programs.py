@@ -183,7 +183,7 @@ def _handler(client: Client, act: Act) -> None:
 
 
 def _wait_in_a_run(_client: Client, act: Act) -> None:
-    run = _native.Run(threading.get_ident())
+    run = _native.Run()
     run.call(lambda _: run.wait(act), None)
 
 
@@ -192,7 +192,7 @@ def _interrupt_of_a_run(_client: Client, act: Act) -> None:
         def __init__(self) -> None:
             act()
 
-    run = _native.Run(threading.get_ident())
+    run = _native.Run()
     run.interrupt(Interrupt)
     run.call(print, None)
 

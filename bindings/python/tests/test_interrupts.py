@@ -250,7 +250,7 @@ def test_nothing_is_raised_outside_of_a_run() -> None:
     try:
         until = time.monotonic() + 5
         for number in range(200_000):
-            run = _native.Run(threading.get_ident())
+            run = _native.Run()
             current[:] = [run]
             try:
                 run.call(lambda n: sum(range(n % 50)), number)
@@ -289,7 +289,7 @@ def test_a_storm_of_kills_harms_only_runs(client: Client) -> None:
 
 
 def test_an_interrupt_before_the_run_is_raised_when_it_begins() -> None:
-    run = _native.Run(threading.get_ident())
+    run = _native.Run()
     assert run.interrupt(interrupted_as("killed"))
     called: list[int] = []
     with pytest.raises(JobInterrupted):
@@ -298,7 +298,7 @@ def test_an_interrupt_before_the_run_is_raised_when_it_begins() -> None:
 
 
 def test_waiting_is_part_of_a_run() -> None:
-    run = _native.Run(threading.get_ident())
+    run = _native.Run()
     assert run.wait(lambda: 5) is None
     assert run.call(lambda _: run.wait(lambda: 5), 0) == 5
     assert run.wait(lambda: 5) is None
