@@ -8,6 +8,8 @@ import { Outcome } from "./outcome.js";
 import type { ErrorRule, RunEnd } from "./run.js";
 import type { Handler } from "./worker-options.js";
 
+const UNKNOWN_KIND: Ending = { verb: "unknown_kind", fields: {}, raw: {} };
+
 /** Who is told of runs. */
 export interface RunListener {
   before(job: Job): void;
@@ -32,15 +34,16 @@ export class Performing {
   }
 
   /** Calls `ended` at the end. Never throws. */
-  async perform(job: Job, hands: Hands, ended: () => void): Promise<void> {
+  perform(job: Job, hands: Hands, ended: () => void): Promise<void> {
     hands.running.add(job);
-    const ending = await this.run(job);
-    hands.running.delete(job);
-    if (!Job.ended(job)) {
-      hands.handOver(job, ending);
-    }
-    this.over(job, ending);
-    ended();
+    return this.run(job, (ending) => {
+      hands.running.delete(job);
+      if (!Job.ended(job)) {
+        hands.handOver(job, ending);
+      }
+      this.over(job, ending);
+      ended();
+    });
   }
 
   /** Its run has ended so, and the outcome is on its way. */
@@ -63,20 +66,22 @@ export class Performing {
     return !this.#failures.has(job) || error instanceof Outcome ? undefined : { error };
   }
 
-  /** Runs the handler of the job; never throws. */
-  async run(job: Job): Promise<Ending> {
+  /** Runs the handler of the job, and then `told` with how that ended; throws only what that throws. */
+  async run<Told>(job: Job, told: (ending: Ending) => Told): Promise<Told> {
     const handler = this.handlers.get(job.kind);
     if (handler === undefined) {
-      return { verb: "unknown_kind", fields: {}, raw: {} };
+      return told(UNKNOWN_KIND);
     }
     this.#listener.before(job);
+    let ending: Ending;
     try {
       const result = await this.layered(job, handler);
       // What a handler returns that has ended its job is of no use, so it need not be one that can be stored.
-      return Job.returned(job, Job.ended(job) ? undefined : result);
+      ending = Job.returned(job, Job.ended(job) ? undefined : result);
     } catch (thrown) {
-      return this.#threw(job, thrown);
+      ending = this.#threw(job, thrown);
     }
+    return told(ending);
   }
 
   /** Runs the handler with the middleware around it: what they give and throw, a promise of it or at once. */

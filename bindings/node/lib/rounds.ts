@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 import { settled } from "./errors.js";
 import type { Hands } from "./hands.js";
@@ -29,9 +30,24 @@ export class Rounds {
   /** When handlers are given up, by the monotonic clock. */
   #deadline = Number.POSITIVE_INFINITY;
   /** Wakes who waits for handlers to end: to start others, and to stop. */
-  #wakes = new Set<() => void>();
+  #wakes: (() => void)[] = [];
+  /** How many handlers may be under way. */
+  #most = 0;
+  /** When the event loop had its turn, by the monotonic clock. */
+  #turnBegan = 0;
+  /** Whether all that {@link go} waits for is the end of a handler. */
+  #full = false;
+  /** What kept the next job from its start. */
+  #fault: { readonly error: unknown } | undefined;
   /** One for all jobs. */
-  #ended = () => this.#wake();
+  #ended = () => {
+    if (this.#full) {
+      this.#startAnother();
+    }
+    if (!this.#full) {
+      this.#wake();
+    }
+  };
 
   constructor(hands: Hands, performing: Performing, listener: RoundListener) {
     this.#hands = hands;
@@ -41,26 +57,22 @@ export class Rounds {
 
   /** Resolves when there is nothing more to start: after {@link end}, or the last that the native half gives. */
   async go(most: number): Promise<void> {
-    let turnBegan = performance.now();
-    for (;;) {
-      await this.#untilFewerRun(most);
-      if (this.#ending) {
-        return;
-      }
-      // Handlers that never wait would keep timers and sockets from their turn as long as there are jobs.
-      if (performance.now() - turnBegan > TURN) {
+    this.#most = most;
+    this.#turnBegan = performance.now();
+    while (!this.#ending) {
+      this.#full = this.#fill();
+      if (this.#full) {
+        await this.#woken();
+        this.#throwFault();
+      } else if (this.#turnIsOver()) {
         await setImmediate();
-        turnBegan = performance.now();
-      }
-      this.#listener.before();
-      const job = this.#hands.take();
-      if (job !== null) {
-        this.#start(job);
-      } else if (await this.#startNext(most - this.#hands.running.size)) {
-        turnBegan = performance.now();
-      } else {
+        this.#turnBegan = performance.now();
+      } else if (!this.#ending && !(await this.#startNext())) {
         // After `maxJobs` the last have all the time they need; a stop says itself how long it waits.
-        return this.#untilFewerRun(1);
+        while (this.#hands.running.size > 0 && !this.#ending) {
+          await this.#woken();
+        }
+        return;
       }
     }
   }
@@ -84,16 +96,56 @@ export class Rounds {
     }
   }
 
+  /** Starts jobs that are in hand: true when as many run as may, false when there is something else to do before the next. */
+  #fill(): boolean {
+    while (this.#hands.running.size < this.#most) {
+      if (this.#ending || this.#turnIsOver()) {
+        return false;
+      }
+      this.#listener.before();
+      const job = this.#hands.take();
+      if (job === null) {
+        return false;
+      }
+      this.#start(job);
+    }
+    return !this.#ending;
+  }
+
+  /** Handlers that never wait would keep timers and sockets from their turn as long as there are jobs. */
+  #turnIsOver(): boolean {
+    return performance.now() - this.#turnBegan > TURN;
+  }
+
+  /** The next one is started here: to wake `go` for each costs more. */
+  #startAnother(): void {
+    // A handler may end while others start.
+    this.#full = false;
+    try {
+      this.#full = this.#fill();
+    } catch (error) {
+      this.#fault = { error };
+    }
+  }
+
+  #throwFault(): void {
+    if (this.#fault !== undefined) {
+      throw this.#fault.error;
+    }
+  }
+
   #start(job: Job): void {
     this.#listener.began();
     void this.#performing.perform(job, this.#hands, this.#ended);
   }
 
   /** Waits for jobs and starts them. False once there will be none. */
-  async #startNext(free: number): Promise<boolean> {
+  async #startNext(): Promise<boolean> {
     this.#reserving = true;
     try {
+      const free = this.#most - this.#hands.running.size;
       const jobs = await settled(() => this.#hands.native.next(free));
+      this.#turnBegan = performance.now();
       for (const job of jobs ?? []) {
         this.#start(this.#hands.reserved(job));
       }
@@ -104,21 +156,15 @@ export class Rounds {
     }
   }
 
-  async #untilFewerRun(most: number): Promise<void> {
-    while (this.#hands.running.size >= most && !this.#ending) {
-      await this.#woken();
-    }
-  }
-
   /** Or after so many milliseconds. */
   #woken(within?: number): Promise<void> {
     return new Promise((resolve) => {
       if (within === undefined) {
-        this.#wakes.add(resolve);
+        this.#wakes.push(resolve);
         return;
       }
-      const timer = setTimeout(this.#ended, within);
-      this.#wakes.add(() => {
+      const timer = setTimeout(() => this.#wake(), within);
+      this.#wakes.push(() => {
         clearTimeout(timer);
         resolve();
       });
@@ -126,10 +172,10 @@ export class Rounds {
   }
 
   #wake(): void {
-    // Who waits on waits anew when this turn is over.
-    for (const wake of this.#wakes) {
+    const wakes = this.#wakes;
+    this.#wakes = [];
+    for (const wake of wakes) {
       wake();
     }
-    this.#wakes.clear();
   }
 }

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Door } from "./door.js";
 import type { Ending } from "./ending.js";
 import { InvalidArgument, wrongState } from "./errors.js";

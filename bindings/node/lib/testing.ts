@@ -77,7 +77,7 @@ export async function drain(worker: Worker, options: DrainOptions = {}): Promise
     if (job === undefined) {
       return performed;
     }
-    const ending = await performing.run(job);
+    const ending = await performing.run(job, (end) => end);
     const refused = Job.ended(job) ? undefined : await settle(client, job, ending);
     performing.over(job, ending);
     const failed = refused ?? performing.failed(job);
