@@ -78,11 +78,16 @@ impl Worker {
         }
     }
 
-    /// Hands an outcome over; returns at once. nil: completed without a result, as most are.
-    fn finish(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: Option<String>) -> Result<(), Error> {
+    /// Hands over that a job is done, as most are; returns at once. nil: without a result.
+    fn complete(ruby: &Ruby, this: &Worker, jid: String, token: String, result: Option<String>) -> Result<(), Error> {
+        let done = Outcome::Complete { result, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
+        this.core(ruby)?.finish(&jid, &token, done).map_err(|error| errors::exception(ruby, error))
+    }
+
+    /// Hands any outcome over; returns at once.
+    fn finish(ruby: &Ruby, this: &Worker, jid: String, token: String, outcome: String) -> Result<(), Error> {
         let worker = this.core(ruby)?;
-        outcome
-            .map_or(Ok(Outcome::DONE), |outcome| Outcome::from_json(&outcome))
+        Outcome::from_json(&outcome)
             .and_then(|outcome| worker.finish(&jid, &token, outcome))
             .map_err(|error| errors::exception(ruby, error))
     }
@@ -246,6 +251,7 @@ pub fn define(ruby: &Ruby, native: RModule) -> Result<(), Error> {
     class.undef_default_alloc_func();
     class.define_singleton_method("open", function!(Worker::open, 2))?;
     class.define_method("next", method!(Worker::next, 1))?;
+    class.define_method("complete", method!(Worker::complete, 3))?;
     class.define_method("finish", method!(Worker::finish, 3))?;
     class.define_method("finish_wait", method!(Worker::finish_wait, 3))?;
     class.define_method("heartbeat", method!(Worker::heartbeat, 2))?;

@@ -8,8 +8,9 @@ module Manyhands
   #
   # @api private
   class Performer
-    # What most end with has no text either.
-    DONE = { complete: {} }.freeze
+    # What most runs end with: nothing is told but the result, as JSON text.
+    Completed = Struct.new(:result)
+    DONE = Completed.new.freeze
     RELEASE = { release: {} }.freeze
     KILLED = { class: "ThreadKilled", message: "the thread was killed while it performed the job", trace: "" }.freeze
     UNKNOWN_KIND = { unknown_kind: {} }.freeze
@@ -20,7 +21,7 @@ module Manyhands
     KILL = "killed"
     # Interrupts that a handler hears of.
     LET_IN = { Object => :immediate }.freeze
-    private_constant :DONE, :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL, :LET_IN
+    private_constant :Completed, :DONE, :RELEASE, :KILLED, :UNKNOWN_KIND, :INTERRUPTED, :KILL, :LET_IN
 
     # @return [Runs] the jobs that are performed now
     attr_reader :runs
@@ -111,7 +112,9 @@ module Manyhands
       result = @duties.perform(job, run.handler)
       return unless job.held? # the handler has ended it
 
-      result.nil? && !job.data_changed? ? DONE : { complete: job.completion(result) }
+      return { complete: job.completion(result) } if job.data_changed?
+
+      result.nil? ? DONE : Completed.new(Wire.json(result, "result", "job_complete"))
     rescue Outcome => e
       chosen = { e.verb => e.fields }
       run.failure = e if e.verb == "fail"
@@ -206,7 +209,11 @@ module Manyhands
     end
 
     def tell(job, outcome)
-      @unanswered.finish(job, outcome.equal?(DONE) ? nil : text_of(outcome))
+      if outcome.is_a?(Completed)
+        @unanswered.complete(job, outcome.result)
+      else
+        @unanswered.finish(job, text_of(outcome))
+      end
       job.let_go("finished")
     end
 

@@ -18,22 +18,22 @@ module Manyhands
       @lock = Mutex.new
     end
 
-    # Hands over how a job ended.
+    # Hands over that a job is done.
     #
     # @param job [Job]
-    # @param outcome [String, nil] as the core reads it; nil: completed without a result
+    # @param result [String, nil] JSON text; nil: none
+    # @raise [Error]
+    def complete(job, result)
+      keeping(job) { @native.complete(job.jid, job.token, result) }
+    end
+
+    # Hands over how else a job ended.
+    #
+    # @param job [Job]
+    # @param outcome [String] as the core reads it
     # @raise [Error]
     def finish(job, outcome)
-      return @native.finish(job.jid, job.token, outcome) unless @keep
-
-      # An interrupt in here would leave the outcome untold.
-      Thread.handle_interrupt(Object => :never) do
-        @lock.synchronize do # the jobs stand in the order in which the engine will answer
-          @native.finish(job.jid, job.token, outcome)
-          @jobs.shift if @jobs.size >= MOST
-          @jobs[[job.jid, job.token]] = job
-        end
-      end
+      keeping(job) { @native.finish(job.jid, job.token, outcome) }
     end
 
     # The refusals since the last call; forgets the jobs that were answered.
@@ -46,6 +46,21 @@ module Manyhands
         told = refused.map { |jid, token, operation, reason| [jid, @jobs.delete([jid, token]), operation, reason] }
         answered.each { |key| @jobs.delete(key) }
         told
+      end
+    end
+
+    private
+
+    def keeping(job)
+      return yield unless @keep
+
+      # An interrupt in here would leave the outcome untold.
+      Thread.handle_interrupt(Object => :never) do
+        @lock.synchronize do # the jobs stand in the order in which the engine will answer
+          yield
+          @jobs.shift if @jobs.size >= MOST
+          @jobs[[job.jid, job.token]] = job
+        end
       end
     end
   end

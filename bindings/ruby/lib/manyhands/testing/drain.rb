@@ -20,16 +20,25 @@ module Manyhands
         # The job that is performed now.
         attr_writer :job
 
+        # @see Native::Worker#complete
+        def complete(jid, token, result)
+          tell("complete", { jid:, token:, result: result && Wire::Raw.new(result) }.compact)
+        end
+
         # @see Native::Worker#finish
         def finish(jid, token, outcome)
-          verb, fields = outcome ? Wire.parse(outcome).first : ["complete", {}]
+          verb, fields = Wire.parse(outcome).first
           verb, fields = *again(fields) if verb == "error"
           verb, fields = *unknown_kind if verb == "unknown_kind"
-          told = @client.call("job_#{verb}", { jobs: [{ jid:, token:, **fields }] }).first
-          raise Error.from(told["error"]) if told["error"]
+          tell(verb, { jid:, token:, **fields })
         end
 
         private
+
+        def tell(verb, job)
+          told = @client.call("job_#{verb}", { jobs: [job] }).first
+          raise Error.from(told["error"]) if told["error"]
+        end
 
         def unknown_kind = ["fail", { group: @job.failure_group(@job.kind, "unknown-kind") }]
 
