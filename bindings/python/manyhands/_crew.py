@@ -115,9 +115,10 @@ class Crew:
         self._until = min(self._until, time.monotonic() + seconds)
 
     def _perform(self, take: Callable[[], Job | None]) -> None:
+        perform = self._performer.perform
         try:
             while (job := take()) is not None:
-                copy_context().run(self._performer.perform, job)  # what one sets in it no other finds
+                copy_context().run(perform, job)  # what one sets in it no other finds
         except BaseException as error:  # noqa: BLE001  what a handler or the core ends it with, run raises
             self.crashes.append(error)
         finally:

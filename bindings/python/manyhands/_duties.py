@@ -32,7 +32,8 @@ class Duties:
         self.backoffs: dict[str, Backoff] = {}
         self._handlers: dict[str, Handler] = {}
         self._middleware: tuple[Middleware, ...] = ()
-        self._runs: dict[str, Handler] = {}
+        self.runs: dict[str, Handler] = {}
+        """The handler of each kind with all that is around it."""
 
     @property
     def kinds(self) -> list[str]:
@@ -59,10 +60,6 @@ class Duties:
         check_middleware(middleware)
         self._arrange(self._handlers, (*self._middleware, middleware))
 
-    def run_of(self, kind: str) -> Handler | None:
-        """The handler of a kind with all that is around it."""
-        return self._runs.get(kind)
-
     def copy(self) -> Duties:
         """The same, to be changed apart."""
         duties = Duties()
@@ -73,7 +70,7 @@ class Duties:
 
     def _arrange(self, handlers: dict[str, Handler], middleware: tuple[Middleware, ...]) -> None:
         runs = {kind: _run(middleware, kind, handler) for kind, handler in handlers.items()}
-        self._handlers, self._middleware, self._runs = handlers, middleware, runs
+        self._handlers, self._middleware, self.runs = handlers, middleware, runs
 
     def awaiting(self) -> AbstractContextManager[object]:
         """While inside, all runs of `async def` handlers find the same event loop."""

@@ -65,12 +65,12 @@ class Performer:
 
         Any other exception, and InvalidArgument for a result that JSON cannot say, comes through.
         """
-        run = self._duties.run_of(job.kind)
+        run = self._duties.runs.get(job.kind)
         if run is None:
             return UNKNOWN_KIND
-        tell, heard = self._duties.hooks.tell, self._duties.hooks.heard
-        if "before_perform" in heard:
-            tell("before_perform", job)
+        hooks = self._duties.hooks
+        if "before_perform" in hooks.heard:
+            hooks.tell("before_perform", job)
         raised: Outcome | None = None
         try:
             try:
@@ -79,10 +79,10 @@ class Performer:
             except Outcome as chosen:
                 raised, ending = chosen, (chosen.verb, chosen.fields())
         finally:
-            if "after_perform" in heard:
-                tell("after_perform", job)
+            if "after_perform" in hooks.heard:
+                hooks.tell("after_perform", job)
         if raised is not None and raised.verb == "fail":
-            tell("failure", job, raised)
+            hooks.tell("failure", job, raised)
         raised = None  # it has this frame, and would be kept by it
         return ending
 

@@ -59,8 +59,9 @@ class Runs:
 
     def begin(self, job: Job) -> Running:
         """From now on interrupts reach the job's run, which is about to begin on this thread."""
-        self._runs[job] = job._running = running = Running()
+        job._running = running = Running()
         running.job = job
+        self._runs[job] = running
         if self._early:
             self._tell(running)
         if self._changed is not None:

@@ -24,7 +24,7 @@ _NO_DELAY = 0
 
 _ROW = (
     *("jid", "kind", "queue", "data", "priority", "retries", "remaining", "worker", "token", "tags", "route"),
-    *("throttles", "headers", "parent", "tracked", "put_at_ms"),
+    *("throttles", "headers", "parent", "tracked"),
 )
 
 State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed", "cancelled"]
@@ -91,6 +91,7 @@ class Job(Managed, Viewed):
         self.kind: str
         self.worker: str | None
         self.parent: str | None
+        self.put_at: float
         (
             self.jid,
             self.kind,
@@ -107,10 +108,9 @@ class Job(Managed, Viewed):
             self.headers,
             self.parent,
             self.tracked,
-            put_at_ms,
+            self.put_at,
             limits,
         ) = row
-        self.put_at: float = put_at_ms / 1000
         if limits is not None:
             self.run_timeout, self.backoff = limits_of(*limits)
 
@@ -362,4 +362,4 @@ class Job(Managed, Viewed):
 
 def _row(view: dict[str, Any]) -> tuple[Any, ...]:
     """The tuple of which a job is made, as the native module makes it of a reserved one."""
-    return *(view[name] for name in _ROW), (view["timeout_ms"], view["backoff_ms"])
+    return *(view[name] for name in _ROW), view["put_at_ms"] / 1000, (view["timeout_ms"], view["backoff_ms"])

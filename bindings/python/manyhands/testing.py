@@ -49,7 +49,7 @@ def perform(worker: Worker, job: Job) -> Any:
     _check_worker(worker)
     if not isinstance(job, Job):
         raise InvalidArgument(f"job must be a Job, not {type(job).__name__}")
-    run = worker._duties.run_of(job.kind)
+    run = worker._duties.runs.get(job.kind)
     if run is None:
         raise InvalidArgument(f"job {job.jid}: the worker has no handler for {job.kind}")
     return run(job)

@@ -1,6 +1,7 @@
 //! Jobs on their way to Python: plain values, the payload as the text it is.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use manyhands::ops::{Placed, QueuePut};
 use manyhands::{Backoff, Job, Put};
@@ -10,27 +11,50 @@ use serde_json::value::RawValue;
 
 use crate::errors::exception;
 
+/// A text that is mostly the one before, as the Python text that was made then.
+struct Repeated(Mutex<Option<(String, Py<PyString>)>>);
+
+impl Repeated {
+    const fn new() -> Repeated {
+        Repeated(Mutex::new(None))
+    }
+
+    fn text<'py>(&self, py: Python<'py>, text: &str) -> Bound<'py, PyAny> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|(known, _)| known != text) {
+            *last = None;
+        }
+        let (_, made) = last.get_or_insert_with(|| (text.to_owned(), PyString::new(py, text).unbind()));
+        made.bind(py).clone().into_any()
+    }
+}
+
+static KIND: Repeated = Repeated::new();
+static QUEUE: Repeated = Repeated::new();
+static WORKER: Repeated = Repeated::new();
+static TOKEN: Repeated = Repeated::new();
+
 /// A reserved job as the tuple of which `manyhands.Job` is made: its limits, as few jobs have any, are one member.
 pub fn row<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyTuple>> {
     let backoff = || job.backoff.as_ref().map_or_else(|| "null".to_owned(), Backoff::to_json);
     let limits = (job.timeout_ms.is_some() || job.backoff.is_some()).then(|| (job.timeout_ms, backoff()));
     let members = [
         job.jid.as_str().into_bound_py_any(py)?,
-        job.kind.as_str().into_bound_py_any(py)?,
-        job.queue.as_str().into_bound_py_any(py)?,
+        KIND.text(py, &job.kind),
+        QUEUE.text(py, &job.queue),
         job.data.as_str().into_bound_py_any(py)?,
         job.priority.into_bound_py_any(py)?,
         job.retries.into_bound_py_any(py)?,
         job.remaining.into_bound_py_any(py)?,
-        job.worker.as_str().into_bound_py_any(py)?,
-        job.token.as_str().into_bound_py_any(py)?,
+        WORKER.text(py, &job.worker),
+        TOKEN.text(py, &job.token),
         job.tags.as_slice().into_bound_py_any(py)?,
         job.route.as_slice().into_bound_py_any(py)?,
         job.throttles.as_slice().into_bound_py_any(py)?,
         (&job.headers).into_bound_py_any(py)?,
         job.parent.as_deref().into_bound_py_any(py)?,
         job.tracked.into_bound_py_any(py)?,
-        job.put_at_ms.into_bound_py_any(py)?,
+        (job.put_at_ms as f64 / 1_000.0).into_bound_py_any(py)?,
         limits.into_bound_py_any(py)?,
     ];
     PyTuple::new(py, members)
