@@ -36,13 +36,14 @@ struct Known {
 impl Known {
     fn fields_of(&mut self, job: Job) -> Fields {
         let Job { jid, kind, queue, data, token, put_at_ms, worker, said } = job;
-        let [kind, queue, worker] =
-            [(&mut self.kind, kind), (&mut self.queue, queue), (&mut self.worker, worker)].map(unless_known);
+        let kind = unless_known(&mut self.kind, kind);
+        let queue = unless_known(&mut self.queue, queue);
+        let worker = unless_known(&mut self.worker, worker);
         (jid, kind, queue, data, token, put_at_ms, worker, said).into()
     }
 }
 
-fn unless_known((known, text): (&mut String, String)) -> Option<String> {
+fn unless_known(known: &mut String, text: String) -> Option<String> {
     if *known == text {
         return None;
     }
