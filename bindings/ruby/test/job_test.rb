@@ -101,6 +101,14 @@ class JobTest < Case
     assert_equal "completed", job.complete
   end
 
+  def test_data_is_as_deep_as_it_may_be
+    [1, 100, 101, 128].each do |depth|
+      data = (1...depth).inject([]) { |inner, _| [inner] }
+      queue.put("k", data)
+      assert_equal data, queue.reserve.fetch(0).data
+    end
+  end
+
   def test_data_is_parsed_when_asked_for
     job = reserved
     assert_same job.data, job.data
