@@ -14,6 +14,7 @@ from manyhands._finished import Finished
 from manyhands._holder import outcome_text
 from manyhands._outcomes import DONE, RELEASE, UNKNOWN_KIND, Ending, failed, failed_by_rule
 from manyhands._running import Running, Runs
+from manyhands._wire import json_text
 from manyhands.errors import Closed, InvalidArgument, WrongState
 from manyhands.interrupted import JobInterrupted
 from manyhands.outcome import Outcome
@@ -150,7 +151,12 @@ class Performer:
         if "lock_lost" in self._duties.hooks.heard:
             self._finished.keep(job, job.token)
         try:
-            self._native.finish(job.jid, job.token, None if ending is DONE else outcome_text(*ending))
+            if ending is DONE:
+                self._native.complete(job.jid, job.token, None)
+            elif ending[0] == "complete" and ending[1].keys() == {"result"}:
+                self._native.complete(job.jid, job.token, json_text(ending[1]["result"], "result", "job_complete"))
+            else:
+                self._native.finish(job.jid, job.token, outcome_text(*ending))
         except InvalidArgument as error:  # such as a failure group of 300 bytes
             _log.warning("job %s (%s): its outcome was refused", job.jid, job.kind, exc_info=error)
             self._native.finish(job.jid, job.token, outcome_text(*failed(error)))

@@ -53,10 +53,16 @@ impl Worker {
         }
     }
 
-    /// Hands an outcome over, which waits for nothing; it is sent with the next turn. None: done, without a result.
-    fn finish(&self, py: Python<'_>, jid: &str, token: &str, outcome: Option<&str>) -> PyResult<()> {
-        let outcome = outcome.map_or(Ok(Outcome::DONE), Outcome::from_json);
+    /// Hands an outcome over, which waits for nothing; it is sent with the next turn.
+    fn finish(&self, py: Python<'_>, jid: &str, token: &str, outcome: &str) -> PyResult<()> {
+        let outcome = Outcome::from_json(outcome);
         outcome.and_then(|outcome| self.core.finish(jid, token, outcome)).map_err(|error| exception(py, error))
+    }
+
+    /// The same of a job that is done, with nothing but perhaps a result: there is less to read.
+    fn complete(&self, py: Python<'_>, jid: &str, token: &str, result: Option<String>) -> PyResult<()> {
+        let outcome = Outcome::Complete { result, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
+        self.core.finish(jid, token, outcome).map_err(|error| exception(py, error))
     }
 
     /// Hands an outcome over and waits for the engine's answer: the job's new state.
