@@ -3,6 +3,9 @@
 module Manyhands
   # One unit of work. Comes from a {Worker}, {Queue#reserve}, {Client#job} or {Job.build}.
   #
+  # Jobs that were reserved share the texts that they have in common: {#kind}, {#queue}, {#worker} and {#token} are
+  # frozen.
+  #
   # Source: core/src/ops/job.rs
   class Job
     # Means "not given" where nil is a value.
