@@ -20,6 +20,7 @@ mod nanny;
 mod native;
 pub mod ops;
 mod options;
+mod process;
 mod request;
 pub mod testing;
 mod title;

@@ -15,6 +15,7 @@ use crate::identity;
 use crate::json::Fields;
 use crate::ops::Operation;
 use crate::ops::reply;
+use crate::process;
 use crate::request::{Args, Request};
 
 /// Asks the host whether the call in progress shall end, because its user wants to.
@@ -63,7 +64,7 @@ impl Lane {
     pub(super) fn new(shared: Arc<Shared>, interrupted: Option<Interrupted>) -> Lane {
         let state = shared.pool().check_out();
         let timeout = shared.options.timeout;
-        Lane { shared, pid: std::process::id(), timeout, interrupted, state: Some(state) }
+        Lane { shared, pid: process::id(), timeout, interrupted, state: Some(state) }
     }
 
     /// The same lane with another `timeout_ms` than its client's.
@@ -256,7 +257,7 @@ impl Lane {
 
     /// The state, made anew in a forked child. The parent's connection is left open: it is the parent's.
     fn state(&mut self) -> &mut LaneState {
-        let pid = std::process::id();
+        let pid = process::id();
         if self.pid != pid {
             self.pid = pid;
             std::mem::forget(self.state.take());
@@ -355,7 +356,7 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         let Some(mut state) = self.state.take() else { return };
-        if self.pid == std::process::id() {
+        if self.pid == process::id() {
             if std::thread::panicking() {
                 // An answer that nobody took may be on its way.
                 state.connection = None;

@@ -21,6 +21,7 @@ use crate::engine;
 use crate::error::{Code, Error};
 use crate::identity;
 use crate::options::Options;
+use crate::process;
 use crate::url::Target;
 
 /// Idle lanes kept for the next call; more are closed when they come back.
@@ -54,7 +55,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Pool {
     fn new(closed: bool) -> Pool {
         Pool {
-            pid: std::process::id(),
+            pid: process::id(),
             idle: Mutex::new(Vec::new()),
             subscriptions: Mutex::new(Vec::new()),
             presence: Mutex::new(None),
@@ -192,7 +193,7 @@ impl PoolCell {
         let found = self.current.load(Ordering::Acquire);
         // SAFETY: the pointer came from Box::into_raw, and a pool is freed only by our own drop.
         let pool = unsafe { &*found };
-        if pool.pid == std::process::id() {
+        if pool.pid == process::id() {
             return pool;
         }
         pool.disown();
@@ -214,7 +215,7 @@ impl Drop for PoolCell {
     fn drop(&mut self) {
         let pool = *self.current.get_mut();
         // SAFETY: no reference is left, as they all borrow from self.
-        if unsafe { (*pool).pid } == std::process::id() {
+        if unsafe { (*pool).pid } == process::id() {
             // SAFETY: as above, and the pool is this process's own.
             drop(unsafe { Box::from_raw(pool) });
         }

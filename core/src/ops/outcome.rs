@@ -98,7 +98,7 @@ pub(super) trait Wire {
     const TWO: bool;
 
     fn check(&self) -> Result<()>;
-    fn arguments(&self) -> [String; 2];
+    fn arguments(&self) -> [Cow<'_, str>; 2];
     fn take(fields: &mut Fields) -> Result<Self>
     where
         Self: Sized;
@@ -129,6 +129,22 @@ fn cut(text: &str) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
+impl Completion {
+    /// What it says beside its result.
+    fn options(&self) -> String {
+        let Completion { queue, data, delay_ms, dependencies, .. } = self;
+        if queue.is_none() && data.is_none() && *delay_ms == 0 && dependencies.is_empty() {
+            return String::new(); // as with most
+        }
+        object([
+            ("queue", queue.clone().into()),
+            ("data", data.clone().into()),
+            ("delay_ms", (*delay_ms > 0).then_some(*delay_ms).into()),
+            ("dependencies", (!dependencies.is_empty()).then(|| dependencies.clone()).into()),
+        ])
+    }
+}
+
 impl Wire for Completion {
     const TWO: bool = true;
 
@@ -145,16 +161,8 @@ impl Wire for Completion {
         check_span(self.delay_ms, "delay_ms")
     }
 
-    fn arguments(&self) -> [String; 2] {
-        let delay = (self.delay_ms > 0).then_some(self.delay_ms);
-        let dependencies = (!self.dependencies.is_empty()).then(|| self.dependencies.clone());
-        let options = object([
-            ("queue", self.queue.clone().into()),
-            ("data", self.data.clone().into()),
-            ("delay_ms", delay.into()),
-            ("dependencies", dependencies.into()),
-        ]);
-        [self.result.clone().unwrap_or_default(), options]
+    fn arguments(&self) -> [Cow<'_, str>; 2] {
+        [self.result.as_deref().unwrap_or_default().into(), self.options().into()]
     }
 
     fn take(fields: &mut Fields) -> Result<Completion> {
@@ -175,9 +183,9 @@ impl Wire for Failure {
         check::name(&self.group, "group")
     }
 
-    fn arguments(&self) -> [String; 2] {
+    fn arguments(&self) -> [Cow<'_, str>; 2] {
         let detail = object([("message", cut(&self.message).into()), ("trace", cut(&self.trace).into())]);
-        [self.group.clone(), detail]
+        [self.group.as_str().into(), detail.into()]
     }
 
     fn take(fields: &mut Fields) -> Result<Failure> {
@@ -199,13 +207,13 @@ impl Wire for Again {
         check_span(self.delay_ms, "delay_ms")
     }
 
-    fn arguments(&self) -> [String; 2] {
+    fn arguments(&self) -> [Cow<'_, str>; 2] {
         let detail = object([
             ("group", self.group.clone().into()),
             ("message", cut(&self.message).into()),
             ("trace", cut(&self.trace).into()),
         ]);
-        [self.delay_ms.to_string(), detail]
+        [self.delay_ms.to_string().into(), detail.into()]
     }
 
     fn take(fields: &mut Fields) -> Result<Again> {
@@ -225,8 +233,8 @@ impl Wire for Pause {
         check_span(self.delay_ms, "delay_ms")
     }
 
-    fn arguments(&self) -> [String; 2] {
-        [self.delay_ms.to_string(), String::new()]
+    fn arguments(&self) -> [Cow<'_, str>; 2] {
+        [self.delay_ms.to_string().into(), "".into()]
     }
 
     fn take(fields: &mut Fields) -> Result<Pause> {
@@ -248,24 +256,26 @@ pub(super) fn encode<How: Wire>(jobs: &[Ended<How>], args: &mut Args) -> Result<
 
 /// Appends groups of `token options run_ms result`, the form of job_complete.
 pub(super) fn encode_completions(jobs: &[Ended<Completion>], args: &mut Args) -> Result<()> {
-    let items = jobs.iter().enumerate().map(|(index, job)| {
+    let mut items = Vec::with_capacity(jobs.len());
+    for (index, job) in jobs.iter().enumerate() {
         let [result, options] = job.checked(&job.how).map_err(|error| super::in_item(error, index, jobs.len()))?;
-        let common = [job.token.as_str().into(), options.into()];
-        Ok(Item { common, alike: job.alike(result), own: [job.jid.as_str().into()] })
-    });
-    group::encode(&items.collect::<Result<Vec<_>>>()?, args);
+        let common = [job.token.as_str().into(), options];
+        items.push(Item { common, alike: job.alike(result), own: [job.jid.as_str().into()] });
+    }
+    group::encode(&items, args);
     Ok(())
 }
 
 /// Appends groups of `verb token b run_ms a`, the form of worker_turn.
 pub(super) fn encode_turn(jobs: &[Ended<Ending>], args: &mut Args) -> Result<()> {
-    let items = jobs.iter().enumerate().map(|(index, job)| {
+    let mut items = Vec::with_capacity(jobs.len());
+    for (index, job) in jobs.iter().enumerate() {
         let (verb, texts) = job.turned();
         let [first, second] = texts.map_err(|error| super::in_item(error, index, jobs.len()))?;
-        let common = [verb.into(), job.token.as_str().into(), second.into()];
-        Ok(Item { common, alike: job.alike(first), own: [job.jid.as_str().into()] })
-    });
-    group::encode(&items.collect::<Result<Vec<_>>>()?, args);
+        let common = [verb.into(), job.token.as_str().into(), second];
+        items.push(Item { common, alike: job.alike(first), own: [job.jid.as_str().into()] });
+    }
+    group::encode(&items, args);
     Ok(())
 }
 
@@ -284,7 +294,7 @@ impl<How> Ended<How> {
     }
 
     /// Two arguments of an ending, when nothing is wrong with it and the job.
-    fn checked(&self, how: &impl Wire) -> Result<[String; 2]> {
+    fn checked<'a>(&self, how: &'a impl Wire) -> Result<[Cow<'a, str>; 2]> {
         how.check()?;
         self.check()?;
         Ok(how.arguments())
@@ -297,8 +307,8 @@ impl<How> Ended<How> {
     }
 
     /// What it may happen to have alike with the others of a group.
-    fn alike(&self, first: String) -> [Cow<'_, str>; 2] {
-        [self.run_ms.to_string().into(), first.into()]
+    fn alike<'a>(&self, first: Cow<'a, str>) -> [Cow<'a, str>; 2] {
+        [self.run_ms.to_string().into(), first]
     }
 }
 
@@ -324,8 +334,8 @@ impl Ended<Ending> {
     }
 
     /// Its verb, and the two arguments of that.
-    fn turned(&self) -> (&'static str, Result<[String; 2]>) {
-        let none = || self.check().map(|()| [String::new(), String::new()]);
+    fn turned(&self) -> (&'static str, Result<[Cow<'_, str>; 2]>) {
+        let none = || self.check().map(|()| ["".into(), "".into()]);
         match &self.how {
             Ending::Complete(how) => ("complete", self.checked(how)),
             Ending::Fail(how) => ("fail", self.checked(how)),

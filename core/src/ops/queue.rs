@@ -233,7 +233,7 @@ impl QueuePut {
 
     /// The engine's answer, of one part for each job, unread.
     pub(crate) fn answers(&self, value: Value) -> Result<Vec<Value>> {
-        reply::per_item(value, self.jobs.len())
+        reply::per_item(value, self.jobs.len(), Ok)
     }
 
     /// Reads these.
@@ -263,7 +263,7 @@ impl Request for QueuePut {
     }
 
     fn decode(&self, value: Value) -> Result<Vec<Placed>> {
-        let outcomes = reply::per_item(value, self.jobs.len())?;
+        let outcomes = reply::per_item(value, self.jobs.len(), Ok)?;
         self.jobs
             .iter()
             .zip(outcomes)

@@ -22,14 +22,14 @@ pub(crate) fn parts<const N: usize>(value: Value) -> Result<[Value; N]> {
     list(value)?.try_into().map_err(|parts| shape("a list of another length", &Value::Array(parts)))
 }
 
-/// One part for each of `count` items: an array of them, or a text that is all of them.
-pub(crate) fn per_item(value: Value, count: usize) -> Result<Vec<Value>> {
+/// What `read` makes of the part of each of `count` items: of an array of them, or of a text that is all of them.
+pub(crate) fn per_item<T: Clone>(value: Value, count: usize, read: impl Fn(Value) -> Result<T>) -> Result<Vec<T>> {
     if let Value::BulkString(_) = value {
-        return Ok(vec![value; count]);
+        return Ok(vec![read(value)?; count]);
     }
     let parts = list(value)?;
     if parts.len() == count {
-        return Ok(parts);
+        return parts.into_iter().map(read).collect();
     }
     Err(Error::internal(format!("the engine answered {} parts for {count} items", parts.len())))
 }
@@ -140,10 +140,10 @@ mod tests {
 
     #[test]
     fn one_text_is_the_answer_to_all_items() {
-        assert_eq!(per_item(bulk("put"), 2).unwrap(), [bulk("put"), bulk("put")]);
+        assert_eq!(per_item(bulk("put"), 2, text).unwrap(), ["put", "put"]);
         let parts = Value::Array(vec![bulk("put"), bulk("kept")]);
-        assert_eq!(per_item(parts.clone(), 2).unwrap(), [bulk("put"), bulk("kept")]);
-        assert_eq!(per_item(parts, 3).unwrap_err().code, crate::Code::Internal);
+        assert_eq!(per_item(parts.clone(), 2, text).unwrap(), ["put", "kept"]);
+        assert_eq!(per_item(parts, 3, text).unwrap_err().code, crate::Code::Internal);
     }
 
     #[test]

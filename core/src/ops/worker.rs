@@ -74,9 +74,8 @@ impl Request for WorkerTurn {
 
     fn decode(&self, value: Value) -> Result<Turned> {
         let [answers, reserved] = reply::parts(value)?;
-        let answers = reply::per_item(answers, self.ended.len())?;
         Ok(Turned {
-            answers: answers.into_iter().map(Answer::decode).collect::<Result<_>>()?,
+            answers: reply::per_item(answers, self.ended.len(), Answer::decode)?,
             reserved: self.reserve.decode_reserved(reserved)?,
         })
     }
@@ -152,9 +151,9 @@ impl Request for WorkerPulse {
 
     fn decode(&self, value: Value) -> Result<Pulsed> {
         let [answers, orders, version, heard] = reply::parts(value)?;
-        let answers = reply::per_item(answers, self.leases.len())?;
+        let lost = |answer| Ok(lost_reason(&reply::text(answer)?));
         Ok(Pulsed {
-            lost: answers.into_iter().map(|answer| Ok(lost_reason(&reply::text(answer)?))).collect::<Result<_>>()?,
+            lost: reply::per_item(answers, self.leases.len(), lost)?,
             orders: reply::list(orders)?.into_iter().map(reply::text).collect::<Result<_>>()?,
             queues_version: reply::integer(version)?,
             heard: reply::integer(heard)?,

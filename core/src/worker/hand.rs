@@ -127,8 +127,8 @@ impl Hand {
     }
 
     /// Takes a started job back from its handler, with how long it ran; None when it is not in hand.
-    pub fn finish(&mut self, lease: &Lease, now: Instant) -> Option<(Started, Duration)> {
-        let started = self.started.remove(lease)?;
+    pub fn finish(&mut self, lease: &Lease, now: Instant) -> Option<(Lease, Started, Duration)> {
+        let (lease, started) = self.started.remove_entry(lease)?;
         self.interrupts.tidy(self.started.len(), |lease| self.started.contains_key(lease));
         if let (Some(marks), Some(mark)) = (&mut self.marks, started.mark) {
             marks.end(mark);
@@ -136,7 +136,7 @@ impl Hand {
         let run = now.saturating_duration_since(started.since);
         self.pace.record(started.pace, run);
         self.last_finish = Some(now);
-        Some((started, run))
+        Some((lease, started, run))
     }
 
     /// Jobs no handler has started.

@@ -62,6 +62,7 @@ use crate::error::{Code, Error, Result};
 use crate::middleware::AnyMiddleware;
 use crate::middleware::{Hooks, Middleware};
 use crate::ops::{JobHeartbeat, Lease};
+use crate::process;
 #[cfg(feature = "async")]
 use kinds::AsyncHandlers;
 use kinds::Handlers;
@@ -132,7 +133,7 @@ impl Worker {
     pub fn open(client: &Client, options_json: &str) -> Result<Worker> {
         let options = WorkerOptions::from_json(options_json)?;
         let shared = Arc::new(Shared::new(client.clone(), options));
-        let (pid, threads, chain) = (std::process::id(), Threads::new(), RwLock::default());
+        let (pid, threads, chain) = (process::id(), Threads::new(), RwLock::default());
         let handlers = RwLock::default();
         let inner = Inner {
             pid,
@@ -246,9 +247,8 @@ impl Worker {
 
     /// What is behind this handle, in the process that opened it. A forked child never touches the parent's locks.
     fn inner(&self, call: &str) -> Result<&Inner> {
-        let process = std::process::id();
         match &self.inner {
-            Some(inner) if inner.pid == process => Ok(inner),
+            Some(inner) if inner.pid == process::id() => Ok(inner),
             _ => {
                 let message = "this worker belongs to the process that opened it; a forked child must open its own";
                 Err(Error::new(Code::Closed, message).during(call))

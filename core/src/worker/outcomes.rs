@@ -100,7 +100,7 @@ impl Outcomes {
             _ => 1,
         };
         self.alone = self.alone.saturating_sub(1);
-        let (mut batch, mut bytes, mut dependencies) = (Vec::new(), 0, 0);
+        let (mut batch, mut bytes, mut dependencies) = (Vec::with_capacity(most.min(self.kept.len())), 0, 0);
         while let Some(next) = self.kept.front() {
             bytes += weight(&next.ended.how);
             let own = dependencies_of(&next.ended.how);

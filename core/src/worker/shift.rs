@@ -292,11 +292,11 @@ impl Shift {
 
     /// Takes a job back from its handler; false when it is not in hand.
     pub fn finish(&mut self, lease: &Lease, outcome: Outcome, answer: Option<AnswerTo>, now: Instant) -> bool {
-        let Some((started, run)) = self.hand.finish(lease, now) else { return false };
+        let Some((Lease { jid, token }, started, run)) = self.hand.finish(lease, now) else { return false };
         let outcome = self.hand.kinds.ruled(&started.kind, started.spent, started.backoff.as_ref(), outcome);
         let ended = Ended {
-            jid: lease.jid.clone(),
-            token: lease.token.clone(),
+            jid,
+            token,
             run_ms: run.as_millis() as u64,
             how: outcome.into_ending(&started.kind, started.spent),
         };

@@ -143,7 +143,7 @@ fn finishing_tells_the_run_and_happens_once() {
     let held = lease(&hand.start(now + MS).unwrap());
     let other = Lease { token: "8".to_owned(), ..held.clone() };
     assert!(hand.finish(&other, now).is_none());
-    let (started, run) = hand.finish(&held, now + MS * 31).unwrap();
+    let (_, started, run) = hand.finish(&held, now + MS * 31).unwrap();
     assert_eq!((started.kind.as_str(), started.spent, run), ("resize", 2, MS * 30));
     assert!(hand.finish(&held, now).is_none());
 }

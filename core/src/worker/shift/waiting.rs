@@ -30,6 +30,8 @@ pub(super) enum Presence {
     Away,
     /// Nothing, until it is rung; or it is about to look for what to do.
     Resting,
+    /// It was rung, and has not looked yet.
+    Rung,
     /// It makes a call, which may block.
     Busy,
 }
@@ -68,9 +70,16 @@ impl Shift {
         wait
     }
 
-    /// True when the waiter has something to do that it may not know of.
+    /// True when the waiter has something to do that it may not know of: who asks rings it then, once.
     pub fn wants_waiter(&mut self, now: Instant) -> bool {
-        self.repeats() || self.wants_wake() || self.wants_fetch(now)
+        if self.waiter == Presence::Rung {
+            return false;
+        }
+        let wants = self.repeats() || self.wants_wake() || self.wants_fetch(now);
+        if wants && self.waiter == Presence::Resting {
+            self.waiter = Presence::Rung;
+        }
+        wants
     }
 
     /// Where a call of the waiter's own is unanswered it does not leave before the runner does.
@@ -100,7 +109,7 @@ impl Shift {
 
     /// Whether the waiter has nothing else to do, nor the runner anything to look up before jobs are asked for.
     pub(super) fn waiter_can_fetch(&self) -> bool {
-        let free = self.waiter == Presence::Resting && !self.waiter_unanswered;
+        let free = matches!(self.waiter, Presence::Resting | Presence::Rung) && !self.waiter_unanswered;
         free && !self.is_outdated() && !self.fetch.wants_look()
     }
 

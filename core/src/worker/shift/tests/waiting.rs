@@ -67,6 +67,7 @@ fn while_the_runner_hands_in_many_outcomes_the_waiter_fetches_jobs() {
     let first = turn(shift.step(now));
     assert_eq!((first.reserve.limit, first.ended.len()), (0, WorkerTurn::MOST_ENDED));
     assert!(shift.wants_waiter(now));
+    assert!(!shift.wants_waiter(now), "it is rung once");
     let ahead = fetch(shift.wait(now));
     assert_eq!(ahead.limit, 125);
     assert!(!shift.wants_waiter(now), "one call at a time asks for jobs");
