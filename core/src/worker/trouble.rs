@@ -45,10 +45,12 @@ impl Trouble {
         trouble
     }
 
-    /// The next try failed too.
+    /// The next try failed too. A call that was under way when another failed is none.
     pub fn again(&mut self, error: Error, now: Instant) {
         self.error = error;
-        self.put_off(now);
+        if now >= self.retry_at {
+            self.put_off(now);
+        }
     }
 
     fn put_off(&mut self, now: Instant) {
@@ -60,5 +62,21 @@ impl Trouble {
     /// True when waiting will not help: somebody has to put something right.
     pub fn needs_help(&self) -> bool {
         !self.error.retryable() && meaning(&self.error) != Meaning::Unanswered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_try_that_fails_doubles_the_wait_but_not_each_call() {
+        let (now, error) = (Instant::now(), || Error::new(Code::Unavailable, "gone"));
+        let mut trouble = Trouble::new(error(), now);
+        let first = trouble.retry_at;
+        trouble.again(error(), now);
+        assert_eq!(trouble.retry_at, first, "the call of the other thread");
+        trouble.again(error(), first);
+        assert!(trouble.retry_at - first > Duration::from_millis(FIRST_MS), "{:?}", trouble.retry_at - first);
     }
 }
