@@ -1,7 +1,10 @@
-//! The core's hot paths in a client, for the guard to count: `hot URL JOBS BATCH`, of each path so many jobs.
+//! The core's hot paths in a client, for the guard to count: `hot URL JOBS BATCH RUNS`, of each path so many jobs, of a worker so many
+//! runs.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use manyhands::ops::{Completion, Ended, Ending, QueuePut, QueueReserve, Reserved, Share, WorkerTurn};
-use manyhands::{Client, Lane, Put};
+use manyhands::{Client, Lane, Outcome, Put, Worker};
 
 const SIZE: usize = 60;
 
@@ -14,9 +17,10 @@ extern "C" fn manyhands_bench_mark() {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, url, jobs, batch] = arguments.as_slice() else { return Err("hot URL JOBS BATCH".into()) };
+    let [_, url, jobs, batch, runs] = arguments.as_slice() else { return Err("hot URL JOBS BATCH RUNS".into()) };
     let (batch, calls) = (batch.parse::<usize>()?, jobs.parse::<usize>()? / batch.parse::<usize>()?);
-    let mut lane = Client::open(Some(url), "")?.lane();
+    let client = Client::open(Some(url), "")?;
+    let mut lane = client.lane();
     // As many that are not counted, so that what is done once is done; they are what the turns take.
     let puts: Vec<QueuePut> = (0..calls).map(|_| put(batch)).collect();
     for put in &puts {
@@ -28,7 +32,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reserved = counted(|| (0..calls).map(|_| lane.send(&reserve)).collect::<manyhands::Result<Vec<Reserved>>>())?;
     let turns: Vec<WorkerTurn> = reserved.into_iter().map(|reserved| turn(reserve.clone(), reserved)).collect();
     counted(|| turns.iter().try_for_each(|turn| one_turn(&mut lane, turn)))?;
-    Ok(())
+    let runs = runs.parse::<usize>()?;
+    for _ in 0..3 * runs / batch {
+        lane.send(&put(batch))?;
+    }
+    perform(&client, runs)
+}
+
+/// A worker performs so many jobs that are not counted, and so many that are, while more wait.
+fn perform(client: &Client, runs: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let worker = Worker::open(client, r#"{"queues": ["bench"]}"#)?;
+    let begun = AtomicUsize::new(0);
+    worker.run(|_| {
+        let before = begun.fetch_add(1, Ordering::Relaxed);
+        if before == runs || before == 2 * runs {
+            manyhands_bench_mark();
+        }
+        if before == 2 * runs {
+            worker.quiet();
+        }
+        Outcome::DONE
+    })?;
+    Ok(worker.stop(worker.shutdown_timeout())?)
 }
 
 fn counted<T>(span: impl FnOnce() -> T) -> T {

@@ -22,8 +22,9 @@ const SIZE: usize = 60;
 const JOBS: usize = 1_000;
 /// The same of jobs that come one per call.
 const ALONE: usize = 200;
-/// Calls of each kind that the client is counted in; target/release/hot has the same.
-const CLIENT_JOBS: f64 = 500.0;
+/// Jobs of each kind of call that the client is counted in, and runs of a worker.
+const CLIENT_JOBS: usize = 500;
+const CLIENT_RUNS: usize = 5_000;
 /// Jobs and rounds of the processor's time, which is the only figure that a busy machine changes.
 const TIMED_JOBS: usize = 10_000;
 const TIMED_ROUNDS: usize = 5;
@@ -54,6 +55,7 @@ pub fn run() -> Tables {
         figure("client: put, instructions a job", client[0], 0.05),
         figure("client: reserve, instructions a job", client[1], 0.05),
         figure("client: turn, instructions a job", client[2], 0.05),
+        figure("client: worker of no-op jobs, all its threads, instructions a job", client[3], 0.1),
     ];
     println!(
         "instructions of the server per job, put reserve complete: ours {}, with a full history {}, bare Lua {}; ours, turn: {turn:.0}, \
@@ -142,12 +144,13 @@ fn alone() -> Done<f64> {
     Ok(per_job)
 }
 
-/// Instructions per job of the core in a client's process for put, reserve and turn, in calls of 50 jobs.
-fn client() -> Done<Vec<f64>> {
+/// Instructions per job of the core in a client's process for put, reserve and turn, in calls of 50 jobs, and of a worker.
+fn client() -> Done<[f64; 4]> {
     let server = Server::start("guard")?;
-    let arguments = [server.url(), (CLIENT_JOBS as usize).to_string(), BATCH.to_string()];
+    let arguments = [server.url(), CLIENT_JOBS.to_string(), BATCH.to_string(), CLIENT_RUNS.to_string()];
     let spans =
-        counted::spans(&repository().join("target/release/hot"), &arguments, "client", "manyhands_bench_mark", 6)?;
-    // Before each span that counts comes one in which its requests are made.
-    Ok([1, 3, 5].map(|at| spans[at] / CLIENT_JOBS).to_vec())
+        counted::spans(&repository().join("target/release/hot"), &arguments, "client", "manyhands_bench_mark", 8)?;
+    // Before each span that counts comes one in which what it needs is made.
+    let per_job = |at: usize, jobs: usize| spans[at] / jobs as f64;
+    Ok([per_job(1, CLIENT_JOBS), per_job(3, CLIENT_JOBS), per_job(5, CLIENT_JOBS), per_job(7, CLIENT_RUNS)])
 }
