@@ -18,7 +18,7 @@ use crate::{Tables, extent};
 
 /// As many as are kept: the first completion is to be found when all are.
 const JOBS: usize = engine::HISTORY;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Processes and threads.
 const SHAPES: [(usize, usize); 4] = [(1, 1), (1, 8), (2, 8), (8, 8)];
 /// How many processes are used up, one after another, for the cost of one.
