@@ -79,10 +79,10 @@ mod tests {
         assert_eq!((rings(), worker.next_look()), (0, None));
 
         shared.shift().hand.receive(vec![job("a", "k"), job("b", "k")], now);
-        Worker::take(shared, None, &AtomicBool::new(false)).unwrap();
+        Worker::take(shared, Duration::MAX, &AtomicBool::new(false)).unwrap();
         assert_eq!(rings(), 1, "its time is over sooner than never");
         assert!(worker.next_look().is_some());
-        Worker::take(shared, None, &AtomicBool::new(false)).unwrap();
+        Worker::take(shared, Duration::MAX, &AtomicBool::new(false)).unwrap();
         assert_eq!(rings(), 0, "its time is over later than that of the first");
 
         worker.pause();

@@ -39,9 +39,8 @@ impl Worker {
     /// Those of [`Worker::next`].
     pub fn next_unless(&self, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
         let inner = self.inner("worker_next")?;
-        let until = Instant::now().checked_add(timeout);
         inner.threads.start(&inner.shared)?;
-        let next = Worker::take(&inner.shared, until, interrupted);
+        let next = Worker::take(&inner.shared, timeout, interrupted);
         if let Ok(Next::Job(job)) = &next {
             inner.shared.hooks.before_perform(&inner.shared.name, job);
         }
@@ -57,7 +56,7 @@ impl Worker {
         drop(shift);
     }
 
-    pub(super) fn take(shared: &Shared, until: Option<Instant>, interrupted: &AtomicBool) -> Result<Next> {
+    pub(super) fn take(shared: &Shared, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
         let (mut shift, now) = (shared.shift(), Instant::now());
         if let Some(job) = shift.start(now) {
             if shift.fetch.runs_low(&shift.hand) {
@@ -72,6 +71,7 @@ impl Worker {
             }
             return Ok(Next::Job(job));
         }
+        let until = now.checked_add(timeout);
         shift.fetch.enter();
         if shift.wants_runner() {
             shared.runner.ring();
