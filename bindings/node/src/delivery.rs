@@ -128,11 +128,11 @@ pub fn first(core: &manyhands::Worker, until: Option<Instant>) -> manyhands::Res
     }
 }
 
-/// What is there without waiting. A fault or a stop is told by the next wait: these jobs are started and must not be lost.
+/// What is there without waiting. These jobs are started and must not be lost.
 fn in_hand(core: &manyhands::Worker, most: usize) -> Vec<Job> {
     let mut jobs = Vec::new();
     while jobs.len() < most {
-        let Ok(Next::Job(job)) = core.next(Duration::ZERO) else { break };
+        let Ok(Some(job)) = core.next_in_hand() else { break };
         jobs.push(Job::from(job));
     }
     jobs

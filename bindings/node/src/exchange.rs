@@ -5,9 +5,8 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
 
-use manyhands::{Next, Outcome};
+use manyhands::Outcome;
 use napi::Env;
 use napi::bindgen_prelude::{FnArgs, Function, FunctionCallContext, Unknown};
 use napi_derive::napi;
@@ -65,7 +64,7 @@ impl Worker {
                 return Ok(None);
             }
             let make = context.first_arg::<Make>()?;
-            let Ok(Next::Job(job)) = shared.core.next(Duration::ZERO) else { return Ok(None) };
+            let Ok(Some(job)) = shared.core.next_in_hand() else { return Ok(None) };
             let mut known = before.take();
             let made = make.call(known.fields_of(job.into()))?;
             // Only now, as a call that failed has maybe told nobody.

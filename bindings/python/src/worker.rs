@@ -37,13 +37,12 @@ impl Worker {
     /// A job that is there already is taken without letting go of the interpreter lock: getting that back from threads
     /// that run handlers costs more than all the rest.
     fn next<'py>(&self, py: Python<'py>, timeout_ms: Option<u64>) -> PyResult<(Option<Bound<'py, PyTuple>>, bool)> {
-        let look = |span| match self.core.next(span) {
-            Ok(Next::Empty) => None,
-            other => Some(other),
-        };
-        let next = match look(Duration::ZERO) {
-            None => wait::until(py, timeout_ms.map(Duration::from_millis), look)?,
-            there => there,
+        let next = match self.core.next_in_hand().transpose() {
+            None => wait::until(py, timeout_ms.map(Duration::from_millis), |span| match self.core.next(span) {
+                Ok(Next::Empty) => None,
+                other => Some(other),
+            })?,
+            Some(there) => Some(there.map(Next::Job)),
         };
         match next {
             Some(Ok(Next::Job(job))) => Ok((Some(job::row(py, &job)?), false)),

@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use magnus::{
-    DataTypeFunctions, Error, RArray, RModule, Ruby, TypedData, Value, function, gc, method, prelude::*,
-};
+use magnus::{DataTypeFunctions, Error, RArray, RModule, Ruby, TypedData, Value, function, gc, method, prelude::*};
 use manyhands::{Code, Next, Outcome};
 
 use crate::client::{self, Client};

@@ -172,8 +172,9 @@ impl<'a> Fields<'a> {
 
     /// A whole number within a range; None when absent or null.
     pub fn integer_in(&mut self, name: &str, least: i64, most: i64) -> Result<Option<i64>> {
-        let path = self.path(name);
-        self.integer(name)?.map(|number| crate::check::integer(number, &path, least, most).map(|()| number)).transpose()
+        let Some(number) = self.integer(name)? else { return Ok(None) };
+        crate::check::integer(number, &self.path(name), least, most)?;
+        Ok(Some(number))
     }
 
     /// A number within a range; None when absent or null.
@@ -206,8 +207,7 @@ impl<'a> Fields<'a> {
 
     /// The members of an object of its own; None when absent or null.
     pub fn object(&mut self, name: &str) -> Result<Option<Fields<'a>>> {
-        let path = self.path(name);
-        self.given(name).map(|text| Fields::parse(text, &path)).transpose()
+        self.given(name).map(|text| Fields::parse(text, &self.path(name))).transpose()
     }
 
     /// A list of objects that must be there, each to be read by [`Fields::parse`].

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use super::shared::Shared;
+use super::shift::Shift;
 use crate::error::Result;
 use crate::ops::Job;
 
@@ -47,6 +48,22 @@ impl Worker {
         next
     }
 
+    /// A job that is in hand already, to perform and then to hand to [`Worker::finish`]; None when there is none. Waits for nothing and
+    /// asks for nothing: what has to come, and a fault or the end, is told by [`Worker::next`].
+    ///
+    /// # Errors
+    /// `CLOSED` in a forked child.
+    pub fn next_in_hand(&self) -> Result<Option<Job>> {
+        let shared = &self.inner("worker_next")?.shared;
+        let mut shift = shared.shift();
+        let job = Worker::begin(shared, &mut shift, Instant::now());
+        drop(shift);
+        if let Some(job) = &job {
+            shared.hooks.before_perform(&shared.name, job);
+        }
+        Ok(job)
+    }
+
     /// Whoever waits in [`Worker::next_unless`] looks whether it was interrupted. Waits for no socket.
     pub fn wake_hosts(&self) {
         let Ok(inner) = self.inner("worker_wake") else { return };
@@ -56,19 +73,25 @@ impl Worker {
         drop(shift);
     }
 
+    /// Starts a job in hand, and rings for more where few are left.
+    fn begin(shared: &Shared, shift: &mut Shift, now: Instant) -> Option<Job> {
+        let job = shift.start(now)?;
+        if shift.fetch.runs_low(&shift.hand) {
+            shared.runner.ring();
+            shared.ring_waiter(shift, now);
+        }
+        shared.report_start(shift);
+        shared.ring_if_sooner(&mut shift.hand);
+        if shift.is_quiet() {
+            // It was the last.
+            shared.hosts.ring_all();
+        }
+        Some(job)
+    }
+
     pub(super) fn take(shared: &Shared, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
         let (mut shift, now) = (shared.shift(), Instant::now());
-        if let Some(job) = shift.start(now) {
-            if shift.fetch.runs_low(&shift.hand) {
-                shared.runner.ring();
-                shared.ring_waiter(&mut shift, now);
-            }
-            shared.report_start(&shift);
-            shared.ring_if_sooner(&mut shift.hand);
-            if shift.is_quiet() {
-                // It was the last.
-                shared.hosts.ring_all();
-            }
+        if let Some(job) = Worker::begin(shared, &mut shift, now) {
             return Ok(Next::Job(job));
         }
         let until = now.checked_add(timeout);
@@ -82,12 +105,7 @@ impl Worker {
                 break Ok(Next::Stopped);
             }
             let now = Instant::now();
-            if let Some(job) = shift.start(now) {
-                shared.report_start(&shift);
-                shared.ring_if_sooner(&mut shift.hand);
-                if shift.is_quiet() {
-                    shared.hosts.ring_all();
-                }
+            if let Some(job) = Worker::begin(shared, &mut shift, now) {
                 break Ok(Next::Job(job));
             }
             if let Some(fault) = shift.fault() {
