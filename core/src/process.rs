@@ -7,24 +7,25 @@ static CURRENT: AtomicU32 = AtomicU32::new(0);
 static FORKS_ARE_NOTED: AtomicBool = AtomicBool::new(false);
 
 /// The system's number of this process, which mostly costs no call of the system: on a busy worker's path two for each job took a
-/// tenth of its time. The child of a `clone` by hand, where libc sees no fork, passes for its parent.
+/// tenth of its time. The child of a `clone` by hand or of `_Fork`, where libc tells nobody, passes for its parent.
 pub fn id() -> u32 {
-    let known = CURRENT.load(Ordering::Relaxed);
+    let known = CURRENT.load(Ordering::Acquire);
     if known == 0 { ask() } else { known }
 }
 
-/// Two threads may come here at once: what is noted twice is as good as once.
+/// Two threads may come here at once: what is noted twice is as good as once. Not for signal handlers.
 #[cold]
 fn ask() -> u32 {
     let id = std::process::id();
     if !FORKS_ARE_NOTED.load(Ordering::Acquire) {
-        // SAFETY: `forget` only stores a number, which a child may do before anything else.
+        // SAFETY: `forget` only stores a number, which a child may do before anything else; and it stays where it is until its library
+        // is closed, which takes it off libc's list.
         if unsafe { libc::pthread_atfork(None, None, Some(forget)) } != 0 {
             return id;
         }
         FORKS_ARE_NOTED.store(true, Ordering::Release);
     }
-    CURRENT.store(id, Ordering::Relaxed);
+    CURRENT.store(id, Ordering::Release);
     id
 }
 

@@ -60,8 +60,7 @@ impl Worker {
 
     /// The same of a job that is done, with nothing but perhaps a result: there is less to read.
     fn complete(&self, py: Python<'_>, jid: &str, token: &str, result: Option<String>) -> PyResult<()> {
-        let outcome = Outcome::Complete { result, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
-        self.core.finish(jid, token, outcome).map_err(|error| exception(py, error))
+        self.core.finish(jid, token, Outcome::done(result)).map_err(|error| exception(py, error))
     }
 
     /// Hands an outcome over and waits for the engine's answer: the job's new state.

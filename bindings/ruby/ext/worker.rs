@@ -78,8 +78,7 @@ impl Worker {
 
     /// Hands over that a job is done, as most are; returns at once. nil: without a result.
     fn complete(ruby: &Ruby, this: &Worker, jid: String, token: String, result: Option<String>) -> Result<(), Error> {
-        let done = Outcome::Complete { result, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
-        this.core(ruby)?.finish(&jid, &token, done).map_err(|error| errors::exception(ruby, error))
+        this.core(ruby)?.finish(&jid, &token, Outcome::done(result)).map_err(|error| errors::exception(ruby, error))
     }
 
     /// Hands any outcome over; returns at once.

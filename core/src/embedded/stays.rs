@@ -41,7 +41,7 @@ impl Stay {
             unsafe { libc::atexit(leave_all) };
         }
         let entry =
-            Box::leak(Box::new(Entry { pid: std::process::id(), held: Mutex::new(Some(held)), next: ptr::null() }));
+            Box::leak(Box::new(Entry { pid: crate::process::id(), held: Mutex::new(Some(held)), next: ptr::null() }));
         loop {
             let first = FIRST.load(Ordering::Acquire);
             entry.next = first;
@@ -58,7 +58,7 @@ impl Stay {
 
     /// Leaves, once; in a forked child nothing happens, as the parent stays.
     pub fn end(&self) {
-        if self.entry.pid != std::process::id() {
+        if self.entry.pid != crate::process::id() {
             return;
         }
         let held = self.entry.held.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -74,7 +74,7 @@ extern "C" fn leave_all() {
     // SAFETY: entries are published whole and never freed.
     while let Some(entry) = unsafe { next.as_ref() } {
         next = entry.next;
-        if entry.pid != std::process::id() {
+        if entry.pid != crate::process::id() {
             continue;
         }
         // A thread that is leaving right now holds the lock; it is not waited for, since it may have been stopped.

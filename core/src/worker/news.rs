@@ -85,7 +85,14 @@ mod tests {
         Worker::take(shared, Duration::MAX, &AtomicBool::new(false)).unwrap();
         assert_eq!(rings(), 0, "its time is over later than that of the first");
 
+        assert_eq!(worker.next_in_hand().unwrap(), None);
+        assert_eq!(shared.shift().fetch.waiting(), 0, "nobody asks for more");
+        shared.shift().hand.receive(vec![job("c", "k"), job("d", "k")], now);
+        assert_eq!(worker.next_in_hand().unwrap().map(|job| job.jid).as_deref(), Some("c"));
+        assert_eq!(worker.running(), 3);
+
         worker.pause();
+        assert_eq!(worker.next_in_hand().unwrap(), None, "it takes none");
         worker.kill_running();
         shared.obey(Signal::Ttin);
         assert_eq!(rings(), 3);

@@ -22,7 +22,8 @@ pub enum Next {
 }
 
 impl Worker {
-    /// Waits for a job, at most `timeout`. Waits on a condition variable, never on a socket.
+    /// Waits for a job, at most `timeout` from when the worker's threads have started, which the first call waits for. Waits on a
+    /// condition variable, never on a socket.
     ///
     /// While Redis is away this waits like any other time; a line on standard error says so once.
     ///
@@ -76,6 +77,11 @@ impl Worker {
     /// Starts a job in hand, and rings for more where few are left.
     fn begin(shared: &Shared, shift: &mut Shift, now: Instant) -> Option<Job> {
         let job = shift.start(now)?;
+        Worker::note_start(shared, shift, now);
+        Some(job)
+    }
+
+    fn note_start(shared: &Shared, shift: &mut Shift, now: Instant) {
         if shift.fetch.runs_low(&shift.hand) {
             shared.runner.ring();
             shared.ring_waiter(shift, now);
@@ -86,7 +92,6 @@ impl Worker {
             // It was the last.
             shared.hosts.ring_all();
         }
-        Some(job)
     }
 
     pub(super) fn take(shared: &Shared, timeout: Duration, interrupted: &AtomicBool) -> Result<Next> {
@@ -105,8 +110,10 @@ impl Worker {
                 break Ok(Next::Stopped);
             }
             let now = Instant::now();
-            if let Some(job) = Worker::begin(shared, &mut shift, now) {
-                break Ok(Next::Job(job));
+            if let Some(job) = shift.start(now) {
+                shift.fetch.leave();
+                Worker::note_start(shared, &mut shift, now);
+                return Ok(Next::Job(job));
             }
             if let Some(fault) = shift.fault() {
                 break Err(fault.clone());

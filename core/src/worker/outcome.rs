@@ -72,8 +72,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// Done, without a result.
-    pub const DONE: Outcome =
-        Outcome::Complete { result: None, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() };
+    pub const DONE: Outcome = Outcome::done(None);
+
+    /// Done, with what the handler returned, one JSON value, if anything.
+    pub const fn done(result: Option<String>) -> Outcome {
+        Outcome::Complete { result, data: None, queue: None, delay_ms: 0, dependencies: Vec::new() }
+    }
 
     /// The handler threw this.
     pub fn thrown(class: &str, message: &str) -> Outcome {

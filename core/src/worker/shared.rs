@@ -267,7 +267,7 @@ impl Shared {
 
     /// Wakes the waiter if there is something for it to do.
     pub fn ring_waiter(&self, shift: &mut Shift, now: Instant) {
-        if shift.wants_waiter(now) {
+        if shift.must_ring_waiter(now) {
             self.waiter.ring();
         }
     }
@@ -276,7 +276,7 @@ impl Shared {
     pub fn announce(&self, mut shift: MutexGuard<'_, Shift>, came: usize) {
         let (fault, news) = (shift.fault().is_some(), shift.has_news());
         let jobs = came.min(shift.fetch.waiting());
-        let waiter = shift.wants_waiter(Instant::now());
+        let waiter = shift.must_ring_waiter(Instant::now());
         let (notice, losses) = (shift.take_notice(), shift.take_losses());
         let runner = shift.wants_runner() || shift.in_trouble();
         drop(shift);

@@ -45,7 +45,7 @@ impl Trouble {
         trouble
     }
 
-    /// The next try failed too. A call that was under way when another failed is none.
+    /// The next try failed too. A call that was under way when another failed, and fails before the next try is due, is none.
     pub fn again(&mut self, error: Error, now: Instant) {
         self.error = error;
         if now >= self.retry_at {

@@ -93,7 +93,7 @@ impl AsyncClient {
     /// An asynchronous client beside a blocking one: of the same namespace, and closed with it.
     pub fn of(client: Client) -> AsyncClient {
         let state = State {
-            pid: std::process::id(),
+            pid: crate::process::id(),
             link: Mutex::new(None),
             dialing: tokio::sync::Mutex::new(()),
             idle: Mutex::new(Vec::new()),
@@ -201,7 +201,7 @@ impl AsyncClient {
     /// Closes the connection, that of all clones, and the blocking client; later calls get `CLOSED`.
     pub fn close(&self) {
         self.client.close();
-        if self.state.pid == std::process::id()
+        if self.state.pid == crate::process::id()
             && let Some(link) = lock(&self.state.link).take()
         {
             link.fail("the client is closed");
@@ -214,7 +214,7 @@ impl AsyncClient {
         encode: impl FnOnce(&mut Args) -> Result<()>,
     ) -> Result<Value> {
         let (shared, _) = self.client.parts();
-        if self.state.pid != std::process::id() {
+        if self.state.pid != crate::process::id() {
             let message = "this client belongs to the process that opened it; a forked child must open its own";
             return Err(Error::new(Code::Closed, message));
         }

@@ -78,7 +78,7 @@ impl Events {
     /// What is behind this handle, in the process that opened it. A forked child never touches the parent's locks.
     fn subscription(&self) -> Result<&Subscription> {
         match &self.subscription {
-            Some(subscription) if self.pid == std::process::id() => Ok(subscription),
+            Some(subscription) if self.pid == crate::process::id() => Ok(subscription),
             _ => {
                 let message =
                     "this subscription belongs to the process that opened it; a forked child must open its own";
@@ -90,7 +90,7 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        if self.pid != std::process::id() {
+        if self.pid != crate::process::id() {
             std::mem::forget(self.subscription.take());
         }
     }
@@ -131,6 +131,6 @@ impl Client {
         let (shared, interrupted) = self.parts();
         let subscription = Subscription::open(shared, interrupted, options);
         let subscription = subscription.map_err(|error| error.during("events_open"))?;
-        Ok(Events { pid: std::process::id(), subscription: Some(subscription) })
+        Ok(Events { pid: crate::process::id(), subscription: Some(subscription) })
     }
 }

@@ -71,7 +71,7 @@ impl Shift {
     }
 
     /// True when the waiter has something to do that it may not know of: who asks rings it then, once.
-    pub fn wants_waiter(&mut self, now: Instant) -> bool {
+    pub fn must_ring_waiter(&mut self, now: Instant) -> bool {
         if self.waiter == Presence::Rung {
             return false;
         }

@@ -31,12 +31,12 @@ fn unanswered() -> (Shift, QueueReserve, Instant) {
 #[test]
 fn the_waiter_repeats_an_unanswered_call_after_the_outage() {
     let (mut shift, asked, now) = unanswered();
-    assert!(!shift.wants_waiter(now) && matches!(shift.wait(now), Wait::Rest), "not while calls fail");
+    assert!(!shift.must_ring_waiter(now) && matches!(shift.wait(now), Wait::Rest), "not while calls fail");
     shift.pulsed(now);
-    assert!(shift.wants_waiter(now), "else the thread would wait for ever: its job is asked for");
+    assert!(shift.must_ring_waiter(now), "else the thread would wait for ever: its job is asked for");
     assert!(matches!(shift.wait(now), Wait::Repeat));
     assert_eq!(shift.waiter_reserved(&asked, taken(jobs(1, "a")), now), 1);
-    assert!(!shift.wants_waiter(now));
+    assert!(!shift.must_ring_waiter(now));
 }
 
 #[test]
@@ -66,11 +66,11 @@ fn while_the_runner_hands_in_many_outcomes_the_waiter_fetches_jobs() {
     assert!(matches!(shift.wait(now), Wait::Rest), "the runner makes no call");
     let first = turn(shift.step(now));
     assert_eq!((first.reserve.limit, first.ended.len()), (0, WorkerTurn::MOST_ENDED));
-    assert!(shift.wants_waiter(now));
-    assert!(!shift.wants_waiter(now), "it is rung once");
+    assert!(shift.must_ring_waiter(now));
+    assert!(!shift.must_ring_waiter(now), "it is rung once");
     let ahead = fetch(shift.wait(now));
     assert_eq!(ahead.limit, 125);
-    assert!(!shift.wants_waiter(now), "one call at a time asks for jobs");
+    assert!(!shift.must_ring_waiter(now), "one call at a time asks for jobs");
     shift.turned(&first, answer(&first, Vec::new()), now);
     let second = turn(shift.step(now + MS));
     assert_eq!((second.reserve.limit, second.ended.len()), (0, 75), "nor does the runner ask");
@@ -87,7 +87,7 @@ fn the_runner_asks_where_it_has_room_for_all_outcomes_or_the_waiter_has_none() {
         }
         let turn = turn(shift.step(now + MS));
         assert_eq!((turn.reserve.limit, turn.ended.len()), (limit, outcomes.min(50 + usize::from(limit == 0))));
-        assert_eq!(shift.wants_waiter(now), limit == 0, "{outcomes}");
+        assert_eq!(shift.must_ring_waiter(now), limit == 0, "{outcomes}");
     }
     let (mut shift, now) = busy(200, 0);
     shift.fetch.enter();
