@@ -116,6 +116,25 @@ class JobTest < Case
     assert_includes job.inspect, job.jid
   end
 
+  def frozen_texts(job) = %i[kind queue token worker].select { |name| job.public_send(name).frozen? }
+
+  # A handler that would change one in place is found out by a test with a built job.
+  def test_the_same_texts_are_frozen_wherever_a_job_comes_from
+    job = reserved
+    kind = +"k"
+    ways = { reserved: job, looked_up: client.job(job.jid), listed: client.jobs([job.jid]).first,
+             built: Manyhands::Job.build(kind, queue: +"q"), of_worker: nil }
+    job.complete
+    queue.put("k")
+    ways[:of_worker] = new_worker.next(timeout: PATIENCE)
+    ways.each { |way, one| assert_equal %i[kind queue token worker], frozen_texts(one), way }
+    refute_predicate kind, :frozen?, "it is the caller's"
+    assert_raises(FrozenError) { ways[:built].kind << "!" }
+    ways[:looked_up].requeue(queue: +"other")
+    assert_predicate ways[:looked_up].queue, :frozen?
+    ways[:of_worker].complete
+  end
+
   def test_no_such_job
     assert_nil client.job("nobody")
   end

@@ -3,8 +3,7 @@
 module Manyhands
   # One unit of work. Comes from a {Worker}, {Queue#reserve}, {Client#job} or {Job.build}.
   #
-  # Jobs that were reserved share the texts that they have in common: {#kind}, {#queue}, {#worker} and {#token} are
-  # frozen.
+  # Its {#kind}, {#queue}, {#worker} and {#token} are frozen: jobs that were reserved share them where they are equal.
   #
   # Source: core/src/ops/job.rs
   class Job
@@ -19,7 +18,9 @@ module Manyhands
     ].freeze
     # What of a job view stays JSON text.
     TEXTS = %w[data backoff_ms].freeze
-    private_constant :UNCHANGED, :RUNNING, :FIELDS, :TEXTS
+    # What is frozen: those of a job that was reserved come so.
+    SHARED = %i[kind queue token worker].freeze
+    private_constant :UNCHANGED, :RUNNING, :FIELDS, :TEXTS, :SHARED
 
     # @return [String] its id
     attr_reader :jid
@@ -83,20 +84,28 @@ module Manyhands
         limits[:backoff_ms] = Wire.json(limits[:backoff_ms], "backoff", nil)
         fields = { **names, **lists, headers:, data: Wire.json(data, "data", nil), priority:, retries:, **limits }
         state = { remaining: retries, tracked: false, state: "running", stalled: false, put_at_ms: 0 }
-        new({ **fields, **state }.values_at(*FIELDS), nil, NoServer.new)
+        unheld({ **fields, **state }, NoServer.new)
       end
 
       # @api private
       # @param reply [String] the JSON text of a job view; who looked it up does not hold it
       def of_view(reply, native)
         view = view(reply)
-        new(view.values_at(*FIELDS), nil, native, view)
+        unheld(view, native, view)
       end
 
       # @api private
       # @return [Hash{Symbol => Object}] the members of a job view; data stays text
       def view(reply)
         Native.members(reply).to_h { |name, text| [name.to_sym, TEXTS.include?(name) ? text : Wire.parse(text)] }
+      end
+
+      private
+
+      # @param fields [Hash{Symbol => Object}] nobody else's
+      def unheld(fields, native, view = nil)
+        fields.values_at(*SHARED).each(&:freeze)
+        new(fields.values_at(*FIELDS), nil, native, view)
       end
     end
 

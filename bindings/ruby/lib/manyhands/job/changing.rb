@@ -63,7 +63,7 @@ module Manyhands
       limits = Wire.limits(options, operation)
       given = { **options.except(:delay, :timeout, :backoff, :data), delay_ms:, **limits }.compact
       state = ask(operation, jid:, **given, **options.slice(:data))
-      @queue = Wire.text(given.fetch(:queue, queue), "queue", operation)
+      @queue = Wire.text(given.fetch(:queue, queue), "queue", operation).freeze
       drop(state)
     end
 
