@@ -201,6 +201,39 @@ class JobInterruptedTest < Case
     during(runs, "j") { assert_equal "cancelled", let_in }
   end
 
+  # Each run would take a lock for it.
+  def test_an_interrupt_that_finds_no_run_is_forgotten_after_a_while
+    runs = RUNS.new
+    at = 0.0
+    runs.define_singleton_method(:now) { at }
+    runs.interrupt("ended", nil, "killed")
+    at = 9.0
+    runs.interrupt("j", nil, "cancelled")
+    runs.forget
+    during(runs, "ended") { assert_equal "killed", let_in, "it may still come" }
+    runs.interrupt("ended", nil, "killed")
+    at = 11.0
+    runs.interrupt("j", nil, "expired")
+    at = 20.0
+    runs.forget
+    during(runs, "ended") { assert_equal :none, let_in }
+    during(runs, "j") { assert_equal "expired", let_in, "it was said again" }
+    assert_empty early(runs)
+  end
+
+  def test_a_worker_forgets_interrupts_that_find_no_run
+    worker = new_worker
+    running(worker) do
+      runs = eventually { worker.runs }
+      runs.interrupt("ended", nil, "killed")
+      began = now
+      runs.define_singleton_method(:now) { began + 60 }
+      eventually { early(runs).empty? }
+    end
+  end
+
+  def early(runs) = runs.instance_variable_get(:@early)
+
   # So that jobs end also where each takes long, as when signatures are compared.
   MOST_KILLS = 500
 

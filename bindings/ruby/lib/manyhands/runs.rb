@@ -8,14 +8,16 @@ module Manyhands
     # One run of a job; `reasons` of the interrupts that it was sent; the `handler` of its kind, without which no hook
     # hears of it; the exception that is its `failure`, if any.
     Run = Struct.new(:job, :thread, :began, :reasons, :handler, :failure)
-    # Most interrupts that are kept for a job which was handed out, but whose thread has not come here yet.
+    # Most interrupts that are kept for a job which was handed out, but whose thread has not come here yet, and for how
+    # many seconds: it does so within moments.
     EARLY = 1000
+    EARLY_FOR = 10
     # What threads hold back that have runs.
     HELD_BACK = { JobInterrupted => :never, Object => :on_blocking }.freeze
     LET_IN = { JobInterrupted => :immediate }.freeze
     NEVER = { Object => :never }.freeze
     NONE = [].freeze
-    private_constant :Run, :EARLY, :LET_IN, :NEVER, :NONE
+    private_constant :Run, :EARLY, :EARLY_FOR, :LET_IN, :NEVER, :NONE
 
     def initialize
       @runs = {}.compare_by_identity
@@ -47,8 +49,18 @@ module Manyhands
         run = list.find { |one| one.job.jid == jid && one.job.token == token }
         next send_to(run, reason) if run
 
-        @early[[jid, token]] = reason
-        @early.shift if @early.size > EARLY # of runs that have ended
+        @early[[jid, token]] = [reason, now]
+        @early.shift if @early.size > EARLY
+      end
+    end
+
+    # Forgets interrupts that no run has come for: theirs have ended, and each further run would look for its own.
+    def forget
+      return if @early.empty?
+
+      alone do
+        oldest = now - EARLY_FOR
+        @early.delete_if { |_, (_, at)| at < oldest }
       end
     end
 
@@ -69,8 +81,8 @@ module Manyhands
       return unless @lock.locked? || !@early.empty?
 
       alone do
-        early = @early.delete([run.job.jid, run.job.token])
-        send_to(run, early) if early
+        reason, = @early.delete([run.job.jid, run.job.token])
+        send_to(run, reason) if reason
       end
     end
 

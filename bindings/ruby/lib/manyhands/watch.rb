@@ -66,6 +66,7 @@ module Manyhands
     def look(crew, performer, native, title)
       listen(native)
       native.take_interrupts.each { |jid, token, reason| performer.runs.interrupt(jid, token, reason) }
+      performer.runs.forget
       dump(performer.runs) if @dump
       # Whoever begins after this rings; what ended before it is reported now.
       @idle = true
