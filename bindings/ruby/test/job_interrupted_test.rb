@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "case"
+require "manyhands/testing"
 
 # What running handlers are told: that their lease is lost, that they ran too long, or that somebody wants them to end.
 class JobInterruptedTest < Case
@@ -233,6 +234,35 @@ class JobInterruptedTest < Case
   end
 
   def early(runs) = runs.instance_variable_get(:@early)
+
+  # Whether an interrupt that comes now, while this thread runs and while it waits, is kept until it is let in.
+  def held_back?
+    thread = Thread.current
+    Thread.new { thread.raise(Manyhands::JobInterrupted.new("j", "killed")) }.join
+    sleep 0
+    let_in == "killed"
+  rescue Manyhands::JobInterrupted
+    false
+  end
+
+  def test_interrupts_are_held_back_on_a_workers_threads_but_in_handlers
+    held = {}
+    queue.put("k", jid: "j")
+    worker = new_worker(strategy: ->(queues) { queues.tap { held[:strategy] = held_back? } })
+    worker.on(:after_perform) { held[:after] = held_back? }.perform("k") { held[:handler] = held_back? }
+    running(worker) { |thread| eventually { held.size == 3 || !thread.alive? } }
+    assert_equal({ strategy: true, handler: false, after: true }, held)
+    assert_state "completed", "j"
+  end
+
+  def test_interrupts_are_held_back_while_a_test_drains_but_in_handlers
+    held = {}
+    queue.put("k", jid: "j")
+    worker = new_worker.on(:after_perform) { held[:after] = held_back? }.perform("k") { held[:handler] = held_back? }
+    Manyhands::Testing.drain(worker)
+    assert_equal({ handler: false, after: true }, held)
+    assert_state "completed", "j"
+  end
 
   # So that jobs end also where each takes long, as when signatures are compared.
   MOST_KILLS = 500
