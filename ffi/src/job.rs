@@ -74,7 +74,15 @@ impl mh_job {
         let narrow = |number: i64, name: &str| {
             i32::try_from(number).map_err(|_| Error::internal(format!("the job's {name} {number} is beyond 32 bits")))
         };
-        let json = |list: Vec<String>, name| Text::new(serde_json::Value::from(list).to_string(), name);
+        // What most jobs have none of is not written anew for each.
+        let list = |texts: Vec<String>, name| match texts.is_empty() {
+            true => Ok(Text::NO_ITEMS),
+            false => Text::new(serde_json::Value::from(texts).to_string(), name),
+        };
+        let headers = match job.headers.is_empty() {
+            true => Text::NO_MEMBERS,
+            false => Text::new(serde_json::Value::from_iter(job.headers).to_string(), "headers")?,
+        };
         Ok(mh_job {
             holder,
             since: Instant::now(),
@@ -85,10 +93,10 @@ impl mh_job {
             remaining: narrow(job.remaining, "remaining")?,
             queue: Text::new(job.queue, "queue")?,
             data: Text::new(job.data, "data")?,
-            tags_json: json(job.tags, "tags")?,
-            route_json: json(job.route, "route")?,
-            throttles_json: json(job.throttles, "throttles")?,
-            headers_json: Text::new(serde_json::Value::from_iter(job.headers).to_string(), "headers")?,
+            tags_json: list(job.tags, "tags")?,
+            route_json: list(job.route, "route")?,
+            throttles_json: list(job.throttles, "throttles")?,
+            headers_json: headers,
             timeout_ms: job.timeout_ms.unwrap_or(0),
             backoff_json: job.backoff.as_ref().map(|it| Text::new(it.to_json(), "backoff_ms")).transpose()?,
             backoff: job.backoff,

@@ -24,8 +24,12 @@ impl Outcome {
     /// # Errors
     /// `INVALID_ARGUMENT` naming the option that is wrong or unknown.
     pub fn completed(result: Option<&str>, options_json: &str) -> Result<Outcome> {
-        let mut options = Fields::parse(if options_json.is_empty() { "{}" } else { options_json }, "options")?;
-        let outcome = Outcome::take_complete(result.map(str::to_owned), &mut options)?;
+        let result = result.map(str::to_owned);
+        if options_json.is_empty() {
+            return Ok(Outcome::done(result));
+        }
+        let mut options = Fields::parse(options_json, "options")?;
+        let outcome = Outcome::take_complete(result, &mut options)?;
         options.end()?;
         Ok(outcome)
     }
@@ -127,9 +131,8 @@ impl Outcome {
 }
 
 fn delay_ms(fields: &mut Fields) -> Result<u64> {
-    let path = fields.path("delay_ms");
-    let given = fields.integer("delay_ms")?.unwrap_or(0);
-    check::span_ms(given, &path).map(|()| given as u64)
+    let Some(given) = fields.integer("delay_ms")? else { return Ok(0) };
+    check::span_ms(given, &fields.path("delay_ms")).map(|()| given as u64)
 }
 
 #[cfg(test)]
