@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,11 @@ class Running(_native.Run):
 
 def awaited(handler: Handler, job: Job) -> Any:
     """Run an `async def` handler on the event loop, and wait for it on this thread; an interrupt cancels it."""
-    running = job._running
-    if running is None:  # no worker runs it, but a test
-        return Runs(None).perform(partial(awaited, handler), job)
-    running.waiting = waiting = Waiting(partial(handler, job))
+    waiting, running = Waiting(partial(handler, job)), job._running
+    if running is None or running.thread != threading.get_ident():  # a test performs it, or what its run has begun
+        event_loop().run(waiting)
+        return waiting.result()
+    running.waiting = waiting
     waited = running.wait(partial(event_loop().run, waiting))
     if waited is None or (waiting.cancelled and running.reason is not None):
         raise JobInterrupted(running.reason)
@@ -61,7 +63,7 @@ class Runs:
         """From now on interrupts reach the job's run, which is about to begin on this thread."""
         job._running = running = Running()
         running.job = job
-        self._runs[job] = running
+        self._runs[job] = running  # not before it has its job, which those ask for who look through the runs
         if self._early:
             self._tell(running)
         if self._changed is not None:
@@ -76,14 +78,6 @@ class Runs:
             self._early.pop(_key(running), None)
         if self._changed is not None:
             self._changed()
-
-    def perform(self, run: Handler, job: Job) -> Any:
-        """Run a job's handler between these two."""
-        running = self.begin(job)
-        try:
-            return running.call(run, job)
-        finally:
-            self.end(running)
 
     def interrupt(self, jid: str, token: str, reason: str) -> None:
         """Interrupt a run, also one that is just about to begin: whoever takes the reason out tells of it."""

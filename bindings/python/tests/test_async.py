@@ -6,12 +6,14 @@ import asyncio
 import contextvars
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from manyhands import Client, InvalidArgument, Job, Next, Worker
-from manyhands.testing import drain
+from manyhands import Client, InvalidArgument, Job, JobInterrupted, Next, Worker
+from manyhands.testing import drain, perform
 
 request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="none")
 
@@ -198,6 +200,76 @@ def test_a_killed_async_handler_is_cancelled(client: Client) -> None:
     job = client.job("a")
     assert job is not None
     assert (job.result, job.remaining, reasons) == ("again", 0, ["killed"])
+
+
+def test_an_interrupt_reaches_its_run_while_another_thread_waits_for_the_handler(client: Client) -> None:
+    client.queue("q").put("k", jid="a", retries=0)
+    worker = Worker(client, ["q"])
+    told: list[str] = []
+
+    with ThreadPoolExecutor() as pool:
+
+        @worker.use
+        def elsewhere(_job: Job, next: Next[Any]) -> Any:
+            there = pool.submit(next)
+            try:
+                while not there.done():
+                    time.sleep(0.001)
+            except JobInterrupted as error:
+                told.append(error.reason)
+                raise
+            return there.result()
+
+        @worker.perform("k")
+        async def handler(_job: Job) -> str:
+            if told:
+                worker.stop()
+                return "again"
+            worker.kill_running()
+            while not told:
+                await asyncio.sleep(0.001)
+            return "not cancelled"
+
+        worker.run()
+    job = client.job("a")
+    assert job is not None
+    assert (job.result, told) == ("again", ["killed"])
+
+
+def test_one_job_on_several_threads_is_awaited_on_each() -> None:
+    worker = Worker(Client("unix:///nowhere"), ["q"])
+    here = threading.Barrier(3)
+
+    @worker.use
+    def together(_job: Job, next: Next[Any]) -> Any:
+        here.wait(60)
+        return next()
+
+    @worker.perform("k")
+    async def handler(_job: Job) -> str:
+        await asyncio.sleep(0.01)
+        return "inner"
+
+    with worker._duties.awaiting(), ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda job: perform(worker, job), [Job.build("k")] * 3)) == ["inner"] * 3
+
+
+def test_a_handler_on_the_loop_hands_its_own_job_to_another_worker(client: Client) -> None:
+    client.queue("q").put("k", jid="a")
+    inner, outer = Worker(client, ["inner"]), Worker(client, ["q"], max_jobs=1)
+
+    @inner.perform("k")
+    async def within(_job: Job) -> str:
+        return "inner"
+
+    @outer.perform("k")
+    async def around(job: Job) -> Any:
+        return perform(inner, job)
+
+    outer.run()
+    job = client.job("a")
+    assert job is not None
+    assert job.result == "inner"
 
 
 def test_async_middleware_is_refused_where_it_cannot_be(client: Client) -> None:
