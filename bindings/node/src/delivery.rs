@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use manyhands::{Error, Next, Outcome};
@@ -30,8 +30,6 @@ pub struct Wanted {
 /// What the JavaScript object shares with the thread that waits for jobs.
 pub struct Shared {
     pub core: Apart<manyhands::Worker>,
-    /// There once a job was wanted: its environment will end it.
-    pub begun: OnceLock<()>,
     /// Jobs on their way to JavaScript, by jid and token: taken, but not yet given to a handler. Those of a delivery stand
     /// under its number.
     under_way: Mutex<BTreeMap<u64, Vec<(String, String)>>>,
@@ -45,7 +43,6 @@ impl Shared {
     pub fn new(core: manyhands::Worker) -> Arc<Shared> {
         Arc::new(Shared {
             core: Apart::new(core),
-            begun: OnceLock::new(),
             under_way: Mutex::default(),
             deliveries: AtomicU64::new(0),
             taking: RwLock::default(),

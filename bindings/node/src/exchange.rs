@@ -59,10 +59,6 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let before = Cell::new(Known::default());
         env.create_function_from_closure("take", move |context| {
-            // Before a first one was waited for there are none, and a fault or a stop is told by the wait.
-            if shared.begun.get().is_none() {
-                return Ok(None);
-            }
             let make = context.first_arg::<Make>()?;
             let Ok(Some(job)) = shared.core.next_in_hand() else { return Ok(None) };
             let mut known = before.take();

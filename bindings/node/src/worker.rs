@@ -46,6 +46,8 @@ pub struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// The line of its client.
     line: Arc<Line>,
+    /// There once a job was wanted: its environment will end it.
+    begun: OnceLock<()>,
     /// To the thread that waits for jobs; there once `next` was called. The thread ends with it.
     waiter: OnceLock<Sender<Wanted>>,
     /// There once JavaScript wants to be called.
@@ -61,6 +63,7 @@ impl Worker {
         Ok(Worker {
             shared: Shared::new(core),
             line: Arc::clone(&client.line),
+            begun: OnceLock::new(),
             waiter: OnceLock::new(),
             news: OnceLock::new(),
         })
@@ -275,9 +278,9 @@ pub fn spare_runtime_threads() {
 
 impl Worker {
     fn begin(&self, env: &Env) -> napi::Result<()> {
-        if self.shared.begun.get().is_none() {
+        if self.begun.get().is_none() {
             end_with_environment(env, &self.shared)?;
-            self.shared.begun.get_or_init(|| ());
+            self.begun.get_or_init(|| ());
         }
         Ok(())
     }
