@@ -8,7 +8,11 @@ import { Outcome } from "./outcome.js";
 import type { ErrorRule, RunEnd } from "./run.js";
 import type { Handler } from "./worker-options.js";
 
-const UNKNOWN_KIND: Ending = { verb: "unknown_kind", fields: {}, raw: {} };
+const UNKNOWN_KIND: Ending = Object.freeze({
+  verb: "unknown_kind",
+  fields: Object.freeze({}),
+  raw: Object.freeze({}),
+});
 
 /** Who is told of runs. */
 export interface RunListener {
@@ -66,7 +70,10 @@ export class Performing {
     return !this.#failures.has(job) || error instanceof Outcome ? undefined : { error };
   }
 
-  /** Runs the handler of the job, and then `told` with how that ended; throws only what that throws. */
+  /**
+   * Runs the handler of the job, and then `told` with how that ended; throws only what that throws. Nobody awaits the run of a
+   * worker's job, so that a `told` of these must not throw: that would be an unhandled rejection.
+   */
   async run<Told>(job: Job, told: (ending: Ending) => Told): Promise<Told> {
     const handler = this.handlers.get(job.kind);
     if (handler === undefined) {
