@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 import { settled } from "./errors.js";
@@ -39,6 +40,8 @@ export class Rounds {
   #full = false;
   /** What kept the next job from its start. */
   #fault: { readonly error: unknown } | undefined;
+  /** The async context that {@link go} was called in: handlers start there, not in what the listeners of a job before have entered. */
+  #context!: AsyncResource;
   /** One for all jobs. */
   #ended = () => {
     if (this.#full) {
@@ -58,6 +61,7 @@ export class Rounds {
   /** Resolves when there is nothing more to start: after {@link end}, or the last that the native half gives. */
   async go(most: number): Promise<void> {
     this.#most = most;
+    this.#context = new AsyncResource("manyhands");
     this.#turnBegan = performance.now();
     while (!this.#ending) {
       this.#full = this.#fill();
@@ -136,7 +140,7 @@ export class Rounds {
 
   #start(job: Job): void {
     this.#listener.began();
-    void this.#performing.perform(job, this.#hands, this.#ended);
+    void this.#context.runInAsyncScope(this.#performing.perform, this.#performing, job, this.#hands, this.#ended);
   }
 
   /** Waits for jobs and starts them. False once there will be none. */
