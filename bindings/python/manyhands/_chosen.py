@@ -6,12 +6,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from manyhands._wire import text, texts
 
 if TYPE_CHECKING:
     from manyhands import _native
+    from manyhands._row import Row
 
 Choose = Callable[[list[str]], Iterable[str]]
 
@@ -31,7 +32,7 @@ class Chosen:
         self._choose = choose
         self._fault = ""
 
-    def next(self, native: _native.Worker, timeout_ms: int | None) -> tuple[Any, ...] | None:
+    def next(self, native: _native.Worker, timeout_ms: int | None) -> Row | None:
         """The next job, or None when the time is over or the worker stopped."""
         until = math.inf if timeout_ms is None else time.monotonic() + timeout_ms / 1000
         while True:

@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from manyhands._holder import ClientHolder, Holder
 from manyhands._managed import Managed
 from manyhands._own_limits import limits_in_milliseconds, limits_of
+from manyhands._row import row_of
 from manyhands._viewed import Viewed
 from manyhands._wire import UNCHANGED, json_text, milliseconds, renamed, texts, view_fields
 from manyhands.errors import WrongState
 from manyhands.outcome import Fail
 
 if TYPE_CHECKING:
+    from manyhands._row import Row
     from manyhands._running import Running
     from manyhands.backoff import BackoffLike
     from manyhands.client import Client
 
 _NO_DELAY = 0
-
-_ROW = (
-    *("jid", "kind", "queue", "data", "priority", "retries", "remaining", "worker", "token", "tags", "route"),
-    *("throttles", "headers", "parent", "tracked"),
-)
 
 State = Literal["waiting", "scheduled", "blocked", "throttled", "running", "failed", "completed", "cancelled"]
 
@@ -83,15 +80,11 @@ class Job(Managed, Viewed):
     _failed: Fail | None = None
     _running: Running | None = None
 
-    def __init__(self, client: Client | None, holder: Holder | None, row: tuple[Any, ...]) -> None:
+    def __init__(self, client: Client | None, holder: Holder | None, row: Row) -> None:
         """For this package only: a program makes jobs by putting them, or by `Job.build`."""
         self._client = client
         self._holder = holder
-        self.jid: str
-        self.kind: str
-        self.worker: str | None
-        self.parent: str | None
-        self.put_at: float
+        self._raw_data: str | None
         (
             self.jid,
             self.kind,
@@ -143,16 +136,16 @@ class Job(Managed, Viewed):
         limits = limits_in_milliseconds(timeout, backoff, None)
         backoff_ms = json_text(limits.get("backoff_ms"), "backoff", None)
         fields |= {"timeout_ms": limits.get("timeout_ms"), "backoff_ms": backoff_ms}
-        return Job(None, None, _row({**fields, "worker": None, "token": None, "put_at_ms": 0}))
+        return Job(None, None, row_of({**fields, "worker": None, "token": None, "put_at_ms": 0}))
 
     @classmethod
-    def _of_reserved(cls, client: Client, row: tuple[Any, ...]) -> Job:
+    def _of_reserved(cls, client: Client, row: Row) -> Job:
         return cls(client, ClientHolder(client), row)
 
     @classmethod
     def _of_view(cls, client: Client, reply: str) -> Job:
         view = view_fields(reply)
-        job = cls(client, ClientHolder(client), _row(view))
+        job = cls(client, ClientHolder(client), row_of(view))
         job._reserved, job._view = False, view
         job.state, job.stalled = view["state"], view.get("stalled", False)
         return job
@@ -358,8 +351,3 @@ class Job(Managed, Viewed):
 
     def __repr__(self) -> str:
         return f"<manyhands.Job {self.jid} {self.kind!r} in {self.queue!r}, {self.state}>"
-
-
-def _row(view: dict[str, Any]) -> tuple[Any, ...]:
-    """The tuple of which a job is made, as the native module makes it of a reserved one."""
-    return *(view[name] for name in _ROW), view["put_at_ms"] / 1000, (view["timeout_ms"], view["backoff_ms"])

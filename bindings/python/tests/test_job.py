@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from manyhands import Client, InvalidArgument, Job, LockLost, Worker, WrongState
+from manyhands import Backoff, Client, InvalidArgument, Job, LockLost, Worker, WrongState
 
 
 def taken(client: Client, **options: object) -> Job:
@@ -185,6 +187,41 @@ def test_details_are_read_when_asked_for(client: Client) -> None:
     assert job.failure is None
     assert job.result is None
     assert [entry["what"] for entry in job.history] == ["put", "reserved"]
+
+
+LISTS = {name: [f"{name}-1", f"{name}-2"] for name in ("tags", "route", "throttles")}
+
+
+def test_a_taken_and_a_found_job_have_the_same_fields_each_in_its_place(client: Client) -> None:
+    options: dict[str, Any] = {**LISTS, "priority": 3, "retries": 7, "headers": {"name": "text"}}
+    queue = client.queue("q")
+    queue.put_recurring("k", {"n": 1}, jid="r", interval=600, timeout=90, backoff=Backoff.fixed(11), **options)
+    (job,) = queue.reserve(worker="first")
+    job.track()
+    job.retry()
+    (job,) = queue.reserve(worker="second")
+    with Worker(client, ["q"]) as worker:
+        assert job.release() == "waiting"
+        of_worker = worker.next(10)
+        assert of_worker is not None
+        assert_fields(of_worker, found(client, of_worker), worker.name)
+        of_worker.release()
+    (job,) = queue.reserve(worker="third")
+    assert_fields(job, found(client, job), "third")
+
+
+def assert_fields(taken: Job, found: Job, worker: str) -> None:
+    """Each field of a job that was put with all of them, as one who takes it and one who looks it up have it."""
+    assert taken.put_at == found.put_at == pytest.approx(time.time(), abs=60)
+    assert taken.token == found.token
+    assert len(taken.token or "") > 8
+    for job in (taken, found):
+        assert (job.jid, job.kind, job.queue, job.raw_data, job.data) == ("r-1", "k", "q", '{"n":1}', {"n": 1})
+        assert (job.priority, job.retries, job.remaining, job.worker) == (3, 7, 6, worker)
+        assert {name: getattr(job, name) for name in LISTS} == LISTS
+        assert (job.headers, job.parent, job.tracked) == ({"name": "text"}, "r", True)
+        assert (job.run_timeout, job.backoff) == (90.0, Backoff.fixed(11))
+        assert (job.state, job.stalled) == ("running", False)
 
 
 def test_a_job_nobody_holds(client: Client) -> None:
