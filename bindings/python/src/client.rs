@@ -1,5 +1,7 @@
 //! The client: text in, text out.
 
+use std::sync::Mutex;
+
 use manyhands::EventsOptions;
 use manyhands::ops::{Placed, QueuePut};
 use pyo3::prelude::*;
@@ -65,7 +67,8 @@ impl Client {
     ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let reserved = wait::interruptibly(py, || self.host.queue(queue).reserve_as(worker.as_deref(), limit))?;
         let jobs = reserved.map_err(|error| exception(py, error))?.jobs;
-        jobs.iter().map(|job| job::row(py, job)).collect()
+        let repeated = Mutex::default();
+        jobs.iter().map(|job| job::row(py, job, &repeated)).collect()
     }
 
     /// Subscribes to events.

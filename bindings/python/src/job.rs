@@ -11,43 +11,63 @@ use serde_json::value::RawValue;
 
 use crate::errors::exception;
 
-/// A text that is mostly the one before, as the Python text that was made then.
-struct Repeated(Mutex<Option<(String, Py<PyString>)>>);
+/// The texts that a job mostly has in common with the job before, which share them.
+#[derive(Default)]
+pub struct Repeated {
+    kind: Text,
+    queue: Text,
+    worker: Text,
+    token: Text,
+}
 
-impl Repeated {
-    const fn new() -> Repeated {
-        Repeated(Mutex::new(None))
-    }
+#[derive(Default)]
+struct Text {
+    last: String,
+    made: Option<Py<PyString>>,
+}
 
-    fn text<'py>(&self, py: Python<'py>, text: &str) -> Bound<'py, PyAny> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref().is_none_or(|(known, _)| known != text) {
-            *last = None;
+impl Text {
+    fn text<'py>(&mut self, py: Python<'py>, text: &str) -> Bound<'py, PyAny> {
+        match &self.made {
+            Some(made) if self.last == text => made.bind(py).clone().into_any(),
+            _ => {
+                let made = PyString::new(py, text);
+                (self.last, self.made) = (text.to_owned(), Some(made.clone().unbind()));
+                made.into_any()
+            }
         }
-        let (_, made) = last.get_or_insert_with(|| (text.to_owned(), PyString::new(py, text).unbind()));
-        made.bind(py).clone().into_any()
     }
 }
 
-static KIND: Repeated = Repeated::new();
-static QUEUE: Repeated = Repeated::new();
-static WORKER: Repeated = Repeated::new();
-static TOKEN: Repeated = Repeated::new();
+impl Repeated {
+    /// Kind, queue, worker and token of a job. Nothing of this runs Python code, which might let go of the interpreter
+    /// lock: whoever waits for these may hold that.
+    fn texts<'py>(&mut self, py: Python<'py>, job: &Job) -> [Bound<'py, PyAny>; 4] {
+        [
+            self.kind.text(py, &job.kind),
+            self.queue.text(py, &job.queue),
+            self.worker.text(py, &job.worker),
+            self.token.text(py, &job.token),
+        ]
+    }
+}
 
-/// A reserved job as the tuple of which `manyhands.Job` is made: its limits, as few jobs have any, are one member.
-pub fn row<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyTuple>> {
+/// A reserved job as the tuple of which `manyhands.Job` is made, in the order of `Row` in manyhands/_row.py: its limits,
+/// as few jobs have any, are one member.
+pub fn row<'py>(py: Python<'py>, job: &Job, repeated: &Mutex<Repeated>) -> PyResult<Bound<'py, PyTuple>> {
+    let [kind, queue, worker, token] = repeated.lock().unwrap_or_else(PoisonError::into_inner).texts(py, job);
     let backoff = || job.backoff.as_ref().map_or_else(|| "null".to_owned(), Backoff::to_json);
     let limits = (job.timeout_ms.is_some() || job.backoff.is_some()).then(|| (job.timeout_ms, backoff()));
     let members = [
         job.jid.as_str().into_bound_py_any(py)?,
-        KIND.text(py, &job.kind),
-        QUEUE.text(py, &job.queue),
+        kind,
+        queue,
         job.data.as_str().into_bound_py_any(py)?,
         job.priority.into_bound_py_any(py)?,
         job.retries.into_bound_py_any(py)?,
         job.remaining.into_bound_py_any(py)?,
-        WORKER.text(py, &job.worker),
-        TOKEN.text(py, &job.token),
+        worker,
+        token,
         job.tags.as_slice().into_bound_py_any(py)?,
         job.route.as_slice().into_bound_py_any(py)?,
         job.throttles.as_slice().into_bound_py_any(py)?,

@@ -1,5 +1,6 @@
 //! The worker runtime: Python threads pull jobs from it and give outcomes back.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use manyhands::{Next, Outcome};
@@ -9,6 +10,7 @@ use pyo3::types::PyTuple;
 use crate::bell::Bell;
 use crate::client::Client;
 use crate::errors::exception;
+use crate::job::Repeated;
 use crate::wait::EndsAside;
 use crate::{job, wait};
 
@@ -16,6 +18,7 @@ use crate::{job, wait};
 #[pyclass(frozen, module = "manyhands._native")]
 pub struct Worker {
     core: EndsAside<manyhands::Worker>,
+    repeated: Mutex<Repeated>,
 }
 
 #[pymethods]
@@ -24,7 +27,7 @@ impl Worker {
     fn open(py: Python<'_>, client: &Client, options: &str) -> PyResult<Worker> {
         let core = manyhands::Worker::open(&client.core, options)
             .map_err(|error| exception(py, error.renamed(&[("options.kinds[", "kind"), ("options.", "")])))?;
-        Ok(Worker { core: EndsAside::new(core) })
+        Ok(Worker { core: EndsAside::new(core), repeated: Mutex::default() })
     }
 
     #[getter]
@@ -45,14 +48,14 @@ impl Worker {
             Some(there) => Some(there.map(Next::Job)),
         };
         match next {
-            Some(Ok(Next::Job(job))) => Ok((Some(job::row(py, &job)?), false)),
+            Some(Ok(Next::Job(job))) => Ok((Some(job::row(py, &job, &self.repeated)?), false)),
             Some(Err(error)) => Err(exception(py, error)),
             Some(Ok(Next::Stopped)) => Ok((None, true)),
             Some(Ok(Next::Empty)) | None => Ok((None, false)),
         }
     }
 
-    /// Hands an outcome over, which waits for nothing; it is sent with the next turn.
+    /// Hands an outcome over, which waits for the core's lock only; it is sent with the next turn.
     fn finish(&self, py: Python<'_>, jid: &str, token: &str, outcome: &str) -> PyResult<()> {
         let outcome = Outcome::from_json(outcome);
         outcome.and_then(|outcome| self.core.finish(jid, token, outcome)).map_err(|error| exception(py, error))

@@ -224,6 +224,32 @@ def assert_fields(taken: Job, found: Job, worker: str) -> None:
         assert (job.state, job.stalled) == ("running", False)
 
 
+def test_jobs_share_the_texts_that_they_have_in_common(client: Client) -> None:
+    for queue in ("q", "r"):
+        client.queue(queue).put_many([{"kind": kind} for kind in "aaba"])
+    with Worker(client, ["q"]) as one, Worker(client, ["r"]) as other:
+        taken = [(one.next(10), other.next(10)) for _ in range(4)]  # in turn
+        for worker, queue, jobs in zip((one, other), "qr", zip(*taken)):
+            held = [job for job in jobs if job is not None]
+            assert [job.kind for job in held] == list("aaba")
+            assert {job.queue for job in held} == {queue}
+            assert {job.worker for job in held} == {worker.name}
+            assert held[0].kind is held[1].kind
+            assert len({id(job.queue) for job in held}) == len({id(job.worker) for job in held}) == 1
+            assert [job.token for job in held] == [found(client, job).token for job in held]
+            assert [job.complete() for job in held] == ["completed"] * 4
+
+
+def test_jobs_that_are_reserved_together_share_theirs(client: Client) -> None:
+    client.queue("q").put_many([{"kind": kind} for kind in "aaba"])
+    jobs = client.queue("q").reserve(4)
+    assert [(job.kind, job.queue) for job in jobs] == [(kind, "q") for kind in "aaba"]
+    assert jobs[0].kind is jobs[1].kind
+    for name in ("queue", "worker", "token"):
+        assert len({id(getattr(job, name)) for job in jobs}) == 1, name
+    assert [job.complete() for job in jobs] == ["completed"] * 4
+
+
 def test_a_job_nobody_holds(client: Client) -> None:
     view = client.job(client.queue("q").put("k").jid)
     assert view is not None
