@@ -16,14 +16,14 @@ class Hooks:
     """The hooks of a worker or a client: they observe, and what they raise is logged."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._hooks: dict[str, tuple[Callable[..., object], ...]] = dict.fromkeys(names, ())
-        self.heard: set[str] = set()
-        """The names under which somebody listens: who tells very often looks here before."""
+        self._names = tuple(names)
+        self.heard: dict[str, tuple[Callable[..., object], ...]] = {}
+        """The hooks of each name that has any: who tells very often looks here before."""
 
     def check(self, name: str) -> None:
         """InvalidArgument for a name there is not, which `@worker.on` without a name has given too."""
-        if name not in self._hooks:
-            raise InvalidArgument(f"hook {name!r} is unknown; there are {', '.join(self._hooks)}")
+        if name not in self._names:
+            raise InvalidArgument(f"hook {name!r} is unknown; there are {', '.join(self._names)}")
 
     def add(self, name: str, hook: Callable[..., object]) -> None:
         """Register one under a checked name; InvalidArgument for what cannot be called, or must be awaited."""
@@ -31,12 +31,11 @@ class Hooks:
             raise InvalidArgument(f"hook {name} must be callable, not {type(hook).__name__}")
         if is_async(hook):
             raise InvalidArgument(f"hook {name} is async def: hooks are called, not awaited")
-        self._hooks[name] = (*self._hooks[name], hook)  # a whole new one: a thread may be walking through the old
-        self.heard.add(name)
+        self.heard[name] = (*self.heard.get(name, ()), hook)  # a new one: a thread may be walking through the old
 
     def tell(self, name: str, about: Any, *more: Any) -> None:
         """Call them all; `about` is first what they are told of."""
-        for hook in self._hooks[name]:
+        for hook in self.heard.get(name, ()):
             try:
                 hook(about, *more)
             except Exception:  # noqa: BLE001  the hook is the user's

@@ -227,7 +227,7 @@ class Worker(Registering):
         timeout: seconds to wait, 0 or more. Default None: until there is a job or the worker is closed.
 
         Returns None when the time is over or the worker is closed. The lease is renewed until the job is ended with
-        job.complete, job.fail, ... Raises Closed in a forked child. Releases the GIL; Ctrl-C ends the wait.
+        job.complete, job.fail, ... Raises Closed in a forked child. Releases the GIL while it waits; Ctrl-C ends that.
 
         Source: core/src/worker/mod.rs
         """

@@ -73,7 +73,23 @@ def test_an_exception_that_cannot_be_printed(client: Client) -> None:
     assert failure["group"] == "work:RudeError"
 
 
-@pytest.mark.parametrize("result", [object(), float("nan"), "\ud800", b"bytes"])
+@pytest.mark.parametrize("result", [None, 0, -1.5, False, "", "é😀", [], {}, {"sum": 3}, {"result": None}])
+def test_any_result_is_kept_as_it_is(client: Client, result: object) -> None:
+    placed = client.queue("q").put("work")
+    perform(client, lambda _job: result)
+    job = found(client, placed.jid)
+    assert (job.state, job.result, type(job.result)) == ("completed", result, type(result))
+
+
+def nested(levels: int) -> list[object]:
+    """Lists within lists."""
+    within: list[object] = []
+    for _ in range(levels):
+        within = [within]
+    return within
+
+
+@pytest.mark.parametrize("result", [object(), float("nan"), "\ud800", b"bytes", nested(100_000)], ids=type)
 def test_a_result_that_is_not_json_is_an_exception(client: Client, result: object) -> None:
     placed = client.queue("q").put("work", retries=0)
     perform(client, lambda _job: result)
@@ -81,6 +97,15 @@ def test_a_result_that_is_not_json_is_an_exception(client: Client, result: objec
     assert failure is not None
     assert failure["group"] == "work:INVALID_ARGUMENT"
     assert "result is not JSON" in failure["message"]
+
+
+def test_a_result_that_the_engine_refuses_is_an_exception(client: Client) -> None:
+    placed = client.queue("q").put("work", retries=0)
+    perform(client, lambda _job: "x" * 3 * 1024 * 1024)
+    failure = found(client, placed.jid).failure
+    assert failure is not None
+    assert failure["group"] == "work:INVALID_ARGUMENT"
+    assert "result" in failure["message"]
 
 
 class OwnError(manyhands.Error):
