@@ -29,9 +29,6 @@ _log = logging.getLogger("manyhands")
 
 KILLED, TIMEOUT = "killed", "timeout"
 
-_RESULT = {"result"}
-"""All that a completed job mostly says, if anything."""
-
 ENDS = SystemExit, KeyboardInterrupt
 """What ends the worker too; any other exception is its job's affair, asyncio.CancelledError too."""
 
@@ -154,12 +151,12 @@ class Performer:
         if "lock_lost" in self._duties.hooks.heard:
             self._finished.keep(job, job.token)
         try:
-            verb, fields = ending
-            if verb == "complete" and (not fields or fields.keys() == _RESULT):
-                result = json_text(fields["result"], "result", "job_complete") if fields else None
-                self._native.complete(job.jid, job.token, result)
+            if ending is DONE:  # most are, and a look at the fields costs 1.6 % of a no-op job
+                self._native.complete(job.jid, job.token, None)
+            elif ending[0] == "complete" and ending[1].keys() == {"result"}:
+                self._native.complete(job.jid, job.token, json_text(ending[1]["result"], "result", "job_complete"))
             else:
-                self._native.finish(job.jid, job.token, outcome_text(verb, fields))
+                self._native.finish(job.jid, job.token, outcome_text(*ending))
         except InvalidArgument as error:  # such as a failure group of 300 bytes
             _log.warning("job %s (%s): its outcome was refused", job.jid, job.kind, exc_info=error)
             self._native.finish(job.jid, job.token, outcome_text(*failed(error)))
