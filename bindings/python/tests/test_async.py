@@ -6,8 +6,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -205,7 +204,7 @@ def test_a_killed_async_handler_is_cancelled(client: Client) -> None:
 def test_an_interrupt_reaches_its_run_while_another_thread_waits_for_the_handler(client: Client) -> None:
     client.queue("q").put("k", jid="a", retries=0)
     worker = Worker(client, ["q"])
-    told: list[str] = []
+    told: Future[str] = Future()
 
     with ThreadPoolExecutor() as pool:
 
@@ -213,32 +212,33 @@ def test_an_interrupt_reaches_its_run_while_another_thread_waits_for_the_handler
         def elsewhere(_job: Job, next: Next[Any]) -> Any:
             there = pool.submit(next)
             try:
-                while not there.done():
-                    time.sleep(0.001)
+                while not wait([there], timeout=0.01).done:
+                    pass  # an exception is raised in a thread only between two such waits
             except JobInterrupted as error:
-                told.append(error.reason)
+                told.set_result(error.reason)
                 raise
             return there.result()
 
         @worker.perform("k")
         async def handler(_job: Job) -> str:
-            if told:
+            if told.done():
                 worker.stop()
                 return "again"
             worker.kill_running()
-            while not told:
-                await asyncio.sleep(0.001)
+            await asyncio.wrap_future(told)
             return "not cancelled"
 
         worker.run()
     job = client.job("a")
     assert job is not None
-    assert (job.result, told) == ("again", ["killed"])
+    assert (job.result, told.result()) == ("again", "killed")
 
 
 def test_one_job_on_several_threads_is_awaited_on_each() -> None:
     worker = Worker(Client("unix:///nowhere"), ["q"])
     here = threading.Barrier(3)
+    begun: list[Job] = []
+    all_begun: Future[None] = Future()
 
     @worker.use
     def together(_job: Job, next: Next[Any]) -> Any:
@@ -246,8 +246,11 @@ def test_one_job_on_several_threads_is_awaited_on_each() -> None:
         return next()
 
     @worker.perform("k")
-    async def handler(_job: Job) -> str:
-        await asyncio.sleep(0.01)
+    async def handler(job: Job) -> str:
+        begun.append(job)
+        if len(begun) == 3:
+            all_begun.set_result(None)
+        await asyncio.wait_for(asyncio.wrap_future(all_begun), 20)
         return "inner"
 
     with worker._duties.awaiting(), ThreadPoolExecutor(3) as pool:
