@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use redis::{Connection, Value};
 
+use crate::Done;
 use crate::engine::{self, WORKER};
 use crate::server::{Caller, Meters, Server};
 
@@ -18,33 +19,50 @@ pub struct Ceiling {
     pub server: f64,
 }
 
-/// Reserves all jobs that wait in the queue `bench` on one connection, and completes them on another.
-pub fn measure(server: &Server) -> Result<Ceiling, Box<dyn std::error::Error>> {
-    let mut meters = server.connect()?;
-    let (mut taking, mut ending) = (Calls::new(server, "00000000beeffee1")?, Calls::new(server, "00000000beeffee2")?);
-    let reserve = [WORKER.to_owned(), BATCH.to_string(), "0".to_owned(), "bench".to_owned()];
-    let (used, began, mut jobs, mut unanswered) = (Meters(&mut meters).used_cpu()?, Instant::now(), 0, false);
-    taking.send("queue_reserve", &reserve)?;
-    loop {
-        let Value::Array(reserved) = taking.answer()? else { return Err("a reserve answered no list".into()) };
-        let jids = engine::jids(&reserved);
-        if jids.is_empty() {
-            break;
-        }
-        jobs += jids.len();
+/// The engine without a worker.
+pub struct Alone {
+    meters: Connection,
+    taking: Calls,
+    ending: Calls,
+}
+
+impl Alone {
+    /// On a server of its own: the numbers of its calls begin anew.
+    pub fn on(server: &Server) -> redis::RedisResult<Alone> {
+        Ok(Alone {
+            meters: server.connect()?,
+            taking: Calls::new(server, "00000000beeffee1")?,
+            ending: Calls::new(server, "00000000beeffee2")?,
+        })
+    }
+
+    /// Reserves all jobs that wait in the queue `bench` on one connection, and completes them on another.
+    pub fn drain(&mut self) -> Done<Ceiling> {
+        let Alone { meters, taking, ending } = self;
+        let reserve = [WORKER.to_owned(), BATCH.to_string(), "0".to_owned(), "bench".to_owned()];
+        let (used, began, mut jobs, mut unanswered) = (Meters(meters).used_cpu()?, Instant::now(), 0, false);
         taking.send("queue_reserve", &reserve)?;
+        loop {
+            let Value::Array(reserved) = taking.answer()? else { return Err("a reserve answered no list".into()) };
+            let jids = engine::jids(&reserved);
+            if jids.is_empty() {
+                break;
+            }
+            jobs += jids.len();
+            taking.send("queue_reserve", &reserve)?;
+            if unanswered {
+                ending.completed()?;
+            }
+            ending.send("job_complete", &engine::completions(&reserved))?;
+            unanswered = true;
+        }
         if unanswered {
             ending.completed()?;
         }
-        ending.send("job_complete", &engine::completions(&reserved))?;
-        unanswered = true;
+        let wall = began.elapsed().as_secs_f64();
+        let used = Meters(meters).used_cpu()? - used;
+        Ok(Ceiling { jobs_per_second: jobs as f64 / wall, server: used / jobs as f64 })
     }
-    if unanswered {
-        ending.completed()?;
-    }
-    let wall = began.elapsed().as_secs_f64();
-    let used = Meters(&mut meters).used_cpu()? - used;
-    Ok(Ceiling { jobs_per_second: jobs as f64 / wall, server: used / jobs as f64 })
 }
 
 /// Calls of the engine on a connection, whose answers are read later.
@@ -65,7 +83,7 @@ impl Calls {
     }
 
     /// The answer to a job_complete: all jobs of the call were.
-    fn completed(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+    fn completed(&mut self) -> Done<()> {
         match redis::from_redis_value::<String>(self.answer()?) {
             Ok(answer) if answer == "completed" => Ok(()),
             other => Err(format!("a completion was answered with {other:?}").into()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use manyhands::Client;
 
-use crate::master::{LANGUAGES, Language, Master, repository};
+use crate::master::{LANGUAGES, Language, Master, Setting, repository};
 use crate::server::Server;
 use crate::table::Table;
 use crate::{Tables, extent};
@@ -45,7 +45,7 @@ impl Drop for Watched {
 impl Watched {
     fn start(language: &'static Language) -> Result<Watched, Box<dyn std::error::Error>> {
         let server = Server::start(&format!("idle-{}", language.name))?;
-        let master = Master::start(language, &server, 1, 1, 0)?;
+        let master = Master::start(language, &server, Setting { processes: 1, threads: 1, ..Setting::default() })?;
         let workers = Client::open(Some(&server.url()), "")?.workers(0, 25)?;
         // A worker's name is host:pid:random.
         let pid = workers.items.first().and_then(|worker| worker.name.rsplit(':').nth(1)?.parse().ok());

@@ -42,10 +42,11 @@ struct Part {
     run: fn() -> Tables,
 }
 
-static PARTS: [Part; 10] = [
+static PARTS: [Part; 11] = [
     Part { name: "limit", usual: true, all: true, run: limit::run },
     Part { name: "memory", usual: true, all: true, run: memory::run },
     Part { name: "tiers", usual: true, all: true, run: tiers::run },
+    Part { name: "apart", usual: false, all: true, run: tiers::apart::run },
     Part { name: "peers", usual: true, all: false, run: peers::run },
     Part { name: "all-peers", usual: false, all: true, run: peers::run_all },
     Part { name: "late", usual: false, all: true, run: late::run },

@@ -38,29 +38,44 @@ pub const LANGUAGES: [Language; 5] = [
     language("Ruby", "target/ruby/gem-home/bin/manyhands-ruby", &["work", "-r", "./noop.rb"], "bench/noop"),
 ];
 
+/// How it is started.
+#[derive(Clone, Copy, Default)]
+pub struct Setting {
+    pub processes: usize,
+    pub threads: usize,
+    /// How many jobs a process performs; 0: no limit.
+    pub per_fork: usize,
+    /// Whether the server has the first processor alone, and the command the others.
+    pub apart: bool,
+}
+
 /// A running command; it ends with this value.
 pub struct Master {
     process: Child,
 }
 
 impl Master {
-    /// Starts it with these settings, and waits until all its processes are known to the server.
-    pub fn start(
-        language: &Language,
-        server: &Server,
-        processes: usize,
-        threads: usize,
-        jobs_per_fork: usize,
-    ) -> Result<Master, Box<dyn std::error::Error>> {
+    /// Starts it, and waits until all its processes are known to the server.
+    pub fn start(language: &Language, server: &Server, setting: Setting) -> Result<Master, Box<dyn std::error::Error>> {
         let root = repository();
-        let process = Command::new(root.join(language.program))
+        let program = root.join(language.program);
+        let mut command = match setting.apart {
+            true => {
+                let processors = server.apart()?;
+                let mut taskset = Command::new("taskset");
+                taskset.args(["--cpu-list", &processors]).arg(program);
+                taskset
+            }
+            false => Command::new(program),
+        };
+        let process = command
             .args(language.arguments)
             .current_dir(root.join(language.folder))
             .env("MANYHANDS_URL", server.url())
             .env("QUEUES", "bench")
-            .env("WORKER_COUNT", processes.to_string())
-            .env("THREAD_COUNT", threads.to_string())
-            .env("JOBS_PER_FORK", jobs_per_fork.to_string())
+            .env("WORKER_COUNT", setting.processes.to_string())
+            .env("THREAD_COUNT", setting.threads.to_string())
+            .env("JOBS_PER_FORK", setting.per_fork.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -69,7 +84,7 @@ impl Master {
         let mut master = Master { process };
         let client = Client::open(Some(&server.url()), "")?;
         let deadline = Instant::now() + PATIENCE;
-        while client.workers(0, 25)?.items.len() < processes {
+        while client.workers(0, 25)?.items.len() < setting.processes {
             if let Some(status) = master.process.try_wait()? {
                 return Err(format!("{} ended with {status}", language.program).into());
             }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Connection, Value};
 
+use crate::Done;
+
 /// A server of our own; it ends with this value.
 pub struct Server {
     process: Child,
@@ -32,6 +34,18 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(server)
+    }
+
+    /// Gives it the first processor alone; the others, for all else (a list as taskset reads it).
+    pub fn apart(&self) -> Done<String> {
+        let processors = std::thread::available_parallelism()?.get();
+        if processors < 2 {
+            return Err("there is one processor only".into());
+        }
+        let mut command = Command::new("taskset");
+        command.args(["--all-tasks", "--cpu-list", "--pid", "0", &self.process.id().to_string()]).stdout(Stdio::null());
+        let ended = command.status().map_err(|error| format!("taskset (util-linux): {error}"))?;
+        if ended.success() { Ok(format!("1-{}", processors - 1)) } else { Err("taskset gave no processor".into()) }
     }
 
     /// Where it listens.

@@ -1,42 +1,28 @@
 //! What the tiers cost: no-op jobs drained by each language's own worker command, with more processes and threads, and with
 //! processes that are replaced.
 //!
-//! The jobs wait in a paused queue until all processes serve, so that no start-up is measured. A drain lasts from the first
-//! completion to the last, by Redis's clock (the scores of the completed jobs).
+//! The jobs wait in a paused queue until all processes serve, and these have performed some before, so that neither a start-up nor
+//! an interpreter that still compiles is measured. A drain lasts from the first completion to the last, by Redis's clock (the
+//! scores of the completed jobs).
+
+pub mod apart;
+mod drain;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
-use manyhands::{Client, Put};
-
-use crate::ceiling::{self, Ceiling};
-use crate::engine;
-use crate::master::{LANGUAGES, Language, Master};
-use crate::server::{Meters, Server};
+use self::drain::{Drain, WARM_UP, ceiling, drain};
+use crate::ceiling::Ceiling;
+use crate::master::{LANGUAGES, Setting};
 use crate::table::{Table, median};
 use crate::{Tables, extent};
 
-/// As many as are kept: the first completion is to be found when all are.
-const JOBS: usize = engine::HISTORY;
+const JOBS: usize = 50_000;
 const ROUNDS: usize = 5;
 /// Processes and threads.
 const SHAPES: [(usize, usize); 4] = [(1, 1), (1, 8), (2, 8), (8, 8)];
 /// How many processes are used up, one after another, for the cost of one.
 const CYCLES: usize = 50;
 const PER_FORK: [usize; 2] = [100, 1];
-const PUT_AT_ONCE: usize = 1_000;
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// One drain, per job.
-struct Drain {
-    jobs_per_second: f64,
-    /// Seconds of processor time of the command and all its processes.
-    runtime: f64,
-    /// Seconds of processor time of the server.
-    server: f64,
-    /// Of processes one after another: each one's last completion to the next one's first reservation, in ms.
-    gaps: Vec<f64>,
-}
 
 /// A line for each language and shape, and for each language and limit of jobs per process.
 pub fn run() -> Tables {
@@ -49,7 +35,7 @@ pub fn run() -> Tables {
                 if missing.contains_key(&number) {
                     continue;
                 }
-                match drain(language, processes, threads, 0, extent(JOBS)) {
+                match drain(language, Setting { processes, threads, ..Setting::default() }, extent(JOBS)) {
                     Ok(drain) => drop(round.drains.insert((number, shape), drain)),
                     Err(error) => drop(missing.insert(number, error.to_string())),
                 }
@@ -87,12 +73,13 @@ fn of_rounds(rounds: &Rounds, figure: impl Fn(&Round) -> f64) -> f64 {
 fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
     let mut table = Table::new(
         format!(
-            "no-op jobs of {} waiting, by the worker command, medians of {} rounds. jobs/s: between the first and the last\n\
-             completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the language's own there; of ceiling:\n\
-             of what the engine alone does beside the language's 1×1, reserving and completing on two connections; µs a job: processor time of\n\
-             the command with its processes (/proc stat) and of the server (used_cpu)",
+            "no-op jobs of {} waiting, by the worker command, medians of {} rounds, each process having performed some {} before.\n\
+             jobs/s: between the first and the last completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the\n\
+             language's own there; of ceiling: of what the engine alone does beside the language's 1×1, reserving and completing on two\n\
+             connections; µs a job: processor time of the command with its processes (/proc stat) and of the server (used_cpu)",
             extent(JOBS),
-            extent(ROUNDS)
+            extent(ROUNDS),
+            extent(WARM_UP)
         ),
         ["jobs/s", "of Rust %", "of 1×8 %", "of ceiling %", "runtime µs", "server µs"],
     );
@@ -142,7 +129,8 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
         let unlimited = |figure: fn(&Drain) -> f64| of_rounds(rounds, |round| figure(&round.drains[&(number, 0)]));
         for per_fork in PER_FORK {
             let name = format!("{} {per_fork} a process", language.name);
-            let drain = match drain(language, 1, 1, per_fork, per_fork * extent(CYCLES)) {
+            let setting = Setting { processes: 1, threads: 1, per_fork, apart: false };
+            let drain = match drain(language, setting, per_fork * extent(CYCLES)) {
                 Ok(drain) => drain,
                 Err(error) => {
                     table.note(format!("– {name}: {error}"));
@@ -164,79 +152,4 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
         }
     }
     table
-}
-
-/// Puts them; their jids.
-fn put(client: &Client, jobs: usize) -> manyhands::Result<Vec<String>> {
-    let mut jids = Vec::with_capacity(jobs);
-    while jids.len() < jobs {
-        let put = (jids.len()..jobs)
-            .take(PUT_AT_ONCE)
-            .map(|number| Put::new("noop").data(format!("{{\"number\": {number}}}")));
-        jids.extend(client.queue("bench").put_many(put)?.into_iter().map(|placed| placed.jid));
-    }
-    Ok(jids)
-}
-
-/// What the engine does with such jobs.
-fn ceiling(jobs: usize) -> Result<Ceiling, Box<dyn std::error::Error>> {
-    let server = Server::start("tiers")?;
-    put(&Client::open(Some(&server.url()), "")?, jobs)?;
-    ceiling::measure(&server)
-}
-
-fn drain(
-    language: &Language,
-    processes: usize,
-    threads: usize,
-    per_fork: usize,
-    jobs: usize,
-) -> Result<Drain, Box<dyn std::error::Error>> {
-    let server = Server::start("tiers")?;
-    let client = Client::open(Some(&server.url()), "")?;
-    let queue = client.queue("bench");
-    queue.pause()?;
-    let jids = put(&client, jobs)?;
-    let mut connection = server.connect()?;
-    let master = Master::start(language, &server, processes, threads, per_fork)?;
-    let (runtime, used) = (master.used_cpu(), Meters(&mut connection).used_cpu()?);
-    queue.unpause()?;
-    let deadline = Instant::now() + PATIENCE;
-    while queue.length()? > 0 {
-        if Instant::now() > deadline {
-            return Err(format!("{} jobs are left after {PATIENCE:?}", queue.length()?).into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let (runtime, used) = (master.used_cpu() - runtime, Meters(&mut connection).used_cpu()? - used);
-    master.stop()?;
-    let completed: Vec<(String, f64)> =
-        redis::cmd("ZRANGE").arg("{mh}:completed").arg(0).arg(-1).arg("WITHSCORES").query(&mut connection)?;
-    let [(_, first), .., (_, last)] = &completed[..] else { return Err("nothing was completed".into()) };
-    if completed.len() < jobs {
-        return Err(format!("of {jobs} jobs {} are in the history", completed.len()).into());
-    }
-    Ok(Drain {
-        jobs_per_second: (jobs - 1) as f64 * 1e3 / (last - first),
-        runtime: runtime / jobs as f64,
-        server: used / jobs as f64,
-        gaps: if per_fork == 0 { Vec::new() } else { gaps(&client, &jids)? },
-    })
-}
-
-/// By the histories of the jobs.
-fn gaps(client: &Client, jids: &[String]) -> manyhands::Result<Vec<f64>> {
-    let mut processes: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-    for some in jids.chunks(250) {
-        for job in client.jobs(some.iter().cloned())?.into_iter().flatten() {
-            let entry = |what: &str| job.history.iter().rev().find(|entry| entry.what == what);
-            let (Some(reserved), Some(completed)) = (entry("reserved"), entry("completed")) else { continue };
-            let worker = reserved.worker.clone().unwrap_or_default();
-            let span = processes.entry(worker).or_insert((i64::MAX, i64::MIN));
-            *span = (span.0.min(reserved.at_ms), span.1.max(completed.at_ms));
-        }
-    }
-    let mut spans: Vec<(i64, i64)> = processes.into_values().collect();
-    spans.sort_unstable();
-    Ok(spans.windows(2).map(|pair| (pair[1].0 - pair[0].1) as f64).collect())
 }
