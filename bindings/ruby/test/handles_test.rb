@@ -70,19 +70,22 @@ class HandlesTest < Case
   def test_the_collector_does_not_wait_for_a_private_server_to_end
     Dir.mktmpdir do |dir|
       ended = bare_program(<<~RUBY)
+        require "socket"
         dir = #{dir.inspect}
         Thread.new { Manyhands::Client.new("embedded:\#{dir}").queue("q").length }.join
+        server = UNIXSocket.new(File.read("\#{dir}/socket"))
         gate = File.open("\#{dir}/gate.lock", "a") # who leaves the server needs it
         gate.flock(File::LOCK_EX)
         GC.start until ObjectSpace.each_object(Manyhands::Native::Client).none?
         puts "collected"
         gate.flock(File::LOCK_UN)
-        # The server ends, and so does this program.
-        File.open("\#{dir}/users.lock", "a").flock(File::LOCK_EX)
+        # Not by its locks: while another holds one of them the server stays.
+        server.read
+        puts "ended"
       RUBY
-      collected = ended.wait_readable(PATIENCE) && ended.gets
-      Process.kill("KILL", ended.pid) unless collected
-      assert_equal "collected\n", collected
+      told = Array.new(2) { ended.wait_readable(PATIENCE) && ended.gets }
+      Process.kill("KILL", ended.pid) unless told.all?
+      assert_equal %W[collected\n ended\n], told
       assert_predicate Process.wait2(ended.pid).last, :success?
     end
   end
