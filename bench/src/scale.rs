@@ -4,7 +4,7 @@ use crate::limit::{Passage, Way};
 use crate::server::{Meters, Server};
 use crate::settings;
 use crate::table::{Table, median};
-use crate::{Tables, extent};
+use crate::{Done, Tables, extent};
 
 const FEW: usize = 10_000;
 const MANY: usize = 10_000_000;
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 100_000;
 /// Bytes that a waiting job takes, with the tables of Redis while they grow.
 const BYTES_EACH: usize = 600;
 
-/// A line for each crowd, and their ratio. JOBS: how many wait in the larger one.
+/// What crowds of two sizes cost. JOBS: how many wait in the larger one.
 pub fn run() -> Tables {
     let many = settings::number("JOBS")?.unwrap_or(extent(MANY));
     let free = free_memory();
@@ -30,13 +30,29 @@ pub fn run() -> Tables {
         )
         .into());
     }
-    let crowds = [FEW, many];
+    let mut table = Table::new(
+        format!(
+            "Redis µs per job (used_cpu) with so many waiting: put + reserve + complete, batches of 50, pipelined, {} jobs of {SIZE} B,\n\
+             medians of {} rounds in turn, ratio: medians of the rounds' own ratios; held: used_memory in MB at the end; raw: the\n\
+             fewest commands of a leased queue, as in limit, which shows what Redis's own structures do",
+            extent(JOBS),
+            extent(ROUNDS)
+        ),
+        ["put", "reserve", "complete", "all", "held MB"],
+    );
+    compare(Way::Ours, "", [FEW, many], &mut table)?;
+    compare(Way::Raw, "raw ", [FEW, many], &mut table)?;
+    Ok(vec![table])
+}
+
+/// A line for each crowd, and their ratio.
+fn compare(way: Way, name: &str, crowds: [usize; 2], table: &mut Table) -> Done {
     let servers = [Server::start("few")?, Server::start("many")?];
     let mut connections = [servers[0].connect()?, servers[1].connect()?];
     let [few, more] = &mut connections;
-    let mut passages = [Passage::new(Way::Ours, few), Passage::new(Way::Ours, more)];
+    let mut passages = [Passage::new(way, few), Passage::new(way, more)];
     for ((passage, server), crowd) in passages.iter_mut().zip(&servers).zip(crowds) {
-        Way::Ours.prepare(passage.connection(), &server.url())?;
+        way.prepare(passage.connection(), &server.url())?;
         for first in (0..crowd).step_by(AT_ONCE) {
             passage.put(AT_ONCE.min(crowd - first), SIZE)?;
         }
@@ -47,26 +63,18 @@ pub fn run() -> Tables {
             found.push(round(passage, extent(JOBS))?);
         }
     }
-    let mut table = Table::new(
-        format!(
-            "Redis µs per job (used_cpu) with so many waiting: put + reserve + complete, batches of 50, pipelined, {} jobs of {SIZE} B,\n\
-             medians of {} rounds in turn, ratio: medians of the rounds' own ratios; held: used_memory in MB at the end",
-            extent(JOBS),
-            extent(ROUNDS)
-        ),
-        ["put", "reserve", "complete", "all", "held MB"],
-    );
     let mut held = Vec::new();
     for ((passage, found), crowd) in passages.iter_mut().zip(&rounds).zip(crowds) {
         let of_step = |step: usize| median(found.iter().map(|round| round[step]).collect());
         held.push(Meters(passage.connection()).used_memory()? / 1e6);
-        table.row(format!("{crowd} wait"), [of_step(0), of_step(1), of_step(2), of_step(3), held[held.len() - 1]]);
+        let figures = [of_step(0), of_step(1), of_step(2), of_step(3), held[held.len() - 1]];
+        table.row(format!("{name}{crowd} wait"), figures);
     }
     let [few, more] = &rounds;
     let of_step = |step: usize| median(few.iter().zip(more).map(|(few, more)| more[step] / few[step]).collect());
     let held = held[1] / held[0];
-    table.row("ratio", [of_step(0), of_step(1), of_step(2), of_step(3), held]);
-    Ok(vec![table])
+    table.row(format!("{name}ratio"), [of_step(0), of_step(1), of_step(2), of_step(3), held]);
+    Ok(())
 }
 
 /// As many come as go: put, reserve, complete and all three, in microseconds per job.
