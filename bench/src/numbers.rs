@@ -37,6 +37,9 @@ pub fn markdown(tables: &[Table]) -> String {
     let ceiling = "the same, of what the engine alone does beside it";
     lines.of_each(ceiling, clock, "{} 1×1", "of ceiling %", " %");
     lines.of_each("jobs drained by 2 processes of 8 threads", clock, "{} 2×8", "jobs/s", " a second");
+    let many = "8 processes of 8 threads, of what 1 of 8 drains, in that order";
+    lines.of_each(many, clock, "{} 8×8", "of 1×8 %", " %");
+    lines.of_each("the same where the server has a processor of its own", clock, "{} 8×8 apart", "of 1×8 %", " %");
     let runtime = "processor time of the worker process per job, 1 thread, in that order";
     lines.of_each(runtime, "/proc stat", "{} 1×1", "runtime µs", " µs");
     let cycle = "a process replaced, 100 jobs each, in that order";
