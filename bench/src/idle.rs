@@ -45,7 +45,7 @@ impl Drop for Watched {
 impl Watched {
     fn start(language: &'static Language) -> Result<Watched, Box<dyn std::error::Error>> {
         let server = Server::start(&format!("idle-{}", language.name))?;
-        let master = Master::start(language, &server, Setting { processes: 1, threads: 1, ..Setting::default() })?;
+        let master = Master::start(language, &server, Setting::of(1, 1))?;
         let workers = Client::open(Some(&server.url()), "")?.workers(0, 25)?;
         // A worker's name is host:pid:random.
         let pid = workers.items.first().and_then(|worker| worker.name.rsplit(':').nth(1)?.parse().ok());

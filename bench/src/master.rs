@@ -39,7 +39,7 @@ pub const LANGUAGES: [Language; 5] = [
 ];
 
 /// How it is started.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Setting {
     pub processes: usize,
     pub threads: usize,
@@ -47,6 +47,13 @@ pub struct Setting {
     pub per_fork: usize,
     /// Whether the server has the first processor alone, and the command the others.
     pub apart: bool,
+}
+
+impl Setting {
+    /// So many processes with so many threads, and nothing else.
+    pub fn of(processes: usize, threads: usize) -> Setting {
+        Setting { processes, threads, per_fork: 0, apart: false }
+    }
 }
 
 /// A running command; it ends with this value.

@@ -37,9 +37,9 @@ pub fn markdown(tables: &[Table]) -> String {
     let ceiling = "the same, of what the engine alone does beside it";
     lines.of_each(ceiling, clock, "{} 1×1", "of ceiling %", " %");
     lines.of_each("jobs drained by 2 processes of 8 threads", clock, "{} 2×8", "jobs/s", " a second");
-    let many = "8 processes of 8 threads, of what 1 of 8 drains, in that order";
+    let many = "8 processes of 8 threads, of one such process, in that order";
     lines.of_each(many, clock, "{} 8×8", "of 1×8 %", " %");
-    lines.of_each("the same where the server has a processor of its own", clock, "{} 8×8 apart", "of 1×8 %", " %");
+    lines.of_each("the same where they leave one processor to the server", clock, "{} 8×8 apart", "of 1×8 %", " %");
     let runtime = "processor time of the worker process per job, 1 thread, in that order";
     lines.of_each(runtime, "/proc stat", "{} 1×1", "runtime µs", " µs");
     let cycle = "a process replaced, 100 jobs each, in that order";
@@ -59,7 +59,8 @@ pub fn markdown(tables: &[Table]) -> String {
     let idle = format!("idle worker process over the bare interpreter: {languages}");
     lines.of_each(&idle, "VmRSS", "{}", "over MB", " MB");
     lines.of_each("its CPU, in the same order", "schedstat", "{}", "CPU %", " %");
-    lines.add("cost per job behind very many, against 10,000", "used_cpu", &[("ratio", "all")], " ×");
+    let crowds = "cost per job with 10,000,000 waiting against 10,000; that of the barest commands";
+    lines.add(crowds, "used_cpu", &[("ratio", "all"), ("raw ratio", "all")], " ×");
     if lines.written.is_empty() {
         return lines.written;
     }

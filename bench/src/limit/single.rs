@@ -1,6 +1,6 @@
 //! Jobs that come one at a time: a call puts one, the next completes one and reserves one.
 
-use redis::Value;
+use redis::{Connection, Value};
 
 use super::ways::{self, Way};
 use super::{Done, ROUNDS, SIZES};
@@ -12,9 +12,28 @@ use crate::table::{Table, median};
 
 const JOBS: usize = 5_000;
 
-/// What is measured in turn; PING, for scale, is no way for jobs.
-const ROWS: [(&str, Option<Way>); 3] =
-    [("PING", None), ("put + turn in bare Lua", Some(Way::Bare)), ("put + turn", Some(Way::Ours))];
+/// Its put and its turn.
+const SAME: &str = include_str!("same.lua");
+/// Within which the time of each is counted by commandstats.
+const CALLS: [&str; 2] = ["ping", "fcall"];
+
+/// What is measured in turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// For scale.
+    Ping,
+    Bare,
+    /// The engine's commands without the engine.
+    Same,
+    Ours,
+}
+
+const ROWS: [(&str, What); 4] = [
+    ("PING", What::Ping),
+    ("put + turn in bare Lua", What::Bare),
+    ("our commands in bare Lua", What::Same),
+    ("put + turn", What::Ours),
+];
 
 /// A line for each.
 pub fn run() -> Done<Table> {
@@ -22,17 +41,18 @@ pub fn run() -> Done<Table> {
     let mut table = Table::new(
         format!(
             "µs per job when each call waits for its reply, {jobs} jobs of {} B, medians of {rounds} rounds: put of one, then a turn that\n\
-             completes one and reserves one. awake: commandstats while a program of lowest priority keeps each processor from sleeping",
+             completes one and reserves one. awake: commandstats while a program of lowest priority keeps each processor from sleeping;\n\
+             our commands: those that the engine makes, with nothing read, checked or decided between them",
             SIZES[0]
         ),
         ["commandstats", "used_cpu", "inside: bare", "awake", "awake: bare"],
     );
     let mut found = ROWS.map(|_| Vec::new());
     for _ in 0..rounds {
-        for ((_, way), rounds) in ROWS.into_iter().zip(&mut found) {
-            let [inside, used] = spent(jobs, way)?;
+        for ((_, what), rounds) in ROWS.into_iter().zip(&mut found) {
+            let [inside, used] = spent(jobs, what)?;
             let awake = Awake::keep()?;
-            rounds.push([inside, used, spent(jobs, way)?[0]]);
+            rounds.push([inside, used, spent(jobs, what)?[0]]);
             drop(awake);
         }
     }
@@ -46,12 +66,19 @@ pub fn run() -> Done<Table> {
     Ok(table)
 }
 
-/// Microseconds of the server per job, within its commands (commandstats) and in all (used_cpu); without a way a PING for each.
-fn spent(jobs: usize, way: Option<Way>) -> Done<[f64; 2]> {
+/// Microseconds of the server per job, within its commands (commandstats) and in all (used_cpu).
+fn spent(jobs: usize, what: What) -> Done<[f64; 2]> {
     let server = Server::start("limit")?;
     let mut connection = server.connect()?;
-    if let Some(way) = way {
-        way.prepare(&mut connection, &server.url())?;
+    match what {
+        What::Ping => {}
+        What::Bare => Way::Bare.prepare(&mut connection, &server.url())?,
+        What::Same => {
+            redis::cmd("FUNCTION").arg("LOAD").arg(SAME).exec(&mut connection)?;
+            // As the engine's own, so that its fields and its seq are there.
+            Way::Ours.prepare(&mut connection, &server.url())?;
+        }
+        What::Ours => Way::Ours.prepare(&mut connection, &server.url())?,
     }
     let data = format!("\"{}\"", "a".repeat(SIZES[0] - 2));
     let mut pipeline = Pipeline::new(&mut connection);
@@ -59,15 +86,25 @@ fn spent(jobs: usize, way: Option<Way>) -> Done<[f64; 2]> {
     Meters(pipeline.connection()).forget()?;
     let used = Meters(pipeline.connection()).used_cpu()?;
     for number in 0..jobs {
-        match way {
-            None => redis::cmd("PING").exec(pipeline.connection())?,
-            Some(Way::Ours) => ended = put_and_turn(&mut pipeline, number, &data, &ended)?,
-            Some(_) => ended = ways::bare_put_and_turn(pipeline.connection(), number, &data, &ended)?,
+        match what {
+            What::Ping => redis::cmd("PING").exec(pipeline.connection())?,
+            What::Bare => ended = ways::bare_put_and_turn(pipeline.connection(), number, &data, &ended)?,
+            What::Same => ended = same_put_and_turn(pipeline.connection(), number, &data, &ended)?,
+            What::Ours => ended = put_and_turn(&mut pipeline, number, &data, &ended)?,
         }
     }
     let used = Meters(pipeline.connection()).used_cpu()? - used;
-    let inside = Meters(pipeline.connection()).usec(&[if way.is_some() { "fcall" } else { "ping" }])?;
+    let inside = Meters(pipeline.connection()).usec(&CALLS)?;
     Ok([inside, used * 1e6].map(|figure| figure / jobs as f64))
+}
+
+/// Puts job `number`, and completes what has `ended` and takes the next, by the engine's commands alone; its jid.
+fn same_put_and_turn(connection: &mut Connection, number: usize, data: &str, ended: &[String]) -> Done<Vec<String>> {
+    let jid = format!("{:032x}", number * 0x9e37_79b9);
+    redis::cmd("FCALL").arg("same_put").arg(0).arg(number).arg(jid).arg(data).exec(connection)?;
+    let turn: (String, Vec<String>) =
+        redis::cmd("FCALL").arg("same_turn").arg(0).arg(number).arg(ended).query(connection)?;
+    Ok(turn.1.into_iter().take(1).collect())
 }
 
 /// One job per call: puts job `number`, then a turn that delivers `ended` and takes one.

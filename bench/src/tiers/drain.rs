@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Put};
+use redis::Connection;
 
+use crate::Done;
 use crate::ceiling::{Alone, Ceiling};
 use crate::master::{Language, Master, Setting};
 use crate::server::{Meters, Server};
-use crate::{Done, extent};
 
-/// Performed by each process before: as many as V8 takes to compile what performs them, and some more.
-pub const WARM_UP: usize = 10_000;
 const PUT_AT_ONCE: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -38,7 +37,7 @@ fn put(client: &Client, jobs: usize) -> manyhands::Result<Vec<String>> {
     Ok(jids)
 }
 
-/// A server that keeps this many completed jobs, so that none is forgotten within a drain.
+/// A server that keeps this many completed jobs: none is forgotten within a drain.
 fn keeping(jobs: usize) -> Done<(Server, Client)> {
     let server = Server::start("tiers")?;
     let client = Client::open(Some(&server.url()), "")?;
@@ -46,52 +45,55 @@ fn keeping(jobs: usize) -> Done<(Server, Client)> {
     Ok((server, client))
 }
 
-/// What the engine does with such jobs, some having passed before.
+/// What the engine does with such jobs, as many having passed before.
 pub fn ceiling(jobs: usize) -> Done<Ceiling> {
-    let warm_up = extent(WARM_UP);
-    let (server, client) = keeping(warm_up + jobs)?;
+    let (server, client) = keeping(2 * jobs)?;
     let mut alone = Alone::on(&server)?;
-    put(&client, warm_up)?;
-    alone.drain()?;
     put(&client, jobs)?;
-    alone.drain()
+    alone.drain()?;
+    let jids = put(&client, jobs)?;
+    let used = alone.drain()?;
+    Ok(Ceiling { jobs_per_second: rate(&mut server.connect()?, &jids)?, server: used / jobs as f64 })
 }
 
-/// With a limit of jobs per process, those of processes one after another; else by processes that have performed some before.
+/// With a limit of jobs per process, those of processes one after another; else by processes that have performed as many before.
 pub fn drain(language: &Language, setting: Setting, jobs: usize) -> Done<Drain> {
-    let warm_up = if setting.per_fork == 0 { extent(WARM_UP) * setting.processes } else { 0 };
-    let (server, client) = keeping(warm_up + jobs)?;
+    let before = if setting.per_fork == 0 { jobs } else { 0 };
+    let (server, client) = keeping(before + jobs)?;
     let mut connection = server.connect()?;
     client.queue("bench").pause()?;
-    put(&client, warm_up)?;
+    put(&client, before)?;
     let master = Master::start(language, &server, setting)?;
-    emptied(&client)?;
+    empty(&client)?;
     let jids = put(&client, jobs)?;
     let (runtime, used) = (master.used_cpu(), Meters(&mut connection).used_cpu()?);
-    emptied(&client)?;
+    empty(&client)?;
     let (runtime, used) = (master.used_cpu() - runtime, Meters(&mut connection).used_cpu()? - used);
     master.stop()?;
-    let completed: Vec<(String, f64)> = redis::cmd("ZRANGE")
-        .arg("{mh}:completed")
-        .arg(-(jobs as i64))
-        .arg(-1)
-        .arg("WITHSCORES")
-        .query(&mut connection)?;
-    let [(_, first), .., (_, last)] = &completed[..] else { return Err("nothing was completed".into()) };
-    let here: HashSet<&str> = completed.iter().map(|(jid, _)| jid.as_str()).collect();
-    if !jids.iter().all(|jid| here.contains(jid.as_str())) {
-        return Err(format!("some of {jobs} jobs are not in the history").into());
-    }
     Ok(Drain {
-        jobs_per_second: (jobs - 1) as f64 * 1e3 / (last - first),
+        jobs_per_second: rate(&mut connection, &jids)?,
         runtime: runtime / jobs as f64,
         server: used / jobs as f64,
         gaps: if setting.per_fork == 0 { Vec::new() } else { gaps(&client, &jids)? },
     })
 }
 
+/// How many of these, which are the last that were completed, were completed a second: of the middle eight tenths, as the first wake
+/// processes one after another, and the last are in few hands.
+fn rate(connection: &mut Connection, jids: &[String]) -> Done<f64> {
+    let jobs = jids.len();
+    let completed: Vec<(String, f64)> =
+        redis::cmd("ZRANGE").arg("{mh}:completed").arg(-(jobs as i64)).arg(-1).arg("WITHSCORES").query(connection)?;
+    let here: HashSet<&str> = completed.iter().map(|(jid, _)| jid.as_str()).collect();
+    if !jids.iter().all(|jid| here.contains(jid.as_str())) {
+        return Err(format!("some of {jobs} jobs are not in the history").into());
+    }
+    let (first, last) = (jobs / 10, jobs - 1 - jobs / 10);
+    Ok((last - first) as f64 * 1e3 / (completed[last].1 - completed[first].1))
+}
+
 /// Lets the paused queue's jobs go until none is left, and pauses it again.
-fn emptied(client: &Client) -> Done<()> {
+fn empty(client: &Client) -> Done<()> {
     let queue = client.queue("bench");
     queue.unpause()?;
     let deadline = Instant::now() + PATIENCE;

@@ -1,16 +1,16 @@
 //! What the tiers cost: no-op jobs drained by each language's own worker command, with more processes and threads, and with
 //! processes that are replaced.
 //!
-//! The jobs wait in a paused queue until all processes serve, and these have performed some before, so that neither a start-up nor
-//! an interpreter that still compiles is measured. A drain lasts from the first completion to the last, by Redis's clock (the
-//! scores of the completed jobs).
+//! The jobs wait in a paused queue until all processes serve. But for those that are replaced these have performed as many before,
+//! so that no interpreter that still compiles is measured. How long a drain takes is told by Redis's clock (the scores of the
+//! completed jobs).
 
 pub mod apart;
 mod drain;
 
 use std::collections::BTreeMap;
 
-use self::drain::{Drain, WARM_UP, ceiling, drain};
+use self::drain::{Drain, ceiling, drain};
 use crate::ceiling::Ceiling;
 use crate::master::{LANGUAGES, Setting};
 use crate::table::{Table, median};
@@ -35,12 +35,15 @@ pub fn run() -> Tables {
                 if missing.contains_key(&number) {
                     continue;
                 }
-                match drain(language, Setting { processes, threads, ..Setting::default() }, extent(JOBS)) {
+                match drain(language, Setting::of(processes, threads), extent(JOBS)) {
                     Ok(drain) => drop(round.drains.insert((number, shape), drain)),
                     Err(error) => drop(missing.insert(number, error.to_string())),
                 }
                 if shape == 0 {
-                    round.ceilings.insert(number, ceiling(extent(JOBS))?);
+                    match ceiling(extent(JOBS)) {
+                        Ok(ceiling) => drop(round.ceilings.insert(number, ceiling)),
+                        Err(error) => drop(missing.insert(number, format!("the engine alone: {error}"))),
+                    }
                 }
             }
         }
@@ -73,13 +76,12 @@ fn of_rounds(rounds: &Rounds, figure: impl Fn(&Round) -> f64) -> f64 {
 fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
     let mut table = Table::new(
         format!(
-            "no-op jobs of {} waiting, by the worker command, medians of {} rounds, each process having performed some {} before.\n\
-             jobs/s: between the first and the last completion by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the\n\
-             language's own there; of ceiling: of what the engine alone does beside the language's 1×1, reserving and completing on two\n\
-             connections; µs a job: processor time of the command with its processes (/proc stat) and of the server (used_cpu)",
+            "no-op jobs of {} waiting, by the worker command, medians of {} rounds, the same processes having performed as many before.\n\
+             jobs/s: of the middle eight tenths, by Redis's clock; of Rust: of its 1×1 in the same round; of 1×8: of the language's own\n\
+             there; of ceiling: of what the engine alone does beside the language's 1×1, reserving and completing on two connections; µs\n\
+             a job: processor time of the command with its processes (/proc stat, in steps of 0.2) and of the server (used_cpu)",
             extent(JOBS),
-            extent(ROUNDS),
-            extent(WARM_UP)
+            extent(ROUNDS)
         ),
         ["jobs/s", "of Rust %", "of 1×8 %", "of ceiling %", "runtime µs", "server µs"],
     );
@@ -114,11 +116,12 @@ fn shapes(rounds: &Rounds, missing: &Missing) -> Table {
     table
 }
 
-/// Against the drains with 1×1 without a limit.
+/// Against the drains with 1×1 without a limit, whose process has performed jobs before.
 fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
     let mut table = Table::new(
         format!(
-            "JOBS_PER_FORK, 1×1, {} processes one after another. ms a process: what the drain takes longer than without a limit;\n\
+            "JOBS_PER_FORK, 1×1, {} new processes one after another. ms a process: what the drain takes longer than that of one that has\n\
+             performed jobs before, without a limit;\n\
              gap ms: from the last completion of a process to the first reservation by its successor, by Redis's clock (below 0: they\n\
              overlap); cpu ms: processor time a process beyond that of its jobs, of the command (/proc stat) and the server (used_cpu)",
             extent(CYCLES)
@@ -129,7 +132,7 @@ fn cycles(rounds: &Rounds, missing: &Missing) -> Table {
         let unlimited = |figure: fn(&Drain) -> f64| of_rounds(rounds, |round| figure(&round.drains[&(number, 0)]));
         for per_fork in PER_FORK {
             let name = format!("{} {per_fork} a process", language.name);
-            let setting = Setting { processes: 1, threads: 1, per_fork, apart: false };
+            let setting = Setting { per_fork, ..Setting::of(1, 1) };
             let drain = match drain(language, setting, per_fork * extent(CYCLES)) {
                 Ok(drain) => drain,
                 Err(error) => {

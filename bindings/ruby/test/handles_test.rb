@@ -72,14 +72,16 @@ class HandlesTest < Case
       ended = bare_program(<<~RUBY)
         require "socket"
         dir = #{dir.inspect}
+        GC.disable # until the gate is held: a client that is collected leaves
         Thread.new { Manyhands::Client.new("embedded:\#{dir}").queue("q").length }.join
         server = UNIXSocket.new(File.read("\#{dir}/socket"))
         gate = File.open("\#{dir}/gate.lock", "a") # who leaves the server needs it
         gate.flock(File::LOCK_EX)
+        GC.enable
         GC.start until ObjectSpace.each_object(Manyhands::Native::Client).none?
         puts "collected"
         gate.flock(File::LOCK_UN)
-        # Not by its locks: while another holds one of them the server stays.
+        # The end is seen by the connection: whoever holds one of its locks keeps the server.
         server.read
         puts "ended"
       RUBY
