@@ -4,7 +4,7 @@
 #   make test              sets up, then lints and tests everything
 #   make test-fast         the part of it that answers in minutes
 #   make lint              formatting and static checks
-#   make bench             the figures of bench/, beside some peers: about 11 minutes   [PARTS="limit peers"]
+#   make bench             the figures of bench/, beside some peers: about 12 minutes   [PARTS="limit peers"]
 #   make bench-all         the same with every peer, late and idle workers, 10,000,000 waiting, the longest calls: an hour
 #   make bench-guard       whether the hot paths became dearer, by instructions and commands: below a minute
 #   make setup             installs what is missing (the others call it)
