@@ -1,17 +1,18 @@
 #!lua name=same
--- The commands that the engine makes of a job alone, with arguments of the same lengths in the same order, and nothing else: nothing
--- is read, checked or decided. What the engine costs beside this is its Lua.
+-- The commands that the engine makes of a job alone, in the same order, with texts as long as its own, and nothing else: but for names
+-- no text is made, and nothing is read, checked or decided. What the engine costs beside this is its Lua.
 local META, CALL, WAITING, RUNNING = '{mh}:meta', '{mh}:call:00000000beeffeed', '{mh}:waiting:bench', '{mh}:running:bench'
 local COMPLETED, HELD, STATS = '{mh}:completed', '{mh}:worker-jobs:bench-host:4242:0123abcd', '{mh}:stats:20780:bench'
-local PUT, RUN = '\1\0bench\0mwsj1pgq\0echo\0', ('r'):rep(70)
-local ANSWER, SUMS = ('a'):rep(60), ('s'):rep(48)
+-- A record that waits and one that has run, with 60 bytes of payload; what a put and a turn note of themselves; a day's sums.
+local PUT, RUN, NOTED, ANSWERED, SUMS = ('p'):rep(86), ('r'):rep(143), ('n'):rep(8), ('a'):rep(73), ('s'):rep(48)
+local TOKEN, NOW, LEASE_UNTIL = '1838483138717698', '1795393690154', '1795393750154'
 
 local function begin()
   redis.call('HMGET', META, 'schema', 'clock', 'queues_version', 'events', 'uses', 'token')
   redis.call('TIME')
   redis.call('GET', CALL)
 end
--- ARGV number jid payload
+-- ARGV number jid payload, which is as long as PUT says
 redis.register_function('same_put', function(_, argv)
   local number, jid = argv[1], argv[2]
   local job = '{mh}:job:' .. jid
@@ -19,8 +20,8 @@ redis.register_function('same_put', function(_, argv)
   redis.call('EXISTS', job, job, '{mh}:wake:bench')
   redis.call('INCRBY', '{mh}:seq', '1')
   redis.call('ZADD', WAITING, number, jid)
-  redis.call('SET', job, PUT .. number .. '\0' .. argv[3])
-  redis.call('SET', CALL, '\163' .. number .. '\163put', 'EX', '600')
+  redis.call('SET', job, PUT)
+  redis.call('SET', CALL, NOTED, 'EX', '600')
   return 'put'
 end)
 -- ARGV number, then the jid of one that is completed, if there is one; answers the jid of the next, and its payload
@@ -29,24 +30,24 @@ redis.register_function('same_turn', function(_, argv)
   begin()
   if ended then
     local job = '{mh}:job:' .. ended
-    local stored = redis.call('MGET', job)[1]
-    redis.call('ZADD', COMPLETED, '1795393690154', ended)
+    redis.call('MGET', job)
+    redis.call('ZADD', COMPLETED, NOW, ended)
     redis.call('ZREM', RUNNING, ended)
     redis.call('ZREM', HELD, ended)
     redis.call('HMGET', STATS, 'sums', 'w1', 'r3')
     redis.call('HSET', STATS, 'sums', SUMS, 'w1', number, 'r3', number)
-    redis.call('SET', job, 'c' .. stored:sub(2))
+    redis.call('SET', job, RUN)
     redis.call('ZCARD', COMPLETED)
   end
   redis.call('ZMSCORE', '{mh}:due', 'bench')
   local jid = redis.call('ZRANGE', WAITING, '0', '1')[1]
   local job = '{mh}:job:' .. jid
   local stored = redis.call('MGET', job)[1]
-  redis.call('HSET', META, 'token', number)
-  redis.call('ZADD', RUNNING, '1795393750154', jid)
-  redis.call('ZADD', HELD, '1795393750154', jid)
+  redis.call('HSET', META, 'token', TOKEN)
+  redis.call('ZADD', RUNNING, LEASE_UNTIL, jid)
+  redis.call('ZADD', HELD, LEASE_UNTIL, jid)
   redis.call('ZREM', WAITING, jid)
-  redis.call('SET', job, RUN .. stored)
-  redis.call('SET', CALL, number .. ANSWER .. jid, 'EX', '600')
+  redis.call('SET', job, RUN)
+  redis.call('SET', CALL, ANSWERED, 'EX', '600')
   return { 'completed', { jid, stored } }
 end)

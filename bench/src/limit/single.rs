@@ -18,7 +18,7 @@ const SAME: &str = include_str!("same.lua");
 const CALLS: [&str; 2] = ["ping", "fcall"];
 
 /// What is measured in turn.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum What {
     /// For scale.
     Ping,
