@@ -21,8 +21,8 @@ macro_rules! library {
 }
 
 library! {
-    "keys" "uses" "check" "config" "record" "texts" "tags" "history" "stats" "throttle" "place" "standing" "event" "queues" "commit" "state" "dependency"
-    "failure" "lease" "backoff" "put_options" "placement" "page" "view" "freeing" "recurring" "sweep"
+    "keys" "uses" "check" "page" "config" "record" "texts" "tags" "history" "stats" "shared" "place" "throttle" "standing" "event"
+    "queues" "commit" "state" "in_hand" "dependency" "failure" "lease" "backoff" "put_options" "placement" "view" "freeing" "recurring" "sweep"
     "reserve_request" "reserve_reply" "taking" "reserve" "verbs" "outcome" "tracking" "patterns" "explain" "agreement" "verify"
 }
 

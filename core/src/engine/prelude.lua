@@ -26,6 +26,7 @@ local DATA, RARE = 12, 13
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
 local FROM_MEMBER, FROM_STANDS = 20, 21 -- seldom set, as are
 local WAITS_FOR, WAITED_BY, SATISFIED = 22, 23, 24 -- links of this call: set of jids, list of jids, how many are done with
+local SHARES = 25 -- whether the record says that it shares its lease (lib/shared.lua): one that is written anew does not
 
 -- What most jobs do not have, in a table at RARE, nil where it says what it says by default: READY_AT =
 -- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.

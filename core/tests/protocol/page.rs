@@ -128,7 +128,11 @@ fn the_record_is_that_of_the_prelude() {
         .collect();
     assert_eq!(told, fields);
     let record = read("src/engine/lib/record.lua");
-    for fact in ["'<BBs', '<BBddddss', '<sss'", "INLINE_BYTES = 512", "HAS_RUN, HAS_RARE, HAS_PRIORITY = 8, 16, 32"] {
+    for fact in [
+        "'<BBs', '<BBddddss', '<sss'",
+        "INLINE_BYTES = 512",
+        "HAS_RUN, HAS_RARE, HAS_PRIORITY, HAS_SHARED_LEASE = 8, 16, 32, 64",
+    ] {
         assert!(
             record.contains(fact) || prelude.contains(fact),
             "the record's bytes have changed: {fact}; so must docs/protocol.md"

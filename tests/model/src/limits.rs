@@ -20,12 +20,17 @@ impl World {
         self.throttles.get(id).copied().filter(|(_, until)| until.is_none_or(|until| until > self.now))
     }
 
+    /// Of a queue's own throttle.
+    pub fn ranked_holders(&self, queue: &str) -> Vec<(usize, String)> {
+        self.ranked(
+            |job| job.is_running() && job.queue == queue,
+            |job| (job.grace_until.is_some(), job.grace_until.unwrap_or(job.lease_until)),
+        )
+    }
+
     pub fn holders(&self, id: &str) -> Vec<String> {
         match id.strip_prefix("queue:") {
-            Some(queue) => self.pick(
-                |job| job.is_running() && job.queue == queue,
-                |jid, job| (job.grace_until.is_some(), job.grace_until.unwrap_or(job.lease_until), jid.to_owned()),
-            ),
+            Some(queue) => self.ranked_holders(queue).into_iter().map(|(_, jid)| jid).collect(),
             None => self.pick(
                 |job| job.is_running() && job.throttles.iter().any(|own| own == id),
                 |jid, job| (job.reserved_at, jid.to_owned()),

@@ -1,5 +1,7 @@
 //! The engine beside the model: every call goes to both, and their answers must agree.
 
+use std::collections::BTreeMap;
+
 use manyhands::Client;
 use manyhands::ops::Operation;
 use manyhands_scenarios::server::Server;
@@ -48,7 +50,20 @@ impl Session {
         let url = format!("{url}?protocol=resp3");
         let direct = redis::Client::open(url).expect("the address is right");
         let connection = direct.get_connection().expect("the server is there");
-        Session { _server: server, client, connection, listener: Listener::open(&direct), once: None, last: None }
+        let listener = Listener::open(&direct);
+        let mut session = Session { _server: server, client, connection, listener, once: None, last: None };
+        session.share_all();
+        session
+    }
+
+    /// Has the engine share leases among ever so few jobs: the model has few, and what stands by itself comes from elsewhere.
+    fn share_all(&mut self) {
+        self.client.call("engine_version", "{}").expect("the engine is there");
+        let libraries: Vec<BTreeMap<String, redis::Value>> = self.query(&["FUNCTION", "LIST", "WITHCODE"]);
+        let code: String = redis::from_redis_value_ref(&libraries[0]["library_code"]).expect("the engine's text");
+        let sharing = code.replace("shared.FEW = 3", "shared.FEW = 1");
+        assert_ne!(code, sharing, "the engine says from how many jobs on they share a lease");
+        let _: String = self.query(&["FUNCTION", "LOAD", "REPLACE", &sharing]);
     }
 
     fn query<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
@@ -268,7 +283,8 @@ fn shown(reply: &Reply) -> String {
 }
 
 /// Objects agree when every expected member does, lists item by item. `$at_most`: a number up to that one, or any for
-/// null; `$about`: a number computed otherwise; `$in_any_order`: a list; `$exactly`: nothing but what is expected.
+/// null; `$about`: a number computed otherwise; `$in_any_order`: a list; `$distinct_of`: each is one
+/// of those, and no two are the same; `$exactly`: nothing but what is expected.
 fn agree(place: &str, expected: &Json, actual: &Json) -> Result<(), String> {
     let differs = || Err(format!("  at {place}\n  expected {expected}\n  actual   {actual}"));
     match (expected, actual) {
@@ -302,6 +318,12 @@ fn agree(place: &str, expected: &Json, actual: &Json) -> Result<(), String> {
                 Some(items) if sorted(items) == sorted(found) => Ok(()),
                 _ => differs(),
             }
+        }
+        (Json::Object(members), Json::Array(found)) if members.contains_key("$distinct_of") => {
+            let lists = members["$distinct_of"].as_array().map_or(&[][..], Vec::as_slice);
+            let allowed = lists.iter().zip(found).all(|(list, one)| list.as_array().is_some_and(|it| it.contains(one)));
+            let distinct = found.iter().enumerate().all(|(index, one)| !found[..index].contains(one));
+            if lists.len() == found.len() && allowed && distinct { Ok(()) } else { differs() }
         }
         (Json::Object(members), Json::Object(found)) => members.iter().try_for_each(|(name, member)| {
             agree(&format!("{place}.{name}"), member, found.get(name).unwrap_or(&Json::Null))

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::job::{Job, State};
 use crate::operations::{Reply, number, take_shared, text, texts, throttle_id};
-use crate::world::{Template, World, day_of, of_queue};
+use crate::world::{Template, World, day_of};
 
 /// A job's view shows so many of its dependents.
 const SHOWN: usize = 256;
@@ -19,7 +19,7 @@ pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
             json!({"jobs": jobs, "rest": []})
         }
         "job_explain" => explain(world, text(args, "jid")),
-        "job_list" => page(args, list(world, queue, text(args, "state"))),
+        "job_list" => page_of_ties(args, list(world, queue, text(args, "state"))),
         "job_tracked" => page(args, world.pick(|job| job.tracked, |jid, job| (job.put_at, jid.to_owned()))),
         "queue_counts" => counts(world, queue),
         "queue_length" => world.jobs.values().filter(|job| job.queue == queue && !job.state.is_over()).count().into(),
@@ -45,11 +45,7 @@ pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
         "config_all" => config(world),
         "throttle_get" => throttle(world, &throttle_id(args)),
         "throttle_holders" => match args["queue"].as_str() {
-            // Its order is not that of the starts.
-            Some(queue) => {
-                let holders = world.holders(&of_queue(queue));
-                json!({"total": holders.len(), "jids": {"$in_any_order": slice(args, holders)}})
-            }
+            Some(queue) => page_of_ties(args, world.ranked_holders(queue)),
             None => page(args, world.holders(&throttle_id(args))),
         },
         "throttle_pending" => page(args, world.pending(&throttle_id(args))),
@@ -74,10 +70,9 @@ pub fn read(world: &World, operation: &str, args: &Json) -> Option<Reply> {
         }
         "worker_jobs" => {
             let worker = text(args, "worker");
-            let jids = world
-                .pick(|job| job.is_running() && job.worker == worker, |jid, job| (job.lease_until, jid.to_owned()));
-            let stalled = jids.iter().filter(|jid| world.jobs[*jid].is_stalled(world.now)).count();
-            let mut view = page(args, jids);
+            let jids = world.ranked(|job| job.is_running() && job.worker == worker, |job| job.lease_until);
+            let stalled = jids.iter().filter(|(_, jid)| world.jobs[jid].is_stalled(world.now)).count();
+            let mut view = page_of_ties(args, jids);
             view["stalled"] = stalled.into();
             view
         }
@@ -103,6 +98,14 @@ fn page(args: &Json, jids: Vec<String>) -> Json {
     json!({"total": jids.len(), "jids": slice(args, jids)})
 }
 
+/// Those of the same rank come in any order.
+fn page_of_ties(args: &Json, ranked: Vec<(usize, String)>) -> Json {
+    let total = ranked.len();
+    let wanted = slice(args, ranked.iter().map(|(rank, _)| *rank).collect());
+    let alike = |rank| ranked.iter().filter(|(other, _)| *other == rank).map(|(_, jid)| jid).collect::<Vec<_>>();
+    json!({"total": total, "jids": {"$distinct_of": wanted.into_iter().map(alike).collect::<Vec<_>>()}})
+}
+
 fn first(mut jids: Vec<String>, most: usize) -> Vec<String> {
     jids.truncate(most);
     jids
@@ -121,30 +124,30 @@ fn counted(names: impl Iterator<Item = String>) -> Vec<Json> {
     counts.into_iter().rev().map(|(count, name)| json!([name, count])).collect()
 }
 
-fn list(world: &World, queue: &str, state: &str) -> Vec<String> {
+/// The jobs in a state, with their ranks.
+fn list(world: &World, queue: &str, state: &str) -> Vec<(usize, String)> {
     let of = |wanted: State| move |job: &Job| job.state == wanted && job.queue == queue;
     match state {
-        "waiting" => world.waiting(queue),
-        "throttled" => world.pick(of(State::Throttled), |_, job| job.place()),
-        "scheduled" => world.pick(of(State::Scheduled), |_, job| (job.ready_at, job.seq)),
-        "blocked" => world.pick(of(State::Blocked), |jid, job| (job.ready_at, jid.to_owned())),
-        "running" => world.pick(
-            |job| of(State::Running)(job) && !job.is_stalled(world.now),
-            |jid, job| (job.lease_until, jid.to_owned()),
-        ),
-        "stalled" => world.pick(
+        "waiting" => world.ranked(of(State::Waiting), Job::place),
+        "throttled" => world.ranked(of(State::Throttled), Job::place),
+        "scheduled" => world.ranked(of(State::Scheduled), |job| (job.ready_at, job.seq)),
+        "blocked" => {
+            world.pick(of(State::Blocked), |jid, job| (job.ready_at, jid.to_owned())).into_iter().enumerate().collect()
+        }
+        "running" => world.ranked(|job| of(State::Running)(job) && !job.is_stalled(world.now), |job| job.lease_until),
+        "stalled" => world.ranked(
             |job| of(State::Running)(job) && job.is_stalled(world.now),
-            |jid, job| (job.grace_until.is_none(), job.grace_until.unwrap_or(job.lease_until), jid.to_owned()),
+            |job| (job.grace_until.is_none(), job.grace_until.unwrap_or(job.lease_until)),
         ),
         "completed" => {
             let mut jids = world.pick(|job| job.state == State::Completed, |jid, job| (job.ended_at, jid.to_owned()));
             jids.reverse();
-            jids
+            jids.into_iter().enumerate().collect()
         }
         "recurring" => {
             let mut found: Vec<_> = world.templates.iter().filter(|(_, it)| it.queue == queue).collect();
             found.sort_by_key(|(jid, it)| (it.paused, if it.paused { 0 } else { it.next_at }, (*jid).clone()));
-            found.into_iter().map(|(jid, _)| jid.clone()).collect()
+            found.into_iter().map(|(jid, _)| jid.clone()).enumerate().collect()
         }
         other => panic!("there is no state {other}"),
     }

@@ -39,6 +39,7 @@ pub struct Before {
     throttles: Vec<String>,
     pub worker: String,
     pub in_grace: bool,
+    pub lease_until: i64,
 }
 
 /// A job that the call in progress may have changed.
@@ -149,6 +150,20 @@ impl World {
         found.into_iter().map(|(jid, _)| jid.clone()).collect()
     }
 
+    /// The same, each with its rank: those that are alike in order have the same.
+    pub fn ranked<K: Ord>(&self, wanted: impl Fn(&Job) -> bool, order: impl Fn(&Job) -> K) -> Vec<(usize, String)> {
+        let jids = self.pick(wanted, |jid, job| (order(job), jid.to_owned()));
+        let mut rank = 0;
+        let ranks: Vec<_> = (0..jids.len())
+            .map(|index| {
+                let is_other = index > 0 && order(&self.jobs[&jids[index]]) != order(&self.jobs[&jids[index - 1]]);
+                rank += usize::from(is_other);
+                rank
+            })
+            .collect();
+        ranks.into_iter().zip(jids).collect()
+    }
+
     pub fn waiting(&self, queue: &str) -> Vec<String> {
         self.pick(|job| job.state == State::Waiting && job.queue == queue, |_, job| job.place())
     }
@@ -163,6 +178,7 @@ impl World {
                 throttles: job.throttles.clone(),
                 worker: job.worker.clone(),
                 in_grace: job.grace_until.is_some(),
+                lease_until: job.lease_until,
             };
             self.unit.push(Touched::new(jid, Some(before)));
             job.rethrottled = false;

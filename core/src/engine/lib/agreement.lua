@@ -135,6 +135,28 @@ local function expect_texts(job)
   end
 end
 
+-- A job that does not share the lease that its record names will stand by itself.
+local function expect_sharing(job)
+  local jid, queue, ends_at = job[JID], job[QUEUE], job[LEASE_UNTIL]
+  local name = shared.name(job[TOKEN], queue)
+  local of_queue, no_zset = score_of(keys.leases(queue), name)
+  local of_worker, none_either = score_of(keys.worker_leases(job[WORKER]), name)
+  local jids = redis.pcall('HGET', keys.lease(name), 'jids')
+  if no_zset or none_either or type(jids) == 'table' then
+    return
+  elseif of_queue ~= ends_at or of_worker ~= ends_at or not find('\n' .. (jids or '') .. '\n', '\n' .. jid .. '\n', 1, true) then
+    report('missing', jid, 'does not share ' .. keys.lease(name), function()
+      state.begin()
+      local held = state.load(jid)
+      if held then
+        state.touch(held)
+      end
+      state.commit()
+      shared.recount(queue)
+    end)
+  end
+end
+
 function agreement.job(jid)
   local job, broken = load(jid)
   if broken then
@@ -151,14 +173,18 @@ function agreement.job(jid)
     expect_known(jid, job[QUEUE])
   end
   local key, score = place.of(job)
-  expect_member(jid, key, place.member_of(job), score)
+  if job[SHARES] then
+    expect_sharing(job)
+  else
+    expect_member(jid, key, place.member_of(job), score)
+  end
   for other, other_score in pairs((standing.of(job) or { sets = {} }).sets) do
     expect_member(jid, other, jid, other_score)
   end
   if at == WAITING then
     expect_takable(job[QUEUE])
   end
-  if at == RUNNING then
+  if at == RUNNING and not job[SHARES] then
     expect_member(jid, keys.worker_jobs(job[WORKER]), jid, job[LEASE_UNTIL])
   end
   if at == SCHEDULED or at == RUNNING then

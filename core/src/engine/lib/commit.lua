@@ -30,6 +30,8 @@ function commit.move(moves, from, to, left, joined, at, queue)
       jids = {}, old_members = nil, entries = {}, earliest = 2 ^ 53,
       from_head = 0, -- how many of the first jids are the first in `from`
       due = nil, -- since when {ns}:due has the queue, where that is known
+      -- names of the shared leases that are left and joined; how many are left of one once it was left, whether one was joined
+      from_lease = from and shared.named_by(from), to_lease = to and shared.named_by(to), rest = nil, begun = false,
     }
     moves[way] = move
     moves[#moves + 1] = move
@@ -109,13 +111,28 @@ local function add_many(key, entries)
   call('ZREM', key, LONG)
 end
 
+-- The worker has in hand by themselves what shared a lease until now.
+local function write_lease_end(move)
+  local ends_at, entries = call('ZSCORE', keys.leases(move.queue), move.from_lease), {}
+  for index, jid in ipairs(move.jids) do
+    entries[2 * index - 1], entries[2 * index] = ends_at or now_text, jid
+  end
+  call_sliced('ZADD', keys.worker_jobs(move.joined), entries, 2)
+end
+
 local function write_arrival(move)
   local to, joined = move.to, move.joined
-  if joined and to == keys.running(move.queue) then
+  if move.to_lease then
+    shared.begin(move.to_lease, joined, text(move.earliest), move.jids)
+    move.begun = true
+  elseif joined and to == keys.running(move.queue) then
     add_many(to, move.entries)
     add_many(keys.worker_jobs(joined), move.entries)
   elseif to then -- in grace the lease's end stays what it was for the worker
     call_sliced('ZADD', to, move.entries, 2)
+    if joined and move.from_lease then
+      write_lease_end(move)
+    end
   end
   if (move.at == RUNNING or move.at == SCHEDULED) and not (move.due and move.due <= move.earliest) then
     call('ZADD', keys.due(), 'LT', text(move.earliest), move.queue)
@@ -124,6 +141,10 @@ end
 
 local function write_departure(move)
   local from, left = move.from, move.left
+  if move.from_lease then
+    move.rest = shared.leave(move.from_lease, #move.jids)
+    return
+  end
   if move.old_members then
     write_old_members(move)
   elseif from and from ~= move.to then
@@ -174,7 +195,7 @@ local function note_freed_queues(moves, freed)
     return
   end
   for _, move in ipairs(moves) do
-    local kind, queue = keys.parts(move.from or ns)
+    local kind, queue = place.parts(move.from or ns)
     if (kind == 'running' or kind == 'grace' or kind == 'waiting') and not (move.at == RUNNING and move.queue == queue) then
       freed[throttle.of_queue(queue)] = true
     end
@@ -223,7 +244,7 @@ local function restore(jid, key, member, joined)
   if joined then
     redis.pcall('ZREM', keys.worker_jobs(joined), jid)
   end
-  if old then
+  if old and not old[SHARES] then
     local old_key, score = place.of(old)
     redis.pcall('ZADD', old_key, text(score), place.member_of(old))
     if old[STATE] == RUNNING then
@@ -235,8 +256,27 @@ end
 -- Back to where the records say: they are not yet written.
 local function restore_places(moves)
   for _, move in ipairs(moves) do
+    if move.rest then
+      shared.leave(move.from_lease, -#move.jids)
+    end
+    if move.begun then
+      shared.leave(move.to_lease, #move.jids)
+    end
+    if move.to_lease then
+      shared.close(move.to_lease, move.joined)
+    end
     for index, jid in ipairs(move.jids) do
-      restore(jid, move.to, move.entries[2 * index], move.joined)
+      restore(jid, not move.to_lease and move.to, move.entries[2 * index], move.joined)
+    end
+  end
+end
+
+-- The leases that nobody shares any more.
+local function close_leases(moves)
+  for index = 1, #moves do
+    local move = moves[index]
+    if move.rest and move.rest <= 0 then
+      shared.close(move.from_lease, move.left)
     end
   end
 end
@@ -286,16 +326,20 @@ function commit.start_one(queue, jid, lease_text, worker, due, name, stored)
   call('SET', name, stored)
 end
 
-local function write_end(queue, jid, worker, run_ms, ready_at)
+local function write_end(queue, jid, worker, lease_name, run_ms, ready_at)
   call('ZADD', keys.completed(), now_text, jid)
-  call('ZREM', keys.running(queue), jid)
-  call('ZREM', keys.worker_jobs(worker), jid)
   stats.write_one(queue, run_ms, ready_at)
+  if not lease_name then
+    call('ZREM', keys.running(queue), jid)
+    call('ZREM', keys.worker_jobs(worker), jid)
+  elseif shared.leave(lease_name, 1) <= 0 then
+    shared.close(lease_name, worker)
+  end
 end
 
--- A running job is completed, after so long.
-function commit.complete_one(queue, jid, worker, run_ms, ready_at, name, stored, result)
-  local ok, problem = pcall(write_end, queue, jid, worker, run_ms, ready_at)
+-- A running job is completed, after so long; `lease_name`: of the lease that it shares.
+function commit.complete_one(queue, jid, worker, lease_name, run_ms, ready_at, name, stored, result)
+  local ok, problem = pcall(write_end, queue, jid, worker, lease_name, run_ms, ready_at)
   if not ok then
     restore(jid, keys.completed(), jid)
     fail_with(problem)
@@ -324,6 +368,7 @@ function commit.write(changed, placeless, moves, texts, gone)
     restore_places(moves)
     fail_with(problem)
   end
+  close_leases(moves)
   note_freed_queues(moves, freed)
   if stands then
     standing.write(stands)

@@ -59,7 +59,7 @@ function event.derive(job)
   end
   local from, from_queue
   if job[FROM] then
-    from, from_queue = keys.parts(job[FROM])
+    from, from_queue = place.parts(job[FROM])
   end
   local what = (meta.events or record.rare(job, TRACKED)) and name_of(job, from, from_queue)
   if what then

@@ -18,7 +18,7 @@ local function full_throttles(job, reasons)
     local room = throttle.room(id)
     if room and room <= 0 then
       local queue = throttle.queue_of(id)
-      local holders = queue and page.of_both(keys.running(queue), keys.grace(queue), 0, NAMED) or page.members(keys.held(id), 0, NAMED)
+      local holders = queue and queues.in_hand(queue, 0, NAMED) or page.members(keys.held(id), 0, NAMED)
       add(reasons, 'throttled', { throttle = id, limit = throttle.limit(id), held = throttle.holders(id), holders = holders })
     end
   end
@@ -82,7 +82,7 @@ end
 
 local function estimate(queue, position)
   local median = stats.median_run(queue)
-  local running = call('ZCARD', keys.running(queue))
+  local running = shared.in_hand(queue)
   return median and ceil(median * position / max(1, running)) or null
 end
 

@@ -161,6 +161,20 @@ end
 function keys.worker_jobs(name)
   return ns .. 'worker-jobs:' .. name
 end
+-- A shared lease (lib/shared.lua): hash of jids and how many are left. Zsets of those of a queue and of a worker, score = end of
+-- the lease; hash of queues, how many of their jobs share one.
+function keys.lease(name)
+  return ns .. 'lease:' .. name
+end
+function keys.leases(queue)
+  return ns .. 'leases:' .. queue
+end
+function keys.worker_leases(name)
+  return ns .. 'worker-leases:' .. name
+end
+function keys.leased()
+  return ns .. 'leased'
+end
 -- Zset of what the worker is asked to do, score = number of the order.
 function keys.orders(name)
   return ns .. 'orders:' .. name

@@ -100,10 +100,12 @@ function outcome.add_group(items, verb, token, second, argv, first, last)
   end
 end
 
--- The completions from item `first` to `last`, if there are any, are of jobs that `worker` has of `queue`.
-local function pass_completed(items, first, last, names, records, queue, worker)
+-- The completions from item `first` to `last`, if there are any, are of jobs that `worker` has of `queue`, and that share the
+-- lease called `shares`, if there is one.
+local function pass_completed(items, first, last, names, records, queue, worker, shares)
   if queue then
-    local way = state.way(keys.running(queue), keys.completed(), worker, false, COMPLETED, queue, now)
+    local from = shares and keys.lease(shares) or keys.running(queue)
+    local way = state.way(from, keys.completed(), worker, false, COMPLETED, queue, now)
     state.pass(way, first, last, items.jids, names, records, now_text)
   end
 end
@@ -121,7 +123,7 @@ local function complete_plain(items, first, names, stored)
   local jids, groups, group, in_hand = items.jids, items.groups, items.groups[first], state.in_hand()
   local argv, token, at, index = group.argv, group.token, group.base + group.width * first, first
   local width, run_at, result_at, run, result = group.width, group.run_at, group.result_at, group.run, group.result
-  local queue, worker, unpassed -- and the first item that is not passed yet
+  local queue, worker, shares, unpassed -- and the first item that is not passed yet
   local head, own_at, reserved_at -- of the record of a run
   local end_head, run_text, run_ms, has_result -- of the one of its end
   local put_at, since, alike = nil, nil, 0
@@ -142,13 +144,15 @@ local function complete_plain(items, first, names, stored)
       alike, run_text, has_result = 0, run, result ~= ''
       run_ms = run_of(run_text)
       if not same then
-        local of_queue, of_worker
-        head, of_queue, of_worker, reserved_at = record.held_head(old, token)
+        local of_queue, of_worker, does_share
+        head, of_queue, of_worker, reserved_at, does_share = record.held_head(old, token)
         if not head then
           break
-        elseif of_queue ~= queue or of_worker ~= worker then
-          pass_completed(items, unpassed, index - 1, names, stored, queue, worker)
-          queue, worker, unpassed = of_queue, of_worker, index
+        end
+        local of_lease = does_share and shared.name(token, of_queue) or nil
+        if of_queue ~= queue or of_worker ~= worker or of_lease ~= shares then
+          pass_completed(items, unpassed, index - 1, names, stored, queue, worker, shares)
+          queue, worker, shares, unpassed = of_queue, of_worker, of_lease, index
         end
         own_at = #head + 1
       end
@@ -166,7 +170,7 @@ local function complete_plain(items, first, names, stored)
     alike, index, at = alike + 1, index + 1, at + width
   end
   sample_alike(queue, run_ms, put_at, alike)
-  pass_completed(items, unpassed, index - 1, names, stored, queue, worker)
+  pass_completed(items, unpassed, index - 1, names, stored, queue, worker, shares)
   return index - first
 end
 
@@ -174,16 +178,17 @@ end
 local function complete_alone(jid, token, run_ms, result)
   local name = keys.job(jid)
   local stored = call('MGET', name)[1]
-  local head, queue, worker, reserved_at
+  local head, queue, worker, reserved_at, shares
   if stored then
-    head, queue, worker, reserved_at = record.held_head(stored, token)
+    head, queue, worker, reserved_at, shares = record.held_head(stored, token)
   end
   if not head then
     return false
   end
   local own_at, new = #head + 1, record.end_head(head, token, reserved_at, run_ms, worker, queue, result ~= '')
   local _, put_at = record.put_at(stored, own_at)
-  state.complete_alone(queue, jid, worker, run_ms, put_at, name, new .. sub(stored, own_at), result)
+  local lease_name = shares and shared.name(token, queue) or nil
+  state.complete_alone(queue, jid, worker, lease_name, run_ms, put_at, name, new .. sub(stored, own_at), result)
   return true
 end
 

@@ -22,18 +22,6 @@ function page.members(key, offset, limit, reverse)
   return call('ZRANGE', key, text(offset), text(offset + limit - 1))
 end
 
--- The members of two zsets, all of one before those of the other.
-function page.of_both(first, second, offset, limit)
-  local members = page.members(first, offset, limit)
-  if #members < limit then
-    local passed = max(0, offset - call('ZCARD', first))
-    for _, member in ipairs(page.members(second, passed, limit - #members)) do
-      members[#members + 1] = member
-    end
-  end
-  return members
-end
-
 -- The members of one with their scores, as pairs.
 function page.scored(key, offset, limit, reverse)
   local flat

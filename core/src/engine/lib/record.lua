@@ -15,7 +15,7 @@
 local record = {}
 
 -- Beside STATE in the first byte.
-local HAS_RUN, HAS_RARE, HAS_PRIORITY = 8, 16, 32
+local HAS_RUN, HAS_RARE, HAS_PRIORITY, HAS_SHARED_LEASE = 8, 16, 32, 64
 
 -- Which text of a job a flag says is in a key of its own.
 local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
@@ -65,10 +65,14 @@ function record.decode(stored, jid, name)
     data_at = data_at < 0 and #stored + 1 or data_at + 1
   end
   local data = sub(stored, data_at)
-  return {
+  local job = {
     first % HAS_RUN, flags, token, reserved_at, until_ms, run_ms, worker, queue, tonumber(put_at, BASE), kind, tonumber(score),
     data ~= '' and data or nil, rare, jid, name, false, false, false,
   }
+  if first >= HAS_SHARED_LEASE then
+    job[SHARES] = true
+  end
+  return job
 end
 
 -- A new job, in no state yet.
@@ -175,21 +179,24 @@ function record.is_far(head)
   return byte(head, FLAGS_AT) == HAS_DATA
 end
 
--- The head of jobs that have `head` when they are reserved.
-function record.run_head(head, token, lease_until, worker, queue)
-  return to_bytes(RUN_HEAD, HAS_RUN + RUNNING, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
+-- The head of jobs that have `head` when they are reserved; `shares`: under a shared lease.
+function record.run_head(head, token, lease_until, worker, queue, shares)
+  local first = HAS_RUN + RUNNING + (shares and HAS_SHARED_LEASE or 0)
+  return to_bytes(RUN_HEAD, first, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
 end
 
 -- Of a plain job, or one that has a priority, that runs under `token` and is not in grace: its head, queue and worker, when it
--- was reserved. nil of any other.
+-- was reserved, whether it shares its lease. nil of any other.
 function record.held_head(stored, token)
   local first, flags = byte(stored, 1, FLAGS_AT)
+  local shares = first >= HAS_SHARED_LEASE
+  first = first % HAS_SHARED_LEASE
   if (first ~= HAS_RUN + RUNNING and first ~= HAS_RUN + HAS_PRIORITY + RUNNING) or flags > HAS_DATA then
     return nil
   end
   local _, _, held, reserved_at, _, _, worker, queue, own_at = from_bytes(RUN_HEAD, stored)
   if held == token then
-    return sub(stored, 1, own_at - 1), queue, worker, reserved_at
+    return sub(stored, 1, own_at - 1), queue, worker, reserved_at, shares
   end
 end
 
@@ -203,7 +210,7 @@ end
 function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
   local first, flags = byte(head, 1, FLAGS_AT)
   flags = has_result and flags + HAS_RESULT or flags
-  return to_bytes(RUN_HEAD, first - RUNNING + COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
+  return to_bytes(RUN_HEAD, first % HAS_SHARED_LEASE - RUNNING + COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
 end
 
 -- Of a completed job that has nothing in RARE: its flags. nil of any other.

@@ -61,7 +61,7 @@ local function note_place(job)
   local at = job[STATE]
   job[FROM] = place.of(job)
   if at == RUNNING then
-    job[FROM_WORKER] = job[WORKER]
+    job[FROM_WORKER], job[SHARES] = job[WORKER], nil -- in hand it stands by itself
   elseif at == SCHEDULED then
     job[FROM_MEMBER] = place.member_of(job)
   end

@@ -19,7 +19,10 @@ local function end_graces(queue, limit)
 end
 
 local function end_leases(queue, limit)
-  local jobs, count = due_jobs(keys.running(queue), limit)
+  local key = keys.running(queue)
+  local jobs, count = in_hand.ending_by(key, keys.leases(queue), now_text, limit, function(job)
+    return job[FROM] == key
+  end)
   local grace_ms = count > 0 and config.get('grace-period', queue)
   for _, job in ipairs(jobs) do
     if grace_ms == 0 then
@@ -46,7 +49,7 @@ local NEVER = 2 ^ 60
 -- When the queue has something due next, nil for never.
 function sweep.next_due(queue)
   local earliest
-  for _, key in ipairs({ keys.scheduled(queue), keys.running(queue), keys.grace(queue), keys.recurring(queue) }) do
+  for _, key in ipairs({ keys.scheduled(queue), keys.running(queue), keys.leases(queue), keys.grace(queue), keys.recurring(queue) }) do
     local head = call('ZRANGE', key, '0', '0', 'WITHSCORES')
     local time = tonumber(head[2])
     if time and time < NEVER and (not earliest or time < earliest) then

@@ -13,11 +13,11 @@ local TYPES = {
   waiting = 'zset', scheduled = 'zset', running = 'zset', grace = 'zset', blocked = 'zset', throttled = 'zset', failed = 'zset',
   completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
-  due = 'zset', workers = 'zset', kinds = 'zset', orders = 'zset',
+  due = 'zset', workers = 'zset', kinds = 'zset', orders = 'zset', lease = 'hash', leases = 'zset', leased = 'hash',
   meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
   ready = 'set',
 }
-TYPES['worker-jobs'] = 'zset'
+TYPES['worker-jobs'], TYPES['worker-leases'] = 'zset', 'zset'
 
 -- So much of what is still to be freed is looked through; beyond, a job is taken to be freed soon.
 local FREEING_READ = 1000
@@ -57,9 +57,40 @@ local in_standing = jobs_that(function(job, key)
   return stands and stands.sets[key]
 end)
 
-local in_hand = jobs_that(function(job, key)
-  return job[STATE] == RUNNING and keys.worker_jobs(job[WORKER]) == key
+local held_by_worker = jobs_that(function(job, key)
+  return job[STATE] == RUNNING and not job[SHARES] and keys.worker_jobs(job[WORKER]) == key
 end)
+
+-- The jobs that share a lease; nil when its key or a record cannot be read, which is reported as such.
+local function sharing(name)
+  local ok, jobs = pcall(shared.jobs, name)
+  return ok and jobs or nil
+end
+
+local function in_leases(key, queue, name)
+  local jobs = sharing(name)
+  local left = jobs and tonumber(call('HGET', keys.lease(name), 'left') or '0')
+  if jobs and (#jobs == 0 or shared.queue_of(name) ~= queue) then
+    report('stray', nil, key .. ' names lease ' .. name .. ', which no job shares', function()
+      call('ZREM', key, name)
+      shared.recount(queue)
+    end)
+  elseif jobs and left ~= #jobs then
+    report('count', nil, keys.lease(name) .. ' says ' .. left .. ', ' .. #jobs .. ' share it', function()
+      call('HSET', keys.lease(name), 'left', text(#jobs))
+      shared.recount(queue)
+    end)
+  end
+end
+
+local function in_worker_leases(key, worker, name)
+  local jobs = sharing(name)
+  if jobs and (#jobs == 0 or jobs[1][WORKER] ~= worker) then
+    report('stray', nil, key .. ' names lease ' .. name .. ', which no job of this worker shares', function()
+      call('ZREM', key, name)
+    end)
+  end
+end
 
 local function in_recurring(key, queue, jid)
   local ok, template = pcall(recurring.load, jid)
@@ -179,7 +210,7 @@ local MEMBERS = {
   recurring = in_recurring, dependencies = in_dependencies, dependents = in_dependents,
   failures = keys_of(keys.failed, 'count'), tags = keys_of(keys.tag, 'count'), throttles = keys_of(keys.throttle, 'throttle'),
 }
-MEMBERS['worker-jobs'] = in_hand
+MEMBERS['worker-jobs'], MEMBERS['worker-leases'], MEMBERS.leases = held_by_worker, in_worker_leases, in_leases
 
 local function check_count(counts, name, key)
   local count, stored = call('ZCARD', key), score_of(counts, name) or 0
@@ -227,7 +258,37 @@ local function check_freed(number)
   end
 end
 
+-- How many jobs of a queue share leases, as {ns}:leased says.
+local function check_leased(queue)
+  local said, count = tonumber(call('HGET', keys.leased(), queue) or '0'), shared.ended(keys.leases(queue), '+inf')
+  if said ~= count then
+    report('count', nil, keys.leased() .. ' says ' .. said .. ' for ' .. queue .. ', its leases have ' .. count, function()
+      shared.recount(queue)
+    end)
+  end
+end
+
+local function check_all_leased()
+  for index, queue in ipairs(call('HSCAN', keys.leased(), '0', 'COUNT', text(MAX_SLICE))[2]) do
+    if index % 2 == 1 then
+      check_leased(queue)
+    end
+  end
+end
+
+local function check_lease(name)
+  local queue = shared.queue_of(name)
+  local listed, broken = score_of(keys.leases(queue), name)
+  if not listed and not broken then
+    report('orphan', nil, keys.lease(name) .. ' is no lease of its queue', function()
+      call('DEL', keys.lease(name))
+      shared.recount(queue)
+    end)
+  end
+end
+
 local RECORDS = {
+  lease = check_lease, leased = check_all_leased,
   job = agreement.job, template = agreement.template, throttle = agreement.throttle, wake = agreement.wake, freed = check_freed,
   data = text_of(HAS_DATA, keys.data), result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure),
   history = text_of(HAS_HISTORY, keys.history),
@@ -265,6 +326,8 @@ local function check_key(walk, name)
       check_count(counts, rest, name)
     elseif word == 'pending' then
       check_pending(rest)
+    elseif word == 'leases' then
+      check_leased(rest)
     end
     walk.collections[#walk.collections + 1] = name
   end

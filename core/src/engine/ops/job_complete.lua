@@ -15,6 +15,7 @@
 --                   TOO_DEEP <why> (the job runs on; it is waited for and more than 1,000 jobs stand before it, or the jobs
 --                   of the call have 2,000 in all)
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:grace:<q> {ns}:worker-jobs:<name>
---         {ns}:completed {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>
+-- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
+--         {ns}:leased {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:completed {ns}:waiting:<q> {ns}:scheduled:<q>
+--         {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>
 operation('job_complete', 'write', outcome.complete, nil, true)

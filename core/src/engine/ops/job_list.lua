@@ -6,8 +6,8 @@
 --               limit    integer  1..250 (25)
 -- reply   map   total  integer; jids  list, next to run, to become due or to expire first; completed: latest first
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:grace:<q> {ns}:recurring:<q>
---         {ns}:completed
+-- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
+--         {ns}:leased {ns}:grace:<q> {ns}:recurring:<q> {ns}:completed
 local STATES = {
   waiting = true, running = true, stalled = true, scheduled = true, blocked = true, throttled = true, recurring = true,
 }
@@ -15,25 +15,22 @@ local plain = { waiting = keys.waiting, blocked = keys.blocked, throttled = keys
 
 -- The lease ended: those in grace, then those that nobody has looked at since.
 local function stalled(queue, offset, limit)
-  local grace, running = keys.grace(queue), keys.running(queue)
-  local in_grace = call('ZCARD', grace)
-  local expired = call('ZCOUNT', running, '-inf', now_text)
+  local grace = keys.grace(queue)
+  local in_grace, expired = call('ZCARD', grace), queues.expired(queue)
   local jids = offset < in_grace and page.members(grace, offset, limit) or {}
   if #jids < limit and expired > 0 then
     local first = max(0, offset - in_grace)
     local count = min(limit - #jids, expired - first)
-    local rest = count > 0 and page.members(running, first, count) or {}
-    for index = 1, #rest do
-      jids[#jids + 1] = rest[index]
+    for _, jid in ipairs(count > 0 and queues.running(queue, first, count) or {}) do
+      jids[#jids + 1] = jid
     end
   end
   return { map = { total = in_grace + expired, jids = jids } }
 end
 
 local function running(queue, offset, limit)
-  local key = keys.running(queue)
-  local expired = call('ZCOUNT', key, '-inf', now_text) -- they stand before the others: a rank is found faster than a score
-  return { map = { total = call('ZCARD', key) - expired, jids = page.members(key, expired + offset, limit) } }
+  local expired = queues.expired(queue) -- they stand before the others
+  return { map = { total = shared.in_hand(queue) - expired, jids = queues.running(queue, expired + offset, limit) } }
 end
 
 operation('job_list', 'read', function(argv)

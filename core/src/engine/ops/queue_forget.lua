@@ -24,6 +24,7 @@ operation('queue_forget', 'write', function(argv)
   end
   queues.let_sleep(names)
   call('ZREM', keys.due(), unpack(names))
+  call('HDEL', keys.leased(), unpack(names))
   call('SREM', keys.paused(), unpack(names))
   uses.cease_without('pauses', keys.paused())
   local count = call('ZREM', keys.queues(), unpack(names))

@@ -6,18 +6,17 @@
 --               supervisor), running stalled  integers, its jobs in hand; status  what its pulse says, or null;
 --               rest  null, or the offset and limit to ask with for those that are left out, as these have more than 1 MiB
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:config
+-- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:lease:<token>:<q> {ns}:config
 local function view_of(pair)
   local worker, score = pair[1], pair[2]
-  local key = keys.worker_jobs(worker)
-  local stalled = call('ZCOUNT', key, '-inf', now_text)
+  local stalled = shared.held_by(worker, now_text)
   local status = call('GET', keys.worker(worker))
   return {
     map = {
       worker = worker,
       silent_ms = max(0, now - (score < 0 and -score or score)),
       lost = score < 0,
-      running = call('ZCARD', key) - stalled,
+      running = shared.held_by(worker, '+inf') - stalled,
       stalled = stalled,
       status = status and view.json(status) or null,
     },

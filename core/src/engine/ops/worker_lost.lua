@@ -5,7 +5,8 @@
 --               started  list of jids that its handlers had begun (default: none)
 -- reply   map   lost released  integers; at most 100 jobs a call: call again until both are 0
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:meta, and those of job_release and sweep
+-- keys    {ns}:workers {ns}:worker:<name> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:lease:<token>:<q> {ns}:meta, and those
+--         of job_release and sweep
 local MAX_STARTED = 1000
 
 operation('worker_lost', 'write', function(argv)
@@ -20,13 +21,12 @@ operation('worker_lost', 'write', function(argv)
   call('DEL', keys.worker(worker))
   state.begin()
   local lost, released = 0, 0
-  local jids = call('ZRANGE', keys.worker_jobs(worker), '0', text(MAX_SWEEP - 1))
-  state.load_all(jids)
-  for _, jid in ipairs(jids) do
-    local job = state.load(jid)
-    if not job or job[STATE] ~= RUNNING or job[WORKER] ~= worker then
-      call('ZREM', keys.worker_jobs(worker), jid)
-    elseif started[jid] then
+  local alone, leases = keys.worker_jobs(worker), keys.worker_leases(worker)
+  local jobs = in_hand.ending_by(alone, leases, '+inf', MAX_SWEEP, function(job)
+    return job[STATE] == RUNNING and job[WORKER] == worker
+  end, worker)
+  for _, job in ipairs(jobs) do
+    if started[job[JID]] then
       lease.hand_on(job, 'lost')
       lost = lost + 1
     else
