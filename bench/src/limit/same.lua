@@ -8,7 +8,7 @@ local PUT, RUN, NOTED, ANSWERED, SUMS = ('p'):rep(86), ('r'):rep(143), ('n'):rep
 local TOKEN, NOW, LEASE_UNTIL = '1838483138717698', '1795393690154', '1795393750154'
 
 local function begin()
-  redis.call('HMGET', META, 'schema', 'clock', 'queues_version', 'events', 'uses', 'token', 'ended')
+  redis.call('HMGET', META, 'schema', 'clock', 'queues_version', 'events', 'uses', 'token')
   redis.call('TIME')
   redis.call('GET', CALL)
 end

@@ -1,9 +1,10 @@
 //! Jobs drained by a language's worker command, and by the engine alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use manyhands::{Client, Put};
+use redis::Connection;
 
 use crate::Done;
 use crate::ceiling::{Alone, Ceiling};
@@ -11,8 +12,6 @@ use crate::master::{Language, Master, Setting};
 use crate::server::{Meters, Server};
 
 const PUT_AT_ONCE: usize = 1_000;
-/// So many completed jobs are told apart by one of them.
-const ONE_IN: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One drain, per job.
@@ -54,7 +53,7 @@ pub fn ceiling(jobs: usize) -> Done<Ceiling> {
     alone.drain()?;
     let jids = put(&client, jobs)?;
     let used = alone.drain()?;
-    Ok(Ceiling { jobs_per_second: rate(&client, &jids)?, server: used / jobs as f64 })
+    Ok(Ceiling { jobs_per_second: rate(&mut server.connect()?, &jids)?, server: used / jobs as f64 })
 }
 
 /// With a limit of jobs per process, those of processes one after another; else by processes that have performed as many before.
@@ -72,28 +71,25 @@ pub fn drain(language: &Language, setting: Setting, jobs: usize) -> Done<Drain> 
     let (runtime, used) = (master.used_cpu() - runtime, Meters(&mut connection).used_cpu()? - used);
     master.stop()?;
     Ok(Drain {
-        jobs_per_second: rate(&client, &jids)?,
+        jobs_per_second: rate(&mut connection, &jids)?,
         runtime: runtime / jobs as f64,
         server: used / jobs as f64,
         gaps: if setting.per_fork == 0 { Vec::new() } else { gaps(&client, &jids)? },
     })
 }
 
-/// How many of these were completed a second: of the middle eight tenths, as the first wake processes one after another, and the last
-/// are in few hands. One in ten is asked when.
-fn rate(client: &Client, jids: &[String]) -> Done<f64> {
-    let mut ended = Vec::with_capacity(jids.len() / ONE_IN + 1);
-    let asked: Vec<String> = jids.iter().step_by(ONE_IN).cloned().collect();
-    for some in asked.chunks(250) {
-        for job in client.jobs(some.iter().cloned())? {
-            let job = job.ok_or_else(|| format!("some of {} jobs are not in the history", jids.len()))?;
-            let completed = job.history.iter().rev().find(|entry| entry.what == "completed");
-            ended.push(completed.ok_or_else(|| format!("job {} is {:?}", job.jid, job.state))?.at_ms);
-        }
+/// How many of these, which are the last that were completed, were completed a second: of the middle eight tenths, as the first wake
+/// processes one after another, and the last are in few hands.
+fn rate(connection: &mut Connection, jids: &[String]) -> Done<f64> {
+    let jobs = jids.len();
+    let completed: Vec<(String, f64)> =
+        redis::cmd("ZRANGE").arg("{mh}:completed").arg(-(jobs as i64)).arg(-1).arg("WITHSCORES").query(connection)?;
+    let here: HashSet<&str> = completed.iter().map(|(jid, _)| jid.as_str()).collect();
+    if !jids.iter().all(|jid| here.contains(jid.as_str())) {
+        return Err(format!("some of {jobs} jobs are not in the history").into());
     }
-    ended.sort_unstable();
-    let (first, last) = (ended.len() / 10, ended.len() - 1 - ended.len() / 10);
-    Ok(((last - first) * ONE_IN) as f64 * 1e3 / (ended[last] - ended[first]) as f64)
+    let (first, last) = (jobs / 10, jobs - 1 - jobs / 10);
+    Ok((last - first) as f64 * 1e3 / (completed[last].1 - completed[first].1))
 }
 
 /// Lets the paused queue's jobs go until none is left, and pauses it again.

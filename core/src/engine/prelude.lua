@@ -26,7 +26,7 @@ local DATA, RARE = 12, 13
 local JID, NAME, FROM, FROM_WORKER, CHANGED, REPLACED = 14, 15, 16, 17, 18, 19
 local FROM_MEMBER, FROM_STANDS = 20, 21 -- seldom set, as are
 local WAITS_FOR, WAITED_BY, SATISFIED = 22, 23, 24 -- links of this call: set of jids, list of jids, how many are done with
-local SHARES = 25 -- whether the record says that it shares its lease or end (lib/shared.lua): one that is written anew does not
+local SHARES = 25 -- whether the record says that it shares its lease (lib/shared.lua): one that is written anew does not
 
 -- What most jobs do not have, in a table at RARE, nil where it says what it says by default: READY_AT =
 -- PUT_AT, RETRIES = RETRIES_DEFAULT, REMAINING = RETRIES. New fields are added at the end.
@@ -169,13 +169,13 @@ local function open(keys)
     fail('INVALID_ARGUMENT', 'the only key of a call is {ns}:meta')
   end
   ns = sub(meta_key, 1, -5)
-  local fields = call('HMGET', meta_key, 'schema', 'clock', 'queues_version', 'events', 'uses', 'token', 'ended')
+  local fields = call('HMGET', meta_key, 'schema', 'clock', 'queues_version', 'events', 'uses', 'token')
   if fields[1] and fields[1] ~= '1' then
     fail('SCHEMA_MISMATCH', 'namespace ' .. ns .. ' has schema ' .. fields[1] .. ', this engine works on schema 1')
   end
   meta = {
     key = meta_key, schema = fields[1], clock = fields[2], queues_version = fields[3] or '0', events = fields[4],
-    uses = fields[5], token = fields[6], ended = fields[7],
+    uses = fields[5], token = fields[6],
   }
   read_clock()
 end
@@ -191,11 +191,6 @@ end
 local function write_meta(field, value)
   meta[field] = value
   call('HSET', meta.key, field, value)
-end
-
--- The same of one that counts.
-local function add_to_meta(field, count)
-  meta[field] = text(call('HINCRBY', meta.key, field, text(count)))
 end
 
 -- The caller of the last call, whose name was found good: what is checked of a text need not be checked of it twice.

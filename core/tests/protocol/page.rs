@@ -131,7 +131,7 @@ fn the_record_is_that_of_the_prelude() {
     for fact in [
         "'<BBs', '<BBddddss', '<sss'",
         "INLINE_BYTES = 512",
-        "HAS_RUN, HAS_RARE, HAS_PRIORITY, HAS_SHARED = 8, 16, 32, 64",
+        "HAS_RUN, HAS_RARE, HAS_PRIORITY, HAS_SHARED_LEASE = 8, 16, 32, 64",
     ] {
         assert!(
             record.contains(fact) || prelude.contains(fact),

@@ -107,7 +107,7 @@ impl World {
         let completed = self.pick(|job| job.state == State::Completed, |jid, job| (job.ended_at, jid.to_owned()));
         let kept = self.setting("jobs-history-count", "");
         let surplus = completed.len() as i64 - kept;
-        if only_surplus && surplus <= kept / 200 {
+        if only_surplus && surplus <= kept / 1000 {
             return 0;
         }
         let (oldest, minute) = (self.now - self.setting("jobs-history", ""), self.now - 60_000);

@@ -1,7 +1,5 @@
 //! What the reading operations answer.
 
-use std::cmp::Reverse;
-
 use serde_json::{Value as Json, json};
 
 use crate::job::{Job, State};
@@ -141,7 +139,11 @@ fn list(world: &World, queue: &str, state: &str) -> Vec<(usize, String)> {
             |job| of(State::Running)(job) && job.is_stalled(world.now),
             |job| (job.grace_until.is_none(), job.grace_until.unwrap_or(job.lease_until)),
         ),
-        "completed" => world.ranked(|job| job.state == State::Completed, |job| Reverse(job.ended_at)),
+        "completed" => {
+            let mut jids = world.pick(|job| job.state == State::Completed, |jid, job| (job.ended_at, jid.to_owned()));
+            jids.reverse();
+            jids.into_iter().enumerate().collect()
+        }
         "recurring" => {
             let mut found: Vec<_> = world.templates.iter().filter(|(_, it)| it.queue == queue).collect();
             found.sort_by_key(|(jid, it)| (it.paused, if it.paused { 0 } else { it.next_at }, (*jid).clone()));

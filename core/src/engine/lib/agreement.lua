@@ -135,30 +135,26 @@ local function expect_texts(job)
   end
 end
 
--- A job that does not share what its record says it shares will stand by itself.
+-- A job that does not share the lease that its record names will stand by itself.
 local function expect_sharing(job)
-  local jid, key, since = job[JID], shared.key_of(job), job[LEASE_UNTIL]
-  local index, name = shared.index_of(key)
-  local score, no_zset = score_of(index, name)
-  local ok, jids = pcall(shared.listed, key)
-  local right = ok and score == since and texts.has(jids, jid)
-  local none_either
-  if right and job[STATE] == RUNNING then
-    score, none_either = score_of(keys.worker_leases(job[WORKER]), name)
-    right = score == since
-  end
-  if right or no_zset or none_either or not ok then
+  local jid, queue, ends_at = job[JID], job[QUEUE], job[LEASE_UNTIL]
+  local name = shared.name(job[TOKEN], queue)
+  local of_queue, no_zset = score_of(keys.leases(queue), name)
+  local of_worker, none_either = score_of(keys.worker_leases(job[WORKER]), name)
+  local jids = redis.pcall('HGET', keys.lease(name), 'jids')
+  if no_zset or none_either or type(jids) == 'table' then
     return
+  elseif of_queue ~= ends_at or of_worker ~= ends_at or not find('\n' .. (jids or '') .. '\n', '\n' .. jid .. '\n', 1, true) then
+    report('missing', jid, 'does not share ' .. keys.lease(name), function()
+      state.begin()
+      local held = state.load(jid)
+      if held then
+        state.touch(held)
+      end
+      state.commit()
+      shared.recount(queue)
+    end)
   end
-  report('missing', jid, 'does not share ' .. key, function()
-    state.begin()
-    local alone = state.load(jid)
-    if alone then
-      state.touch(alone)
-    end
-    state.commit()
-    shared.recount(key)
-  end)
 end
 
 function agreement.job(jid)

@@ -30,9 +30,8 @@ function commit.move(moves, from, to, left, joined, at, queue)
       jids = {}, old_members = nil, entries = {}, earliest = 2 ^ 53,
       from_head = 0, -- how many of the first jids are the first in `from`
       due = nil, -- since when {ns}:due has the queue, where that is known
-      -- whether these are what jobs share; how many are left of it once it was left, whether it was joined
-      from_shared = from and shared.is(from), to_shared = to and shared.is(to), rest = nil, begun = false,
-      flags = nil, -- of the new records of those that share their end; false where they differ
+      -- names of the shared leases that are left and joined; how many are left of one once it was left, whether one was joined
+      from_lease = from and shared.named_by(from), to_lease = to and shared.named_by(to), rest = nil, begun = false,
     }
     moves[way] = move
     moves[#moves + 1] = move
@@ -114,7 +113,7 @@ end
 
 -- The worker has in hand by themselves what shared a lease until now.
 local function write_lease_end(move)
-  local ends_at, entries = call('ZSCORE', shared.index_of(move.from)), {}
+  local ends_at, entries = call('ZSCORE', keys.leases(move.queue), move.from_lease), {}
   for index, jid in ipairs(move.jids) do
     entries[2 * index - 1], entries[2 * index] = ends_at or now_text, jid
   end
@@ -123,15 +122,15 @@ end
 
 local function write_arrival(move)
   local to, joined = move.to, move.joined
-  if move.to_shared then
-    shared.begin(to, joined, text(move.earliest), move.jids, move.flags)
+  if move.to_lease then
+    shared.begin(move.to_lease, joined, text(move.earliest), move.jids)
     move.begun = true
   elseif joined and to == keys.running(move.queue) then
     add_many(to, move.entries)
     add_many(keys.worker_jobs(joined), move.entries)
   elseif to then -- in grace the lease's end stays what it was for the worker
     call_sliced('ZADD', to, move.entries, 2)
-    if joined and move.from_shared then
+    if joined and move.from_lease then
       write_lease_end(move)
     end
   end
@@ -142,8 +141,8 @@ end
 
 local function write_departure(move)
   local from, left = move.from, move.left
-  if move.from_shared then
-    move.rest = shared.leave(from, #move.jids)
+  if move.from_lease then
+    move.rest = shared.leave(move.from_lease, #move.jids)
     return
   end
   if move.old_members then
@@ -258,23 +257,26 @@ end
 local function restore_places(moves)
   for _, move in ipairs(moves) do
     if move.rest then
-      shared.leave(move.from, -#move.jids)
+      shared.leave(move.from_lease, -#move.jids)
     end
-    if move.begun and shared.leave(move.to, #move.jids) <= 0 then
-      shared.close(move.to, move.joined)
+    if move.begun then
+      shared.leave(move.to_lease, #move.jids)
+    end
+    if move.to_lease then
+      shared.close(move.to_lease, move.joined)
     end
     for index, jid in ipairs(move.jids) do
-      restore(jid, not move.to_shared and move.to, move.entries[2 * index], move.joined)
+      restore(jid, not move.to_lease and move.to, move.entries[2 * index], move.joined)
     end
   end
 end
 
--- What nobody shares any more.
-local function close_left(moves)
+-- The leases that nobody shares any more.
+local function close_leases(moves)
   for index = 1, #moves do
     local move = moves[index]
     if move.rest and move.rest <= 0 then
-      shared.close(move.from, move.left)
+      shared.close(move.from_lease, move.left)
     end
   end
 end
@@ -324,20 +326,20 @@ function commit.start_one(queue, jid, lease_text, worker, due, name, stored)
   call('SET', name, stored)
 end
 
-local function write_end(queue, jid, worker, lease_key, run_ms, ready_at)
+local function write_end(queue, jid, worker, lease_name, run_ms, ready_at)
   call('ZADD', keys.completed(), now_text, jid)
   stats.write_one(queue, run_ms, ready_at)
-  if not lease_key then
+  if not lease_name then
     call('ZREM', keys.running(queue), jid)
     call('ZREM', keys.worker_jobs(worker), jid)
-  elseif shared.leave(lease_key, 1) <= 0 then
-    shared.close(lease_key, worker)
+  elseif shared.leave(lease_name, 1) <= 0 then
+    shared.close(lease_name, worker)
   end
 end
 
--- A running job is completed, after so long; `lease_key`: of the lease that it shares.
-function commit.complete_one(queue, jid, worker, lease_key, run_ms, ready_at, name, stored, result)
-  local ok, problem = pcall(write_end, queue, jid, worker, lease_key, run_ms, ready_at)
+-- A running job is completed, after so long; `lease_name`: of the lease that it shares.
+function commit.complete_one(queue, jid, worker, lease_name, run_ms, ready_at, name, stored, result)
+  local ok, problem = pcall(write_end, queue, jid, worker, lease_name, run_ms, ready_at)
   if not ok then
     restore(jid, keys.completed(), jid)
     fail_with(problem)
@@ -366,7 +368,7 @@ function commit.write(changed, placeless, moves, texts, gone)
     restore_places(moves)
     fail_with(problem)
   end
-  close_left(moves)
+  close_leases(moves)
   note_freed_queues(moves, freed)
   if stands then
     standing.write(stands)

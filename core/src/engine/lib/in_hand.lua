@@ -2,8 +2,8 @@
 local in_hand = {}
 
 -- Appends the jobs that share a lease, until there are `limit`. One that nobody shares is closed.
-local function add_sharing(found, key, limit, worker)
-  local jids, shares = shared.listed(key), false
+local function add_sharing(found, name, limit, worker)
+  local key, jids, shares = keys.lease(name), shared.listed(name), false
   state.load_all(jids)
   for index = 1, #jids do
     local job = state.load(jids[index])
@@ -15,7 +15,7 @@ local function add_sharing(found, key, limit, worker)
     end
   end
   if not shares then
-    shared.close(key, worker)
+    shared.close(name, worker)
   end
 end
 
@@ -47,7 +47,7 @@ function in_hand.ending_by(alone, leases, time, limit, belongs, worker)
     add_singles(tonumber(shares[index + 1]))
     if #found < limit then
       local before = #found
-      add_sharing(found, keys.lease(shares[index]), limit, worker)
+      add_sharing(found, shares[index], limit, worker)
       looked = looked + max(1, #found - before)
     end
   end

@@ -175,13 +175,6 @@ end
 function keys.leased()
   return ns .. 'leased'
 end
--- The end that completed jobs share: hash as that of a lease; zset of them, score = when.
-function keys.ending(name)
-  return ns .. 'end:' .. name
-end
-function keys.endings()
-  return ns .. 'ends'
-end
 -- Zset of what the worker is asked to do, score = number of the order.
 function keys.orders(name)
   return ns .. 'orders:' .. name

@@ -100,16 +100,12 @@ function outcome.add_group(items, verb, token, second, argv, first, last)
   end
 end
 
--- The completions from item `first` to `last`, if there are any, are of jobs that `worker` has of `queue`, and that share a lease under
--- `token`, if under any. `flags`: those of their new records, false where they differ.
-local function pass_completed(items, first, last, names, records, queue, worker, token, flags)
+-- The completions from item `first` to `last`, if there are any, are of jobs that `worker` has of `queue`, and that share the
+-- lease called `shares`, if there is one.
+local function pass_completed(items, first, last, names, records, queue, worker, shares)
   if queue then
-    local from, to = keys.running(queue), keys.completed()
-    if token then
-      from, to = shared.lease(token, queue), shared.ending(now, token, queue)
-    end
-    local way = state.way(from, to, worker, false, COMPLETED, queue, now)
-    way.flags = (way.flags == nil or way.flags == flags) and flags
+    local from = shares and keys.lease(shares) or keys.running(queue)
+    local way = state.way(from, keys.completed(), worker, false, COMPLETED, queue, now)
     state.pass(way, first, last, items.jids, names, records, now_text)
   end
 end
@@ -130,7 +126,6 @@ local function complete_plain(items, first, names, stored)
   local queue, worker, shares, unpassed -- and the first item that is not passed yet
   local head, own_at, reserved_at -- of the record of a run
   local end_head, run_text, run_ms, has_result -- of the one of its end
-  local flags, new_flags -- of those that are not passed yet
   local put_at, since, alike = nil, nil, 0
   while groups[index] == group do
     local old = stored[index]
@@ -154,14 +149,14 @@ local function complete_plain(items, first, names, stored)
         if not head then
           break
         end
-        if of_queue ~= queue or of_worker ~= worker or does_share ~= shares then
-          pass_completed(items, unpassed, index - 1, names, stored, queue, worker, shares and token, flags)
-          queue, worker, shares, unpassed, flags = of_queue, of_worker, does_share, index, nil
+        local of_lease = does_share and shared.name(token, of_queue) or nil
+        if of_queue ~= queue or of_worker ~= worker or of_lease ~= shares then
+          pass_completed(items, unpassed, index - 1, names, stored, queue, worker, shares)
+          queue, worker, shares, unpassed = of_queue, of_worker, of_lease, index
         end
         own_at = #head + 1
       end
-      end_head, new_flags = record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result, shares)
-      flags = (flags == nil or flags == new_flags) and new_flags
+      end_head = record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
     end
     if not since or find(old, since, own_at, true) ~= own_at then
       sample_alike(queue, run_ms, put_at, alike)
@@ -175,7 +170,7 @@ local function complete_plain(items, first, names, stored)
     alike, index, at = alike + 1, index + 1, at + width
   end
   sample_alike(queue, run_ms, put_at, alike)
-  pass_completed(items, unpassed, index - 1, names, stored, queue, worker, shares and token, flags)
+  pass_completed(items, unpassed, index - 1, names, stored, queue, worker, shares)
   return index - first
 end
 
@@ -192,8 +187,8 @@ local function complete_alone(jid, token, run_ms, result)
   end
   local own_at, new = #head + 1, record.end_head(head, token, reserved_at, run_ms, worker, queue, result ~= '')
   local _, put_at = record.put_at(stored, own_at)
-  local lease_key = shares and shared.lease(token, queue) or nil
-  state.complete_alone(queue, jid, worker, lease_key, run_ms, put_at, name, new .. sub(stored, own_at), result)
+  local lease_name = shares and shared.name(token, queue) or nil
+  state.complete_alone(queue, jid, worker, lease_name, run_ms, put_at, name, new .. sub(stored, own_at), result)
   return true
 end
 

@@ -32,13 +32,13 @@ local SCORE_FIELD = {
   [RUNNING] = LEASE_UNTIL, [FAILED] = ENDED_AT, [COMPLETED] = ENDED_AT,
 }
 
--- Which zset tells where the job is, or what it shares with others, and its score there; none, when it is forgotten.
+-- Which zset tells where the job is, or which shared lease, and its score there; none, when it is forgotten.
 function place.of(job)
   local at, queue, rare = job[STATE], job[QUEUE], job[RARE]
   if at == GONE then
     return false
   elseif job[SHARES] then
-    return shared.key_of(job), job[SCORE_FIELD[at]]
+    return keys.lease(shared.name(job[TOKEN], queue)), job[LEASE_UNTIL]
   elseif rare then
     local other = rare[GRACE_UNTIL] or (at == SCHEDULED or at == BLOCKED) and rare[READY_AT]
     return zset_key(job), other or job[SCORE_FIELD[at]]
@@ -60,12 +60,13 @@ function place.member_of(job)
   return job[STATE] == SCHEDULED and scheduled_member(job) or job[JID]
 end
 
--- The word and the name of a place; of what jobs share, the ones of the zset in which they would be by themselves.
+-- The word and the name of a place; of a shared lease the ones of the zset in its stead.
 function place.parts(key)
-  if shared.is(key) then
-    return shared.place(key)
+  local word, name = keys.parts(key)
+  if word == 'lease' then
+    return 'running', shared.queue_of(name)
   end
-  return keys.parts(key)
+  return word, name
 end
 
 -- The jids of members of a zset of scheduled jobs.

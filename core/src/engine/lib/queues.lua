@@ -8,7 +8,7 @@ end
 
 -- A page of the jobs in hand but for those in grace, whose lease ends first before others.
 function queues.running(queue, offset, limit)
-  return shared.page(keys.running(queue), keys.leases(queue), keys.lease, offset, limit)
+  return shared.page(keys.running(queue), keys.leases(queue), offset, limit)
 end
 
 -- A page of the jobs in hand: those in grace after all others.

@@ -15,7 +15,7 @@
 local record = {}
 
 -- Beside STATE in the first byte.
-local HAS_RUN, HAS_RARE, HAS_PRIORITY, HAS_SHARED = 8, 16, 32, 64
+local HAS_RUN, HAS_RARE, HAS_PRIORITY, HAS_SHARED_LEASE = 8, 16, 32, 64
 
 -- Which text of a job a flag says is in a key of its own.
 local KEPT_APART = { [HAS_DATA] = keys.data, [HAS_RESULT] = keys.result, [HAS_FAILURE] = keys.failure, [HAS_HISTORY] = keys.history }
@@ -69,7 +69,7 @@ function record.decode(stored, jid, name)
     first % HAS_RUN, flags, token, reserved_at, until_ms, run_ms, worker, queue, tonumber(put_at, BASE), kind, tonumber(score),
     data ~= '' and data or nil, rare, jid, name, false, false, false,
   }
-  if first >= HAS_SHARED then
+  if first >= HAS_SHARED_LEASE then
     job[SHARES] = true
   end
   return job
@@ -181,7 +181,7 @@ end
 
 -- The head of jobs that have `head` when they are reserved; `shares`: under a shared lease.
 function record.run_head(head, token, lease_until, worker, queue, shares)
-  local first = HAS_RUN + RUNNING + (shares and HAS_SHARED or 0)
+  local first = HAS_RUN + RUNNING + (shares and HAS_SHARED_LEASE or 0)
   return to_bytes(RUN_HEAD, first, byte(head, FLAGS_AT), token, now, lease_until, 0, worker, queue)
 end
 
@@ -189,8 +189,8 @@ end
 -- was reserved, whether it shares its lease. nil of any other.
 function record.held_head(stored, token)
   local first, flags = byte(stored, 1, FLAGS_AT)
-  local shares = first >= HAS_SHARED
-  first = first % HAS_SHARED
+  local shares = first >= HAS_SHARED_LEASE
+  first = first % HAS_SHARED_LEASE
   if (first ~= HAS_RUN + RUNNING and first ~= HAS_RUN + HAS_PRIORITY + RUNNING) or flags > HAS_DATA then
     return nil
   end
@@ -206,18 +206,16 @@ function record.put_at(stored, own_at)
   return since .. '\0', tonumber(since, BASE)
 end
 
--- The head of jobs that have `head` when they are completed; `shares`: with others. Second: its flags.
-function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result, shares)
+-- The head of jobs that have `head` when they are completed.
+function record.end_head(head, token, reserved_at, run_ms, worker, queue, has_result)
   local first, flags = byte(head, 1, FLAGS_AT)
   flags = has_result and flags + HAS_RESULT or flags
-  first = first % HAS_SHARED - RUNNING + COMPLETED + (shares and HAS_SHARED or 0)
-  return to_bytes(RUN_HEAD, first, flags, token, reserved_at, now, run_ms, worker, queue), flags
+  return to_bytes(RUN_HEAD, first % HAS_SHARED_LEASE - RUNNING + COMPLETED, flags, token, reserved_at, now, run_ms, worker, queue)
 end
 
 -- Of a completed job that has nothing in RARE: its flags. nil of any other.
 function record.ended_flags(stored)
   local first, flags = byte(stored, 1, FLAGS_AT)
-  first = first % HAS_SHARED
   if first == HAS_RUN + COMPLETED or first == HAS_RUN + HAS_PRIORITY + COMPLETED then
     return flags
   end

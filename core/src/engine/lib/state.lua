@@ -61,14 +61,12 @@ local function note_place(job)
   local at = job[STATE]
   job[FROM] = place.of(job)
   if at == RUNNING then
-    job[FROM_WORKER] = job[WORKER]
+    job[FROM_WORKER], job[SHARES] = job[WORKER], nil -- in hand it stands by itself
   elseif at == SCHEDULED then
     job[FROM_MEMBER] = place.member_of(job)
   end
   if job[RARE] then
     job[FROM_STANDS] = standing.of(job)
-  elseif job[SHARES] then
-    job[SHARES] = nil -- if it is written it stands by itself
   end
 end
 
@@ -372,24 +370,14 @@ function state.pass(way, first, last, jids, names, records, score_text, scores)
   unseen = { first = first, last = last, jids = jids, records = records, before = unseen }
 end
 
-local function pass_forgotten(key, jids)
-  local way = state.way(key, false, false, false, GONE, '', now)
-  way.jids = jids
-  return way
-end
-
--- Forgets at most `most` of these completed jobs, which are the first of all, or of those that share the end with the key `key`; how
--- many.
-function state.forget_completed(key, jids, most)
+-- Forgets completed jobs, which are the first of all.
+function state.forget_completed(jids)
   local names, stored = state.read(jids)
-  local plain, count, alone = {}, 0, not shared.is(key)
+  local key, plain = keys.completed(), {}
   for index = 1, #jids do
-    local jid, flags = jids[index], alone and stored[index] and record.ended_flags(stored[index])
-    if count == most then
-      break
-    elseif flags then
-      count = count + 1
-      plain[count], gone[#gone + 1] = jid, names[index]
+    local jid, flags = jids[index], stored[index] and record.ended_flags(stored[index])
+    if flags then
+      plain[#plain + 1], gone[#gone + 1] = jid, names[index]
       if flags ~= 0 then
         record.name_apart(jid, flags, gone)
       end
@@ -397,30 +385,14 @@ function state.forget_completed(key, jids, most)
       state.hold(jid, names[index], stored[index])
       local job = state.job_of(key, jid, jid)
       if job then
-        count = count + 1
         state.forget(job)
       end
     end
   end
   if #plain > 0 then
-    pass_forgotten(key, plain).from_head = #plain == #jids and #plain or 0
+    local way = state.way(key, false, false, false, GONE, '', now)
+    way.jids, way.from_head = plain, #plain == #jids and #plain or 0
   end
-  return count
-end
-
--- Forgets all that share an end, whose records have such flags: unread, as none of them has left it.
-function state.forget_end(key, jids, flags)
-  local prefix, count = keys.job(''), #gone
-  for index = 1, #jids do
-    local jid = jids[index]
-    count = count + 1
-    gone[count] = prefix .. jid
-    if flags ~= 0 then
-      record.name_apart(jid, flags, gone)
-      count = #gone
-    end
-  end
-  pass_forgotten(key, jids)
 end
 
 -- The jobs in hand, by jid; nil when there are none.
@@ -483,9 +455,8 @@ function state.job_of(key, member, jid)
   local job = state.load(jid)
   if job and job[FROM] == key then
     return job
-  elseif not shared.is(key) then
-    call('ZREM', key, member)
   end
+  call('ZREM', key, member)
 end
 
 -- The jobs of what stands in the zset `key`; a member whose record stands elsewhere, or nowhere, is dropped there.

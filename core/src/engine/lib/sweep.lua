@@ -111,89 +111,42 @@ function sweep.all(limit)
   return moved
 end
 
+-- How many jobs have been completed for so long.
+local function completed_for(span_ms)
+  return call('ZCOUNT', keys.completed(), '-inf', text(now - span_ms))
+end
+
 local LEAST_KEPT_MS = 60000
 
--- How many of the first ones may be forgotten, of which count_until(instant) were completed until then; `surplus`: how many are too many.
-local function forgettable(surplus, limit, count_until)
-  local too_many = surplus > 0 and min(surplus, count_until(now - LEAST_KEPT_MS)) or 0
-  return min(limit, max(too_many, count_until(now - config.get('jobs-history'))))
-end
-
--- Forgets of the jobs that share an end; how many. With a `slack` all of them or none, as to take out some costs as much again,
--- while no more than that are too many.
-local function trim_end(name, ended_at, limit, surplus, slack)
-  local key = keys.ending(name)
-  local jids, left, flags = shared.whole(key)
-  local count = forgettable(surplus, slack > 0 and max(limit, left) or limit, function(instant)
-    return ended_at <= instant and left or 0
-  end)
-  if (count == 0 and left > 0) or (count < left and surplus <= slack) then
+local function trim(limit, surplus)
+  local count = surplus > 0 and min(surplus, completed_for(LEAST_KEPT_MS)) or 0
+  count = min(limit, max(count, completed_for(config.get('jobs-history'))))
+  if count == 0 then
     return 0
-  elseif jids and count == left then
-    state.forget_end(key, jids, flags)
-    return count
   end
-  local forgotten = state.forget_completed(key, shared.listed(key), count)
-  if forgotten == 0 then -- nobody shares it
-    shared.close(key)
-  end
-  return forgotten
-end
-
--- The same of the first that have an end of their own, until `last`.
-local function trim_alone(last, limit, surplus)
-  local key = keys.completed()
-  local count = forgettable(surplus, limit, function(instant)
-    return call('ZCOUNT', key, '-inf', text(min(instant, last)))
-  end)
-  return count > 0 and state.forget_completed(key, call('ZRANGE', key, '0', text(count - 1)), count) or 0
-end
-
--- Forgets the oldest; how many.
-local function trim_first(limit, surplus, slack)
-  local first = call('ZRANGE', keys.endings(), '0', '0', 'WITHSCORES')
-  local ended_at = tonumber(first[2])
-  local alone = call('ZRANGE', keys.completed(), '0', '0', 'WITHSCORES')[2]
-  local count
-  if ended_at and not (alone and tonumber(alone) < ended_at) then
-    count = trim_end(first[1], ended_at, limit, surplus, slack)
-  else
-    count = alone and trim_alone(ended_at or now, limit, surplus) or 0
-  end
+  state.forget_completed(call('ZRANGE', keys.completed(), '0', text(count - 1)))
   state.commit()
   return count
-end
-
-local function trim(limit, surplus, slack)
-  local forgotten = 0
-  while forgotten < limit do
-    local count = trim_first(limit - forgotten, surplus - forgotten, slack)
-    if count == 0 then
-      break
-    end
-    forgotten = forgotten + count
-  end
-  return forgotten
 end
 
 -- Forgets completed jobs beyond `jobs-history-count` (but none younger than a minute) and those older
 -- than `jobs-history`, at most `limit`, oldest first; how many. Those that cannot be forgotten, as a key is of another type, keep
 -- nothing else.
 function sweep.trim(limit)
-  local surplus = shared.completed() - config.get('jobs-history-count')
-  return state.attempt('completed jobs', '', trim, limit, surplus, 0) or 0
+  local surplus = call('ZCARD', keys.completed()) - config.get('jobs-history-count')
+  return state.attempt('completed jobs', '', trim, limit, surplus) or 0
 end
 
--- To look costs as much as to forget some jobs: half a percent more than are to be kept may be there before it is done.
-local SLACK = 200
+-- To look costs as much as to forget some jobs: a thousandth more than are to be kept may be there before it is done.
+local SLACK = 1000
 
 -- The same beside so many that were completed, more than as many, so that the history keeps its length.
 function sweep.trim_beside(completed)
   local kept = config.get('jobs-history-count')
-  local surplus, slack = shared.completed() - kept, floor(kept / SLACK)
+  local surplus, slack = call('ZCARD', keys.completed()) - kept, floor(kept / SLACK)
   if surplus > slack then
     local limit = min(2 * completed + min(slack, MAX_SWEEP), max(MAX_SWEEP, completed))
-    state.attempt('completed jobs', '', trim, limit, surplus, slack)
+    state.attempt('completed jobs', '', trim, limit, surplus)
   end
 end
 

@@ -37,7 +37,7 @@ local function slice_of(queue, line, key, offset, jids, free)
   return {
     queue = queue, key = key, offset = offset,
     jids = jids, names = names, stored = stored, lease_ms = line.lease_ms, due = line.due, free = free,
-    payloads = nil, lease = nil, -- the key of the lease that the plain ones share
+    payloads = nil, lease = nil, -- the name of the lease that the plain ones share
   }
 end
 
@@ -88,7 +88,7 @@ end
 -- Notes what `take_plain` took of a slice, and wrote over what was stored.
 local function pass_taken(reservation, slice, first, last, lease_until)
   local queue, worker = slice.queue, reservation.request.worker
-  local to = slice.lease or keys.running(queue)
+  local to = slice.lease and keys.lease(slice.lease) or keys.running(queue)
   local way = state.way(slice.key, to, false, worker, RUNNING, queue, lease_until, slice.due)
   state.pass(way, first, last, slice.jids, slice.names, slice.stored, text(lease_until))
   if way.from_head == slice.offset + first - 1 then
@@ -180,7 +180,7 @@ function taking.take(reservation, queue, most)
       rooms[own] = rooms[own] or throttle.room(own) or false
       reservation.token = reservation.token or lease.new_token()
       local taken = slice_of(queue, line, key, offset, jids, not (rooms[own] or meta.events))
-      taken.lease = #jids >= shared.FEW and shared.lease(reservation.token, queue) or nil
+      taken.lease = #jids >= shared.FEW and shared.name(reservation.token, queue) or nil
       take_some(reservation, line, taken, own)
     end
     -- Where the queue's own throttle is full, nothing more can be taken until one of its jobs is done.

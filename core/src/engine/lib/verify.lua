@@ -14,11 +14,10 @@ local TYPES = {
   completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
   due = 'zset', workers = 'zset', kinds = 'zset', orders = 'zset', lease = 'hash', leases = 'zset', leased = 'hash',
-  ends = 'zset',
   meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
   ready = 'set',
 }
-TYPES['worker-jobs'], TYPES['worker-leases'], TYPES['end'] = 'zset', 'zset', 'hash'
+TYPES['worker-jobs'], TYPES['worker-leases'] = 'zset', 'zset'
 
 -- So much of what is still to be freed is looked through; beyond, a job is taken to be freed soon.
 local FREEING_READ = 1000
@@ -62,37 +61,33 @@ local held_by_worker = jobs_that(function(job, key)
   return job[STATE] == RUNNING and not job[SHARES] and keys.worker_jobs(job[WORKER]) == key
 end)
 
--- The jobs that share it; nil when it or a record cannot be read, which is reported as such.
-local function sharing(key)
-  local ok, jobs = pcall(shared.jobs, key)
+-- The jobs that share a lease; nil when its key or a record cannot be read, which is reported as such.
+local function sharing(name)
+  local ok, jobs = pcall(shared.jobs, name)
   return ok and jobs or nil
 end
 
--- Of the zsets in which stands what jobs share.
-local function in_index(key_of)
-  return function(index, _, name)
-    local key = key_of(name)
-    local jobs = sharing(key)
-    local left = jobs and tonumber(call('HGET', key, 'left') or '0')
-    if jobs and (#jobs == 0 or shared.index_of(key) ~= index) then
-      report('stray', nil, index .. ' names ' .. name .. ', which no job shares', function()
-        call('ZREM', index, name)
-        shared.recount(key)
-      end)
-    elseif jobs and left ~= #jobs then
-      report('count', nil, key .. ' says ' .. left .. ', ' .. #jobs .. ' share it', function()
-        call('HSET', key, 'left', text(#jobs))
-        shared.recount(key)
-      end)
-    end
+local function in_leases(key, queue, name)
+  local jobs = sharing(name)
+  local left = jobs and tonumber(call('HGET', keys.lease(name), 'left') or '0')
+  if jobs and (#jobs == 0 or shared.queue_of(name) ~= queue) then
+    report('stray', nil, key .. ' names lease ' .. name .. ', which no job shares', function()
+      call('ZREM', key, name)
+      shared.recount(queue)
+    end)
+  elseif jobs and left ~= #jobs then
+    report('count', nil, keys.lease(name) .. ' says ' .. left .. ', ' .. #jobs .. ' share it', function()
+      call('HSET', keys.lease(name), 'left', text(#jobs))
+      shared.recount(queue)
+    end)
   end
 end
 
-local function in_worker_leases(index, worker, name)
-  local jobs = sharing(keys.lease(name))
+local function in_worker_leases(key, worker, name)
+  local jobs = sharing(name)
   if jobs and (#jobs == 0 or jobs[1][WORKER] ~= worker) then
-    report('stray', nil, index .. ' names ' .. name .. ', which no job of this worker shares', function()
-      call('ZREM', index, name)
+    report('stray', nil, key .. ' names lease ' .. name .. ', which no job of this worker shares', function()
+      call('ZREM', key, name)
     end)
   end
 end
@@ -215,8 +210,7 @@ local MEMBERS = {
   recurring = in_recurring, dependencies = in_dependencies, dependents = in_dependents,
   failures = keys_of(keys.failed, 'count'), tags = keys_of(keys.tag, 'count'), throttles = keys_of(keys.throttle, 'throttle'),
 }
-MEMBERS['worker-jobs'], MEMBERS['worker-leases'] = held_by_worker, in_worker_leases
-MEMBERS.leases, MEMBERS.ends = in_index(keys.lease), in_index(keys.ending)
+MEMBERS['worker-jobs'], MEMBERS['worker-leases'], MEMBERS.leases = held_by_worker, in_worker_leases, in_leases
 
 local function check_count(counts, name, key)
   local count, stored = call('ZCARD', key), score_of(counts, name) or 0
@@ -264,17 +258,14 @@ local function check_freed(number)
   end
 end
 
--- How many jobs share leases, and ends, as is said of them.
-local function expect_count(what, key, said, count)
+-- How many jobs of a queue share leases, as {ns}:leased says.
+local function check_leased(queue)
+  local said, count = tonumber(call('HGET', keys.leased(), queue) or '0'), shared.ended(keys.leases(queue), '+inf')
   if said ~= count then
-    report('count', nil, what .. ' says ' .. said .. ', those that it counts have ' .. count, function()
-      shared.recount(key)
+    report('count', nil, keys.leased() .. ' says ' .. said .. ' for ' .. queue .. ', its leases have ' .. count, function()
+      shared.recount(queue)
     end)
   end
-end
-
-local function check_leased(queue)
-  expect_count(keys.leased() .. ' of ' .. queue, shared.lease(0, queue), shared.leased(queue))
 end
 
 local function check_all_leased()
@@ -285,26 +276,19 @@ local function check_all_leased()
   end
 end
 
--- Beyond so many they are not counted in one step.
-local function check_ended()
-  if call('ZCARD', keys.endings()) <= MAX_SLICE then
-    expect_count(meta.key .. ' ended', shared.ending(0, 0, ''), shared.ends())
-  end
-end
-
-local function check_shared(key)
-  local index, name = shared.index_of(key)
-  local listed, broken = score_of(index, name)
+local function check_lease(name)
+  local queue = shared.queue_of(name)
+  local listed, broken = score_of(keys.leases(queue), name)
   if not listed and not broken then
-    report('orphan', nil, key .. ' is not in ' .. index, function()
-      call('DEL', key)
-      shared.recount(key)
+    report('orphan', nil, keys.lease(name) .. ' is no lease of its queue', function()
+      call('DEL', keys.lease(name))
+      shared.recount(queue)
     end)
   end
 end
 
 local RECORDS = {
-  leased = check_all_leased, meta = check_ended,
+  lease = check_lease, leased = check_all_leased,
   job = agreement.job, template = agreement.template, throttle = agreement.throttle, wake = agreement.wake, freed = check_freed,
   data = text_of(HAS_DATA, keys.data), result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure),
   history = text_of(HAS_HISTORY, keys.history),
@@ -334,9 +318,7 @@ local function check_key(walk, name)
     return
   end
   check_use(name, word)
-  if shared.is(name) then
-    check_shared(name)
-  elseif RECORDS[word] then
+  if RECORDS[word] then
     RECORDS[word](rest)
   elseif MEMBERS[word] and expected == 'zset' then
     local counts = agreement.counts_of(word)

@@ -1,7 +1,7 @@
 -- config_set: changes a setting, or puts its default back.
 --
 -- args    JSON  name     text     heartbeat (60 s; 100 ms to a day) grace-period (10 s; 0 to a day) jobs-history (7 days, at least 60 s)
---                                 jobs-history-count (50,000; half a percent more may be there) stats-history (30 days, at least one)
+--                                 jobs-history-count (50,000; a thousandth more may be there) stats-history (30 days, at least one)
 --                                 max-worker-age (a day; workers silent for longer are forgotten)
 --                                 events (tracked: those of tracked jobs; all: of all jobs, and kept in the stream {ns}:events)
 --                                 max-data (1,048,576 bytes, at most that)

@@ -7,7 +7,7 @@
 -- reply   map   total  integer; jids  list, next to run, to become due or to expire first; completed: latest first
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
---         {ns}:leased {ns}:grace:<q> {ns}:recurring:<q> {ns}:completed {ns}:end:<end> {ns}:ends
+--         {ns}:leased {ns}:grace:<q> {ns}:recurring:<q> {ns}:completed
 local STATES = {
   waiting = true, running = true, stalled = true, scheduled = true, blocked = true, throttled = true, recurring = true,
 }
@@ -39,9 +39,7 @@ operation('job_list', 'read', function(argv)
     if args.queue then
       fail('INVALID_ARGUMENT', 'queue: completed jobs are listed for all queues together')
     end
-    local offset, limit = page.parse(args)
-    local jids = shared.page(keys.completed(), keys.endings(), keys.ending, offset, limit, true)
-    return { map = { total = shared.completed(), jids = jids } }
+    return page.jids(keys.completed(), args, true)
   end
   if not STATES[args.state or ''] then
     fail('INVALID_ARGUMENT', 'state must be waiting, running, stalled, scheduled, blocked, throttled, recurring or completed')

@@ -14,7 +14,7 @@ operation('worker_jobs', 'read', function(argv)
   return {
     map = {
       total = shared.held_by(worker, '+inf'), stalled = shared.held_by(worker, now_text),
-      jids = shared.page(alone, leases, keys.lease, offset, limit),
+      jids = shared.page(alone, leases, offset, limit),
     },
   }
 end)
