@@ -70,6 +70,11 @@ local function fail(code, message)
   error(redis.error_reply(code .. ' ' .. message))
 end
 
+-- Fails with what a pcall caught, or redis.pcall answered.
+local function fail_with(problem)
+  error(redis.error_reply(problem.err or problem))
+end
+
 -- When the server's log was told of each trouble that may last: one line a second says enough.
 local told, told_count = {}, 0
 

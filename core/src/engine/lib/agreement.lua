@@ -135,24 +135,16 @@ local function expect_texts(job)
   end
 end
 
--- A job that does not share the lease that its record names will stand by itself.
 local function expect_sharing(job)
-  local jid, queue, ends_at = job[JID], job[QUEUE], job[LEASE_UNTIL]
-  local name = shared.name(job[TOKEN], queue)
-  local of_queue, no_zset = score_of(keys.leases(queue), name)
+  local jid, ends_at, name = job[JID], job[LEASE_UNTIL], shared.name(job[TOKEN], job[QUEUE])
+  local of_queue, no_zset = score_of(keys.leases(job[QUEUE]), name)
   local of_worker, none_either = score_of(keys.worker_leases(job[WORKER]), name)
-  local jids = redis.pcall('HGET', keys.lease(name), 'jids')
-  if no_zset or none_either or type(jids) == 'table' then
-    return
-  elseif of_queue ~= ends_at or of_worker ~= ends_at or not find('\n' .. (jids or '') .. '\n', '\n' .. jid .. '\n', 1, true) then
+  local ok, jids = pcall(shared.listed, name)
+  if no_zset or none_either or not ok then
+    return -- which is reported as such
+  elseif of_queue ~= ends_at or of_worker ~= ends_at or not texts.has(jids, jid) then
     report('missing', jid, 'does not share ' .. keys.lease(name), function()
-      state.begin()
-      local held = state.load(jid)
-      if held then
-        state.touch(held)
-      end
-      state.commit()
-      shared.recount(queue)
+      shared.join(job)
     end)
   end
 end

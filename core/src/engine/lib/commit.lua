@@ -261,8 +261,6 @@ local function restore_places(moves)
     end
     if move.begun then
       shared.leave(move.to_lease, #move.jids)
-    end
-    if move.to_lease then
       shared.close(move.to_lease, move.joined)
     end
     for index, jid in ipairs(move.jids) do
@@ -271,12 +269,12 @@ local function restore_places(moves)
   end
 end
 
--- The leases that nobody shares any more.
-local function close_leases(moves)
+-- The shared leases that were left, once the records say so.
+local function settle_leases(moves)
   for index = 1, #moves do
     local move = moves[index]
-    if move.rest and move.rest <= 0 then
-      shared.close(move.from_lease, move.left)
+    if move.rest then
+      shared.settle(move.from_lease, move.rest, #move.jids, move.left)
     end
   end
 end
@@ -284,10 +282,6 @@ end
 -- ## One plain job
 --
 -- What `write` does, for a job alone: only its commands, as to note what is to be written costs more than to write it.
-
-local function fail_with(problem)
-  error(redis.error_reply(problem.err or problem))
-end
 
 -- A new job waits in `queue`; `awake`: the queue has a token.
 function commit.enter_one(queue, jid, score_text, awake, name, stored, apart)
@@ -332,22 +326,25 @@ local function write_end(queue, jid, worker, lease_name, run_ms, ready_at)
   if not lease_name then
     call('ZREM', keys.running(queue), jid)
     call('ZREM', keys.worker_jobs(worker), jid)
-  elseif shared.leave(lease_name, 1) <= 0 then
-    shared.close(lease_name, worker)
+  else
+    return shared.leave(lease_name, 1)
   end
 end
 
 -- A running job is completed, after so long; `lease_name`: of the lease that it shares.
 function commit.complete_one(queue, jid, worker, lease_name, run_ms, ready_at, name, stored, result)
-  local ok, problem = pcall(write_end, queue, jid, worker, lease_name, run_ms, ready_at)
+  local ok, answer = pcall(write_end, queue, jid, worker, lease_name, run_ms, ready_at)
   if not ok then
     restore(jid, keys.completed(), jid)
-    fail_with(problem)
+    fail_with(answer)
   end
   if result ~= '' then
     call('MSET', name, stored, keys.result(jid), result)
   else
     call('SET', name, stored)
+  end
+  if lease_name then
+    shared.settle(lease_name, answer, 1, worker)
   end
 end
 
@@ -368,12 +365,12 @@ function commit.write(changed, placeless, moves, texts, gone)
     restore_places(moves)
     fail_with(problem)
   end
-  close_leases(moves)
   note_freed_queues(moves, freed)
   if stands then
     standing.write(stands)
   end
   write_records(changed, texts, gone)
+  settle_leases(moves)
   history.flush()
   event.flush()
   return freed

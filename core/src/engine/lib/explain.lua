@@ -18,7 +18,7 @@ local function full_throttles(job, reasons)
     local room = throttle.room(id)
     if room and room <= 0 then
       local queue = throttle.queue_of(id)
-      local holders = queue and queues.in_hand(queue, 0, NAMED) or page.members(keys.held(id), 0, NAMED)
+      local holders = queue and queues.holders(queue, 0, NAMED) or page.members(keys.held(id), 0, NAMED)
       add(reasons, 'throttled', { throttle = id, limit = throttle.limit(id), held = throttle.holders(id), holders = holders })
     end
   end
@@ -27,14 +27,6 @@ end
 -- What a worker says of itself may be anything.
 local function list(value)
   return type(value) == 'table' and value or {}
-end
-
-local function has(names, name)
-  for _, one in ipairs(names) do
-    if one == name then
-      return true
-    end
-  end
 end
 
 local function served(job, reasons)
@@ -47,9 +39,9 @@ local function served(job, reasons)
       return
     end
     local status = decode_json(call('GET', keys.worker(worker)))
-    if has(list(status.queues), job[QUEUE]) then
+    if texts.has(list(status.queues), job[QUEUE]) then
       serving = true
-      if #list(status.kinds) == 0 or has(status.kinds, job[KIND]) then
+      if #list(status.kinds) == 0 or texts.has(status.kinds, job[KIND]) then
         return
       end
     end
@@ -82,7 +74,7 @@ end
 
 local function estimate(queue, position)
   local median = stats.median_run(queue)
-  local running = shared.in_hand(queue)
+  local running = shared.running(queue)
   return median and ceil(median * position / max(1, running)) or null
 end
 

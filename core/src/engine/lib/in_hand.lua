@@ -1,7 +1,10 @@
 -- What queues and workers have in hand, by the ends of the leases: jobs that stand by themselves, and shared leases.
 local in_hand = {}
 
--- Appends the jobs that share a lease, until there are `limit`. One that nobody shares is closed.
+-- So many jids are read at most in one go, but for the last lease.
+local MOST_READ = 500
+
+-- Appends the jobs that share a lease, until there are `limit`; how many jids were read. One that nobody shares is closed.
 local function add_sharing(found, name, limit, worker)
   local key, jids, shares = keys.lease(name), shared.listed(name), false
   state.load_all(jids)
@@ -17,13 +20,14 @@ local function add_sharing(found, name, limit, worker)
   if not shares then
     shared.close(name, worker)
   end
+  return #jids
 end
 
 -- The jobs in hand whose lease ends by `time`, at most `limit`, the first before others: of the zset `alone` of jids those for which
 -- it holds that they belong there, and of the zset `leases`, of a `worker` if it is not of a queue. What does not belong is dropped
--- there. Second: how many were looked at.
+-- there; a lease that cannot be read, as its key is of another type, keeps no other. Second: how many were looked at.
 function in_hand.ending_by(alone, leases, time, limit, belongs, worker)
-  local found, looked, at = {}, 0, 1
+  local found, looked, read, at = {}, 0, 0, 1
   local singles = call('ZRANGE', alone, '-inf', time, 'BYSCORE', 'LIMIT', '0', text(limit), 'WITHSCORES')
   local shares = call('ZRANGE', leases, '-inf', time, 'BYSCORE', 'LIMIT', '0', text(limit), 'WITHSCORES')
   local function add_singles(before)
@@ -45,10 +49,15 @@ function in_hand.ending_by(alone, leases, time, limit, belongs, worker)
   end
   for index = 1, #shares, 2 do
     add_singles(tonumber(shares[index + 1]))
-    if #found < limit then
-      local before = #found
-      add_sharing(found, shares[index], limit, worker)
-      looked = looked + max(1, #found - before)
+    if #found == limit or read > MOST_READ then
+      return found, looked
+    end
+    local before = #found
+    local ok, count = pcall(add_sharing, found, shares[index], limit, worker)
+    if ok then
+      read, looked = read + count, looked + max(1, #found - before)
+    else
+      warn('shared lease', shares[index], count)
     end
   end
   add_singles(1 / 0)

@@ -162,7 +162,7 @@ function keys.worker_jobs(name)
   return ns .. 'worker-jobs:' .. name
 end
 -- A shared lease (lib/shared.lua): hash of jids and how many are left. Zsets of those of a queue and of a worker, score = end of
--- the lease; hash of queues, how many of their jobs share one.
+-- the lease; how many jobs of a queue share one.
 function keys.lease(name)
   return ns .. 'lease:' .. name
 end
@@ -172,8 +172,8 @@ end
 function keys.worker_leases(name)
   return ns .. 'worker-leases:' .. name
 end
-function keys.leased()
-  return ns .. 'leased'
+function keys.leased(queue)
+  return ns .. 'leased:' .. queue
 end
 -- Zset of what the worker is asked to do, score = number of the order.
 function keys.orders(name)

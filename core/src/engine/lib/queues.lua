@@ -3,7 +3,7 @@ local queues = {}
 
 -- How many jobs have a lease that ended and were not looked at since.
 function queues.expired(queue)
-  return call('ZCOUNT', keys.running(queue), '-inf', now_text) + shared.ended(keys.leases(queue), now_text)
+  return call('ZCOUNT', keys.running(queue), '-inf', now_text) + shared.count_until(keys.leases(queue), now_text)
 end
 
 -- A page of the jobs in hand but for those in grace, whose lease ends first before others.
@@ -12,10 +12,10 @@ function queues.running(queue, offset, limit)
 end
 
 -- A page of the jobs in hand: those in grace after all others.
-function queues.in_hand(queue, offset, limit)
+function queues.holders(queue, offset, limit)
   local jids = queues.running(queue, offset, limit)
   if #jids < limit then
-    local passed = max(0, offset - shared.in_hand(queue))
+    local passed = max(0, offset - shared.running(queue))
     for _, jid in ipairs(page.members(keys.grace(queue), passed, limit - #jids)) do
       jids[#jids + 1] = jid
     end
@@ -25,14 +25,14 @@ end
 
 -- Jobs by state, as the operations queue_counts and queue_list answer.
 function queues.counts(queue)
-  local in_hand = shared.in_hand(queue)
-  local expired = in_hand > 0 and queues.expired(queue) or 0
+  local held = shared.running(queue)
+  local expired = held > 0 and queues.expired(queue) or 0
   return {
     waiting = call('ZCARD', keys.waiting(queue)),
     scheduled = call('ZCARD', keys.scheduled(queue)),
     blocked = call('ZCARD', keys.blocked(queue)),
     throttled = call('ZCARD', keys.throttled(queue)),
-    running = in_hand - expired,
+    running = held - expired,
     stalled = call('ZCARD', keys.grace(queue)) + expired,
     recurring = call('ZCARD', keys.recurring(queue)),
     paused = call('SISMEMBER', keys.paused(), queue) == 1,
@@ -41,7 +41,7 @@ end
 
 function queues.length(queue)
   return call('ZCARD', keys.waiting(queue)) + call('ZCARD', keys.scheduled(queue)) + call('ZCARD', keys.blocked(queue))
-    + call('ZCARD', keys.throttled(queue)) + shared.in_hand(queue) + call('ZCARD', keys.grace(queue))
+    + call('ZCARD', keys.throttled(queue)) + shared.running(queue) + call('ZCARD', keys.grace(queue))
 end
 
 -- Rises whenever the set of queues, or what patterns mean, becomes another; as the call in progress found it.

@@ -91,7 +91,7 @@ local function take_apart(reservation, open)
     served = served or ok
   end
   if not served then
-    error(redis.error_reply(last_problem.err or last_problem))
+    fail_with(last_problem)
   end
 end
 

@@ -1,7 +1,7 @@
 -- Shared leases. Jobs of one queue that one call reserved have their token, worker and the end of their lease in common: while
 -- nothing else happens to them they are one entry of what the queue and the worker have in hand, not one each, so that what a
 -- batch costs there does not grow with it. Their records say that they share it. A job that is completed or changed leaves it, and
--- stands by itself if it still runs. The list of jids stays as it was; the records tell which are still of it, `left` how many.
+-- stands by itself if it still runs. The list of jids keeps it for a while; the records tell which are still of it, `left` how many.
 --
 -- A lease is called by its token and queue.
 local shared = {}
@@ -25,23 +25,31 @@ end
 
 -- ## Changes, for lib/commit.lua
 
--- These jobs share it from now on.
-function shared.begin(name, worker, ends_at, jids)
+local function write_begin(name, worker, ends_at, count)
   local queue = shared.queue_of(name)
-  call('HSET', keys.lease(name), 'jids', concat(jids, '\n'), 'left', text(#jids))
   call('ZADD', keys.leases(queue), ends_at, name)
   call('ZADD', keys.worker_leases(worker), ends_at, name)
-  call('HINCRBY', keys.leased(), queue, text(#jids))
+  call('INCRBY', keys.leased(queue), text(count))
+end
+
+-- These jobs share it from now on. All or nothing.
+function shared.begin(name, worker, ends_at, jids)
+  call('HSET', keys.lease(name), 'jids', concat(jids, '\n'), 'left', text(#jids))
+  local ok, problem = pcall(write_begin, name, worker, ends_at, #jids)
+  if not ok then
+    shared.close(name, worker)
+    fail_with(problem)
+  end
 end
 
 -- So many leave it, or, where the number is negative, are back; how many are left. All or nothing.
 function shared.leave(name, count)
-  local key, queue = keys.lease(name), shared.queue_of(name)
+  local key = keys.lease(name)
   local left = call('HINCRBY', key, 'left', text(-count))
-  local answer = redis.pcall('HINCRBY', keys.leased(), queue, text(-count))
+  local answer = redis.pcall('INCRBY', keys.leased(shared.queue_of(name)), text(-count))
   if type(answer) == 'table' then
     call('HINCRBY', key, 'left', text(count))
-    error(answer)
+    fail_with(answer)
   end
   return left
 end
@@ -55,24 +63,48 @@ function shared.close(name, worker)
   call('UNLINK', keys.lease(name))
 end
 
+-- When so many are left for the first time, the list is written without those that have left, so that it is never read for far
+-- fewer jobs than it names.
+local DWINDLED = { 64, 16, 4 }
+
+local function shorten(name)
+  local jids = {}
+  for index, job in ipairs(shared.jobs(name)) do
+    jids[index] = job[JID]
+  end
+  call('HSET', keys.lease(name), 'jids', concat(jids, '\n'))
+end
+
+-- `left` jobs are left of it, after `count` have left it and their records say so.
+function shared.settle(name, left, count, worker)
+  if left <= 0 then
+    return shared.close(name, worker)
+  end
+  for _, some in ipairs(DWINDLED) do
+    if left <= some and left + count > some then
+      return shorten(name)
+    end
+  end
+end
+
 -- ## What is said of them
 
 -- How many jobs of a queue share leases.
 function shared.count(queue)
-  return max(0, tonumber(call('HGET', keys.leased(), queue) or '0'))
+  return max(0, tonumber(call('GET', keys.leased(queue)) or '0'))
 end
 
--- How many jobs of a queue are in hand, but for those in grace.
-function shared.in_hand(queue)
+-- How many jobs of a queue run, those in grace not among them.
+function shared.running(queue)
   return call('ZCARD', keys.running(queue)) + shared.count(queue)
 end
 
 local function left_of(name)
-  return max(0, tonumber(call('HGET', keys.lease(name), 'left') or '0'))
+  return max(0, tonumber(call('HGET', keys.lease(name), 'left')) or 0)
 end
 
 -- How many jobs have the leases of a zset that end by `time`.
-function shared.ended(leases, time)
+function shared.count_until(leases, time)
   local count = 0
   for _, name in ipairs(call('ZRANGE', leases, '-inf', time, 'BYSCORE')) do
     count = count + left_of(name)
@@ -80,17 +112,12 @@ function shared.ended(leases, time)
   return count
 end
 
--- Counts anew how many jobs of a queue share leases, for repairs.
-function shared.recount(queue)
-  call('HSET', keys.leased(), queue, text(shared.ended(keys.leases(queue), '+inf')))
-end
-
 -- How many jobs of a worker have a lease that ends by `time`.
 function shared.held_by(worker, time)
-  return call('ZCOUNT', keys.worker_jobs(worker), '-inf', time) + shared.ended(keys.worker_leases(worker), time)
+  return call('ZCOUNT', keys.worker_jobs(worker), '-inf', time) + shared.count_until(keys.worker_leases(worker), time)
 end
 
--- The jids of all that ever shared it, which are a few hundred at most.
+-- The jids that its list names, a few hundred at most.
 function shared.listed(name)
   local jids = {}
   for jid in (call('HGET', keys.lease(name), 'jids') or ''):gmatch('[^\n]+') do
@@ -99,16 +126,38 @@ function shared.listed(name)
   return jids
 end
 
--- The jobs that still share it, for readers.
+-- The job of a record if it shares the lease of this name; nil when it does not, or cannot be read.
+local function sharing(name, stored, jid, key)
+  local ok, job = pcall(record.decode, stored, jid, key)
+  return ok and job[SHARES] and shared.name(job[TOKEN], job[QUEUE]) == name and job or nil
+end
+
+-- The jobs that share it, for readers.
 function shared.jobs(name)
-  local jobs = {}
-  for _, job in ipairs(record.load_many(shared.listed(name))) do
-    if job and job[SHARES] and shared.name(job[TOKEN], job[QUEUE]) == name then
-      jobs[#jobs + 1] = job
-    end
+  local jids, names, jobs = shared.listed(name), {}, {}
+  for index = 1, #jids do
+    names[index] = keys.job(jids[index])
+  end
+  local stored = #names > 0 and call('MGET', unpack(names)) or {}
+  for index = 1, #names do
+    jobs[#jobs + 1] = sharing(name, stored[index], jids[index], names[index])
   end
   return jobs
 end
+
+-- One of them; nil when there is none.
+function shared.one(name)
+  for _, jid in ipairs(shared.listed(name)) do
+    local key = keys.job(jid)
+    local job = sharing(name, call('MGET', key)[1], jid, key)
+    if job then
+      return job
+    end
+  end
+end
+
+-- So many leases are looked at, at a time.
+local SOME = 50
 
 -- A page of what is in hand, whose lease ends first before others: of the zset `alone` of jids and the zset `leases`.
 function shared.page(alone, leases, offset, limit)
@@ -123,17 +172,11 @@ function shared.page(alone, leases, offset, limit)
   end
   local function add_alone(rank)
     add(rank - used, function(skipped, most)
-      return call('ZRANGE', alone, text(used + skipped), text(used + skipped + most - 1))
+      return page.members(alone, used + skipped, most)
     end)
     used = rank
   end
-  local ends = call('ZRANGE', leases, '0', '-1', 'WITHSCORES')
-  for index = 1, #ends, 2 do
-    if #found == limit then
-      return found
-    end
-    local name = ends[index]
-    add_alone(call('ZCOUNT', alone, '-inf', '(' .. ends[index + 1]))
+  local function add_sharing(name)
     add(left_of(name), function(skipped, most)
       local jids, jobs = {}, shared.jobs(name)
       for at = skipped + 1, min(skipped + most, #jobs) do
@@ -142,8 +185,45 @@ function shared.page(alone, leases, offset, limit)
       return jids
     end)
   end
+  local seen = 0
+  repeat
+    local some = page.scored(leases, seen, SOME)
+    for at = 1, #some do
+      if #found == limit then
+        return found
+      end
+      add_alone(call('ZCOUNT', alone, '-inf', '(' .. text(some[at][2])))
+      add_sharing(some[at][1])
+    end
+    seen = seen + #some
+  until #some < SOME
   add_alone(call('ZCARD', alone))
   return found
+end
+
+-- ## Repairs, where the keys are of the right types
+
+-- As many are left as share it by their records, and as many jobs of the queue share leases as these say.
+function shared.recount(name, worker)
+  local count, queue = #shared.jobs(name), shared.queue_of(name)
+  if count == 0 then
+    shared.close(name, worker)
+  else
+    call('HSET', keys.lease(name), 'left', text(count))
+  end
+  local ok, sum = pcall(shared.count_until, keys.leases(queue), '+inf')
+  if ok then
+    call('SET', keys.leased(queue), text(sum))
+  end
+end
+
+-- The job shares what its record says.
+function shared.join(job)
+  local name, ends_at = shared.name(job[TOKEN], job[QUEUE]), text(job[LEASE_UNTIL])
+  call('HSET', keys.lease(name), 'jids', concat(texts.union(shared.listed(name), { job[JID] }), '\n'))
+  redis.pcall('ZADD', keys.leases(job[QUEUE]), ends_at, name)
+  redis.pcall('ZADD', keys.worker_leases(job[WORKER]), ends_at, name)
+  shared.recount(name, job[WORKER])
 end
 
 return shared

@@ -56,7 +56,7 @@ end
 function throttle.holders(id)
   local queue = throttle.queue_of(id)
   if queue then
-    return shared.in_hand(queue) + call('ZCARD', keys.grace(queue))
+    return shared.running(queue) + call('ZCARD', keys.grace(queue))
   end
   return call('ZCARD', keys.held(id))
 end

@@ -13,7 +13,7 @@ local TYPES = {
   waiting = 'zset', scheduled = 'zset', running = 'zset', grace = 'zset', blocked = 'zset', throttled = 'zset', failed = 'zset',
   completed = 'zset', tag = 'zset', held = 'zset', pending = 'zset', tracked = 'zset', recurring = 'zset', dependencies = 'zset',
   dependents = 'zset', freed = 'zset', freeing = 'zset', failures = 'zset', tags = 'zset', throttles = 'zset', queues = 'zset',
-  due = 'zset', workers = 'zset', kinds = 'zset', orders = 'zset', lease = 'hash', leases = 'zset', leased = 'hash',
+  due = 'zset', workers = 'zset', kinds = 'zset', orders = 'zset', lease = 'hash', leases = 'zset', leased = 'string',
   meta = 'hash', config = 'hash', patterns = 'hash', stats = 'hash', paused = 'set', history = 'list', wake = 'list', events = 'stream',
   ready = 'set',
 }
@@ -61,32 +61,19 @@ local held_by_worker = jobs_that(function(job, key)
   return job[STATE] == RUNNING and not job[SHARES] and keys.worker_jobs(job[WORKER]) == key
 end)
 
--- The jobs that share a lease; nil when its key or a record cannot be read, which is reported as such.
-local function sharing(name)
-  local ok, jobs = pcall(shared.jobs, name)
-  return ok and jobs or nil
-end
-
+-- The shared lease of this name is there, which is looked at by itself.
 local function in_leases(key, queue, name)
-  local jobs = sharing(name)
-  local left = jobs and tonumber(call('HGET', keys.lease(name), 'left') or '0')
-  if jobs and (#jobs == 0 or shared.queue_of(name) ~= queue) then
-    report('stray', nil, key .. ' names lease ' .. name .. ', which no job shares', function()
+  if call('EXISTS', keys.lease(name)) == 0 or shared.queue_of(name) ~= queue then
+    report('stray', nil, key .. ' names ' .. keys.lease(name) .. ', which is none of this queue', function()
       call('ZREM', key, name)
-      shared.recount(queue)
-    end)
-  elseif jobs and left ~= #jobs then
-    report('count', nil, keys.lease(name) .. ' says ' .. left .. ', ' .. #jobs .. ' share it', function()
-      call('HSET', keys.lease(name), 'left', text(#jobs))
-      shared.recount(queue)
     end)
   end
 end
 
 local function in_worker_leases(key, worker, name)
-  local jobs = sharing(name)
-  if jobs and (#jobs == 0 or jobs[1][WORKER] ~= worker) then
-    report('stray', nil, key .. ' names lease ' .. name .. ', which no job of this worker shares', function()
+  local ok, job = pcall(shared.one, name)
+  if ok and not (job and job[WORKER] == worker) then
+    report('stray', nil, key .. ' names ' .. keys.lease(name) .. ', which no job of this worker shares', function()
       call('ZREM', key, name)
     end)
   end
@@ -258,37 +245,37 @@ local function check_freed(number)
   end
 end
 
--- How many jobs of a queue share leases, as {ns}:leased says.
+-- How many jobs of a queue share leases, as is said there. Beyond so many leases they are not counted in one step.
 local function check_leased(queue)
-  local said, count = tonumber(call('HGET', keys.leased(), queue) or '0'), shared.ended(keys.leases(queue), '+inf')
-  if said ~= count then
-    report('count', nil, keys.leased() .. ' says ' .. said .. ' for ' .. queue .. ', its leases have ' .. count, function()
-      shared.recount(queue)
+  local answer = redis.pcall('ZCARD', keys.leases(queue))
+  if type(answer) ~= 'number' or answer > MAX_SLICE then
+    return
+  end
+  local ok, count = pcall(shared.count_until, keys.leases(queue), '+inf')
+  local said = redis.pcall('GET', keys.leased(queue))
+  if ok and type(said) ~= 'table' and tonumber(said or '0') ~= count then
+    report('count', nil, keys.leased(queue) .. ' says ' .. (said or '0') .. ', its leases ' .. count, function()
+      call('SET', keys.leased(queue), text(count))
     end)
   end
 end
 
-local function check_all_leased()
-  for index, queue in ipairs(call('HSCAN', keys.leased(), '0', 'COUNT', text(MAX_SLICE))[2]) do
-    if index % 2 == 1 then
-      check_leased(queue)
-    end
-  end
-end
-
+-- How many jobs share a lease; where it stands, they say themselves. So many were read.
 local function check_lease(name)
-  local queue = shared.queue_of(name)
-  local listed, broken = score_of(keys.leases(queue), name)
-  if not listed and not broken then
-    report('orphan', nil, keys.lease(name) .. ' is no lease of its queue', function()
-      call('DEL', keys.lease(name))
-      shared.recount(queue)
-    end)
+  local jobs, left = shared.jobs(name), call('HGET', keys.lease(name), 'left')
+  local function mend()
+    shared.recount(name)
   end
+  if #jobs == 0 then
+    report('orphan', nil, keys.lease(name) .. ' is shared by no job', mend)
+  elseif tonumber(left) ~= #jobs then
+    report('count', nil, keys.lease(name) .. ' says ' .. (left or '0') .. ', ' .. #jobs .. ' share it', mend)
+  end
+  return #jobs
 end
 
 local RECORDS = {
-  lease = check_lease, leased = check_all_leased,
+  leased = check_leased,
   job = agreement.job, template = agreement.template, throttle = agreement.throttle, wake = agreement.wake, freed = check_freed,
   data = text_of(HAS_DATA, keys.data), result = text_of(HAS_RESULT, keys.result), failure = text_of(HAS_FAILURE, keys.failure),
   history = text_of(HAS_HISTORY, keys.history),
@@ -310,15 +297,18 @@ local function check_use(name, word)
 end
 -- ## The walk
 
+-- What it cost beyond itself.
 local function check_key(walk, name)
   local word, rest = keys.parts(name)
   local kind, expected = call('TYPE', name).ok, name == keys.queues_wake() and 'list' or TYPES[word]
   if expected and kind ~= expected and kind ~= 'none' then
     report('type', nil, name .. ' is a ' .. kind .. ', not a ' .. expected)
-    return
+    return 0
   end
   check_use(name, word)
-  if RECORDS[word] then
+  if word == 'lease' then
+    return check_lease(rest)
+  elseif RECORDS[word] then
     RECORDS[word](rest)
   elseif MEMBERS[word] and expected == 'zset' then
     local counts = agreement.counts_of(word)
@@ -331,6 +321,7 @@ local function check_key(walk, name)
     end
     walk.collections[#walk.collections + 1] = name
   end
+  return 0
 end
 
 -- A part of a collection. Where the rest begins, '0' at the end; how many were looked at.
@@ -361,11 +352,12 @@ local function walk_on(walk, limit)
   if answer.err then
     fail('INVALID_ARGUMENT', 'cursor is none that check gave')
   end
+  local read = 0
   for _, name in ipairs(answer[2]) do
-    check_key(walk, name)
+    read = read + check_key(walk, name)
   end
   walk.key = answer[1] == '0' and 'end' or answer[1]
-  return #answer[2], max(#answer[2], ceil(limit / 8)) -- passing by the keys of other namespaces costs something too
+  return #answer[2], read + max(#answer[2], ceil(limit / 8)) -- passing by the keys of other namespaces costs something too
 end
 
 -- For the operation check.

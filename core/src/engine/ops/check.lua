@@ -4,10 +4,10 @@
 --               limit    integer  1..250 keys or members a step (200)
 --               repair   boolean  true: mend what can be mended without guessing (false)
 -- reply   map   cursor  text, '' at the end; looked  integer, keys and members in this step;
---               violations  list of maps: rule, jid (not for counts, queues and types), detail, repaired (1 or 0)
+--               violations  list of maps: rule, jid (where it is about one), detail, repaired (1 or 0)
 --               rules   missing score  the job is not, or not rightly, where its record says
 --                       stray          it stands where its record does not say
---                       count          a count of a failure group or tag is wrong
+--                       count          a count of a failure group or tag, or of the jobs that share a lease, is wrong
 --                       due            its queue is not looked at when something in it is due
 --                       blocked        it is blocked and waits for nothing (not mended), or it is not blocked and waits
 --                       dependents     it waits for one that does not know it, or need not be waited for
@@ -17,8 +17,8 @@
 --                       ready          a queue has jobs to take, or a wake token, and workers of many queues do not ask it
 --                       lost           its data, result, failure or history is gone (not mended: it is nowhere else; data
 --                                      can be given anew by job_requeue)
---                       orphan         a data, result, failure or history belongs to no job, a list of dependents to no job
---                                      that frees them (deleted)
+--                       orphan         a data, result, failure or history belongs to no job, a shared lease is of no job, a list of
+--                                      dependents of no job that frees them (deleted)
 --                       state type     a record cannot be read; a key is of the wrong type (neither is mended)
 -- errors  INVALID_ARGUMENT
 -- keys    all of the namespace

@@ -16,6 +16,6 @@
 --                   of the call have 2,000 in all)
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:result:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
---         {ns}:leased {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:completed {ns}:waiting:<q> {ns}:scheduled:<q>
---         {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>
+--         {ns}:leased:<q> {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:completed {ns}:waiting:<q>
+--         {ns}:scheduled:<q> {ns}:due {ns}:queues {ns}:wake:<q> {ns}:stats:<day>:<q>
 operation('job_complete', 'write', outcome.complete, nil, true)

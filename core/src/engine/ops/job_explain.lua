@@ -18,7 +18,7 @@
 --               nil when there is no such job
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:job:<jid> {ns}:paused {ns}:throttle:<id> {ns}:held:<id> {ns}:dependencies:<jid> {ns}:waiting:<q> {ns}:workers
---         {ns}:worker:<name> {ns}:stats:<day>:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased
+--         {ns}:worker:<name> {ns}:stats:<day>:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
 operation('job_explain', 'read', function(argv)
   local args = check.object(argv[3], 'args', { jid = true })
   local job = record.load(check.name(args.jid, 'jid'))

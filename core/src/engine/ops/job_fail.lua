@@ -7,6 +7,6 @@
 --                   detail   text     '' or a JSON object: message, trace (cut at 16 KiB each)
 -- reply   per item (at most 125)  failed | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased {ns}:grace:<q>
+-- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q> {ns}:grace:<q>
 --         {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:failed:<group> {ns}:failures {ns}:stats:<day>:<q>
 operation('job_fail', 'write', outcome.operation('fail', 5), nil, true)

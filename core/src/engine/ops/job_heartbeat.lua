@@ -4,7 +4,8 @@
 --                   token    text     proves the lease
 -- reply   per item  the lease in ms, or LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased {ns}:grace:<q> {ns}:due {ns}:config
+-- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q> {ns}:grace:<q> {ns}:due {ns}:config
+--         {ns}:worker-jobs:<name> {ns}:worker-leases:<name>
 operation('job_heartbeat', 'write', function(argv)
   local jids, tokens = lease.parse(argv, 3)
   state.begin()

@@ -7,7 +7,7 @@
 -- reply   map   total  integer; jids  list, next to run, to become due or to expire first; completed: latest first
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
---         {ns}:leased {ns}:grace:<q> {ns}:recurring:<q> {ns}:completed
+--         {ns}:leased:<q> {ns}:grace:<q> {ns}:recurring:<q> {ns}:completed
 local STATES = {
   waiting = true, running = true, stalled = true, scheduled = true, blocked = true, throttled = true, recurring = true,
 }
@@ -30,7 +30,7 @@ end
 
 local function running(queue, offset, limit)
   local expired = queues.expired(queue) -- they stand before the others
-  return { map = { total = shared.in_hand(queue) - expired, jids = queues.running(queue, expired + offset, limit) } }
+  return { map = { total = shared.running(queue) - expired, jids = queues.running(queue, expired + offset, limit) } }
 end
 
 operation('job_list', 'read', function(argv)

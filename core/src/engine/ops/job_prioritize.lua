@@ -4,7 +4,8 @@
 --               priority  integer  -128..127; higher is reserved first
 -- reply   OK
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND, WRONG_STATE (it is completed or failed)
--- keys    {ns}:job:<jid> {ns}:waiting:<q> {ns}:throttled:<q> {ns}:pending:<id>
+-- keys    {ns}:job:<jid> {ns}:waiting:<q> {ns}:throttled:<q> {ns}:pending:<id> {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name>
+--         {ns}:worker-leases:<name> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
 operation('job_prioritize', 'write', function(argv)
   local args = check.object(argv[3], 'args', { jid = true, priority = true })
   local jid = check.name(args.jid, 'jid')

@@ -7,7 +7,7 @@
 --                   detail    text     '' or a JSON object: group (failed-retries-<queue>), message, trace (cut at 16 KiB each)
 -- reply   per item (at most 125)  waiting | scheduled | failed | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased
+-- keys    {ns}:job:<jid> {ns}:failure:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
 --         {ns}:grace:<q> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:failed:<group>
 --         {ns}:failures {ns}:due {ns}:wake:<q> {ns}:stats:<day>:<q>
 operation('job_retry', 'write', outcome.operation('retry', 5), nil, true)

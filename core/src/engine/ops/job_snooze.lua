@@ -6,6 +6,6 @@
 --                   delay_ms  integer  0 or more
 -- reply   per item (at most 125)  waiting | scheduled | LOCK_LOST <reason>
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased {ns}:grace:<q>
+-- keys    {ns}:job:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q> {ns}:grace:<q>
 --         {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:due {ns}:wake:<q>
 operation('job_snooze', 'write', outcome.operation('snooze', 4), nil, true)

@@ -5,7 +5,7 @@
 --               stalled: the lease ran out and the job is not yet handed on; running: the others in hand
 -- errors  INVALID_ARGUMENT
 -- keys    {ns}:waiting:<q> {ns}:scheduled:<q> {ns}:blocked:<q> {ns}:throttled:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
---         {ns}:leased {ns}:grace:<q> {ns}:recurring:<q> {ns}:paused
+--         {ns}:leased:<q> {ns}:grace:<q> {ns}:recurring:<q> {ns}:paused
 operation('queue_counts', 'read', function(argv)
   local args = check.object(argv[3], 'args', { queue = true })
   return { map = queues.counts(check.name(args.queue, 'queue')) }

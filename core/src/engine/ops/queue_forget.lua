@@ -4,8 +4,8 @@
 -- args    JSON  queues   list of 1 to 100 texts
 -- reply   integer  how many were known
 -- errors  INVALID_ARGUMENT, WRONG_STATE (one of them still has jobs or recurring jobs; none is forgotten)
--- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:ready {ns}:throttle:queue:<q> {ns}:throttles {ns}:meta and
---         those of queue_length
+-- keys    {ns}:queues {ns}:due {ns}:paused {ns}:config {ns}:wake:<q> {ns}:ready {ns}:throttle:queue:<q> {ns}:throttles {ns}:leased:<q>
+--         {ns}:meta and those of queue_length
 local MAX_QUEUES = 100
 
 operation('queue_forget', 'write', function(argv)
@@ -19,12 +19,11 @@ operation('queue_forget', 'write', function(argv)
   for _, queue in ipairs(names) do
     local own = throttle.of_queue(queue)
     config.forget_queue(queue)
-    call('DEL', keys.throttle(own))
+    call('DEL', keys.throttle(own), keys.leased(queue))
     call('ZREM', keys.throttles(), own)
   end
   queues.let_sleep(names)
   call('ZREM', keys.due(), unpack(names))
-  call('HDEL', keys.leased(), unpack(names))
   call('SREM', keys.paused(), unpack(names))
   uses.cease_without('pauses', keys.paused())
   local count = call('ZREM', keys.queues(), unpack(names))

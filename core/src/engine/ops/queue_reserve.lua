@@ -18,7 +18,7 @@
 --         Fewer than `limit` come when the queues hold fewer, after much housekeeping, when the jobs have options or many
 --         are throttled, and above 8 MiB of data; while jobs are left, a wake token is.
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
--- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased
+-- keys    {ns}:job:<jid> {ns}:data:<jid> {ns}:waiting:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
 --         {ns}:grace:<q> {ns}:scheduled:<q> {ns}:due {ns}:paused {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:workers {ns}:meta
 --         {ns}:wake:<q> {ns}:history:<jid> {ns}:failure:<jid> {ns}:stats:<day>:<q>
 operation('queue_reserve', 'write', function(argv)

@@ -4,9 +4,9 @@
 -- args    JSON  limit    integer  1..100 jobs (100)
 -- reply   map   moved trimmed  integers; next_due_ms  ms until something is due, or null
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:due {ns}:grace:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased {ns}:scheduled:<q> {ns}:waiting:<q>
---         {ns}:completed {ns}:job:<jid> {ns}:history:<jid> {ns}:failure:<jid> {ns}:failed:<group> {ns}:failures {ns}:worker-jobs:<name>
---         {ns}:worker-leases:<name> {ns}:wake:<q> {ns}:stats:<day>:<q>
+-- keys    {ns}:due {ns}:grace:<q> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q> {ns}:scheduled:<q>
+--         {ns}:waiting:<q> {ns}:completed {ns}:job:<jid> {ns}:history:<jid> {ns}:failure:<jid> {ns}:failed:<group> {ns}:failures
+--         {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:wake:<q> {ns}:stats:<day>:<q>
 operation('sweep', 'write', function(argv)
   local args = check.object(argv[3], 'args', { limit = true })
   local limit = check.integer(args.limit or MAX_SWEEP, 'limit', 1, MAX_SWEEP)

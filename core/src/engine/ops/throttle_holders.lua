@@ -7,7 +7,7 @@
 --               limit    integer  1..250 (25)
 -- reply   map   total  integer; jids  list
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:held:<id> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased {ns}:grace:<q>
+-- keys    {ns}:held:<id> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q> {ns}:grace:<q>
 operation('throttle_holders', 'read', function(argv)
   local args = check.object(argv[3], 'args', page.arguments({ id = true, queue = true }))
   local id = throttle.named(args)
@@ -16,5 +16,5 @@ operation('throttle_holders', 'read', function(argv)
     return page.jids(keys.held(id), args)
   end
   local offset, limit = page.parse(args)
-  return { map = { total = throttle.holders(id), jids = queues.in_hand(queue, offset, limit) } }
+  return { map = { total = throttle.holders(id), jids = queues.holders(queue, offset, limit) } }
 end)

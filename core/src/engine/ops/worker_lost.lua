@@ -23,7 +23,7 @@ operation('worker_lost', 'write', function(argv)
   local lost, released = 0, 0
   local alone, leases = keys.worker_jobs(worker), keys.worker_leases(worker)
   local jobs = in_hand.ending_by(alone, leases, '+inf', MAX_SWEEP, function(job)
-    return job[STATE] == RUNNING and job[WORKER] == worker
+    return job[STATE] == RUNNING and job[WORKER] == worker and not shared.named_by(job[FROM])
   end, worker)
   for _, job in ipairs(jobs) do
     if started[job[JID]] then
