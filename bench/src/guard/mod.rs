@@ -107,7 +107,6 @@ fn server(way: Way) -> Done<[f64; 3]> {
 }
 
 /// Instructions per job of the server for turns that each complete 50 jobs and take 50: what a worker does that is never idle.
-/// No more run at a time, so that Redis keeps them in its compact form, which costs more than the other.
 fn turns() -> Done<f64> {
     let mut server = Counted::start("turn")?;
     let (mut marks, mut connection) = (server.connect()?, server.connect()?);
