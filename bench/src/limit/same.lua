@@ -32,10 +32,10 @@ redis.register_function('same_turn', function(_, argv)
     local job = '{mh}:job:' .. ended
     redis.call('MGET', job)
     redis.call('ZADD', COMPLETED, NOW, ended)
-    redis.call('ZREM', RUNNING, ended)
-    redis.call('ZREM', HELD, ended)
     redis.call('HMGET', STATS, 'sums', 'w1', 'r3')
     redis.call('HSET', STATS, 'sums', SUMS, 'w1', number, 'r3', number)
+    redis.call('ZREM', RUNNING, ended)
+    redis.call('ZREM', HELD, ended)
     redis.call('SET', job, RUN)
     redis.call('ZCARD', COMPLETED)
   end

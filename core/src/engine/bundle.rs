@@ -22,7 +22,7 @@ macro_rules! library {
 
 library! {
     "keys" "uses" "check" "page" "config" "record" "texts" "tags" "history" "stats" "shared" "place" "throttle" "standing" "event"
-    "queues" "commit" "state" "in_hand" "dependency" "failure" "lease" "backoff" "put_options" "placement" "view" "freeing" "recurring" "sweep"
+    "queues" "commit" "state" "ending" "dependency" "failure" "lease" "backoff" "put_options" "placement" "view" "freeing" "recurring" "sweep"
     "reserve_request" "reserve_reply" "taking" "reserve" "verbs" "outcome" "tracking" "patterns" "explain" "agreement" "verify"
 }
 

@@ -35,7 +35,7 @@ fn of_jobs_that_take_no_time_a_turn_takes_many() {
 
 /// How many jobs the worker that runs one holds besides; when any, the queue's wake token is taken away in the same moment.
 const HELD: &str = "
-    local shared = tonumber(redis.call('HGET', '{mh}:leased', 'q') or '0')
+    local shared = tonumber(redis.call('GET', '{mh}:leased:q') or '0')
     local held = redis.call('ZCARD', '{mh}:running:q') + shared - 1
     if held > 0 then
         redis.call('DEL', '{mh}:wake:q')

@@ -3,13 +3,21 @@
 -- The record is the truth, so repairing means to put a job where its record says it is.
 local agreement = {}
 
--- The step in progress. `known`, `takable`: queues that were looked for.
-local violations, repair, known, takable
+-- The step in progress. `known`, `takable`: queues that were looked for; `listed`: the jids of shared leases, as sets; `joined`: workers of
+-- those that got jids.
+local violations, repair, known, takable, listed, joined
 
 -- A step begins; what it finds will be in the list.
 function agreement.begin(mend)
-  violations, repair, known, takable = {}, mend, {}, {}
+  violations, repair, known, takable, listed, joined = {}, mend, {}, {}, {}, {}
   return violations
+end
+
+-- The step ends.
+function agreement.finish()
+  for name, worker in pairs(joined) do
+    shared.recount(name, worker)
+  end
 end
 
 function agreement.report(rule, jid, detail, mend)
@@ -135,18 +143,34 @@ local function expect_texts(job)
   end
 end
 
+-- The jids that a shared lease lists, as a set; nil when its key is of another type, which is reported as such.
+local function listed_by(name)
+  if not listed[name] then
+    local ok, jids = pcall(shared.listed, name)
+    if not ok then
+      return nil
+    end
+    listed[name] = {}
+    for _, jid in ipairs(jids) do
+      listed[name][jid] = true
+    end
+  end
+  return listed[name]
+end
+
 local function expect_sharing(job)
   local jid, ends_at, name = job[JID], job[LEASE_UNTIL], shared.name(job[TOKEN], job[QUEUE])
   local of_queue, no_zset = score_of(keys.leases(job[QUEUE]), name)
   local of_worker, none_either = score_of(keys.worker_leases(job[WORKER]), name)
-  local ok, jids = pcall(shared.listed, name)
-  if no_zset or none_either or not ok then
-    return -- which is reported as such
-  elseif of_queue ~= ends_at or of_worker ~= ends_at or not texts.has(jids, jid) then
-    report('missing', jid, 'does not share ' .. keys.lease(name), function()
-      shared.join(job)
-    end)
+  local jids = listed_by(name)
+  if no_zset or none_either or not jids or (of_queue == ends_at and of_worker == ends_at and jids[jid]) then
+    return
   end
+  local rule = of_queue and of_worker and jids[jid] and 'score' or 'missing'
+  report(rule, jid, 'does not share ' .. keys.lease(name) .. ' as its record says', function()
+    shared.join(job, name)
+    jids[jid], joined[name] = true, job[WORKER]
+  end)
 end
 
 function agreement.job(jid)

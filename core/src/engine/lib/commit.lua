@@ -32,6 +32,7 @@ function commit.move(moves, from, to, left, joined, at, queue)
       due = nil, -- since when {ns}:due has the queue, where that is known
       -- names of the shared leases that are left and joined; how many are left of one once it was left, whether one was joined
       from_lease = from and shared.named_by(from), to_lease = to and shared.named_by(to), rest = nil, begun = false,
+      lease_until = nil, -- of the jobs, where they leave a shared lease
     }
     moves[way] = move
     moves[#moves + 1] = move
@@ -44,6 +45,7 @@ local function move_of(moves, job, to, joined)
   if job[FROM_MEMBER] then
     move.old_members = move.old_members or {}
   end
+  move.lease_until = move.from_lease and job[LEASE_UNTIL]
   return move
 end
 
@@ -111,11 +113,11 @@ local function add_many(key, entries)
   call('ZREM', key, LONG)
 end
 
--- The worker has in hand by themselves what shared a lease until now.
+-- The worker has in hand by themselves what shared a lease until now, and keeps its end.
 local function write_lease_end(move)
-  local ends_at, entries = call('ZSCORE', keys.leases(move.queue), move.from_lease), {}
+  local lease_until, entries = text(move.lease_until), {}
   for index, jid in ipairs(move.jids) do
-    entries[2 * index - 1], entries[2 * index] = ends_at or now_text, jid
+    entries[2 * index - 1], entries[2 * index] = lease_until, jid
   end
   call_sliced('ZADD', keys.worker_jobs(move.joined), entries, 2)
 end

@@ -3,7 +3,7 @@ local queues = {}
 
 -- How many jobs have a lease that ended and were not looked at since.
 function queues.expired(queue)
-  return call('ZCOUNT', keys.running(queue), '-inf', now_text) + shared.count_until(keys.leases(queue), now_text)
+  return call('ZCOUNT', keys.running(queue), '-inf', now_text) + shared.expired(queue)
 end
 
 -- A page of the jobs in hand but for those in grace, whose lease ends first before others.

@@ -54,6 +54,10 @@ function shared.leave(name, count)
   return left
 end
 
+local function left_of(name)
+  return max(0, tonumber(call('HGET', keys.lease(name), 'left')) or 0)
+end
+
 -- Nobody shares it any more. A key of another type has nothing to be taken out.
 function shared.close(name, worker)
   redis.pcall('ZREM', keys.leases(shared.queue_of(name)), name)
@@ -61,6 +65,12 @@ function shared.close(name, worker)
     redis.pcall('ZREM', keys.worker_leases(worker), name)
   end
   call('UNLINK', keys.lease(name))
+end
+
+-- The same of one that counts jobs which do not share it.
+function shared.drop(name, worker)
+  shared.leave(name, left_of(name))
+  shared.close(name, worker)
 end
 
 -- When so many are left for the first time, the list is written without those that have left, so that it is never read for far
@@ -99,10 +109,6 @@ function shared.running(queue)
   return call('ZCARD', keys.running(queue)) + shared.count(queue)
 end
 
-local function left_of(name)
-  return max(0, tonumber(call('HGET', keys.lease(name), 'left')) or 0)
-end
-
 -- How many jobs have the leases of a zset that end by `time`.
 function shared.count_until(leases, time)
   local count = 0
@@ -110,6 +116,20 @@ function shared.count_until(leases, time)
     count = count + left_of(name)
   end
   return count
+end
+
+-- How many jobs of a queue share leases that ended: those are counted, or the others, whichever are fewer.
+function shared.expired(queue)
+  local leases = keys.leases(queue)
+  local all, ended = call('ZCARD', leases), call('ZCOUNT', leases, '-inf', now_text)
+  if 2 * ended <= all then
+    return shared.count_until(leases, now_text)
+  end
+  local count = shared.count(queue)
+  for _, name in ipairs(call('ZRANGE', leases, '(' .. now_text, '+inf', 'BYSCORE')) do
+    count = count - left_of(name)
+  end
+  return max(0, count)
 end
 
 -- How many jobs of a worker have a lease that ends by `time`.
@@ -161,7 +181,7 @@ local SOME = 50
 
 -- A page of what is in hand, whose lease ends first before others: of the zset `alone` of jids and the zset `leases`.
 function shared.page(alone, leases, offset, limit)
-  local found, passed, used = {}, 0, 0
+  local found, passed, used, singles = {}, 0, 0, call('ZCARD', alone)
   local function add(count, read)
     local skipped = max(0, offset - passed)
     local most = min(limit - #found, count - skipped)
@@ -192,38 +212,41 @@ function shared.page(alone, leases, offset, limit)
       if #found == limit then
         return found
       end
-      add_alone(call('ZCOUNT', alone, '-inf', '(' .. text(some[at][2])))
+      if used < singles then
+        add_alone(call('ZCOUNT', alone, '-inf', '(' .. text(some[at][2])))
+      end
       add_sharing(some[at][1])
     end
     seen = seen + #some
   until #some < SOME
-  add_alone(call('ZCARD', alone))
+  add_alone(singles)
   return found
 end
 
 -- ## Repairs, where the keys are of the right types
 
--- As many are left as share it by their records, and as many jobs of the queue share leases as these say.
+-- As many are left as share it by their records; where a queue has no more than MAX_SLICE leases, its count is made anew.
 function shared.recount(name, worker)
-  local count, queue = #shared.jobs(name), shared.queue_of(name)
+  local count, left, queue = #shared.jobs(name), left_of(name), shared.queue_of(name)
   if count == 0 then
     shared.close(name, worker)
   else
     call('HSET', keys.lease(name), 'left', text(count))
   end
-  local ok, sum = pcall(shared.count_until, keys.leases(queue), '+inf')
-  if ok then
-    call('SET', keys.leased(queue), text(sum))
+  local leases = redis.pcall('ZCARD', keys.leases(queue))
+  if type(leases) == 'number' and leases <= MAX_SLICE then
+    call('SET', keys.leased(queue), text(shared.count_until(keys.leases(queue), '+inf')))
+  else
+    redis.pcall('INCRBY', keys.leased(queue), text(count - left))
   end
 end
 
--- The job shares what its record says.
-function shared.join(job)
-  local name, ends_at = shared.name(job[TOKEN], job[QUEUE]), text(job[LEASE_UNTIL])
+-- The job is where its record says, among those that share its lease; to be counted.
+function shared.join(job, name)
+  local ends_at = text(job[LEASE_UNTIL])
   call('HSET', keys.lease(name), 'jids', concat(texts.union(shared.listed(name), { job[JID] }), '\n'))
-  redis.pcall('ZADD', keys.leases(job[QUEUE]), ends_at, name)
-  redis.pcall('ZADD', keys.worker_leases(job[WORKER]), ends_at, name)
-  shared.recount(name, job[WORKER])
+  call('ZADD', keys.leases(job[QUEUE]), ends_at, name)
+  call('ZADD', keys.worker_leases(job[WORKER]), ends_at, name)
 end
 
 return shared

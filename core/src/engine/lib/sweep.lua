@@ -20,8 +20,10 @@ end
 
 local function end_leases(queue, limit)
   local key = keys.running(queue)
-  local jobs, count = in_hand.ending_by(key, keys.leases(queue), now_text, limit, function(job)
+  local jobs, count = ending.by(key, keys.leases(queue), now_text, limit, function(job)
     return job[FROM] == key
+  end, function(job)
+    return job[QUEUE] == queue
   end)
   local grace_ms = count > 0 and config.get('grace-period', queue)
   for _, job in ipairs(jobs) do
@@ -59,8 +61,15 @@ function sweep.next_due(queue)
   return earliest
 end
 
-local function note_due(queue)
+-- What cannot be swept comes after what can.
+local LOOK_AGAIN_MS = 1000
+
+-- `stuck`: what is due there was not to be moved.
+local function note_due(queue, stuck)
   local time = sweep.next_due(queue)
+  if time and stuck and time <= now then
+    time = now + LOOK_AGAIN_MS
+  end
   if time then
     call('ZADD', keys.due(), text(time), queue)
   else
@@ -75,15 +84,12 @@ local function sweep_queue(queue, limit)
   moved = moved + recurring.step(queue, limit - moved)
   moved = moved + promote(queue, limit - moved)
   state.commit()
-  note_due(queue)
+  note_due(queue, moved == 0)
   return moved
 end
 
 -- Most queues of one step.
 local MOST_QUEUES = 64
-
--- A queue that cannot be swept comes after those that can.
-local LOOK_AGAIN_MS = 1000
 
 -- Does at most `limit` jobs of one queue; returns how many it moved. A queue that cannot be swept, as a key of it is of another
 -- type, does not keep the others.

@@ -260,7 +260,7 @@ local function check_leased(queue)
   end
 end
 
--- How many jobs share a lease; where it stands, they say themselves. So many were read.
+-- How many jobs share a lease; where it stands, they say themselves. How many jids were read.
 local function check_lease(name)
   local jobs, left = shared.jobs(name), call('HGET', keys.lease(name), 'left')
   local function mend()
@@ -271,7 +271,7 @@ local function check_lease(name)
   elseif tonumber(left) ~= #jobs then
     report('count', nil, keys.lease(name) .. ' says ' .. (left or '0') .. ', ' .. #jobs .. ' share it', mend)
   end
-  return #jobs
+  return #shared.listed(name)
 end
 
 local RECORDS = {
@@ -307,7 +307,7 @@ local function check_key(walk, name)
   end
   check_use(name, word)
   if word == 'lease' then
-    return check_lease(rest)
+    return kind == 'none' and 0 or check_lease(rest)
   elseif RECORDS[word] then
     RECORDS[word](rest)
   elseif MEMBERS[word] and expected == 'zset' then
@@ -316,7 +316,7 @@ local function check_key(walk, name)
       check_count(counts, rest, name)
     elseif word == 'pending' then
       check_pending(rest)
-    elseif word == 'leases' then
+    elseif word == 'leases' and call('EXISTS', keys.leased(rest)) == 0 then
       check_leased(rest)
     end
     walk.collections[#walk.collections + 1] = name
@@ -371,6 +371,7 @@ function verify.step(cursor, limit, mend)
     looked, budget = looked + found, budget - cost
     over = #walk.collections == 0 and walk.key == 'end'
   end
+  agreement.finish()
   return over and '' or encode_json({ key = walk.key, member = walk.member, collections = walk.collections }), looked, violations
 end
 

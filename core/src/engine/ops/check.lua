@@ -7,7 +7,8 @@
 --               violations  list of maps: rule, jid (where it is about one), detail, repaired (1 or 0)
 --               rules   missing score  the job is not, or not rightly, where its record says
 --                       stray          it stands where its record does not say
---                       count          a count of a failure group or tag, or of the jobs that share a lease, is wrong
+--                       count          a count of a failure group or tag, or of jobs that share leases (where a queue has at most
+--                                      1,000 of these), is wrong
 --                       due            its queue is not looked at when something in it is due
 --                       blocked        it is blocked and waits for nothing (not mended), or it is not blocked and waits
 --                       dependents     it waits for one that does not know it, or need not be waited for

@@ -5,7 +5,7 @@
 --               missing  satisfied | reject (satisfied: what a dependency is that does not exist)
 -- reply   list  of those of `on` that were satisfied already, completed or unknown
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND, WRONG_STATE (it runs or has ended), UNKNOWN_DEPENDENCY, CYCLE, TOO_DEEP
--- keys    {ns}:job:<jid> {ns}:blocked:<q> {ns}:dependencies:<jid> {ns}:dependents:<jid>
+-- keys    {ns}:job:<jid> {ns}:blocked:<q> {ns}:dependencies:<jid> {ns}:dependents:<jid> and the places of a job
 operation('job_depend', 'grow', function(argv)
   local args = check.object(argv[3], 'args', { jid = true, on = true, missing = true })
   local jid = check.name(args.jid, 'jid')

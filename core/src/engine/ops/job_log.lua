@@ -6,8 +6,7 @@
 --               token    text     the lease; without one anybody may add an entry
 -- reply   OK
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND, LOCK_LOST
--- keys    {ns}:job:<jid> {ns}:history:<jid> {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name> {ns}:worker-leases:<name>
---         {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
+-- keys    {ns}:job:<jid> {ns}:history:<jid> and the places of a job
 local MAX_ENTRY = 1024
 
 operation('job_log', 'write', function(argv)

@@ -4,8 +4,7 @@
 --               priority  integer  -128..127; higher is reserved first
 -- reply   OK
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND, WRONG_STATE (it is completed or failed)
--- keys    {ns}:job:<jid> {ns}:waiting:<q> {ns}:throttled:<q> {ns}:pending:<id> {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name>
---         {ns}:worker-leases:<name> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
+-- keys    {ns}:job:<jid> {ns}:waiting:<q> {ns}:throttled:<q> {ns}:pending:<id> and the places of a job
 operation('job_prioritize', 'write', function(argv)
   local args = check.object(argv[3], 'args', { jid = true, priority = true })
   local jid = check.name(args.jid, 'jid')

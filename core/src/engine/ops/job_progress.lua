@@ -6,8 +6,7 @@
 --               note      text     at most 1,024 bytes ('')
 -- reply   OK
 -- errors  INVALID_ARGUMENT, LOCK_LOST
--- keys    {ns}:job:<jid> {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name> {ns}:worker-leases:<name> {ns}:lease:<token>:<q>
---         {ns}:leases:<q> {ns}:leased:<q>
+-- keys    {ns}:job:<jid> and the places of a job
 local MAX_NOTE = 1024
 
 operation('job_progress', 'write', function(argv)

@@ -3,8 +3,7 @@
 -- args    JSON  jids     list of 1 to 250 texts
 -- reply   integer  how many were not tracked before; jids without a job are passed over
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:tracked; channel {ns}:event:track {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name>
---         {ns}:worker-leases:<name> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
+-- keys    {ns}:job:<jid> {ns}:tracked and the places of a job; channel {ns}:event:track
 operation('job_track', 'grow', function(argv)
   return tracking.set(argv[3], true)
 end)

@@ -5,7 +5,8 @@
 --               all      true: for none, instead of `on`
 -- reply   text    the job's state now
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
--- keys    {ns}:job:<jid> {ns}:blocked:<q> {ns}:dependencies:<jid> {ns}:dependents:<jid> {ns}:waiting:<q> {ns}:scheduled:<q>
+-- keys    {ns}:job:<jid> {ns}:blocked:<q> {ns}:dependencies:<jid> {ns}:dependents:<jid> {ns}:waiting:<q> {ns}:scheduled:<q> and the
+--         places of a job
 operation('job_undepend', 'write', function(argv)
   local args = check.object(argv[3], 'args', { jid = true, on = true, all = 'boolean' })
   local jid = check.name(args.jid, 'jid')

@@ -4,8 +4,7 @@
 --               tags     list of 1 to 32 texts
 -- reply   list  the job's tags now
 -- errors  INVALID_ARGUMENT, JOB_NOT_FOUND
--- keys    {ns}:job:<jid> {ns}:tag:<t> {ns}:tags {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name> {ns}:worker-leases:<name>
---         {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
+-- keys    {ns}:job:<jid> {ns}:tag:<t> {ns}:tags and the places of a job
 operation('job_untag', 'write', function(argv)
   local jid, removed = tags.parse(argv[3])
   state.begin()

@@ -3,8 +3,7 @@
 -- args    JSON  jids     list of 1 to 250 texts
 -- reply   integer  how many were tracked before
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:job:<jid> {ns}:tracked; channel {ns}:event:untrack {ns}:running:<q> {ns}:due {ns}:worker-jobs:<name>
---         {ns}:worker-leases:<name> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
+-- keys    {ns}:job:<jid> {ns}:tracked and the places of a job; channel {ns}:event:untrack
 operation('job_untrack', 'write', function(argv)
   return tracking.set(argv[3], false)
 end)

@@ -4,8 +4,7 @@
 --               queue    text     the queue's own
 -- reply   map   id  or queue; limit  integer, null when there is none; held pending  integers; expires_ms  integer, null for good
 -- errors  INVALID_ARGUMENT
--- keys    {ns}:throttle:<id> {ns}:held:<id> {ns}:pending:<id> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q> {ns}:leased:<q>
---         {ns}:grace:<q>
+-- keys    {ns}:throttle:<id> {ns}:held:<id> {ns}:pending:<id> {ns}:running:<q> {ns}:leased:<q> {ns}:grace:<q>
 operation('throttle_get', 'read', function(argv)
   return throttle.view(throttle.named(check.object(argv[3], 'args', { id = true, queue = true })))
 end)

@@ -22,9 +22,12 @@ operation('worker_lost', 'write', function(argv)
   state.begin()
   local lost, released = 0, 0
   local alone, leases = keys.worker_jobs(worker), keys.worker_leases(worker)
-  local jobs = in_hand.ending_by(alone, leases, '+inf', MAX_SWEEP, function(job)
-    return job[STATE] == RUNNING and job[WORKER] == worker and not shared.named_by(job[FROM])
-  end, worker)
+  local function is_of(job)
+    return job[WORKER] == worker
+  end
+  local jobs = ending.by(alone, leases, '+inf', MAX_SWEEP, function(job)
+    return job[STATE] == RUNNING and is_of(job) and not shared.named_by(job[FROM])
+  end, is_of, worker)
   for _, job in ipairs(jobs) do
     if started[job[JID]] then
       lease.hand_on(job, 'lost')

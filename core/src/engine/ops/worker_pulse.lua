@@ -14,8 +14,8 @@
 --         does not say which is told each once), queues_version, the number of the last of these orders, or 0
 -- errors  INVALID_ARGUMENT, WRONG_STATE (the worker was declared lost)
 -- keys    {ns}:workers {ns}:worker:<name> {ns}:kinds {ns}:job:<jid> {ns}:running:<q> {ns}:lease:<token>:<q> {ns}:leases:<q>
---         {ns}:leased:<q> {ns}:grace:<q> {ns}:due {ns}:swept {ns}:orders:<name> and those of sweep {ns}:worker-jobs:<name>
---         {ns}:worker-leases:<name>
+--         {ns}:leased:<q> {ns}:grace:<q> {ns}:due {ns}:swept {ns}:orders:<name> {ns}:worker-jobs:<name> {ns}:worker-leases:<name> and
+--         those of sweep
 local STATUS = {
   language = 'text', version = 'text', host = 'text', pid = 'number', threads = 'number', running = 'number', queues = 'names',
   kinds = 'names', quiet = 'boolean', since_ms = 'number', memory = 'number', paused = 'boolean', jobs = 'jobs',
