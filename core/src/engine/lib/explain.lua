@@ -29,6 +29,14 @@ local function list(value)
   return type(value) == 'table' and value or {}
 end
 
+local function has(names, name)
+  for _, one in ipairs(names) do
+    if one == name then
+      return true
+    end
+  end
+end
+
 local function served(job, reasons)
   local serving, bytes = false, 0
   local oldest, most = text(now - LIVE_MS), text(WORKERS + 1)
@@ -39,9 +47,9 @@ local function served(job, reasons)
       return
     end
     local status = decode_json(call('GET', keys.worker(worker)))
-    if texts.has(list(status.queues), job[QUEUE]) then
+    if has(list(status.queues), job[QUEUE]) then
       serving = true
-      if #list(status.kinds) == 0 or texts.has(status.kinds, job[KIND]) then
+      if #list(status.kinds) == 0 or has(status.kinds, job[KIND]) then
         return
       end
     end

@@ -152,7 +152,7 @@ local function sharing(name, stored, jid, key)
   return ok and job[SHARES] and shared.name(job[TOKEN], job[QUEUE]) == name and job or nil
 end
 
--- The jobs that share it, for readers.
+-- The jobs that share it, for readers; how many jids were read.
 function shared.jobs(name)
   local jids, names, jobs = shared.listed(name), {}, {}
   for index = 1, #jids do
@@ -162,7 +162,7 @@ function shared.jobs(name)
   for index = 1, #names do
     jobs[#jobs + 1] = sharing(name, stored[index], jids[index], names[index])
   end
-  return jobs
+  return jobs, #jids
 end
 
 -- One of them; nil when there is none.

@@ -30,15 +30,6 @@ function texts.without(present, removed)
   return #list > 0 and list or nil
 end
 
-function texts.has(list, wanted)
-  for _, one in ipairs(list) do
-    if one == wanted then
-      return true
-    end
-  end
-  return false
-end
-
 -- The list without repetitions; nil when empty.
 function texts.distinct(given)
   return #given > 0 and texts.union(given) or nil

@@ -29,8 +29,10 @@ local report, load, score_of, recount = agreement.report, agreement.load, agreem
 
 -- ## What collections say
 
+-- `jid`: of the job; nil for a shared lease.
 local function report_stray(key, member, jid)
-  report('stray', jid, 'stands in ' .. key .. ', where its record does not place it', function()
+  local what = jid and 'stands in ' or 'lease ' .. member .. ' stands in '
+  report('stray', jid, what .. key .. ', where ' .. (jid and 'its record does' or 'records do') .. ' not place it', function()
     call('ZREM', key, member)
     recount(key)
   end)
@@ -64,18 +66,14 @@ end)
 -- The shared lease of this name is there, which is looked at by itself.
 local function in_leases(key, queue, name)
   if call('EXISTS', keys.lease(name)) == 0 or shared.queue_of(name) ~= queue then
-    report('stray', nil, key .. ' names ' .. keys.lease(name) .. ', which is none of this queue', function()
-      call('ZREM', key, name)
-    end)
+    report_stray(key, name)
   end
 end
 
 local function in_worker_leases(key, worker, name)
   local ok, job = pcall(shared.one, name)
   if ok and not (job and job[WORKER] == worker) then
-    report('stray', nil, key .. ' names ' .. keys.lease(name) .. ', which no job of this worker shares', function()
-      call('ZREM', key, name)
-    end)
+    report_stray(key, name)
   end
 end
 
@@ -262,7 +260,7 @@ end
 
 -- How many jobs share a lease; where it stands, they say themselves. How many jids were read.
 local function check_lease(name)
-  local jobs, left = shared.jobs(name), call('HGET', keys.lease(name), 'left')
+  local left, jobs, read = call('HGET', keys.lease(name), 'left'), shared.jobs(name)
   local function mend()
     shared.recount(name)
   end
@@ -271,7 +269,7 @@ local function check_lease(name)
   elseif tonumber(left) ~= #jobs then
     report('count', nil, keys.lease(name) .. ' says ' .. (left or '0') .. ', ' .. #jobs .. ' share it', mend)
   end
-  return #shared.listed(name)
+  return read
 end
 
 local RECORDS = {
